@@ -1,0 +1,229 @@
+"""config.toml, typed: read once, checked once, the environment over the file.
+
+`NEAPTIDE_SOURCE__URL` overrides `[source] url`, and so on for every key. Unknown keys are refused. Relative paths
+count from the folder of the config file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app import errors
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+EMBEDDED = "embedded:"
+
+
+def duration(value: Any) -> Any:
+    """`"10s"`, `"1m30s"`, `"250ms"`, `"2h"`, `"7d"` to a timedelta; anything else is refused."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).replace(" ", "")
+    parts = _DURATION.findall(text)
+    if not parts or "".join(n + u for n, u in parts) != text:
+        raise ValueError(f"{value!r} is not a duration: write it like 250ms, 10s, 1m30s, 2h or 7d")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def check_url(url: str) -> None:
+    """Raise `ValueError`, never showing a password, unless `url` is `embedded:PATH` or a PostgreSQL URL."""
+    if url.startswith(EMBEDDED):
+        if not url.removeprefix(EMBEDDED):
+            raise ValueError("the url names no folder: write it like embedded:var/postgres")
+        return
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  reading it is the check
+    except ValueError as error:
+        raise ValueError(f"the url is malformed: {_without_values(error)}") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("the url must begin with postgresql:// or embedded:")
+    if not parts.netloc and not parts.query:
+        raise ValueError("the url names no server: write it like postgresql://user@host:5432/database")
+
+
+def _without_values(error: ValueError) -> str:
+    """urlsplit quotes the port it can't read, which may be a piece of a password with a slash or an @ in it."""
+    return "the port is not a number; a password needs %-escapes for / @ : # ?" if "ort" in str(error) else "bad host"
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Section):
+    """The PostgreSQL that is read."""
+
+    url: SecretStr = SecretStr("embedded:var/postgres")
+    connect_timeout: Duration = timedelta(seconds=10)
+    statement_timeout: Duration = timedelta(hours=1)
+    lock_timeout: Duration = timedelta(seconds=5)
+    max_connections: int = Field(default=4, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _url_is_known(self) -> Source:
+        check_url(self.url.get_secret_value())
+        return self
+
+
+class Target(_Section):
+    """The reporting file: the name readers open."""
+
+    path: Path = Path("var/reporting.duckdb")
+    memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
+    threads: int | None = Field(default=None, ge=1)
+
+
+class Schedule(_Section):
+    """When the daemon runs."""
+
+    every: Duration | None = None
+    cron: str | None = None
+    timezone: str = "UTC"
+    wake_on_commit: bool = True
+    min_interval: Duration = timedelta(milliseconds=100)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Schedule:
+        if self.every is not None and self.cron is not None:
+            raise ValueError("give either every or cron, not both")
+        return self
+
+    @property
+    def interval(self) -> timedelta:
+        """`every`, or the default of 10 s where neither it nor `cron` is set."""
+        return self.every or timedelta(seconds=10)
+
+
+class Sync(_Section):
+    """How a run reads and writes."""
+
+    margin: Duration = timedelta(seconds=60)
+    deadline: Duration = timedelta(hours=2)
+    keep_runs: int = Field(default=1000, ge=1)
+    tombstone_retention: Duration = timedelta(days=7)
+    on_schema_change: Literal["evolve", "fail"] = "evolve"
+
+
+class Freshness(_Section):
+    """How old the reporting file may get before `status` and the health check complain."""
+
+    warn: Duration | None = None
+    fail: Duration | None = None
+
+
+ValueRule = Literal["text", "null", "fail"]
+
+
+class Table(_Section):
+    """One table, or a pattern like `shop.*`, and how it is copied."""
+
+    name: str
+    watermark: Literal["updated_at", "xid", "none"] = "updated_at"
+    deletes: Literal["tombstone", "compare", "soft", "ignore"] = "tombstone"
+    key: list[str] | None = None
+    stamp: str | None = None
+    soft_column: str | None = None
+    max_delete_share: float = Field(default=0.5, gt=0, le=1)
+    on_value: ValueRule | None = None
+    columns: dict[str, ValueRule | Literal["double", "decimal"]] = {}
+
+    @model_validator(mode="after")
+    def _soft_needs_a_column(self) -> Table:
+        if (self.deletes == "soft") != (self.soft_column is not None):
+            raise ValueError('deletes = "soft" and soft_column go together')
+        return self
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="NEAPTIDE_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    source: Source = Source()
+    target: Target = Target()
+    schedule: Schedule = Schedule()
+    sync: Sync = Sync()
+    freshness: Freshness = Freshness()
+    tables: list[Table] = []
+    base: Path = Field(default=Path(), exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+    @property
+    def target_path(self) -> Path:
+        """The reporting file's absolute path."""
+        return (self.base / self.target.path).absolute()
+
+    @property
+    def embedded_root(self) -> Path | None:
+        """The folder of the embedded PostgreSQL, or None where the source is a server by URL."""
+        url = self.source.url.get_secret_value()
+        if not url.startswith(EMBEDDED):
+            return None
+        return (self.base / url.removeprefix(EMBEDDED)).absolute()
+
+
+def load(path: Path) -> Settings:
+    """Read and check the config file. Raises `errors.ConfigError` naming file, key and what is wrong with it."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise errors.ConfigError(
+            f"{path} does not exist", hint="run `neaptide init --url …`, or name a file with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise errors.ConfigError(f"{path} can't be read: {error}") from error
+    if "base" in content:
+        raise errors.ConfigError(f"{path}: base: unknown key")
+    try:
+        return Settings(**content, base=path.absolute().parent)
+    except ValidationError as error:
+        _refuse(path, error)
+
+
+def _refuse(path: Path, error: ValidationError) -> NoReturn:
+    lines = [f"{path}: {_place(item['loc'])}: {_complaint(dict(item))}" for item in error.errors(include_url=False)]
+    raise errors.ConfigError("\n".join(lines), hint="every key is explained in the sample config.toml") from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return (
+        ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[") or "config"
+    )
+
+
+def _complaint(item: dict[str, Any]) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown key"
+    value = item["input"]
+    shown = f" (is {value!r})" if isinstance(value, str | int | float | bool) and "url" not in item["loc"] else ""
+    return str(item["msg"]).removeprefix("Value error, ") + shown

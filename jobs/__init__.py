@@ -1,0 +1,1 @@
+"""The sync: copies what changed in any PostgreSQL into a DuckDB file, exactly."""
