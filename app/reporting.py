@@ -1,0 +1,238 @@
+"""The reporting file, the only door to it: read-only, locked down, and every answer says how fresh it is.
+
+The published name is a link to one of two files; the sync writes the other one and swaps the link. So opening means:
+follow the link, open what it points to, and look again, because the file may have been swapped in between. An open
+store keeps its file, and so its one consistent state, however often the sync publishes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from app import errors, guard
+
+Parameters = Sequence[object] | Mapping[str, object]
+# Brings the published file up to date with every commit that ended before the call. It may return the source's own
+# clock as it stood when it began, which is then what `as_of` is held against: the two clocks may differ.
+Refresh = Callable[[], datetime | None]
+
+_SYNC = "run `neaptide sync`"
+_REBUILD = "run `neaptide sync --full`: it sets the file aside and builds a new one"
+_ATTEMPTS = 40
+_PAUSE = 0.05
+# One set of options for every open: DuckDB shares one database between the connections of a process and refuses to
+# open it a second time with other options. The time zone is set per connection, so it must stay open to change.
+_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoload_known_extensions": False,
+    "autoinstall_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "python_enable_replacements": False,
+    "allowed_configs": ["TimeZone"],
+    "lock_configuration": True,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows with the names and DuckDB types of their columns, and the moment in the source they show."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    as_of: datetime
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Store:
+    """An open reporting file. Use it from one thread; open another for another thread."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, as_of: datetime, run_id: str) -> None:
+        self._connection = connection
+        self.as_of = as_of
+        self.run_id = run_id
+
+    def query(self, sql: str, params: Parameters = ()) -> Result:
+        """Run one reading statement with bound values; times come back in UTC.
+
+        Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's message, and
+        `errors.TargetUnusable` where the file itself turns out to be damaged.
+        """
+        guard.check(sql, self._connection)
+        try:
+            cursor = self._connection.execute(sql, params)
+            described = cursor.description or []
+            rows = cursor.fetchall()
+        except duckdb.Error as error:
+            raise _failure(error) from error
+        types = tuple(str(column[1]) for column in described)
+        return Result(tuple(str(column[0]) for column in described), types, _in_utc(rows, types), self.as_of)
+
+    def close(self) -> None:
+        """Give the file back. Closing twice is fine."""
+        self._connection.close()
+
+
+@contextmanager
+def open(  # noqa: A001  reporting.open is the name people look for
+    path: Path,
+    refresh: Refresh | None = None,
+    max_staleness: timedelta | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Store]:
+    """Open the published file; with `max_staleness`, one whose `as_of` is at most that old when this is called.
+
+    An older or absent file is brought up to date by `refresh`, once; `timedelta(0)` always asks for that. Raises
+    `errors.TooStale` where the file is too old all the same, `errors.NoReportingFile`, `errors.TargetUnusable` for a
+    damaged file, `errors.LockHeld` where a writer holds the file itself.
+    """
+    store = _open_now(path) if max_staleness is None else _open_fresh(path, refresh, max_staleness, clock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _open_fresh(path: Path, refresh: Refresh | None, limit: timedelta, called_at: datetime) -> Store:
+    store = _open_if_there(path) if limit or refresh is None else None
+    if store is not None and called_at - store.as_of <= limit:
+        return store
+    if store is not None:
+        store.close()
+    if refresh is None:
+        raise _too_stale(store, limit, called_at)
+    called_at = refresh() or called_at
+    store = _open_now(path)
+    if called_at - store.as_of > limit:
+        store.close()
+        raise _too_stale(store, limit, called_at)
+    return store
+
+
+def _too_stale(store: Store | None, limit: timedelta, now: datetime) -> errors.NeaptideError:
+    if store is None:
+        return errors.NoReportingFile(hint=_SYNC)
+    age, allowed = (now - store.as_of).total_seconds(), limit.total_seconds()
+    return errors.TooStale(f"the reporting file is {age:.3f} s old, more than the {allowed:g} s allowed", hint=_SYNC)
+
+
+def _open_if_there(path: Path) -> Store | None:
+    try:
+        return _open_now(path)
+    except errors.NoReportingFile:
+        return None
+
+
+def _open_now(path: Path) -> Store:
+    """Open what the link points to; again, a bounded number of times, while it moves or is locked."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        file, before = _published(path)
+        try:
+            store = _store(path, file)
+        except duckdb.Error as error:
+            if attempt == _ATTEMPTS or not (_is_lock(error) or _moved(path, before)):
+                raise _unopened(path, error) from error
+            time.sleep(_PAUSE)
+            continue
+        if attempt == _ATTEMPTS or not _moved(path, before):
+            return store
+        store.close()
+    raise errors.Bug
+
+
+def _published(path: Path) -> tuple[Path, tuple[int, int]]:
+    """The file behind the link, and which file on disk it is."""
+    try:
+        file = path.resolve(strict=True)
+        status = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise errors.NoReportingFile(f"there is no reporting file at {path} yet", hint=_SYNC) from None
+    except (OSError, RuntimeError) as error:
+        raise errors.TargetUnusable(f"{path} can't be opened: {error}") from error
+    if not os.access(file, os.R_OK):
+        raise errors.TargetUnusable(
+            f"{path} can't be opened: no permission", hint="give this user the right to read it"
+        )
+    return file, (status.st_dev, status.st_ino)
+
+
+def _moved(path: Path, before: tuple[int, int]) -> bool:
+    with suppress(OSError):
+        status = path.stat()
+        return (status.st_dev, status.st_ino) != before
+    return True
+
+
+def _store(path: Path, file: Path) -> Store:
+    connection = duckdb.connect(str(file), read_only=True, config=_LOCKED_DOWN)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
+        if row is None:
+            raise duckdb.InvalidInputException("it was never finished: neaptide.freshness is empty")
+        as_of, run_id = row[0].astimezone(UTC), str(row[1])
+        return Store(connection, as_of=max(as_of, _checked_as_of(path, run_id) or as_of), run_id=run_id)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _checked_as_of(path: Path, run_id: str) -> datetime | None:
+    """The later `as_of` of a run that found nothing to change; None where the small file belongs to another run."""
+    try:
+        content = json.loads(path.with_name(path.name + ".freshness").read_text(encoding="utf-8"))
+        as_of = datetime.fromisoformat(content["as_of"])
+        return as_of.astimezone(UTC) if content["run_id"] == run_id and as_of.tzinfo else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_lock(error: duckdb.Error) -> bool:
+    # DuckDB has no class of its own for this, nor for a file that the same process has open for writing.
+    text = str(error)
+    return "Could not set lock" in text or "different configuration" in text
+
+
+def _unopened(path: Path, error: duckdb.Error) -> errors.NeaptideError:
+    if _is_lock(error):
+        hint = "close the program that opened it for writing; readers open it read-only"
+        return errors.LockHeld(f"{path} is held by a writer: {error}", hint=hint)
+    return errors.TargetUnusable(f"{path} is no reporting file that can be read: {error}", hint=_REBUILD)
+
+
+def _failure(error: duckdb.Error) -> errors.NeaptideError:
+    text = str(error)
+    if "No space left" in text:
+        return errors.DiskFull(
+            text, hint="free some room on the disk: the query needs it for its intermediate results"
+        )
+    # No other file can be reached, so an I/O error is one of this file.
+    if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.SerializationException):
+        return errors.TargetUnusable(f"the reporting file is damaged: {text}", hint=_REBUILD)
+    return errors.QueryFailed(text)
+
+
+def _in_utc(rows: list[tuple[Any, ...]], types: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Give times of a TIMESTAMPTZ column the standard library's UTC: DuckDB's come with a zone of pytz."""
+    places = {place for place, kind in enumerate(types) if kind == "TIMESTAMP WITH TIME ZONE"}
+    if not places:
+        return rows
+    return [tuple(_utc(value) if place in places else value for place, value in enumerate(row)) for row in rows]
+
+
+def _utc(value: object) -> object:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
