@@ -1,0 +1,187 @@
+"""What a run, a plan, a comparison and a status report say. Plain data; `as_dict` is the shape of `--json`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class _Report:
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists; datetimes stay datetimes for the encoder."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """What one run did to one table. `action` is full, delta, none, removed or failed; times are seconds."""
+
+    table: str
+    action: str
+    rows_read: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Run(_Report):
+    """One run. `changed` is false where nothing had changed and no file was written.
+
+    `phases` are seconds by name: gather, apply, publish, … `warnings` are sentences for the operator.
+    """
+
+    run_id: str
+    kind: str
+    started_at: datetime
+    finished_at: datetime
+    as_of: datetime
+    snapshot: str
+    changed: bool
+    tables: tuple[TableRun, ...] = ()
+    phases: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[TableRun, ...]:
+        """The tables that were left as they were, each with its error."""
+        return tuple(table for table in self.tables if table.error)
+
+
+@dataclass(frozen=True)
+class ColumnVerdict:
+    """What becomes of one column."""
+
+    column: str
+    postgresql: str
+    duckdb: str
+    lossless: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """What a run would do to one table; `rows` and `deletes` are counted in the snapshot."""
+
+    table: str
+    action: str
+    reason: str
+    rows: int
+    deletes: int
+    columns: tuple[ColumnVerdict, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class DryRun(_Report):
+    """What a run would do; nothing was written."""
+
+    as_of: datetime
+    tables: tuple[TablePlan, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table of the reporting file. `floor` is None where no floor is known; `lag` is seconds behind the clock."""
+
+    table: str
+    rows: int
+    mode: str
+    deletes: str
+    as_of: datetime | None
+    lag: float | None
+    floor: datetime | None
+    snapshot: str | None
+    last_action: str = ""
+    rows_in: int = 0
+    rows_out: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Status(_Report):
+    """How the reporting file stands. `as_of` is None where there is none yet; `age` is seconds."""
+
+    path: str
+    as_of: datetime | None
+    age: float | None
+    level: str
+    running: bool
+    file_bytes: int
+    tables: tuple[TableStatus, ...]
+    runs: tuple[dict[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key that differs. `kind` is missing (not in the file), extra (only in the file) or different."""
+
+    key: dict[str, Any]
+    kind: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """One table compared. `differences` holds at most the asked-for number; the three counts are complete."""
+
+    table: str
+    rows_source: int
+    rows_file: int
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    differences: tuple[Difference, ...] = ()
+    repaired: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def equal(self) -> bool:
+        return not (self.missing or self.extra or self.different or self.error)
+
+
+@dataclass(frozen=True)
+class Verification(_Report):
+    """Both sides compared at one snapshot."""
+
+    as_of: datetime
+    snapshot: str
+    tables: tuple[TableCheck, ...]
+    repaired: bool = False
+    sampled: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        return all(table.equal for table in self.tables)
+
+
+class Progress(Protocol):
+    """Who wants to show how far a run is."""
+
+    def start(self, task: str, total: int | None) -> None:
+        """`task` (a table's name) begins; `total` rows are expected, if known."""
+
+    def advance(self, task: str, rows: int) -> None:
+        """`rows` more are done."""
+
+    def finish(self, task: str) -> None:
+        """`task` is complete."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, task: str, total: int | None) -> None: ...
+
+    def advance(self, task: str, rows: int) -> None: ...
+
+    def finish(self, task: str) -> None: ...

@@ -1,0 +1,48 @@
+"""A PostgreSQL snapshot as text, `xmin:xmax:running`, and what can be asked of it without a server. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app import errors
+
+# `age()` counts in 32 bits: beyond this many transactions it wraps (PostgreSQL manual, "Preventing Transaction ID
+# Wraparound Failures").
+AGE_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`xmin`: the oldest unfinished transaction; `xmax`: the first id not yet given out; ids are 64 bit (xid8).
+
+    `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by.
+    """
+
+    text: str
+    xmin: int
+    xmax: int
+    as_of: datetime
+    exported: str = ""
+
+    @classmethod
+    def parse(cls, text: str, *, as_of: datetime, exported: str = "") -> Snapshot:
+        """From the text of `pg_current_snapshot()`. Raises `errors.Bug` for anything else."""
+        try:
+            xmin, xmax, _running = text.split(":")
+            return cls(text, int(xmin), int(xmax), as_of, exported)
+        except ValueError:
+            raise errors.Bug(f"not a snapshot: {text!r}") from None
+
+    def follows(self, earlier: Snapshot) -> bool:
+        """False where `earlier` lies in this one's future, as on a restored server."""
+        return self.xmax >= earlier.xmax and self.xmin >= earlier.xmin
+
+    def age_is_safe(self, earlier: Snapshot) -> bool:
+        """Whether `age(xmin)` still tells rows before `earlier` from rows after it."""
+        return self.xmax - earlier.xmin < AGE_LIMIT
+
+    @property
+    def gapless(self) -> bool:
+        """No transaction below `xmax` was running: no row will be read twice."""
+        return self.xmin == self.xmax

@@ -1,0 +1,173 @@
+"""The PostgreSQL a run reads: one control connection, its floor, and the snapshot every reader joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.rows import dict_row
+
+from app import config, errors, statements
+from jobs import types
+from jobs.snapshot import Snapshot
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which source this is. A restored, cloned or failed-over one differs in at least one of the first three."""
+
+    system_id: str
+    timeline: int
+    database_oid: int
+    database: str
+    standby: bool
+    version: int
+
+
+@dataclass(frozen=True)
+class FloorReading:
+    """What the floor is made of, read before the snapshot. Times are the server's."""
+
+    clock: datetime
+    oldest: datetime | None
+    hidden: int
+    prepared: int
+
+    @property
+    def advances(self) -> bool:
+        """A prepared transaction, or a session that hides when it began, may stamp rows with any earlier time."""
+        return not self.hidden and not self.prepared
+
+    def candidate(self, margin: timedelta) -> datetime:
+        """At or below the stamp of every row that a transaction unfinished now may still commit."""
+        return min(self.clock, self.oldest or self.clock) - margin
+
+
+class Source:
+    """One run's way to PostgreSQL. `url` may hold a password; it is never shown."""
+
+    def __init__(self, url: str, settings: config.Source) -> None:
+        self._url = url
+        self._settings = settings
+
+    @contextmanager
+    def connect(self, *, application: str = "neaptide") -> Iterator[Connection]:
+        """A read-only autocommit connection. Raises `errors.SourceUnavailable` or `errors.AccessDenied`."""
+        with translated(), psycopg.connect(self.conninfo(application), row_factory=dict_row, autocommit=True) as conn:
+            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            conn.read_only = True
+            yield conn
+
+    def conninfo(self, application: str = "neaptide") -> str:
+        """The libpq string: timeouts, and the settings that make a value's text the same in every session."""
+        return conninfo.make_conninfo(self._url, **self.options(application))
+
+    def options(self, application: str = "neaptide") -> dict[str, str]:
+        """Connection options that every session of a run has: bounds, keepalives, reader settings; no secret."""
+        s = self._settings
+        session = {
+            "statement_timeout": _ms(s.statement_timeout),
+            "lock_timeout": _ms(s.lock_timeout),
+            "idle_in_transaction_session_timeout": _ms(s.statement_timeout),
+            # A role that row-level security hides rows from gets an error instead of a smaller copy.
+            "row_security": "off",
+            **types.READER_SETTINGS,
+        }
+        given = conninfo.conninfo_to_dict(self._url).get("options") or ""
+        return {
+            "application_name": application,
+            "connect_timeout": str(max(2, int(s.connect_timeout.total_seconds()))),
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+            "tcp_user_timeout": "60000",
+            "options": " ".join([str(given), *(f"-c {k}={_escaped(v)}" for k, v in session.items())]).strip(),
+        }
+
+    def parts(self) -> dict[str, str]:
+        """host, port, user, password and dbname as libpq sees them, for DuckDB's secret."""
+        found = conninfo.conninfo_to_dict(self._url)
+        return {key: str(value) for key, value in found.items() if value is not None}
+
+
+def identity(conn: Connection) -> Identity:
+    """Which cluster, timeline and database `conn` talks to."""
+    return Identity(**one(conn, "identity"))
+
+
+def read_floor(conn: Connection) -> FloorReading:
+    """Read the clock, then the sessions, then the prepared transactions, each in a transaction of its own.
+
+    The order is the rule of design §2: a transaction that begins after the clock was read stamps later than it;
+    one that was running is among the sessions; one that was prepared in between is among the prepared.
+    """
+    clock = one(conn, "clock")["clock"]
+    sessions = one(conn, "sessions")
+    pending = one(conn, "prepared")["pending"]
+    return FloorReading(clock, sessions["oldest"], sessions["hidden"], pending)
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[Snapshot]:
+    """One REPEATABLE READ, READ ONLY transaction on `conn`; other sessions may join it while this is open."""
+    with conn.transaction():
+        row = one(conn, "snapshot")
+        yield Snapshot.parse(row["snapshot"], as_of=row["as_of"], exported=row["exported"])
+
+
+def one(conn: Connection, name: str) -> dict[str, Any]:
+    """The only row of a block of sql/source.sql."""
+    row = conn.execute(statements.get("source", name)).fetchone()
+    assert row is not None
+    return row
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Driver errors become ours, by what the reader can do about them; the driver's stays chained."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> errors.NeaptideError:
+    """The error of ours that says what can be done about a driver's error. libpq's texts hold no password."""
+    text = str(error).strip().split("\n")[0]
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        if "row-level security" in text:
+            return errors.AccessDenied(
+                f"PostgreSQL: {text}", hint="give the reading role BYPASSRLS, or leave the table out: a part is no copy"
+            )
+        return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
+    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        return errors.SourceTimeout(f"PostgreSQL: {text}", hint="raise [source] statement_timeout or lock_timeout")
+    if isinstance(error, psycopg.OperationalError):
+        return _connection_error(error, text)
+    return errors.NeaptideError(f"PostgreSQL: {text}")
+
+
+def _connection_error(error: psycopg.OperationalError, text: str) -> errors.NeaptideError:
+    everything = str(error)
+    for sign in ("authentication failed", "no password supplied", "no pg_hba.conf entry", "role ", "permission denied"):
+        if sign in everything and ("does not exist" in everything or sign != "role "):
+            return errors.AccessDenied(f"PostgreSQL refused the login: {text}", hint="check [source] url")
+    if "database" in everything and "does not exist" in everything:
+        return errors.AccessDenied(f"PostgreSQL: {text}", hint="check the database's name in [source] url")
+    return errors.SourceUnavailable(f"PostgreSQL can't be reached: {text}", hint="check [source] url and the server")
+
+
+def _ms(value: timedelta) -> str:
+    return str(int(value.total_seconds() * 1000))
+
+
+def _escaped(value: str) -> str:
+    """libpq splits `options` at blanks and drops backslashes."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")

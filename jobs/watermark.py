@@ -1,0 +1,108 @@
+"""What to read next and which watermark follows. Pure: no database, no clock.
+
+The boundary rule (design §2), inclusive on both sides:
+
+    stamp >= floor  AND  age(xmin) <= age(last snapshot's xmin)
+
+- Ties: a row stamped exactly at the floor is read (`>=`), perhaps again; the upsert makes that harmless.
+- Late commits: a transaction unfinished at the last snapshot has an id at or above that snapshot's xmin, so its rows
+  pass the second test whenever they commit; and it began at or after the floor's moment, so they pass the first.
+- Savepoints: a subtransaction's id is above its parent's. `pg_visible_in_snapshot(xmin, …)` would be wrong for them.
+- NULL stamps never pass; the trigger lets none in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import sql
+
+from jobs.snapshot import Snapshot
+
+# A stamp without a zone was written in whatever zone the writer's session had: UTC-12 to UTC+14.
+ZONE_SPREAD = timedelta(hours=14)
+# A stamp type of less than microseconds rounds, at most by half of its coarsest step, a second.
+ROUNDING = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """How far one table has been read: the snapshot, the floor on its stamps, and whether a standby gave it.
+
+    `floor` is None while no floor is known to be safe: then only the second test picks the rows.
+    """
+
+    snapshot: Snapshot
+    floor: datetime | None
+    standby: bool = False
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The column that says when (or in which transaction) a row was written."""
+
+    column: str
+    mode: str
+    zoned: bool = True
+    rounded: bool = False
+
+
+def next_floor(last: datetime | None, candidate: datetime, *, advances: bool) -> datetime | None:
+    """The floor to save: never lower than the last one, and unmoved while something hides its beginning."""
+    if not advances:
+        return last
+    return candidate if last is None else max(last, candidate)
+
+
+def needs_reload(last: Watermark, now: Snapshot, mode: str) -> bool:
+    """True where neither test of the rule can be applied: `age` has wrapped and there is no floor."""
+    return mode == "updated_at" and last.floor is None and not now.age_is_safe(last.snapshot)
+
+
+def clock_stepped_back(saved: datetime, clock: datetime, elapsed: timedelta | None, margin: timedelta) -> bool:
+    """Whether the server's clock lies further back than the margin covers.
+
+    `elapsed` is the time a clock that can't be set says has gone by since `saved`, where one is known.
+    """
+    expected = saved + (elapsed or timedelta())
+    return clock < expected - margin
+
+
+def changed_rows(stamp: Stamp, last: Watermark, now: Snapshot) -> sql.Composable:
+    """The condition that picks the rows written since `last`, in PostgreSQL's SQL."""
+    column = sql.Identifier(stamp.column)
+    if stamp.mode == "xid":
+        return _by_xid(column, last)
+    tests = []
+    if last.floor is not None:
+        tests.append(sql.SQL("{} >= {}").format(column, _floor_literal(stamp, last.floor)))
+    if now.age_is_safe(last.snapshot):
+        tests.append(sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(last.snapshot.xmin % 2**32))))
+    return sql.SQL(" AND ").join(tests)
+
+
+def recorded_since(column: str, last: Watermark) -> sql.Composable:
+    """The condition on an xid8 column that holds the id of a whole transaction, never of a subtransaction.
+
+    Each is read exactly once: at or above the last xmin, and not visible then. A standby's snapshot does not list
+    what was running, so after one the second half is left out and some are read again.
+    """
+    return _by_xid(sql.Identifier(column), last)
+
+
+def _by_xid(column: sql.Composable, last: Watermark) -> sql.Composable:
+    lowest = sql.SQL("{} >= {}::xid8").format(column, sql.Literal(str(last.snapshot.xmin)))
+    if last.standby:
+        return lowest
+    unseen = sql.SQL("NOT pg_visible_in_snapshot({}, {}::pg_snapshot)").format(column, sql.Literal(last.snapshot.text))
+    return sql.SQL("{} AND {}").format(lowest, unseen)
+
+
+def _floor_literal(stamp: Stamp, floor: datetime) -> sql.Composable:
+    if stamp.rounded:
+        floor -= ROUNDING
+    if stamp.zoned:
+        return sql.SQL("{}::timestamptz").format(sql.Literal(floor.isoformat()))
+    lowest = (floor - ZONE_SPREAD).replace(tzinfo=None) - (floor.utcoffset() or timedelta())
+    return sql.SQL("{}::timestamp").format(sql.Literal(lowest.isoformat()))
