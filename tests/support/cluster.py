@@ -1,0 +1,115 @@
+"""A PostgreSQL for the tests: a real one, thrown away afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from app.oltp.embedded import EmbeddedServer
+
+# Nothing here has to survive a power cut.
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+    "autovacuum_naptime": "1h",
+}
+_PREFIX = "neaptide-test-"
+
+
+class Cluster:
+    """One server with as many databases as the tests ask for."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self.server = server
+        self._template: str | None = None
+
+    def url(self, database: str = "neaptide") -> str:
+        return self.server.url(database)
+
+    def bin(self, name: str) -> Path:
+        return self.server.bin(name)
+
+    def create_database(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or a copy of the named template."""
+        name = f"t_{uuid4().hex}"
+        self._run(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
+        )
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(url.rsplit("/", 1)[1])))
+
+    def shop_template(self) -> str:
+        """The name of the database the shop's migrations ran on, made when first asked for."""
+        if self._template is None:
+            from app.oltp import migrations
+
+            url = self.create_database()
+            migrations.migrate(url)
+            self._template = url.rsplit("/", 1)[1]
+        return self._template
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A new folder, with a space in its name, that every account can reach: pytest's own are 0700.
+
+    Root runs PostgreSQL as another account; below a folder it can't reach the server would move elsewhere.
+    """
+    base = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    base.chmod(0o755)
+    (base / "owner").write_text(str(os.getpid()))
+    folder = base / "with space"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+@contextmanager
+def running(root: Path) -> Iterator[Cluster]:
+    """A cluster in `root`, gone at the end."""
+    server = EmbeddedServer(root, settings=FAST)
+    server.start()
+    try:
+        yield Cluster(server)
+    finally:
+        server.remove()
+
+
+def sweep() -> None:
+    """Remove what a run that was killed left behind."""
+    for base in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if _is_orphan(base):
+            for lock in base.rglob("alive"):
+                EmbeddedServer(lock.parent).remove()
+            shutil.rmtree(base, ignore_errors=True)
+
+
+def _is_orphan(base: Path) -> bool:
+    try:
+        os.kill(int((base / "owner").read_text()), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
