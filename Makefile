@@ -1,0 +1,68 @@
+# Everything runs in .venv, made from requirements.lock. Paths are relative and quoted: the folder's name may have spaces.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+PY := .venv/bin/python
+STAMP := .venv/stamp
+WORKERS ?= auto
+TESTS ?= tests/unit tests/integration tests/acceptance tests/chaos
+
+# The stamp holds the folder's name: a venv does not survive being moved.
+MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
+
+.PHONY: help setup demo test lint types contracts check format lock clean moved
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## make .venv with the neaptide command in it
+	@:
+
+$(STAMP): requirements.lock pyproject.toml $(MOVED)
+	@rm -f $(STAMP)
+	@[ -z "$(MOVED)" ] && $(PY) -c '' 2>/dev/null || { rm -rf .venv; \
+	for python in python3 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making .venv with $$("$$python" --version)"; exec "$$python" -m venv .venv; fi; \
+	done; echo "Python 3.11 or later with venv is needed, as python3 on the PATH (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@pwd > $(STAMP)
+
+demo: setup ## embedded PostgreSQL, generated orders, a sync and three reports
+	@.venv/bin/neaptide demo
+
+test: setup ## all tests but the soak and the benchmarks
+	@$(PY) -m pytest -n "$(WORKERS)" -m "not soak and not bench" $(TESTS)
+
+lint: setup ## ruff, rules and format
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: setup ## mypy --strict
+	@$(PY) -m mypy
+
+contracts: setup ## which package may import which
+	@.venv/bin/lint-imports
+
+check: lint types contracts test ## what CI runs
+
+format: setup ## put the code in its format
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+# One lock for every platform and Python >= 3.11, from PyPI alone. hatchling and editables are what the editable
+# install needs to build, so that it needs no network of its own.
+lock: setup ## make requirements.lock anew
+	$(PY) -m venv .venv/uv
+	.venv/uv/bin/pip install --quiet uv
+	printf '%s\n' 'hatchling>=1.27' 'editables>=0.5' | .venv/uv/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --extra dev --default-index https://pypi.org/simple --no-emit-index-url --no-config --upgrade \
+	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml -
+
+clean: ## remove .venv and caches; the data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info dist
