@@ -5,6 +5,7 @@
 -- param: to date = none | the last day shown is the one of this day
 -- param: days integer = 7 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
+
 , movement AS (
     SELECT
         date_trunc('day', sold.day) AS day, sold.currency, sold.order_id, sold.line_total AS gross,

@@ -5,6 +5,7 @@
 -- param: to date = none | the last month shown is the one of this day
 -- param: months integer = 3 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
+
 , movement AS (
     SELECT
         date_trunc('month', sold.day) AS month, sold.currency, sold.order_id, sold.line_total AS gross,

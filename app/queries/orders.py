@@ -1,0 +1,99 @@
+"""Orders as the reporting file knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from app import statements
+from app.queries import pages, payments
+from app.reporting import Store
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line; `unit_price` is the price when it was ordered, `sku` and `name` are the product's of today."""
+
+    line_no: int
+    product_id: UUID
+    sku: str | None
+    name: str | None
+    quantity: int
+    unit_price: Decimal
+    line_total: Decimal
+    returned_quantity: int
+
+
+@dataclass(frozen=True)
+class Return:
+    """Pieces of a line that came back, worth `amount` in the order's currency."""
+
+    id: UUID
+    line_no: int
+    quantity: int
+    amount: Decimal
+    returned_at: datetime
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order without its parts; amounts in `currency`, `paid` is payments less refunds."""
+
+    id: UUID
+    number: str
+    customer_id: UUID
+    status: str
+    currency: str
+    total: Decimal
+    paid: Decimal
+    placed_at: datetime
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    cancelled_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class OrderDetails:
+    """One order with its lines, payments and returns, all of one moment."""
+
+    order: Order
+    items: tuple[Item, ...]
+    payments: tuple[payments.Payment, ...]
+    returns: tuple[Return, ...]
+    as_of: datetime
+
+
+def find_by_id(store: Store, order_id: UUID) -> OrderDetails | None:
+    """One order with everything that belongs to it, or None."""
+    found = store.query(statements.get("queries/orders", "find_by_id"), {"id": order_id})
+    if not found.rows:
+        return None
+    items = store.query(statements.get("queries/orders", "items_of"), {"id": order_id})
+    returns = store.query(statements.get("queries/orders", "returns_of"), {"id": order_id})
+    return OrderDetails(
+        order=Order(*found.rows[0], found.as_of),
+        items=tuple(Item(*row) for row in items.rows),
+        payments=payments.of_order(store, order_id),
+        returns=tuple(Return(*row) for row in returns.rows),
+        as_of=found.as_of,
+    )
+
+
+def of_customer(
+    store: Store, customer_id: UUID, *, status: str | None = None, page: int = 1, size: int = 20
+) -> pages.Page[Order]:
+    """One page of a customer's orders, newest first; an unknown customer has none.
+
+    Raises `errors.UsageError` for an impossible page.
+    """
+    filters = {"customer_id": customer_id, "status": status}
+    found = store.query(statements.get("queries/orders", "of_customer"), {**filters, **pages.bounds(page, size)})
+    total = store.query(statements.get("queries/orders", "count_of_customer"), filters).rows[0][0]
+    return pages.Page(tuple(Order(*row, found.as_of) for row in found.rows), page, size, total, found.as_of)
