@@ -33,7 +33,7 @@ class Customer:
 def find_by_id(store: Store, customer_id: UUID) -> Customer | None:
     """One customer, or None."""
     found = store.query(statements.get("queries/customers", "find_by_id"), {"id": customer_id})
-    return Customer(*found.rows[0], found.as_of) if found.rows else None
+    return Customer(**found.records()[0], as_of=found.as_of) if found.rows else None
 
 
 def find_all(
@@ -56,4 +56,6 @@ def find_all(
         {**filters, **pages.bounds(page, size)},
     )
     total = store.query(statements.get("queries/customers", "count_all"), filters).rows[0][0]
-    return pages.Page(tuple(Customer(*row, found.as_of) for row in found.rows), page, size, total, found.as_of)
+    return pages.Page(
+        tuple(Customer(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
+    )

@@ -78,10 +78,10 @@ def find_by_id(store: Store, order_id: UUID) -> OrderDetails | None:
     items = store.query(statements.get("queries/orders", "items_of"), {"id": order_id})
     returns = store.query(statements.get("queries/orders", "returns_of"), {"id": order_id})
     return OrderDetails(
-        order=Order(*found.rows[0], found.as_of),
-        items=tuple(Item(*row) for row in items.rows),
+        order=Order(**found.records()[0], as_of=found.as_of),
+        items=tuple(Item(**row) for row in items.records()),
         payments=payments.of_order(store, order_id),
-        returns=tuple(Return(*row) for row in returns.rows),
+        returns=tuple(Return(**row) for row in returns.records()),
         as_of=found.as_of,
     )
 
@@ -96,4 +96,6 @@ def of_customer(
     filters = {"customer_id": customer_id, "status": status}
     found = store.query(statements.get("queries/orders", "of_customer"), {**filters, **pages.bounds(page, size)})
     total = store.query(statements.get("queries/orders", "count_of_customer"), filters).rows[0][0]
-    return pages.Page(tuple(Order(*row, found.as_of) for row in found.rows), page, size, total, found.as_of)
+    return pages.Page(
+        tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
+    )

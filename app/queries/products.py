@@ -33,7 +33,7 @@ class Product:
 def find_by_id(store: Store, product_id: UUID) -> Product | None:
     """One product, or None."""
     found = store.query(statements.get("queries/products", "find_by_id"), {"id": product_id})
-    return Product(*found.rows[0], found.as_of) if found.rows else None
+    return Product(**found.records()[0], as_of=found.as_of) if found.rows else None
 
 
 def find_all(
@@ -57,4 +57,6 @@ def find_all(
         {**filters, **pages.bounds(page, size)},
     )
     total = store.query(statements.get("queries/products", "count_all"), filters).rows[0][0]
-    return pages.Page(tuple(Product(*row, found.as_of) for row in found.rows), page, size, total, found.as_of)
+    return pages.Page(
+        tuple(Product(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
+    )
