@@ -7,6 +7,7 @@ store keeps its file, and so its one consistent state, however often the sync pu
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -80,7 +81,7 @@ class Store:
         except duckdb.Error as error:
             raise _failure(error) from error
         types = tuple(str(column[1]) for column in described)
-        return Result(tuple(str(column[0]) for column in described), types, _in_utc(rows, types), self.as_of)
+        return Result(_distinct([str(column[0]) for column in described]), types, _in_utc(rows, types), self.as_of)
 
     def close(self) -> None:
         """Give the file back. Closing twice is fine."""
@@ -224,6 +225,19 @@ def _failure(error: duckdb.Error) -> errors.NeaptideError:
     if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.SerializationException):
         return errors.TargetUnusable(f"the reporting file is damaged: {text}", hint=_REBUILD)
     return errors.QueryFailed(text)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names made distinct, so that a row can be a dictionary: the second `id` becomes `id_1`."""
+    seen: dict[str, None] = {}
+    for name in names:
+        other = name
+        for number in itertools.count(1):
+            if other not in seen:
+                break
+            other = f"{name}_{number}"
+        seen[other] = None
+    return tuple(seen)
 
 
 def _in_utc(rows: list[tuple[Any, ...]], types: Sequence[str]) -> list[tuple[Any, ...]]:

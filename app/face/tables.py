@@ -1,0 +1,189 @@
+"""A result on screen or in a file: table, JSON, JSON lines, CSV, Markdown.
+
+A table fits its width (80 where the output is no terminal): text wraps, numbers never do, and where even that leaves
+no room each row becomes a block of lines. JSON is `{"as_of": "…", "columns": ["…"], "rows": [{…}]}`; decimals are
+numbers with exactly their digits, so parse them as decimals (Python: `json.loads(text, parse_float=Decimal)`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.face import values
+from app.reporting import Result
+
+FORMATS = ("table", "json", "jsonl", "csv", "markdown")
+WIDTH = 80
+# A text column may be wrapped down to this many characters before the table turns into blocks.
+_NARROWEST_TEXT = 12
+_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "BOOLEAN"),
+    (int, "BIGINT"),
+    (Decimal, "DECIMAL"),
+    (float, "DOUBLE"),
+    (datetime, "TIMESTAMP WITH TIME ZONE"),
+    (date, "DATE"),
+)
+
+
+def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime | None = None) -> None:
+    """Print a result: data on `out`; how fresh it is below a table, and on `err` for a format that programs read."""
+    text = render(result, kind, width=_width(out), colour=wants_colour(out))
+    out.write(_encodable(text, out))
+    line = values.freshness(result.as_of, now or datetime.now(UTC)) + "\n"
+    (out if kind == "table" else err).write(line)
+
+
+def render(result: Result, kind: str, *, width: int = WIDTH, colour: bool = False) -> str:
+    """A result as text that ends in a line break, without the line about freshness; `kind` is one of `FORMATS`."""
+    if kind == "table":
+        return _table(result, width, colour)
+    return _RENDERERS[kind](result)
+
+
+def of_objects(objects: Sequence[Any], names: Iterable[str], as_of: datetime) -> Result:
+    """A result from dataclass instances: the fields of these names as columns."""
+    columns = tuple(names)
+    rows = [tuple(getattr(one, name) for name in columns) for one in objects]
+    types = tuple(_type_of([row[place] for row in rows]) for place in range(len(columns)))
+    return Result(columns, types, rows, as_of)
+
+
+def json_of(thing: Any) -> str:
+    """A dataclass, with whatever dataclasses it holds, as one line of JSON."""
+    return values.as_json(_simple(thing)) + "\n"
+
+
+def wants_colour(out: TextIO) -> bool:
+    """Only on a terminal, and not where NO_COLOR is set (https://no-color.org)."""
+    return out.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _simple(thing: Any) -> Any:
+    if is_dataclass(thing):
+        return {field.name: _simple(getattr(thing, field.name)) for field in fields(thing)}
+    return [_simple(one) for one in thing] if isinstance(thing, list | tuple) else thing
+
+
+def _type_of(column: Sequence[object]) -> str:
+    known = next((value for value in column if value is not None), None)
+    return next((name for kind, name in _TYPES if isinstance(known, kind)), "VARCHAR")
+
+
+def _width(out: TextIO) -> int:
+    return shutil.get_terminal_size((WIDTH, 24)).columns if out.isatty() else WIDTH
+
+
+def _encodable(text: str, out: TextIO) -> str:
+    encoding = out.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _table(result: Result, width: int, colour: bool) -> str:
+    grouped = [not values.identifies(name) for name in result.columns]
+    cells = [
+        [values.shown(value, grouped=group) for value, group in zip(row, grouped, strict=True)] for row in result.rows
+    ]
+    narrow = _needed(result, cells) > width
+    text = _blocks(result, cells, width) if narrow else _grid(result, cells, width, colour)
+    return text + f"{len(cells):,} {'row' if len(cells) == 1 else 'rows'}. "
+
+
+def _needed(result: Result, cells: Sequence[Sequence[str]]) -> int:
+    """The least width of the table; two spaces part the columns."""
+    widths = [
+        _least(name, kind, [row[place] for row in cells])
+        for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True))
+    ]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _least(name: str, kind: str, column: Sequence[str]) -> int:
+    heading = max((len(word) for word in name.split("_")), default=0)
+    longest = max((Text(cell).cell_len for cell in column), default=0)
+    return max(heading, longest if _unbroken(kind) else min(longest, _NARROWEST_TEXT))
+
+
+def _unbroken(kind: str) -> bool:
+    """Numbers and dates are never wrapped."""
+    return values.is_number(kind) or kind == "DATE"
+
+
+def _grid(result: Result, cells: Sequence[Sequence[str]], width: int, colour: bool) -> str:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True)):
+        table.add_column(
+            Text(name.replace("_", " ")),
+            justify="right" if values.is_number(kind) else "left",
+            overflow="fold",
+            min_width=_least(name, kind, [row[place] for row in cells]),
+        )
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+    )
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _blocks(result: Result, cells: Sequence[Sequence[str]], width: int) -> str:
+    """One line per value: for rows with too many columns to stand side by side."""
+    label = min(max(map(len, result.columns)), width // 2)
+    lines = []
+    for number, row in enumerate(cells, start=1):
+        lines.append(f"-- row {number} ".ljust(min(width, 40), "-"))
+        for name, cell in zip(result.columns, row, strict=True):
+            wrapped = Text(cell).wrap(_PLAIN, max(10, width - label - 2), overflow="fold") or [Text()]
+            heads = [name.ljust(label), *[" " * label] * (len(wrapped) - 1)]
+            lines += [f"{head}  {part.plain}".rstrip() for head, part in zip(heads, wrapped, strict=True)]
+    return "".join(line + "\n" for line in lines)
+
+
+def _json(result: Result) -> str:
+    rows = ",\n  ".join(values.json_object(zip(result.columns, row, strict=True)) for row in result.rows)
+    head = f'{{"as_of": {values.as_json(result.as_of)}, "columns": {values.as_json(result.columns)}, "rows": ['
+    return head + (f"\n  {rows}\n" if rows else "") + "]}\n"
+
+
+def _jsonl(result: Result) -> str:
+    return "".join(values.json_object(zip(result.columns, row, strict=True)) + "\n" for row in result.rows)
+
+
+def _csv(result: Result) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(result.columns)
+    writer.writerows([values.plain(value) for value in row] for row in result.rows)
+    return out.getvalue()
+
+
+def _markdown(result: Result) -> str:
+    rule = ["---:" if values.is_number(kind) else "---" for kind in result.types]
+    rows = [[values.shown(value, grouped=False) for value in row] for row in result.rows]
+    lines = [list(result.columns), *rows]
+    marked = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [marked[0], rule, *marked[1:]])
+
+
+_PLAIN = Console(file=io.StringIO(), no_color=True, legacy_windows=False)
+_RENDERERS: dict[str, Callable[[Result], str]] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "markdown": _markdown}
