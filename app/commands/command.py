@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
 
 from app.domain import ids
 from app.ports import Keys
@@ -25,7 +24,11 @@ class Command:
         """Add the ids of the aggregates this command will read or write."""
 
 
-@cache
-def _id_fields(command: type[Command]) -> tuple[str, ...]:
-    """The fields that must hold a UUID; annotations are strings here."""
-    return tuple(field.name for field in fields(command) if field.type == "UUID")
+_ID_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def _id_fields(command: type) -> tuple[str, ...]:
+    """The fields that must hold a UUID, found once for each class; annotations are strings here."""
+    if command not in _ID_FIELDS:
+        _ID_FIELDS[command] = tuple(field.name for field in fields(command) if field.type == "UUID")
+    return _ID_FIELDS[command]

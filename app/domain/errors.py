@@ -67,6 +67,10 @@ class MissingValue(DomainError):
     """A value that every row needs is missing."""
 
 
+class InvalidVersion(DomainError):
+    """A row's version counts its writes from 1."""
+
+
 # Products and customers.
 
 
@@ -84,6 +88,10 @@ class ProductExists(DomainError):
 
 class SkuTaken(DomainError):
     """Another product has this SKU."""
+
+
+class InvalidProductState(DomainError):
+    """A product is active or discontinued."""
 
 
 class ProductDiscontinued(DomainError):

@@ -21,30 +21,8 @@ LARGEST = Decimal("999999999999.99")  # numeric(14,2)
 LARGEST_PRICE = Decimal("9999999999.99")  # numeric(12,2)
 
 # ISO 4217, table A.1, column "minor unit".
-_NO_MINOR_UNIT = frozenset(
-    # fmt: off
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    )
-    # fmt: on
-)
-_FINER_THAN_CENTS = frozenset(("BHD", "CLF", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "UYW"))
+_NO_MINOR_UNIT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_FINER_THAN_CENTS = "BHD CLF IQD JOD KWD LYD OMR TND UYW"
 
 
 @dataclass(frozen=True, slots=True)
