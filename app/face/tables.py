@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -97,23 +98,37 @@ def _table(result: Result, width: int, colour: bool) -> str:
     cells = [
         [values.shown(value, grouped=group) for value, group in zip(row, grouped, strict=True)] for row in result.rows
     ]
-    narrow = _needed(result, cells) > width
-    text = _blocks(result, cells, width) if narrow else _grid(result, cells, width, colour)
+    columns = list(zip(*cells, strict=True)) or [()] * len(result.columns)
+    widths = _widths(result, columns, width)
+    text = _grid(result, cells, widths, colour) if widths else _blocks(result, cells, width)
     return text + f"{len(cells):,} {'row' if len(cells) == 1 else 'rows'}. "
 
 
-def _needed(result: Result, cells: Sequence[Sequence[str]]) -> int:
-    """The least width of the table; two spaces part the columns."""
-    widths = [
-        _least(name, kind, [row[place] for row in cells])
-        for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True))
-    ]
-    return sum(widths) + 2 * (len(widths) - 1)
+def _widths(result: Result, columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
+    """The width of each column with two spaces between them; None where they can't stand side by side.
+
+    Each gets the least it can do with; what is left goes first to those that need little more.
+    """
+    described = list(zip(result.columns, result.types, columns, strict=True))
+    widths = [_least(*one) for one in described]
+    spare = width - sum(widths) - 2 * (len(widths) - 1)
+    wanting = sorted(
+        (_natural(name, column) - widths[place], place) for place, (name, _, column) in enumerate(described)
+    )
+    for waiting, (want, place) in zip(range(len(wanting), 0, -1), wanting, strict=True):
+        given = max(0, min(want, spare // waiting))
+        widths[place] += given
+        spare -= given
+    return widths if spare >= 0 else None
+
+
+def _natural(name: str, column: Sequence[str]) -> int:
+    return max([len(name), *(cell_len(cell) for cell in column)])
 
 
 def _least(name: str, kind: str, column: Sequence[str]) -> int:
     heading = max((len(word) for word in name.split("_")), default=0)
-    longest = max((Text(cell).cell_len for cell in column), default=0)
+    longest = max((cell_len(cell) for cell in column), default=0)
     return max(heading, longest if _unbroken(kind) else min(longest, _NARROWEST_TEXT))
 
 
@@ -122,18 +137,21 @@ def _unbroken(kind: str) -> bool:
     return values.is_number(kind) or kind == "DATE"
 
 
-def _grid(result: Result, cells: Sequence[Sequence[str]], width: int, colour: bool) -> str:
+def _grid(result: Result, cells: Sequence[Sequence[str]], widths: Sequence[int], colour: bool) -> str:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True)):
-        table.add_column(
-            Text(name.replace("_", " ")),
-            justify="right" if values.is_number(kind) else "left",
-            overflow="fold",
-            min_width=_least(name, kind, [row[place] for row in cells]),
-        )
+    for name, kind, width in zip(result.columns, result.types, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if values.is_number(kind) else "left"
+        table.add_column(Text(name.replace("_", " ")), justify=justify, overflow="fold", width=width)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console(
+    console = _console(sum(widths) + 2 * len(widths), colour)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _console(width: int, colour: bool) -> Console:
+    return Console(
         file=io.StringIO(),
         width=width,
         force_terminal=colour,
@@ -141,9 +159,6 @@ def _grid(result: Result, cells: Sequence[Sequence[str]], width: int, colour: bo
         highlight=False,
         legacy_windows=False,
     )
-    with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
 def _blocks(result: Result, cells: Sequence[Sequence[str]], width: int) -> str:
@@ -185,5 +200,5 @@ def _markdown(result: Result) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in [marked[0], rule, *marked[1:]])
 
 
-_PLAIN = Console(file=io.StringIO(), no_color=True, legacy_windows=False)
+_PLAIN = _console(WIDTH, colour=False)
 _RENDERERS: dict[str, Callable[[Result], str]] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "markdown": _markdown}
