@@ -82,4 +82,7 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
     def _connected(self) -> Connection:
         if self._connection is None:
             raise errors.Bug("a unit of work is used outside its with block")
+        # COPY goes past SQLAlchemy, which would then see nothing to commit.
+        if not self._connection.in_transaction():
+            self._connection.begin()
         return self._connection
