@@ -1,0 +1,104 @@
+"""The one place that wires: settings to a server, a unit of work, a sync job and the reporting file.
+
+The command line, the daemon and the tests all come through here. Importing it connects to nothing and is cheap: what
+needs SQLAlchemy, psycopg or DuckDB is imported by the function that hands it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import errors
+
+if TYPE_CHECKING:
+    from app import config, reporting
+    from app.oltp.embedded import EmbeddedServer
+    from app.ports import UnitOfWorkFactory
+    from jobs.job import Job
+    from jobs.results import Progress
+
+
+def load_settings(path: Path) -> config.Settings:
+    """Read and check the config file. Raises `errors.ConfigError`."""
+    from app import config
+
+    return config.load(path)
+
+
+def embedded(settings: config.Settings) -> EmbeddedServer:
+    """The embedded server of the config. Raises `errors.UsageError` where the source is a server by URL."""
+    from app.oltp.embedded import EmbeddedServer
+
+    if settings.embedded_root is None:
+        raise errors.UsageError(
+            "the source is a server by URL, not the embedded one",
+            hint='set [source] url = "embedded:var/postgres" to use the embedded server',
+        )
+    return EmbeddedServer(settings.embedded_root)
+
+
+def source_url(settings: config.Settings, *, start: bool = True) -> str:
+    """The source's URL, password included; an embedded server is started first, unless `start` is false."""
+    if settings.embedded_root is None:
+        return settings.source.url.get_secret_value()
+    server = embedded(settings)
+    if start:
+        server.start()
+    return server.url()
+
+
+def job(settings: config.Settings, *, start: bool = True) -> Job:
+    """What a sync, a comparison or a status needs."""
+    from jobs.job import Job
+
+    return Job(settings, source_url(settings, start=start))
+
+
+@contextmanager
+def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
+    """Units of work on the source; its connections are closed at the end."""
+    from app.oltp import engine, uow
+
+    made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
+    try:
+        yield lambda: uow.SqlAlchemyUnitOfWork(made)
+    finally:
+        made.dispose()
+
+
+def migrate(settings: config.Settings) -> str:
+    """Bring the shop's schema up to date and return the server's URL."""
+    from app.oltp import migrations
+
+    url = source_url(settings)
+    migrations.migrate(url)
+    return url
+
+
+def reporting_file(
+    settings: config.Settings, *, max_staleness: timedelta | None = None, progress: Progress | None = None
+) -> AbstractContextManager[reporting.Store]:
+    """The published reporting file, brought up to date first where it is older than `max_staleness`."""
+    from app import reporting
+
+    return reporting.open(settings.target_path, refresh=_refresh(settings, progress), max_staleness=max_staleness)
+
+
+def _refresh(settings: config.Settings, progress: Progress | None) -> Callable[[], datetime | None]:
+    def run() -> datetime | None:
+        from jobs import results, sync
+
+        done = sync.sync_once(job(settings), progress=progress or results.Silent())
+        if done.failed:
+            failed = ", ".join(f"{table.table}: {table.error}" for table in done.failed)
+            raise errors.TooStale(
+                f"not every table could be brought up to date: {failed}", hint="see neaptide status"
+            )
+        # The run began after the call, so its moment, by the source's clock, is at or after the one asked for.
+        return done.as_of
+
+    return run

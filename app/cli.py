@@ -1,0 +1,85 @@
+"""The command line: find the command, run it, and turn what goes wrong into two lines and an exit code.
+
+A module is imported when its command is called, and imports what is heavy when that runs, so `--help` is fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from app import __version__
+from app.face import failures
+from app.face.base import Face, Group
+
+# In the order of a first session.
+COMMANDS = {
+    "demo": "app.face.demo",
+    "db": "app.face.db",
+    "sync": "app.face.sync",
+    "status": "app.face.status",
+    "verify": "app.face.verify",
+    "report": "app.face.report",
+    "sql": "app.face.sqlcmd",
+    "product": "app.face.product",
+    "customer": "app.face.customer",
+    "order": "app.face.order",
+    "payment": "app.face.payment",
+    "financing": "app.face.financing",
+}
+
+
+class LazyGroup(Group):
+    """Commands by name, each module's `command` loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return found
+
+
+@click.group(cls=LazyGroup, examples=("neaptide demo", "neaptide report sales_monthly"))
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("config.toml"),
+    show_default=True,
+    envvar="NEAPTIDE_CONFIG",
+    help="The settings; NEAPTIDE_… variables win over it.",
+)
+@click.option("--verbose", is_flag=True, envvar="NEAPTIDE_DEBUG", help="Say more, and show a traceback on failure.")
+@click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+@click.version_option(__version__, package_name="neaptide", prog_name="neaptide", message="%(prog)s %(version)s")
+@click.pass_obj
+def root(face: Face, config_path: Path, verbose: bool, quiet: bool) -> None:
+    """Keeps a columnar DuckDB file equal to your PostgreSQL.
+
+    Commands write to PostgreSQL, `sync` copies what changed, reports read the file and say how fresh it is.
+    Data goes to stdout, everything else to stderr.
+    """
+    face.config_path, face.verbose, face.quiet = config_path, verbose, quiet
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    face = Face()
+    try:
+        code = root.main(list(arguments), prog_name="neaptide", standalone_mode=False, obj=face)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BaseException as error:  # noqa: BLE001  the edge: whatever goes wrong is told here, once
+        return failures.report(error, face)
+
+
+def main() -> None:
+    """The `neaptide` command."""
+    sys.exit(run(sys.argv[1:]))

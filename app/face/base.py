@@ -1,0 +1,107 @@
+"""What all commands share: the settings they were called with, their options, and help that ends in an example."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from app import config
+    from jobs.results import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
+# The same as `app.face.tables.FORMATS`, which would import rich.
+FORMATS = ("table", "json", "jsonl", "csv", "markdown")
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class Face:
+    """One call of the command line. The settings are read when first asked for."""
+
+    def __init__(self) -> None:
+        self.config_path = Path("config.toml")
+        self.verbose = False
+        self.quiet = False
+
+    @cached_property
+    def settings(self) -> config.Settings:
+        from app import bootstrap
+
+        return bootstrap.load_settings(self.config_path)
+
+    def say(self, text: str) -> None:
+        """A line for the person at the terminal: on stderr, never mixed with data."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def progress(self) -> Progress:
+        """Bars on stderr where that is a terminal; otherwise nothing."""
+        from app.face import bars
+
+        return bars.for_stream(sys.stderr, quiet=self.quiet)
+
+
+class _WithExamples(click.Command):
+    """A command whose help ends in command lines that work as they stand."""
+
+    def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", _CONTEXT)
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
+            for line in self.examples:
+                formatter.write(f"  {line}\n")
+
+
+class Command(_WithExamples):
+    """One command."""
+
+
+class Group(_WithExamples, click.Group):
+    """Commands on one noun."""
+
+    command_class = Command
+
+
+pass_face = click.make_pass_decorator(Face)
+
+
+class Duration(click.ParamType[timedelta]):
+    """`10s`, `1m30s`, `2h` to a timedelta."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from app import config
+
+        try:
+            found: timedelta = config.duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return found
+
+
+def json_option(function: F) -> F:
+    """`--json`: the same, for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def staleness_option(function: F) -> F:
+    """`--max-staleness`: sync first when the reporting file is older."""
+    help_text = "Sync first if the reporting file is older, like 10s or 5m; 0s sees every earlier commit."
+    return click.option("--max-staleness", type=Duration(), metavar="D", help=help_text)(function)
+
+
+def table_option(function: F) -> F:
+    """`--table`, as often as wanted."""
+    return click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be repeated.")(
+        function
+    )

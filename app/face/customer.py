@@ -1,0 +1,112 @@
+"""Customers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import click
+
+from app.face import shop
+from app.face.base import Face, Group, pass_face
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ID = "0197a3c0-0000-7000-8000-000000000002"
+
+
+def _address_options(function: F) -> F:
+    for name in ("--postal-code", "--city", "--street"):
+        function = click.option(name)(function)
+    return click.option("--country", required=True)(function)
+
+
+@click.group(cls=Group, examples=("neaptide customer list --country Portugal",))
+def command() -> None:
+    """Customers: register, move, look up."""
+
+
+@command.command(examples=("neaptide customer register C-1001 'Ana Lima' --country Portugal --city Porto",))
+@click.argument("reference")
+@click.argument("name")
+@_address_options
+@pass_face
+def register(
+    face: Face,
+    *,
+    reference: str,
+    name: str,
+    country: str,
+    street: str | None,
+    city: str | None,
+    postal_code: str | None,
+) -> None:
+    """Take in a customer and print the id."""
+    from app.commands.customer import RegisterCustomer
+    from app.domain.customer import Address
+
+    made, address = shop.fresh_id(), Address(country, street, city, postal_code)
+    shop.send(
+        face, RegisterCustomer(customer_id=made, reference=reference, name=name, address=address, at=shop.now()), made
+    )
+
+
+@command.command(examples=(f"neaptide customer address {_ID} --country Portugal --city Braga",))
+@click.argument("customer_id", type=shop.ID)
+@_address_options
+@pass_face
+def address(
+    face: Face, *, customer_id: UUID, country: str, street: str | None, city: str | None, postal_code: str | None
+) -> None:
+    """Replace a customer's whole address."""
+    from app.commands.customer import ChangeAddress
+    from app.domain.customer import Address
+
+    there = Address(country, street, city, postal_code)
+    shop.send(face, ChangeAddress(customer_id=customer_id, address=there, at=shop.now()), customer_id)
+
+
+@command.command("show", examples=("neaptide customer show C-1001", f"neaptide customer show {_ID} --json"))
+@click.argument("customer")
+@shop.reading_options
+@pass_face
+def show_(face: Face, *, customer: str, as_json: bool, max_staleness: timedelta | None) -> None:
+    """Show one customer, by id or reference."""
+    from app.queries import customers
+
+    found = shop.read(
+        face, max_staleness, lambda store: shop.find(store, customer, "customer_by_reference", customers.find_by_id)
+    )
+    shop.show_one(face, found, as_json, found.as_of)
+
+
+@command.command("list", examples=("neaptide customer list --country Portugal --sort name",))
+@click.option("--text", help="Only those with this in their reference or name.")
+@click.option("--country", help="Only those who live there.")
+@click.option(
+    "--sort", default="reference", show_default=True, metavar="KEY", help="reference, name, …; -KEY turns it."
+)
+@shop.page_options
+@shop.reading_options
+@pass_face
+def list_(
+    face: Face,
+    *,
+    text: str | None,
+    country: str | None,
+    sort: str,
+    page: int,
+    size: int,
+    as_json: bool,
+    max_staleness: timedelta | None,
+) -> None:
+    """List customers."""
+    from app.queries import customers
+
+    found = shop.read(
+        face,
+        max_staleness,
+        lambda store: customers.find_all(store, country=country, text=text, sort=sort, page=page, size=size),
+    )
+    shop.show_page(face, found, ("reference", "name", "city", "country"), as_json)

@@ -1,0 +1,108 @@
+"""What a person reads when something went wrong: what happened, the next step, and no secret."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+import traceback
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from app import errors
+
+if TYPE_CHECKING:
+    from app.face.base import Face
+
+INTERRUPTED = 130
+_USERINFO = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
+_PASSWORD_KEY = re.compile(r"(password=)('[^']*'|[^\s&'\"]+)", re.I)
+_SHORTEST_SECRET = 3
+
+
+def report(error: BaseException, face: Face) -> int:
+    """Say on stderr what went wrong and return the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return _reader_gone()
+    if isinstance(error, SystemExit):
+        raise error
+    if face.verbose:
+        click.echo(redact("".join(traceback.format_exception(error)), face), err=True)
+    message, hint, code = _told(error)
+    _print("error", message, face)
+    if hint:
+        _print("hint", hint, face)
+    return code
+
+
+def redact(text: str, face: Face) -> str:
+    """The text without any password: that of the configured URL, and whatever stands where a URL has one."""
+    for secret in _secrets(face):
+        text = text.replace(secret, "***")
+    return _PASSWORD_KEY.sub(r"\1***", _USERINFO.sub(r"\1:***@", text))
+
+
+def _told(error: BaseException) -> tuple[str, str | None, int]:
+    """Message, hint and exit code."""
+    from app.domain.errors import DomainError
+
+    if isinstance(error, errors.NeaptideError):
+        return error.message, error.hint, error.exit_code
+    if isinstance(error, DomainError):
+        return error.message, None, 1
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "neaptide"
+        return error.format_message(), f"see {path} --help", 2
+    if isinstance(error, click.ClickException):
+        return error.format_message(), None, 2
+    if isinstance(error, OSError):
+        return _told_of_system(error)
+    what = f"{type(error).__name__}: {error}"
+    return what, "this is a bug in Neaptide; `neaptide --verbose …` shows where", 1
+
+
+def _told_of_system(error: OSError) -> tuple[str, str | None, int]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"no room left on the disk: {error}", "free some room and run the same command again", 1
+    if isinstance(error, PermissionError):
+        return f"no permission: {error}", "check who owns the file", 1
+    return str(error), None, 1
+
+
+def _print(label: str, message: str, face: Face) -> None:
+    """One labelled paragraph; further lines are indented below it."""
+    first, *rest = redact(message, face).strip().splitlines() or [""]
+    colour = {"error": "red", "hint": "cyan"}[label]
+    plain = "NO_COLOR" in os.environ or not sys.stderr.isatty()
+    shown = label if plain else click.style(label, fg=colour, bold=True)
+    click.echo("\n".join([f"{shown}: {first}", *(f"  {line}" for line in rest)]), err=True)
+
+
+def _secrets(face: Face) -> list[str]:
+    """The passwords that may turn up in a message: as written, and as they are without %-escapes."""
+    urls = [os.environ.get("NEAPTIDE_SOURCE__URL", "")]
+    if "settings" in vars(face):
+        urls.append(face.settings.source.url.get_secret_value())
+    found = {secret for url in urls for secret in _passwords(url)} | {os.environ.get("PGPASSWORD", "")}
+    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
+
+
+def _passwords(url: str) -> list[str]:
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return []
+    return [password, unquote(password)]
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has left, as `head` does: no more is written, also not by Python when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

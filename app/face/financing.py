@@ -1,0 +1,91 @@
+"""Financing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from app.face import shop, show
+from app.face.base import Face, Group, pass_face
+
+if TYPE_CHECKING:
+    from app.queries.financing import Financing, Instalment
+    from app.reporting import Store
+
+_ID = "0197a3c0-0000-7000-8000-000000000004"
+_EXAMPLE = "neaptide financing simulate 1200.00 --rate 0.02 --instalments 12 --first-due 2027-01-31"
+
+
+@click.group(cls=Group, examples=(_EXAMPLE,))
+def command() -> None:
+    """Financing: simulate instalments, look them up."""
+
+
+@command.command(examples=(_EXAMPLE, f"{_EXAMPLE} --system SAC"))
+@click.argument("principal", type=shop.Amount())
+@click.option("--rate", type=shop.Amount(), required=True, help="Per month, as a fraction: 0.02 is 2 %.")
+@click.option("--instalments", type=int, required=True, metavar="N")
+@click.option("--first-due", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first due date.")
+@click.option("--system", type=click.Choice(["PRICE", "SAC"]), default="PRICE", show_default=True)
+@click.option("--order", "order_id", type=shop.ID, help="The order it pays for.")
+@shop.currency_option
+@pass_face
+def simulate(
+    face: Face,
+    *,
+    principal: Decimal,
+    rate: Decimal,
+    instalments: int,
+    first_due: datetime,
+    system: str,
+    order_id: UUID | None,
+    currency: str,
+) -> None:
+    """Compute and keep a schedule of instalments; prints the financing's id."""
+    from app.commands.financing import SimulateFinancing
+
+    made = shop.fresh_id()
+    shop.send(
+        face,
+        SimulateFinancing(
+            financing_id=made,
+            principal=shop.money(principal, currency),
+            monthly_rate=rate,
+            instalments=instalments,
+            system=system,
+            first_due_date=first_due.date(),
+            order_id=order_id,
+            at=shop.now(),
+        ),
+        made,
+    )
+
+
+@command.command("show", examples=(f"neaptide financing show {_ID} --max-staleness 0s",))
+@click.argument("financing_id", type=shop.ID)
+@shop.reading_options
+@pass_face
+def show_(face: Face, *, financing_id: UUID, as_json: bool, max_staleness: timedelta | None) -> None:
+    """Show one financing and its instalments."""
+    found, schedule = shop.read(face, max_staleness, lambda store: _with_schedule(store, financing_id))
+    if as_json:
+        show.as_json(asdict(found) | {"schedule": [asdict(one) for one in schedule]})
+    else:
+        show.record({name: value for name, value in asdict(found).items() if name != "as_of"})
+        click.echo()
+        shop.show_rows(("number", "due_date", "payment", "principal", "interest", "balance"), schedule)
+    show.freshness(face, found.as_of)
+
+
+def _with_schedule(store: Store, financing_id: UUID) -> tuple[Financing, tuple[Instalment, ...]]:
+    from app.queries import financing
+
+    found = financing.find_by_id(store, financing_id)
+    if found is None:
+        raise shop.unknown("financing", str(financing_id), store)
+    return found, financing.instalments(store, financing_id)

@@ -1,0 +1,55 @@
+"""Payments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import click
+
+from app.face import shop, show
+from app.face.base import Face, Group, pass_face
+
+_ORDER = "0197a3c0-0000-7000-8000-000000000003"
+
+
+@click.group(cls=Group, examples=("neaptide payment list D-000042",))
+def command() -> None:
+    """Payments: take in, look up."""
+
+
+@command.command(examples=(f"neaptide payment process {_ORDER} 15.00 --method card",))
+@click.argument("order_id", type=shop.ID)
+@click.argument("amount", type=shop.Amount())
+@click.option("--method", default="card", show_default=True, help="How it was paid.")
+@shop.currency_option
+@pass_face
+def process(face: Face, *, order_id: UUID, amount: Decimal, method: str, currency: str) -> None:
+    """Take a part or all of what is owed for an order; prints the payment's id."""
+    from app.commands.payment import ProcessPayment
+
+    made = shop.fresh_id()
+    paid = shop.money(amount, currency)
+    shop.send(
+        face, ProcessPayment(payment_id=made, order_id=order_id, amount=paid, method=method, at=shop.now()), made
+    )
+
+
+@command.command("list", examples=("neaptide payment list D-000042 --json",))
+@click.argument("order")
+@shop.reading_options
+@pass_face
+def list_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | None) -> None:
+    """List the payments and refunds of an order, by id or number."""
+    from app.face import tables
+    from app.queries import orders
+
+    found = shop.read(
+        face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id)
+    )
+    if as_json:
+        click.echo(tables.json_of(found.payments), nl=False)
+    else:
+        shop.show_rows(("id", "kind", "amount", "currency", "method", "paid_at"), found.payments)
+    show.freshness(face, found.as_of)

@@ -1,0 +1,113 @@
+"""Products."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import click
+
+from app.face import shop
+from app.face.base import Face, Group, pass_face
+
+_ID = "0197a3c0-0000-7000-8000-000000000001"
+
+
+@click.group(
+    cls=Group, examples=("neaptide product list --text mug", "neaptide product create MUG-1 'Blue mug' 7.50")
+)
+def command() -> None:
+    """Products: create, change, look up."""
+
+
+@command.command(examples=("neaptide product create MUG-1 'Blue mug' 7.50 --currency EUR",))
+@click.argument("sku")
+@click.argument("name")
+@click.argument("price", type=shop.Amount())
+@shop.currency_option
+@pass_face
+def create(face: Face, *, sku: str, name: str, price: Decimal, currency: str) -> None:
+    """Put a product on sale and print its id."""
+    from app.commands.product import CreateProduct
+
+    made = shop.fresh_id()
+    unit_price = shop.money(price, currency)
+    shop.send(face, CreateProduct(product_id=made, sku=sku, name=name, unit_price=unit_price, at=shop.now()), made)
+
+
+@command.command(examples=(f"neaptide product rename {_ID} 'Large blue mug'",))
+@click.argument("product_id", type=shop.ID)
+@click.argument("name")
+@pass_face
+def rename(face: Face, *, product_id: UUID, name: str) -> None:
+    """Give a product another name."""
+    from app.commands.product import RenameProduct
+
+    shop.send(face, RenameProduct(product_id=product_id, name=name, at=shop.now()), product_id)
+
+
+@command.command(examples=(f"neaptide product price {_ID} 8.25",))
+@click.argument("product_id", type=shop.ID)
+@click.argument("price", type=shop.Amount())
+@shop.currency_option
+@pass_face
+def price(face: Face, *, product_id: UUID, price: Decimal, currency: str) -> None:
+    """Set the price of orders to come."""
+    from app.commands.product import ChangePrice
+
+    unit_price = shop.money(price, currency)
+    shop.send(face, ChangePrice(product_id=product_id, unit_price=unit_price, at=shop.now()), product_id)
+
+
+@command.command(examples=(f"neaptide product discontinue {_ID}",))
+@click.argument("product_id", type=shop.ID)
+@pass_face
+def discontinue(face: Face, *, product_id: UUID) -> None:
+    """Take a product out of sale."""
+    from app.commands.product import DiscontinueProduct
+
+    shop.send(face, DiscontinueProduct(product_id=product_id, at=shop.now()), product_id)
+
+
+@command.command("show", examples=("neaptide product show MUG-1", f"neaptide product show {_ID} --json"))
+@click.argument("product")
+@shop.reading_options
+@pass_face
+def show_(face: Face, *, product: str, as_json: bool, max_staleness: timedelta | None) -> None:
+    """Show one product, by id or SKU."""
+    from app.queries import products
+
+    found = shop.read(
+        face, max_staleness, lambda store: shop.find(store, product, "product_by_sku", products.find_by_id)
+    )
+    shop.show_one(face, found, as_json, found.as_of)
+
+
+@command.command("list", examples=("neaptide product list --text mug --sort -price", "neaptide product list --json"))
+@click.option("--text", help="Only those with this in their SKU or name.")
+@click.option("--status", type=click.Choice(["active", "discontinued"]))
+@click.option("--sort", default="sku", show_default=True, metavar="KEY", help="sku, name, price, …; -KEY turns it.")
+@shop.page_options
+@shop.reading_options
+@pass_face
+def list_(
+    face: Face,
+    *,
+    text: str | None,
+    status: str | None,
+    sort: str,
+    page: int,
+    size: int,
+    as_json: bool,
+    max_staleness: timedelta | None,
+) -> None:
+    """List products."""
+    from app.queries import products
+
+    found = shop.read(
+        face,
+        max_staleness,
+        lambda store: products.find_all(store, status=status, text=text, sort=sort, page=page, size=size),
+    )
+    shop.show_page(face, found, ("sku", "name", "unit_price", "currency", "status"), as_json)

@@ -1,0 +1,165 @@
+"""What the commands on the shop share: writing through a handler, reading from the reporting file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import click
+
+from app import errors
+from app.face import show
+from app.face.base import Duration, Face
+
+if TYPE_CHECKING:
+    from app.commands.command import Command
+    from app.domain.money import Money
+    from app.queries.pages import Page
+    from app.reporting import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+ID = click.UUID
+_INNER = ("as_of", "version")
+_NOUNS = {"product_by_sku": "product", "customer_by_reference": "customer", "order_by_number": "order"}
+
+
+class Amount(click.ParamType[Decimal]):
+    """An exact decimal amount: digits, never a float."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            found = Decimal(str(value))
+        except ArithmeticError:
+            self.fail(f"{value!r} is not an amount: write it like 12.50", param, ctx)
+        if not found.is_finite():
+            self.fail(f"{value!r} is not an amount: write it like 12.50", param, ctx)
+        return found
+
+
+def currency_option(function: F) -> F:
+    """`--currency` of an amount."""
+    return click.option(
+        "--currency", default="EUR", show_default=True, metavar="CODE", help="Three upper-case letters."
+    )(function)
+
+
+def reading_options(function: F) -> F:
+    """`--json` and `--max-staleness`, on everything that reads."""
+    stale = click.option(
+        "--max-staleness", type=Duration(), metavar="D", help="Sync first if the file is older, like 10s; 0s for now."
+    )
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(stale(function))
+
+
+def page_options(function: F) -> F:
+    """`--page` and `--size`."""
+    size = click.option(
+        "--size", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows per page."
+    )
+    return click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)(size(function))
+
+
+def now() -> datetime:
+    """The moment a command is given."""
+    return datetime.now(UTC)
+
+
+def fresh_id() -> UUID:
+    """An identifier for what a command is about to make."""
+    from app.domain import ids
+
+    return ids.new_id()
+
+
+def money(amount: Decimal, currency: str) -> Money:
+    """Money as typed; more decimals than the currency has are refused rather than rounded away."""
+    from app.domain.money import Money
+
+    found = Money.of(amount, currency)
+    if found.amount != amount:
+        raise errors.UsageError(
+            f"{amount} {currency} has more decimals than {currency}", hint=f"write {found.amount}"
+        )
+    return found
+
+
+def send(face: Face, command: Command, made: UUID) -> None:
+    """Run the command in one transaction and print the caller's own id; the write side has no answer."""
+    from app import bootstrap
+    from app.commands import bus
+
+    with bootstrap.write_side(face.settings) as units:
+        bus.handle(command, units)
+    click.echo(str(made))
+
+
+def read(face: Face, max_staleness: timedelta | None, question: Callable[[Store], T]) -> T:
+    """Ask the reporting file."""
+    from app import bootstrap
+
+    with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
+        return question(store)
+
+
+def find(store: Store, text: str, block: str, find_by_id: Callable[[Store, UUID], T | None]) -> T:
+    """What `text` names: an id, or the name people use. Raises `errors.UsageError` where there is nothing."""
+    found = find_by_id(store, identify(store, text, block))
+    if found is None:
+        raise unknown(_NOUNS[block], text, store)
+    return found
+
+
+def identify(store: Store, text: str, block: str) -> UUID:
+    """The id that `text` is or stands for."""
+    from app import statements
+
+    try:
+        return UUID(text)
+    except ValueError:
+        rows = store.query(statements.get("queries/lookup", block), [text]).rows
+    if not rows:
+        raise unknown(_NOUNS[block], text, store)
+    return UUID(str(rows[0][0]))
+
+
+def show_one(face: Face, found: Any, as_json: bool, as_of: datetime) -> None:
+    """One thing, and how old the knowledge of it is."""
+    from app.face import tables
+
+    if as_json:
+        click.echo(tables.json_of(found), nl=False)
+    else:
+        show.record({name: value for name, value in asdict(found).items() if name not in _INNER})
+    show.freshness(face, as_of)
+
+
+def show_page(face: Face, page: Page[Any], columns: Sequence[str], as_json: bool) -> None:
+    """One page of a list."""
+    from app.face import tables
+
+    if as_json:
+        click.echo(tables.json_of(page), nl=False)
+    else:
+        show_rows(columns, page.items)
+        face.say(f"page {page.number} of {page.last}, {page.total:,} in all")
+    show.freshness(face, page.as_of)
+
+
+def show_rows(columns: Sequence[str], items: Iterable[Any]) -> None:
+    """The named attributes of each item."""
+    show.table(columns, [[getattr(one, name) for name in columns] for one in items])
+
+
+def unknown(noun: str, text: str, store: Store) -> errors.NeaptideError:
+    """What to raise where the reporting file does not know it."""
+    return errors.NeaptideError(
+        f"there is no {noun} {text!r} in the reporting file as of {show.moment(store.as_of)}",
+        hint="a newer one shows up with --max-staleness 0s",
+    )

@@ -1,0 +1,33 @@
+"""Free questions to the reporting file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import click
+
+from app.face.base import FORMATS, Command, Face, pass_face, staleness_option
+
+_EXAMPLES = (
+    'neaptide sql "SELECT status, count(*) FROM shop.orders GROUP BY status"',
+    'neaptide sql "SHOW ALL TABLES" --json',
+)
+
+
+@click.command("sql", cls=Command, examples=_EXAMPLES)
+@click.argument("query")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--json", "kind", flag_value="json", help="The same as --format json.")
+@staleness_option
+@pass_face
+def command(face: Face, *, query: str, kind: str, max_staleness: timedelta | None) -> None:
+    """Run one SELECT on the reporting file.
+
+    Read-only, and no other file can be reached.
+    """
+    from app import bootstrap
+    from app.face import tables
+
+    with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
+        tables.write(store.query(query), kind, sys.stdout, sys.stderr)

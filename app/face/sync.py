@@ -1,0 +1,82 @@
+"""One run of the sync."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from app.face import show
+from app.face.base import Command, Face, json_option, pass_face, table_option
+
+if TYPE_CHECKING:
+    from jobs.results import DryRun, Run
+
+_EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
+
+
+@click.command("sync", cls=Command, examples=_EXAMPLES)
+@table_option
+@click.option("--full", is_flag=True, help="Copy whole tables instead of what changed.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--no-wait", is_flag=True, help="Exit with 75 at once if another run is under way.")
+@json_option
+@pass_face
+def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, no_wait: bool, as_json: bool) -> int:
+    """Copy what changed in PostgreSQL to the reporting file.
+
+    All tables are read at one snapshot and published together; readers are never locked out.
+    """
+    from app import bootstrap
+    from jobs import sync
+
+    job = bootstrap.job(face.settings)
+    wanted = list(tables) or None
+    if dry_run:
+        return _show_plan(face, sync.dry_run(job, tables=wanted), as_json)
+    run = sync.sync_once(job, tables=wanted, full=full, wait=not no_wait, progress=face.progress())
+    return show_run(face, run, as_json=as_json)
+
+
+def show_run(face: Face, run: Run, *, as_json: bool) -> int:
+    """Print a run; the exit code is 1 if a table failed."""
+    if as_json:
+        show.as_json(run.as_dict())
+    elif run.changed or run.failed:
+        rows = [
+            (one.table, one.action, one.rows_in, one.rows_out, f"{one.seconds:.2f}", one.error or one.reason)
+            for one in run.tables
+            if one.action != "none" or one.error
+        ]
+        show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
+    else:
+        click.echo("nothing changed")
+    for warning in run.warnings:
+        face.say(f"warning: {warning}")
+    show.freshness(face, run.as_of)
+    return 1 if run.failed else 0
+
+
+def _show_plan(face: Face, plan: DryRun, as_json: bool) -> int:
+    if as_json:
+        show.as_json(plan.as_dict())
+    else:
+        rows = [(one.table, one.action, one.rows, one.deletes, one.error or one.reason) for one in plan.tables]
+        show.table(("table", "action", "rows", "deletes", "why"), rows)
+        _show_columns(plan)
+    for warning in plan.warnings:
+        face.say(f"warning: {warning}")
+    return 1 if any(one.error for one in plan.tables) else 0
+
+
+def _show_columns(plan: DryRun) -> None:
+    """Only where a column becomes something else: the rest is as expected."""
+    rows = [
+        (f"{table.table}.{one.column}", one.postgresql, one.duckdb, "yes" if one.lossless else "no", one.note)
+        for table in plan.tables
+        for one in table.columns
+        if one.note or not one.lossless
+    ]
+    if rows:
+        click.echo()
+        show.table(("column", "PostgreSQL", "DuckDB", "lossless", "note"), rows)

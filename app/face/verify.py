@@ -1,0 +1,83 @@
+"""Both sides compared at one snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from app.face import show
+from app.face.base import Command, Face, json_option, pass_face, table_option
+
+if TYPE_CHECKING:
+    from jobs.results import Verification
+
+_EXAMPLES = ("neaptide verify", "neaptide verify --table shop.orders --json", "neaptide verify --repair")
+_COLUMNS = ("table", "rows source", "rows file", "missing", "extra", "different", "seconds")
+
+
+@click.command("verify", cls=Command, examples=_EXAMPLES)
+@table_option
+@click.option("--repair", is_flag=True, help="Mend what differs, and nothing else.")
+@click.option(
+    "--sample", type=click.FloatRange(0, 100, min_open=True), metavar="PERCENT", help="Compare only a part."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Differences shown per table."
+)
+@json_option
+@pass_face
+def command(
+    face: Face, *, tables: tuple[str, ...], repair: bool, sample: float | None, limit: int, as_json: bool
+) -> int:
+    """Compare PostgreSQL and the reporting file, row by row.
+
+    Both at one snapshot. Exit code 1 if they differ, also where --repair has mended it.
+    """
+    from app import bootstrap
+    from jobs import verify
+
+    share = None if sample is None else sample / 100
+    found = verify.verify(
+        bootstrap.job(face.settings),
+        tables=list(tables) or None,
+        repair=repair,
+        sample=share,
+        limit=limit,
+        progress=face.progress(),
+    )
+    if as_json:
+        show.as_json(found.as_dict() | {"equal": found.equal})
+    else:
+        _show(face, found)
+    return 0 if found.equal else 1
+
+
+def _show(face: Face, found: Verification) -> None:
+    show.table(
+        _COLUMNS,
+        [
+            (one.table, one.rows_source, one.rows_file, one.missing, one.extra, one.different, f"{one.seconds:.2f}")
+            for one in found.tables
+        ],
+    )
+    rows = [
+        (
+            table.table,
+            ", ".join(f"{name}={value}" for name, value in one.key.items()),
+            one.kind,
+            ", ".join(one.columns),
+        )
+        for table in found.tables
+        for one in table.differences
+    ]
+    if rows:
+        click.echo()
+        show.table(("table", "key", "kind", "columns"), rows)
+    for one in found.tables:
+        if one.error:
+            face.say(f"warning: {one.table}: {one.error}")
+    for warning in found.warnings:
+        face.say(f"warning: {warning}")
+    click.echo("equal" if found.equal else "repaired" if found.repaired else "different")
+    show.freshness(face, found.as_of)
