@@ -1,0 +1,55 @@
+"""What the tests of the reports share: a shop, its file, and dates worked out without SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app import reporting
+from app.queries import reports
+from tests.support import shopfile
+from tests.support.shopdata import Shop
+
+CENT = Decimal("0.01")
+
+
+@contextmanager
+def opened(folder: Path, shop: Shop | None) -> Iterator[reporting.Store]:
+    """The store over a new file with the shop's rows."""
+    with reporting.open(shopfile.build(folder, shop.tables if shop else {})) as store:
+        yield store
+
+
+def run(store: reporting.Store, name: str, **given: object) -> list[tuple[Any, ...]]:
+    """A report's rows."""
+    return reports.run(store, name, {key.rstrip("_"): str(value) for key, value in given.items()}).rows
+
+
+def day_of(at: datetime, zone: str = "UTC") -> date:
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def months_between(one: date, other: date) -> int:
+    return (other.year - one.year) * 12 + other.month - one.month
+
+
+def cents(value: Decimal) -> Decimal:
+    """To two places, halves away from zero."""
+    return value.quantize(CENT, ROUND_HALF_UP)
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
