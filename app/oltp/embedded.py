@@ -139,7 +139,7 @@ class EmbeddedServer:
     def _bring_up(self, deadline: float) -> None:
         process: subprocess.Popen[bytes] | None = None
         attempts = 0
-        while (refusal := self._refusal()) is not None:
+        while True:
             if process is not None and process.poll() is not None:
                 # Somebody may have taken the port between our look and the server's; that alone is worth another try.
                 if attempts == _ATTEMPTS or _is_free(self._known_port()):
@@ -148,6 +148,8 @@ class EmbeddedServer:
             if process is None and not self._runs():
                 process = self._launch()
                 attempts += 1
+            if (refusal := self._refusal()) is None:
+                return
             if time.monotonic() > deadline:
                 raise self._failed(f"does not answer: {refusal}")
             time.sleep(latch.PAUSE)

@@ -1,0 +1,173 @@
+"""config.toml: what is understood, what is refused, and in which words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import config, errors
+
+SAMPLE = Path(__file__).parents[2] / "config.toml"
+SECRET = "hunter2/secret"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SOURCE__URL", "TARGET__PATH", "SCHEDULE__EVERY"):
+        monkeypatch.delenv(f"NEAPTIDE_{name}", raising=False)
+
+
+def load(folder: Path, content: str) -> config.Settings:
+    path = folder / "config.toml"
+    path.write_text(content, encoding="utf-8")
+    return config.load(path)
+
+
+def refusal(folder: Path, content: str) -> str:
+    with pytest.raises(errors.ConfigError) as caught:
+        load(folder, content)
+    assert caught.value.exit_code == 2
+    return caught.value.message
+
+
+def test_the_sample_loads_and_shows_the_defaults() -> None:
+    sample = config.load(SAMPLE)
+
+    assert [table.name for table in sample.tables][:3] == ["shop.products", "shop.customers", "shop.orders"]
+    defaults = config.Settings(
+        schedule=config.Schedule(every=timedelta(seconds=10)), tables=sample.tables, base=sample.base
+    )
+    assert sample == defaults
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, "")
+    assert settings.schedule.interval == timedelta(seconds=10)
+    assert settings.sync.margin == timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("[source]\nhost = 'x'", "source.host"),
+        ("[surce]\nurl = 'x'", "surce"),
+        ("[[tables]]\nname = 'a'\nwatermrk = 'xid'", "tables[0].watermrk"),
+        ("base = '/'", "base"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path, content: str, place: str) -> None:
+    assert refusal(tmp_path, content) == f"{tmp_path / 'config.toml'}: {place}: unknown key"
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("mysql://user@host/db", "must begin with postgresql:// or embedded:"),
+        ("nonsense", "must begin with postgresql:// or embedded:"),
+        ("postgresql://", "names no server"),
+        ("embedded:", "names no folder"),
+        (f"postgresql://user:{SECRET}@host/db", "port is not a number"),
+        ("postgresql://user@[::1/db", "malformed"),
+    ],
+)
+def test_a_malformed_url_is_refused_without_showing_it(tmp_path: Path, url: str, complaint: str) -> None:
+    message = refusal(tmp_path, f'[source]\nurl = "{url}"')
+    assert complaint in message
+    assert "source" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("[source]\nmax_connections = 'many'", "source.max_connections"),
+        ("[source]\nmax_connections = 0", "source.max_connections"),
+        ("[target]\nmemory_limit = 'lots'", "target.memory_limit"),
+        ("[sync]\non_schema_change = 'ignore'", "sync.on_schema_change"),
+        ("[[tables]]\nname = 'a'\ndeletes = 'maybe'", "tables[0].deletes"),
+        ("[[tables]]\nwatermark = 'xid'", "tables[0].name"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_its_place(tmp_path: Path, content: str, place: str) -> None:
+    assert f": {place}: " in refusal(tmp_path, content)
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "[sync]\nmargin = 'soon'\nkeep_runs = -1")
+    assert len(message.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("250ms", 0.25), ("10s", 10), ("1m30s", 90), ("2h", 7200), ("7d", 604800), ("1.5h", 5400), ("1h 30m", 5400)],
+)
+def test_durations_have_units(written: str, seconds: float) -> None:
+    assert config.duration(written) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("written", ["10", "", "s", "10 fortnights", "-5s", "10s!", "1e3s"])
+def test_what_is_no_duration_is_refused_with_an_example(tmp_path: Path, written: str) -> None:
+    assert "write it like" in refusal(tmp_path, f'[schedule]\nevery = "{written}"')
+
+
+def test_every_and_cron_exclude_each_other(tmp_path: Path) -> None:
+    assert "either every or cron" in refusal(tmp_path, '[schedule]\nevery = "1s"\ncron = "* * * * *"')
+
+
+@pytest.mark.parametrize("content", ["deletes = 'soft'", "soft_column = 'gone'"])
+def test_soft_deletes_and_their_column_go_together(tmp_path: Path, content: str) -> None:
+    assert "go together" in refusal(tmp_path, f"[[tables]]\nname = 'a'\n{content}")
+
+
+def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAPTIDE_SOURCE__URL", "postgresql://elsewhere/db")
+    settings = load(tmp_path, '[source]\nurl = "postgresql://here/db"\nlock_timeout = "7s"')
+
+    assert settings.source.url.get_secret_value() == "postgresql://elsewhere/db"
+    assert settings.source.lock_timeout == timedelta(seconds=7)
+
+
+def test_a_bad_value_in_the_environment_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAPTIDE_SOURCE__URL", f"postgres:/{SECRET}")
+    message = refusal(tmp_path, "")
+    assert "hunter2" not in message
+
+
+def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[source]\nurl = "postgresql://user:hunter2@host/db"')
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_relative_paths_count_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "with space"
+    home.mkdir()
+    monkeypatch.chdir("/")
+    settings = load(home, '[source]\nurl = "embedded:data/pg"\n[target]\npath = "out/r.duckdb"')
+
+    assert settings.embedded_root == home / "data" / "pg"
+    assert settings.target_path == home / "out" / "r.duckdb"
+
+
+def test_absolute_paths_stay(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[source]\nurl = "embedded:/srv/pg"\n[target]\npath = "/srv/r.duckdb"')
+    assert (settings.embedded_root, settings.target_path) == (Path("/srv/pg"), Path("/srv/r.duckdb"))
+
+
+def test_a_server_by_url_has_no_embedded_folder(tmp_path: Path) -> None:
+    assert load(tmp_path, '[source]\nurl = "postgresql://host/db"').embedded_root is None
+
+
+def test_a_missing_file_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(errors.ConfigError, match="does not exist") as caught:
+        config.load(tmp_path / "none.toml")
+    assert "neaptide init" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("content", [b"[source", b"\xff\xfe", b"a = 1\na = 2"])
+def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(errors.ConfigError, match="can't be read"):
+        config.load(path)
