@@ -126,11 +126,19 @@ class Files:
         _sync_to_disk(self.link.parent)
         faults.point("after_swap")
 
-    def set_aside(self, path: Path) -> Path:
-        """Move a file that will not open out of the way, keeping it for whoever wants to look; the newest one only."""
+    def give_up(self) -> Path:
+        """Publish nothing and begin anew; the file that would not open is kept for whoever wants to look, just the last.
+
+        Readers that hold any of the old files keep them.
+        """
+        published = self.published
+        assert published is not None
         aside = self.link.with_name(f"{self.link.stem}.damaged{self.link.suffix}")
-        path.replace(aside)
-        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+        published.replace(aside)
+        self.link.unlink(missing_ok=True)
+        self.drop_work()
+        for path in (self.a, self.b, self.freshness):
+            path.unlink(missing_ok=True)
         return aside
 
     def clean(self) -> None:

@@ -36,7 +36,7 @@ class Snapshot:
 
     def follows(self, earlier: Snapshot) -> bool:
         """False where `earlier` lies in this one's future, as on a restored server."""
-        return self.xmax >= earlier.xmax and self.xmin >= earlier.xmin
+        return self.xmax >= earlier.xmax
 
     def age_is_safe(self, earlier: Snapshot) -> bool:
         """Whether `age(xmin)` still tells rows before `earlier` from rows after it."""

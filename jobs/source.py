@@ -144,7 +144,8 @@ def translate(error: psycopg.Error) -> errors.NeaptideError:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         if "row-level security" in text:
             return errors.AccessDenied(
-                f"PostgreSQL: {text}", hint="give the reading role BYPASSRLS, or leave the table out: a part is no copy"
+                f"PostgreSQL: {text}",
+                hint="give the reading role BYPASSRLS, or leave the table out: a part is no copy",
             )
         return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
@@ -156,7 +157,13 @@ def translate(error: psycopg.Error) -> errors.NeaptideError:
 
 def _connection_error(error: psycopg.OperationalError, text: str) -> errors.NeaptideError:
     everything = str(error)
-    for sign in ("authentication failed", "no password supplied", "no pg_hba.conf entry", "role ", "permission denied"):
+    for sign in (
+        "authentication failed",
+        "no password supplied",
+        "no pg_hba.conf entry",
+        "role ",
+        "permission denied",
+    ):
         if sign in everything and ("does not exist" in everything or sign != "role "):
             return errors.AccessDenied(f"PostgreSQL refused the login: {text}", hint="check [source] url")
     if "database" in everything and "does not exist" in everything:

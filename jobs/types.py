@@ -156,6 +156,6 @@ def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> types_for
 
 def _in_full(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
     """The rule `text`: PostgreSQL's text form of any value, array bounds included."""
-    if form.casts == ("text",):
+    if form.duckdb == "VARCHAR" and form.casts == ("text",):
         return form
     return types_forms.as_text(f"{info.type_name} {types_forms.AS_TEXT}", same=form.same and not form.lossy)

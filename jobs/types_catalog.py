@@ -108,7 +108,7 @@ def read_columns_many(conn: psycopg.Connection[Any], relids: Sequence[int]) -> d
     with conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(statements.get("types", "columns"), {"relids": list(relids)})
         row = cursor.fetchone()
-    assert row is not None  # noqa: S101  the statement has no FROM: always one row
+    assert row is not None
     columns, types, money_scale = row
     build = _Builder({item["oid"]: item for item in types}, money_scale)
     found: dict[int, list[ColumnInfo]] = {relid: [] for relid in relids}

@@ -227,8 +227,7 @@ def _array(kind: TypeInfo, element: TypeInfo, dims: int) -> Form:
         f"{inner.duckdb}[]",
         target=target,
         lossy=_shape_is_odd(inner),
-        misfit="an array of several dimensions or not numbered from 1"
-        + (f", {inner.misfit}" if inner.misfit else ""),
+        misfit="an array of several dimensions or not numbered from 1" + (f", {inner.misfit}" if inner.misfit else ""),
         note="as a list" if inner.note == "exact" else f"as a list, its elements {inner.note}",
         same=inner.same,
         lossless=inner.lossless,

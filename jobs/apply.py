@@ -1,0 +1,238 @@
+"""Brings one table of the file up to the snapshot. Runs inside the run's one DuckDB transaction.
+
+Order within a table: deleted and changed keys out, new versions in. A tombstone deletes only a key that is absent from
+the source in the same snapshot, so reading one again, or one whose key was inserted anew, does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from app import errors
+from jobs import probe, quoting, types, watermark
+from jobs.catalogue import Table
+from jobs.plan import Step
+from jobs.snapshot import Snapshot
+from jobs.target import Target
+from jobs.watermark import Watermark
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows read over the wire, put in, and taken out."""
+
+    read: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+
+
+def out(table: Table) -> str:
+    """The table's name in the file."""
+    return f"out.{table.quoted}"
+
+
+def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> str:
+    """A DuckDB SELECT of the table's rows as the file holds them, read from PostgreSQL. `where` is PostgreSQL's SQL."""
+    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
+    wire = f"SELECT {fields} FROM {table.quoted}" + (f" WHERE {where}" if where else "")
+    return over_the_wire(columns, wire)
+
+
+def over_the_wire(columns: Sequence[types.ColumnPlan], wire: str) -> str:
+    """A DuckDB SELECT of these columns from a query that PostgreSQL runs in the joined snapshot."""
+    taken = ", ".join(f"{plan.target_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
+    return f"SELECT {taken} FROM postgres_query('pg', {quoting.literal(wire)})"
+
+
+def create_table(target: Target, table: Table) -> None:
+    """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
+    columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.columns)
+    target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.schema)}")
+    target.execute(f"DROP TABLE IF EXISTS {out(table)}")
+    target.execute(f"CREATE TABLE {out(table)} ({columns})")
+
+
+def copy_whole(target: Target, table: Table) -> Counts:
+    """Copy the table anew."""
+    create_table(target, table)
+    rows = target.one(f"INSERT INTO {out(table)} {source_rows(table, table.columns, soft_filter(table))}")
+    return Counts(rows, rows, 0)
+
+
+class Delta:
+    """What a table's rows and deletes since its watermark are, held in two temporary tables until they are applied."""
+
+    def __init__(self, target: Target, step: Step, place: int) -> None:
+        self._target = target
+        self.step = step
+        self.table = step.table
+        self.changed = f"temp.changed_{place}"
+        self.gone = f"temp.gone_{place}"
+        self.read = 0
+
+    def gather(self, now: Snapshot, *, force_deletes: bool = False) -> None:
+        """Read what changed. For a table that is compared whole, read all of it."""
+        since = self._since(now)
+        keep = _both(since, soft_filter(self.table))
+        self._target.execute(
+            f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
+        )
+        self.read = self._target.one(f"SELECT count(*) FROM {self.changed}")
+        self._gather_gone(since, force_deletes=force_deletes)
+
+    def _since(self, now: Snapshot) -> str:
+        stamp = self.table.stamp
+        return "" if stamp is None else _text(watermark.changed_rows(stamp, self.step.mark, now))
+
+    def drop_unchanged(self, base: str = "out") -> None:
+        """Forget the rows that stand in `base` to the letter already: read again, but not new."""
+        same = " AND ".join(
+            f"{_exact(plan, 'c')} IS NOT DISTINCT FROM {_exact(plan, 'b')}" for plan in self.table.columns
+        )
+        self._target.execute(
+            f"DELETE FROM {self.changed} AS c WHERE EXISTS (SELECT 1 FROM {base}.{self.table.quoted} AS b WHERE {same})"
+        )
+
+    def is_empty(self, base: str = "out") -> bool:
+        """Whether `base` holds all of it already."""
+        if not self.table.key:
+            return self.same_rows(base)
+        self.drop_unchanged(base)
+        return self.counts(base) == (0, 0)
+
+    def counts(self, base: str = "out") -> tuple[int, int]:
+        """How many rows would go in and how many keys would go out."""
+        gone = (
+            f"SELECT count(*) FROM {base}.{self.table.quoted} WHERE {_in(self.table.key, self.gone)}"
+            if self.table.key
+            else "SELECT 0"
+        )
+        return self._target.one(f"SELECT count(*) FROM {self.changed}"), self._target.one(gone)
+
+    def apply(self) -> Counts:
+        """Deleted keys out; changed keys out; new versions in."""
+        name, key = out(self.table), self.table.key
+        if not key:
+            return self._replace()
+        removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}")
+        self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
+        columns = quoting.listed(plan.name for plan in self.table.columns)
+        added = self._target.one(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {self.changed}")
+        return Counts(self.read, added, removed)
+
+    def drop(self) -> None:
+        """Free the temporary tables."""
+        self._target.execute(f"DROP TABLE IF EXISTS {_bare(self.changed)}")
+        self._target.execute(f"DROP TABLE IF EXISTS {_bare(self.gone)}")
+
+    def _replace(self) -> Counts:
+        """A table without a key: all of it goes and comes, unless both sides hold the same rows."""
+        name = out(self.table)
+        columns = quoting.listed(plan.name for plan in self.table.columns)
+        removed = self._target.one(f"DELETE FROM {name}")
+        added = self._target.one(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {self.changed}")
+        return Counts(self.read, added, removed)
+
+    def same_rows(self, base: str = "out") -> bool:
+        """Whether `base` holds exactly the gathered rows, each as often: for tables without a key."""
+        columns = ", ".join(plan.exact_sql for plan in self.table.columns)
+        mine, theirs = f"SELECT {columns} FROM {self.changed}", f"SELECT {columns} FROM {base}.{self.table.quoted}"
+        query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
+        return bool(self._target.one(query) == 0)
+
+    def _gather_gone(self, since: str, *, force_deletes: bool) -> None:
+        table, keys = self.table, self.table.key_plans()
+        columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in keys) or "nothing INTEGER"
+        self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns})")
+        if not keys:
+            return
+        if table.stamp is None:
+            self._gather_absent(f"SELECT {quoting.listed(table.key)} FROM {self.changed}")
+        elif table.spec.deletes == "tombstone":
+            self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
+        elif table.spec.deletes == "compare":
+            self._gather_absent(source_rows(table, keys))
+            if not force_deletes:
+                _refuse_too_many(self._target, table, self.gone)
+        elif table.spec.deletes == "soft":
+            marked = _both(since, soft_condition(table))
+            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, marked)}")
+
+    def _gather_absent(self, present: str) -> None:
+        inside = f"SELECT {quoting.listed(self.table.key)} FROM {out(self.table)}"
+        self._target.execute(f"INSERT INTO {self.gone} ({inside}) EXCEPT ({present})")
+
+
+def _refuse_too_many(target: Target, table: Table, gone: str) -> None:
+    """An empty or half-empty source is more often an accident than a decision."""
+    total, lost = target.one(f"SELECT count(*) FROM {out(table)}"), target.one(f"SELECT count(*) FROM {gone}")
+    if lost and (lost == total or lost > total * table.spec.max_delete_share):
+        raise errors.SourceChanged(
+            f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
+            hint="if that is right, run `neaptide sync --force-deletes`",
+        )
+
+
+def _tombstoned_keys(table: Table, mark: Watermark) -> str:
+    """A DuckDB SELECT of the keys deleted since the watermark and absent from the source in this snapshot."""
+    keys = table.key_plans()
+    infos = {info.name: info for info in table.infos}
+    parts = ", ".join(
+        f"(t.key ->> {place})::{infos[plan.name].type_name} AS {quoting.identifier(plan.name)}"
+        for place, plan in enumerate(keys)
+    )
+    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in keys)
+    wire = (
+        f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
+        f" WHERE {_text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
+        f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {' AND '.join(map(_same_key, keys))})"
+    )
+    return over_the_wire(keys, wire)
+
+
+def _same_key(plan: types.ColumnPlan) -> str:
+    """Equal for the index; and the same to the letter where PostgreSQL holds keys equal that the file tells apart."""
+    name = quoting.identifier(plan.name)
+    equal = f"s.{name} = k.{name}"
+    return equal if plan.same_equality else f"{equal} AND s.{name}::text = k.{name}::text"
+
+
+def soft_filter(table: Table) -> str:
+    """PostgreSQL's condition for rows that are not marked as deleted; empty where there is no such mark."""
+    return f"NOT ({soft_condition(table)})" if table.spec.deletes == "soft" else ""
+
+
+def soft_condition(table: Table) -> str:
+    """PostgreSQL's condition for rows that are marked as deleted: a true boolean, or anything but NULL."""
+    name = table.spec.soft_column or ""
+    info = next((info for info in table.infos if info.name == name), None)
+    if info is None:
+        raise errors.ConfigError(f"{table.name} has no column {name!r} (soft_column)")
+    column = quoting.identifier(name)
+    return f"{column} IS TRUE" if info.type.resolved.name == "bool" else f"{column} IS NOT NULL"
+
+
+def _both(*conditions: str) -> str:
+    return " AND ".join(f"({condition})" for condition in conditions if condition)
+
+
+def _in(key: Sequence[str], rows: str) -> str:
+    columns = quoting.listed(key)
+    return f"({columns}) IN (SELECT {'(' + columns + ')' if len(key) > 1 else columns} FROM {rows})"
+
+
+def _exact(plan: types.ColumnPlan, table: str) -> str:
+    """The stored column of one side, in a form that is equal only for the same value."""
+    name = quoting.identifier(plan.name)
+    return plan.exact_sql.replace(name, f"{table}.{name}")
+
+
+def _text(condition: sql.Composable) -> str:
+    return condition.as_string(None)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("temp.")

@@ -1,0 +1,31 @@
+"""The small file beside the link: how fresh the published file is, moved on also by runs that change nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.files import Files
+
+
+def write(files: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) -> None:
+    """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing."""
+    content = {
+        "run_id": run_id,
+        "as_of": as_of.isoformat(),
+        "checked_at": datetime.now(UTC).isoformat(),
+        "clock": clock,
+    }
+    passing = files.freshness.with_name(f".{files.freshness.name}.passing")
+    passing.write_text(json.dumps(content), encoding="utf-8")
+    passing.replace(files.freshness)
+
+
+def read(files: Files) -> dict[str, Any]:
+    """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
+    try:
+        content = json.loads(files.freshness.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,81 @@
+"""Decides, from what both sides say, how each table is brought up to date. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app import errors
+from jobs import watermark
+from jobs.catalogue import Table
+from jobs.snapshot import Snapshot
+from jobs.source import Identity
+from jobs.target import Saved, State
+from jobs.watermark import Watermark
+
+FULL, DELTA, WHOLE = "full", "delta", "whole"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do with one table: `full` copies it anew, `delta` what changed, `whole` compares all of it."""
+
+    table: Table
+    action: str
+    reason: str
+    saved: Saved | None = None
+
+    @property
+    def mark(self) -> Watermark:
+        """How far the table was read; only of a step that isn't `full`."""
+        assert self.saved is not None
+        return self.saved.watermark
+
+
+def steps(
+    tables: list[Table], state: State, now: Snapshot, *, full: bool = False, clock_back: bool = False
+) -> list[Step]:
+    """One step for each table."""
+    return [_step(table, state.tables.get(table.name), now, full=full, clock_back=clock_back) for table in tables]
+
+
+def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock_back: bool) -> Step:
+    reason = "asked for" if full else _why_anew(table, saved, now, clock_back=clock_back)
+    if reason or saved is None:
+        return Step(table, FULL, reason, saved)
+    return Step(table, WHOLE if table.spec.watermark == "none" else DELTA, "", saved)
+
+
+def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
+    if saved is None:
+        return "first copy"
+    changed = changed_parts(saved.signature, table.signature())
+    if changed:
+        return f"{' and '.join(changed)} changed"
+    if clock_back and saved.mode == "updated_at":
+        return "the source's clock was set back"
+    if watermark.needs_reload(saved.watermark, now, saved.mode):
+        return "transaction ids wrapped since the last run"
+    return ""
+
+
+def changed_parts(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Which parts of a signature differ, by name."""
+    return [part for part in new if old.get(part) != new[part]]
+
+
+def check_identity(state: State, identity: Identity, now: Snapshot) -> None:
+    """Raise `errors.SourceChanged` where the file was made from another source, or from this one's future."""
+    if not state.identity:
+        return
+    hint = "run `neaptide verify --repair` to compare and mend, or `neaptide sync --full` to copy anew"
+    for part, name in (("system_id", "cluster"), ("database_oid", "database"), ("timeline", "timeline")):
+        old, new = state.identity[part], getattr(identity, part)
+        if old != new:
+            raise errors.SourceChanged(f"the file was made from {name} {old}, the source is {name} {new}", hint=hint)
+    ahead = [saved.table for saved in state.tables.values() if not now.follows(saved.watermark.snapshot)]
+    if ahead:
+        raise errors.SourceChanged(
+            f"the last sync of {ahead[0]} saw transactions that the source doesn't know: it was restored from a backup",
+            hint=hint,
+        )

@@ -1,0 +1,80 @@
+"""What a run does about files that are not whole, and values that can't be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app import errors
+from jobs import quoting, target
+from jobs.catalogue import Table
+from jobs.job import Job
+from jobs.source import Connection
+from jobs.target import State, Target
+
+
+def published_state(job: Job) -> tuple[State, list[str]]:
+    """What the published file says of itself, and a warning for the run's record where it would not open.
+
+    A damaged file is set aside and the table copied anew: the spare may be of another lineage, and nobody can say.
+    """
+    files = job.files
+    published = files.published
+    if published is None:
+        return State(), []
+    try:
+        with target.opened(job, published, read_only=True) as file:
+            return file.state(), []
+    except target.Damaged as error:
+        aside = files.give_up()
+        return State(), [f"the reporting file was damaged ({error.message}); it was set aside as {aside} and rebuilt"]
+
+
+def peek(job: Job) -> State:
+    """What the published file says of itself, changing nothing; an empty state where there is none that opens."""
+    published = job.files.published
+    if published is None:
+        return State()
+    try:
+        with target.opened(job, published, read_only=True) as file:
+            return file.state()
+    except target.Damaged:
+        return State()
+
+
+@contextmanager
+def opened_work(job: Job, resumed: bool, published: State) -> Iterator[Target]:
+    """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
+    if resumed and not _usable(job, published):
+        if published.lineage:
+            job.files.copy_published()
+        else:
+            job.files.drop_work()
+    with target.opened(job, job.files.work) as file:
+        yield file
+
+
+def _usable(job: Job, published: State) -> bool:
+    """Whether the work file opens for writing, and may be brought up to date from its own watermark."""
+    try:
+        with target.opened(job, job.files.work) as file:
+            lineage = file.state().lineage
+    except errors.TargetUnusable:
+        return False
+    return bool(lineage) and lineage == (published.lineage or lineage)
+
+
+def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:
+    """The error that names the first row with a value its column can't keep under the rule `fail`."""
+    for plan in table.columns:
+        if plan.rule != "fail" or not plan.lossy_sql:
+            continue
+        key = quoting.listed(table.key) or "ctid"
+        row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {plan.lossy_sql} LIMIT 1".encode()).fetchone()
+        if row:
+            shown = ", ".join(f"{name} = {value}" for name, value in row.items())
+            return errors.UnsupportedValue(
+                f"{table.name}, column {plan.name}, row {shown}: the value can't be kept as {plan.duckdb_type}",
+                hint=f'set columns.{plan.name} = "text" or "null" for the table in config.toml',
+            )
+    return None

@@ -1,0 +1,350 @@
+"""One run: gather, plan, apply, publish. A plain callable with its own lock; schedulers only call it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from app import errors
+from jobs import (
+    apply,
+    catalogue,
+    clock,
+    faults,
+    files,
+    freshness,
+    plan,
+    probe,
+    quoting,
+    recovery,
+    source,
+    target,
+)
+from jobs.apply import Counts, Delta
+from jobs.catalogue import Table
+from jobs.deadline import Deadline
+from jobs.job import Job
+from jobs.plan import DELTA, FULL, Step
+from jobs.results import Progress, Run, Silent, TableRun
+from jobs.snapshot import Snapshot
+from jobs.source import Connection, FloorReading, Identity
+from jobs.target import Saved, State, Target
+from jobs.watermark import Watermark, next_floor
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a run asked for."""
+
+    tables: tuple[str, ...] = ()
+    full: bool = False
+    force_deletes: bool = False
+
+
+@dataclass
+class Moment:
+    """What a run knows of the source, all of it read in or before the one snapshot."""
+
+    conn: Connection
+    identity: Identity
+    reading: FloorReading
+    snapshot: Snapshot
+    tables: list[Table]
+    margin: Any
+    warnings: list[str] = field(default_factory=list)
+
+    def mark(self, last: Watermark | None) -> Watermark:
+        """The watermark a table has after this run."""
+        floor = next_floor(
+            last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
+        )
+        return Watermark(self.snapshot, floor, self.identity.standby)
+
+
+def sync_once(
+    job: Job,
+    *,
+    tables: list[str] | None = None,
+    full: bool = False,
+    wait: bool = True,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+    force_deletes: bool = False,
+) -> Run:
+    """Bring the reporting file up to one snapshot of the source, and publish it if anything changed.
+
+    `tables` limits the run to some of the config's; the others keep their earlier moment, and `as_of` is the oldest.
+    Raises `errors.*`; then the published file is as it was, and the next run goes on from it.
+    """
+    options = Options(tuple(tables or ()), full, force_deletes)
+    with files.locked(job.files, wait=wait, timeout=timeout):
+        job.files.clean()
+        return _Runner(job, options, progress or Silent()).run()
+
+
+@contextmanager
+def moment(job: Job, wanted: tuple[str, ...] = ()) -> Iterator[Moment]:
+    """Connect, read the floor, then open the snapshot that everything else is read in."""
+    with job.source.connect() as conn:
+        identity = source.identity(conn)
+        reading = source.read_floor(conn)
+        faults.point("floor_read")
+        with source.snapshot(conn) as snapshot:
+            tables = select(catalogue.read(conn, job.settings.tables), wanted)
+            catalogue.check_standby(identity, tables)
+            yield Moment(conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading))
+
+
+def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
+    """Those of `wanted`, or all. Raises `errors.ConfigError` for a name that isn't among them."""
+    unknown = sorted(set(wanted) - {table.name for table in tables})
+    if unknown:
+        raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
+    return [table for table in tables if not wanted or table.name in wanted]
+
+
+def _warnings(reading: FloorReading) -> list[str]:
+    found = []
+    if reading.hidden:
+        found.append(
+            f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"
+            " and each run reads more of the index; GRANT pg_read_all_stats TO the reading role"
+        )
+    if reading.prepared:
+        found.append(
+            f"{reading.prepared} prepared transactions are pending: the floor stays where it is until they are ended"
+        )
+    return found
+
+
+class _Runner:
+    """The state of one run."""
+
+    def __init__(self, job: Job, options: Options, progress: Progress) -> None:
+        self.job, self.options, self.progress = job, options, progress
+        self.started = datetime.now(UTC)
+        self.phases: dict[str, float] = {}
+
+    def run(self) -> Run:
+        """Gather, plan, apply, publish; or find that nothing changed."""
+        published, aside = recovery.published_state(self.job)
+        with ExitStack() as reading:
+            deadline = reading.enter_context(Deadline(self.job.settings.sync.deadline))
+            now = reading.enter_context(moment(self.job, self.options.tables))
+            now.warnings.extend(aside)
+            deadline.guard(now.conn)
+            if not self.options.full:
+                plan.check_identity(published, now.identity, now.snapshot)
+            catalogue.check_tracked(now.conn, now.tables)
+            with self._phase("probe"):
+                quiet = self._nothing_new(now, published)
+            return self._unchanged(now, published) if quiet else self._write(now, published, reading, deadline)
+
+    def _clock_back(self, now: Moment, state: State) -> bool:
+        saved = freshness.read(self.job.files).get("clock") or state.clock
+        back = clock.stepped_back(saved, now.reading.clock, now.margin)
+        if back:
+            now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")
+        return back
+
+    def _steps(self, now: Moment, state: State) -> list[Step]:
+        return plan.steps(
+            now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(now, state)
+        )
+
+    def _nothing_new(self, now: Moment, published: State) -> bool:
+        """Whether the published file equals the source as it is."""
+        steps = self._steps(now, published)
+        if any(step.action == FULL for step in steps) or self._orphans(now, published):
+            return False
+        news = probe.ask(now.conn, steps, now.snapshot)
+        doubtful = [step for step in steps if news[step.table.name]]
+        if not doubtful:
+            return True
+        if any(_certain(step, news[step.table.name]) for step in doubtful):
+            return False
+        return self._unchanged_rows(now, doubtful)
+
+    def _unchanged_rows(self, now: Moment, steps: list[Step]) -> bool:
+        """Whether everything that was read stands in the published file already."""
+        path = self.job.files.published
+        assert path is not None
+        with target.opened(self.job, path, read_only=True) as file:
+            file.attach_source(self.job.source)
+            with file.transaction():
+                file.join_snapshot(now.snapshot)
+                return all(self._is_empty(file, step, place, now) for place, step in enumerate(steps))
+
+    def _is_empty(self, file: Target, step: Step, place: int, now: Moment) -> bool:
+        delta = Delta(file, step, place)
+        with self._diagnosed(now, step.table):
+            delta.gather(now.snapshot, force_deletes=self.options.force_deletes)
+        empty = delta.is_empty()
+        delta.drop()
+        return empty
+
+    def _orphans(self, now: Moment, state: State) -> list[str]:
+        """Tables in the file that the config no longer names."""
+        return [] if self.options.tables else sorted(set(state.tables) - {table.name for table in now.tables})
+
+    def _unchanged(self, now: Moment, published: State) -> Run:
+        as_of = now.snapshot.as_of
+        if not self.options.tables:
+            freshness.write(self.job.files, published.run_id, as_of, clock.reading(now.reading.clock))
+        tables = tuple(TableRun(table.name, "none") for table in now.tables)
+        return self._result(now, published.run_id, tables, changed=False)
+
+    def _write(self, now: Moment, published: State, reading: ExitStack, deadline: Deadline) -> Run:
+        """Bring the spare file up to date in one transaction, and publish it.
+
+        The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
+        """
+        work = self.job.files
+        resumed = work.begin()
+        with recovery.opened_work(self.job, resumed, published) as file:
+            deadline.guard(file)
+            file.attach_source(self.job.source)
+            with self._phase("apply"):
+                run = self._transact(file, now, published)
+            reading.close()
+            with self._phase("checkpoint"):
+                file.checkpoint()
+            faults.point("after_checkpoint")
+        with self._phase("publish"):
+            work.publish()
+            freshness.write(work, run.run_id, self._as_of(now, published), clock.reading(now.reading.clock))
+        return replace(run, phases=dict(self.phases), finished_at=datetime.now(UTC))
+
+    def _transact(self, file: Target, now: Moment, published: State) -> Run:
+        target.create_schema(file)
+        state = file.state()
+        steps = self._steps(now, state)
+        run_id = _next_run_id(published, state)
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            faults.point("snapshot_joined")
+            news = probe.ask(now.conn, steps, now.snapshot)
+            done = [self._table(file, step, place, news[step.table.name], now) for place, step in enumerate(steps)]
+            done += self._remove_orphans(file, now, state)
+            lineage = state.lineage if _continues(done, state, self.options) else secrets.token_hex(8)
+            file.write_identity(now.identity, lineage)
+            for step, table_run in zip(steps, done, strict=False):
+                if table_run.error is None:
+                    self._save_mark(file, step, now, run_id)
+            run = self._result(now, run_id, tuple(done), changed=True)
+            target.write_run(
+                file,
+                run,
+                clock.reading(now.reading.clock),
+                self.job.files.published,
+                keep=self.job.settings.sync.keep_runs,
+            )
+            faults.point("before_commit")
+        faults.point("after_commit")
+        return run
+
+    def _table(self, file: Target, step: Step, place: int, news: probe.News, now: Moment) -> TableRun:
+        began = time.monotonic()
+        self.progress.start(step.table.name, step.table.rows if step.action == FULL else None)
+        with self._diagnosed(now, step.table):
+            counts, action, reason = self._bring_up(file, step, place, news, now)
+        self.progress.advance(step.table.name, counts.read)
+        self.progress.finish(step.table.name)
+        faults.point("table_done")
+        return TableRun(
+            step.table.name, action, counts.read, counts.rows_in, counts.rows_out, time.monotonic() - began, reason
+        )
+
+    def _bring_up(self, file: Target, step: Step, place: int, news: probe.News, now: Moment) -> tuple[Counts, str, str]:
+        if step.action == FULL or news.truncated:
+            return apply.copy_whole(file, step.table), FULL, step.reason or "truncated"
+        if not news:
+            return Counts(), "none", ""
+        delta = Delta(file, step, place)
+        delta.gather(now.snapshot, force_deletes=self.options.force_deletes)
+        if not _gapless(step):
+            delta.drop_unchanged()
+        counts = delta.apply()
+        delta.drop()
+        return counts, DELTA, ""
+
+    def _save_mark(self, file: Target, step: Step, now: Moment, run_id: str) -> None:
+        mark = now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
+        table = step.table
+        file.write_watermark(Saved(table.name, table.relid, table.spec.watermark, mark, table.signature()), run_id)
+
+    def _remove_orphans(self, file: Target, now: Moment, state: State) -> list[TableRun]:
+        gone = self._orphans(now, state)
+        for name in gone:
+            file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
+            file.block("forget_watermark", {"table_name": name})
+        return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+    @contextmanager
+    def _diagnosed(self, now: Moment, table: Table) -> Iterator[None]:
+        """A value that can't be kept ends the query without saying whose it was: look for it in the same snapshot."""
+        try:
+            yield
+        except errors.NeaptideError as error:
+            found = recovery.misfit(now.conn, table) if "can't be kept" in error.message else None
+            if found is None:
+                raise
+            raise found from error
+
+    def _as_of(self, now: Moment, published: State) -> datetime:
+        """A run of some tables leaves the file as old as the oldest of the others."""
+        if not self.options.tables:
+            return now.snapshot.as_of
+        others = [s.watermark.snapshot.as_of for name, s in published.tables.items() if name not in self.options.tables]
+        return min([now.snapshot.as_of, *others])
+
+    def _result(self, now: Moment, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
+        kind = "full" if self.options.full else "sync"
+        return Run(
+            run_id, kind, self.started, datetime.now(UTC), now.snapshot.as_of, now.snapshot.text, changed,
+            tables, dict(self.phases), tuple(dict.fromkeys(now.warnings)),
+        )  # fmt: skip
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
+
+
+def _gapless(step: Step) -> bool:
+    """Nothing will be read twice: no transaction was running at the last snapshot, or each change is read once."""
+    if step.saved is None or step.table.stamp is None:
+        return False
+    return step.saved.watermark.snapshot.gapless or step.table.spec.watermark == "xid"
+
+
+def _certain(step: Step, news: probe.News) -> bool:
+    """Whether the news can't be a row or a tombstone read before."""
+    return news.truncated or (_gapless(step) and (news.rows or step.table.spec.deletes == "tombstone"))
+
+
+# The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
+_FOUND_AGAIN = ("truncated", "first copy")
+_FEW_ROWS = 100_000
+
+
+def _continues(done: list[TableRun], state: State, options: Options) -> bool:
+    """Whether the other file may still be brought up to date from its own watermark.
+
+    After a table was copied anew it may not: it would be copied a second time, or keep rows that this run mended.
+    """
+    anew = [table for table in done if table.action == FULL]
+    cheap = all(table.reason in _FOUND_AGAIN and table.rows_read <= _FEW_ROWS for table in anew)
+    return bool(state.lineage) and not options.full and cheap
+
+
+def _next_run_id(published: State, state: State) -> str:
+    last = max(published.run_id, state.run_id)
+    number = int(last.partition("-")[0]) + 1 if last else 1
+    return f"{number:09d}-{secrets.token_hex(3)}"

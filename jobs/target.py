@@ -1,0 +1,294 @@
+"""One DuckDB session of a run: the file being written is attached as `out`, PostgreSQL as `pg`.
+
+Everything is written with DELETE … WHERE key IN (SELECT …), INSERT … SELECT and UPDATE on an attached catalogue, so
+another kind of target that can be attached can take the file's place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from app import errors, statements
+from jobs import quoting
+from jobs.job import Job
+from jobs.results import Run
+from jobs.snapshot import Snapshot
+from jobs.source import Identity, Source
+from jobs.watermark import Watermark
+
+FORMAT = 1
+_IDENTITY = ("system_id", "timeline", "database_oid", "database")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What the file says of one table: how far it was read, and the signature it was read with."""
+
+    table: str
+    relid: int
+    mode: str
+    watermark: Watermark
+    signature: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other."""
+
+    lineage: str = ""
+    identity: dict[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    clock: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, Saved] = field(default_factory=dict)
+
+
+class Target:
+    """A DuckDB session. Make it with `opened`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def execute(self, query: str, given: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run one statement; driver errors become `errors.*`."""
+        with translated():
+            return self.connection.execute(query, given) if given else self.connection.execute(query)
+
+    def rows(self, query: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All rows as dicts."""
+        found = self.execute(query, given)
+        names = [item[0] for item in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def one(self, query: str) -> Any:
+        """The first column of the only row."""
+        row = self.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+    def block(self, name: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a block of sql/target.sql."""
+        return self.rows(statements.get("target", name), given)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            with suppress(duckdb.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    def attach_source(self, source: Source) -> None:
+        """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody."""
+        self.execute(
+            f"LOAD {quoting.literal(str(_extension()))}" if _extension() else "INSTALL postgres; LOAD postgres"
+        )
+        parts = source.parts()
+        secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
+        pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
+        kept = {key: value for key, value in parts.items() if key not in secret}
+        options = {**kept, **source.options()}
+        text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
+        self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
+        self.execute(f"ATTACH {quoting.literal(text)} AS pg (TYPE postgres, SECRET source, READ_ONLY)")
+
+    def join_snapshot(self, snapshot: Snapshot) -> None:
+        """Make this transaction's PostgreSQL session read in the exported snapshot. Must be its first statement there."""
+        command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"
+        self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+
+    def state(self) -> State:
+        """What the attached file says of itself; an empty state for a new one."""
+        if not self.rows("SELECT 1 FROM duckdb_tables() WHERE database_name = 'out' AND schema_name = 'neaptide'"):
+            return State()
+        file = next(iter(self.block("read_file")), {})
+        last = next(iter(self.block("read_last_run")), {"run_id": "", "clock": "{}"})
+        if file.get("format", FORMAT) != FORMAT:
+            raise errors.TargetUnusable(
+                f"the reporting file has format {file['format']}, this version writes {FORMAT}",
+                hint="run `neaptide sync --full`",
+            )
+        identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
+        tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
+        return State(file.get("lineage", ""), identity, last["run_id"], json.loads(last["clock"] or "{}"), tables)
+
+    def write_identity(self, identity: Identity, lineage: str) -> None:
+        """Say whose copy this file is."""
+        values = asdict(identity)
+        self.block("forget_file")
+        self.block(
+            "write_file",
+            {
+                "format": FORMAT,
+                "lineage": lineage,
+                **{key: values[key] for key in _IDENTITY},
+            },
+        )
+
+    def write_watermark(self, saved: Saved, run_id: str) -> None:
+        """Put a table's watermark in place of its last one."""
+        mark = saved.watermark
+        self.block("forget_watermark", {"table_name": saved.table})
+        self.block(
+            "write_watermark",
+            {
+                "table_name": saved.table,
+                "relid": saved.relid,
+                "mode": saved.mode,
+                "snapshot": mark.snapshot.text,
+                "as_of": mark.snapshot.as_of,
+                "floor": mark.floor,
+                "standby": mark.standby,
+                "signature": json.dumps(saved.signature),
+                "run_id": run_id,
+            },
+        )
+
+    def checkpoint(self) -> None:
+        """Write the log into the file and let go of it: afterwards it is one whole file, and closed."""
+        self.execute("CHECKPOINT out")
+        self.execute("DETACH out")
+
+    def copied_tables(self) -> list[tuple[str, str]]:
+        """Schema and name of every copied table in the file."""
+        return [(row["schema"], row["name"]) for row in self.block("list_tables")]
+
+
+@contextmanager
+def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]:
+    """A session with the file at `path` attached as `out`; `errors.TargetUnusable` where DuckDB can't open it."""
+    settings = job.settings.target
+    options: dict[str, Any] = {
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(job.files.spill),
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+    }
+    if settings.threads:
+        options["threads"] = settings.threads
+    with translated():
+        connection = duckdb.connect(":memory:", config=options)
+    try:
+        target = Target(connection)
+        target.execute("SET TimeZone = 'UTC'")
+        mode = " (READ_ONLY)" if read_only else ""
+        target.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
+        yield target
+    finally:
+        connection.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """DuckDB's errors become ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error) from error
+
+
+_FULL = ("No space left", "File too large", "disk quota", "Disk quota", "out of space", "max_temp_directory_size")
+_DAMAGED = ("orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize")
+
+
+def translate(error: duckdb.Error) -> errors.NeaptideError:
+    """The error of ours for one of DuckDB's."""
+    text = str(error).strip()
+    first = text.split("\n")[0]
+    if any(sign in text for sign in _FULL):
+        return errors.DiskFull(
+            f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
+        )
+    if "Unable to connect to Postgres" in text or "server closed the connection" in text:
+        return errors.SourceUnavailable(
+            f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
+        )
+    if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
+        return errors.SourceTimeout(
+            f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"
+        )
+    if isinstance(
+        error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException
+    ):
+        return Damaged(first) if any(sign in text for sign in _DAMAGED) else errors.TargetUnusable(f"DuckDB: {first}")
+    return errors.NeaptideError(f"DuckDB: {first}")
+
+
+class Damaged(errors.TargetUnusable):
+    """A reporting file that is not whole; it is only a copy."""
+
+
+def create_schema(target: Target) -> None:
+    """Neaptide's own tables, where they are not there yet."""
+    text = statements.get("target", "create_schema")
+    if not target.rows("SELECT 1 FROM duckdb_views() WHERE database_name = 'out' AND schema_name = 'neaptide'"):
+        target.execute(text)
+
+
+def write_run(target: Target, run: Run, clock: dict[str, Any], published: Path | None, *, keep: int) -> None:
+    """Record the run, and the runs that only the published file knows of; forget the oldest."""
+    if published is not None:
+        _take_over_runs(target, published)
+    tables = run.tables
+    target.block(
+        "write_run",
+        {
+            "run_id": run.run_id,
+            "kind": run.kind,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "as_of": run.as_of,
+            "snapshot": run.snapshot,
+            "clock": json.dumps(clock),
+            "rows_in": sum(table.rows_in for table in tables),
+            "rows_out": sum(table.rows_out for table in tables),
+            "phases": json.dumps(run.phases),
+            "warnings": json.dumps(run.warnings),
+        },
+    )
+    for table in tables:
+        values = {**asdict(table), "notes": json.dumps(table.notes)}
+        values["table_name"] = values.pop("table")
+        target.block("write_table_run", {"run_id": run.run_id, **values})
+    target.block("forget_old_runs", {"keep": keep})
+    target.block("forget_old_table_runs")
+
+
+def _take_over_runs(target: Target, published: Path) -> None:
+    """Each of the two files writes every other run; the history has all."""
+    target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+    for name in ("take_over_table_runs", "take_over_runs"):
+        target.block(name)
+
+
+def _saved(row: dict[str, Any]) -> Saved:
+    as_of: datetime = row["as_of"]
+    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]))
+
+
+def _extension() -> Path | None:
+    """The extension's file in its wheel, which is of exactly DuckDB's version; None where there is no wheel."""
+    try:
+        found = resources.files("duckdb_extension_postgres_scanner")
+    except ModuleNotFoundError:
+        return None
+    path = Path(str(found)) / "extensions" / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
+    return path if path.exists() else None
+
+
+def _conninfo_value(value: str) -> str:
+    """libpq's own quoting inside a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

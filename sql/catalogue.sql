@@ -1,0 +1,66 @@
+-- name: relations
+-- The tables that the config names, or every one a pattern matches, with what decides how each is read.
+SELECT
+    c.oid::bigint AS relid,
+    n.nspname AS schema,
+    c.relname AS name,
+    c.relkind::text AS kind,
+    c.relpersistence::text AS persistence,
+    c.relpages::bigint AS pages,
+    greatest(c.reltuples, 0)::bigint AS rows,
+    has_table_privilege(c.oid, 'SELECT') AS readable
+FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w (schema, name)
+INNER JOIN pg_namespace AS n ON n.nspname = w.schema
+INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND (c.relname = w.name OR w.name = '*')
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+ORDER BY n.nspname, c.relname;
+
+-- name: keys
+-- Each table's primary key, its columns in the key's order.
+SELECT
+    i.indrelid::bigint AS relid,
+    array_agg(a.attname::text ORDER BY k.place) AS columns
+FROM pg_index AS i
+CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisprimary
+GROUP BY i.indrelid;
+
+-- name: triggers
+-- Each table's triggers. `version` changes when a trigger is disabled, enabled or replaced, or its function is.
+SELECT
+    t.tgrelid::bigint AS relid,
+    t.tgname AS name,
+    t.tgenabled::text AS enabled,
+    t.tgtype::integer AS type,
+    p.prosrc AS source,
+    t.tgqual IS NOT NULL OR cardinality(t.tgattr::smallint[]) > 0 AS conditional,
+    n.nspname AS schema,
+    t.oid::text || ':' || t.xmin::text || ':' || p.oid::text || ':' || p.xmin::text AS version
+FROM pg_trigger AS t
+INNER JOIN pg_proc AS p ON p.oid = t.tgfoid
+INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE t.tgrelid = ANY(%(relids)s::oid[]) AND NOT t.tgisinternal
+ORDER BY t.tgrelid, t.tgname;
+
+-- name: partitions
+-- The partitions and children of each table, however deep: a row can enter and leave with one of them.
+WITH RECURSIVE tree AS (
+    SELECT r.relid AS root, r.relid
+    FROM unnest(%(relids)s::oid[]) AS r (relid)
+    UNION ALL
+    SELECT t.root, i.inhrelid
+    FROM tree AS t
+    INNER JOIN pg_inherits AS i ON i.inhparent = t.relid
+)
+
+SELECT t.root::bigint AS relid, array_agg(t.relid::bigint ORDER BY t.relid) AS parts
+FROM tree AS t
+WHERE t.root <> t.relid
+GROUP BY t.root;
+
+-- name: tombstones_exist
+-- Whether `neaptide track` has made the table of deleted keys, and whether this role may read it.
+SELECT
+    to_regclass('neaptide.tombstone') IS NOT NULL AS there,
+    coalesce(has_table_privilege(to_regclass('neaptide.tombstone'), 'SELECT'), false) AS readable;

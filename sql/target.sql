@@ -1,0 +1,135 @@
+-- name: create_schema
+-- Neaptide's own tables in the reporting file; made once, in the file that will be published.
+CREATE SCHEMA IF NOT EXISTS out.neaptide;
+CREATE TABLE IF NOT EXISTS out.neaptide.file (
+    format INTEGER,
+    lineage VARCHAR,
+    system_id VARCHAR,
+    timeline INTEGER,
+    database_oid BIGINT,
+    database VARCHAR
+);
+CREATE TABLE IF NOT EXISTS out.neaptide.watermarks (
+    table_name VARCHAR,
+    relid BIGINT,
+    mode VARCHAR,
+    snapshot VARCHAR,
+    as_of TIMESTAMPTZ,
+    floor TIMESTAMPTZ,
+    standby BOOLEAN,
+    signature JSON,
+    run_id VARCHAR
+);
+CREATE TABLE IF NOT EXISTS out.neaptide.runs (
+    run_id VARCHAR,
+    kind VARCHAR,
+    started_at TIMESTAMPTZ,
+    finished_at TIMESTAMPTZ,
+    as_of TIMESTAMPTZ,
+    snapshot VARCHAR,
+    clock JSON,
+    rows_in BIGINT,
+    rows_out BIGINT,
+    phases JSON,
+    warnings JSON
+);
+CREATE TABLE IF NOT EXISTS out.neaptide.table_runs (
+    run_id VARCHAR,
+    table_name VARCHAR,
+    action VARCHAR,
+    reason VARCHAR,
+    rows_read BIGINT,
+    rows_in BIGINT,
+    rows_out BIGINT,
+    seconds DOUBLE,
+    notes JSON,
+    error VARCHAR
+);
+CREATE VIEW IF NOT EXISTS out.neaptide.freshness AS
+SELECT
+    (SELECT min(w.as_of) FROM neaptide.watermarks AS w) AS as_of,
+    r.run_id,
+    r.finished_at
+FROM neaptide.runs AS r
+ORDER BY r.run_id DESC
+LIMIT 1;
+
+-- name: read_file
+-- Whose copy this file is.
+SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database
+FROM out.neaptide.file AS f;
+
+-- name: read_watermarks
+-- How far each table has been read.
+SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w.signature::VARCHAR AS signature
+FROM out.neaptide.watermarks AS w;
+
+-- name: read_last_run
+-- The newest run's id and clocks; ids sort by time.
+SELECT r.run_id, r.clock::VARCHAR AS clock
+FROM out.neaptide.runs AS r
+ORDER BY r.run_id DESC
+LIMIT 1;
+
+-- name: write_file
+-- Say whose copy this file is.
+INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database)
+VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database);
+
+-- name: forget_file
+-- Make room for a new line of `file`.
+DELETE FROM out.neaptide.file;
+
+-- name: write_watermark
+-- How far this table has been read now.
+INSERT INTO out.neaptide.watermarks (table_name, relid, mode, snapshot, as_of, floor, standby, signature, run_id)
+VALUES ($table_name, $relid, $mode, $snapshot, $as_of, $floor, $standby, $signature, $run_id);
+
+-- name: forget_watermark
+-- Make room for a table's next watermark.
+DELETE FROM out.neaptide.watermarks WHERE table_name = $table_name;
+
+-- name: write_run
+-- The run's record.
+INSERT INTO out.neaptide.runs (
+    run_id, kind, started_at, finished_at, as_of, snapshot, clock, rows_in, rows_out, phases, warnings
+)
+VALUES (
+    $run_id, $kind, $started_at, $finished_at, $as_of, $snapshot, $clock, $rows_in, $rows_out, $phases, $warnings
+);
+
+-- name: write_table_run
+-- What the run did to one table.
+INSERT INTO out.neaptide.table_runs (
+    run_id, table_name, action, reason, rows_read, rows_in, rows_out, seconds, notes, error
+)
+VALUES ($run_id, $table_name, $action, $reason, $rows_read, $rows_in, $rows_out, $seconds, $notes, $error);
+
+-- name: take_over_runs
+-- The runs that wrote the other file.
+INSERT INTO out.neaptide.runs
+SELECT r.*
+FROM published.neaptide.runs AS r
+WHERE r.run_id NOT IN (SELECT o.run_id FROM out.neaptide.runs AS o);
+
+-- name: take_over_table_runs
+-- What those runs did to each table.
+INSERT INTO out.neaptide.table_runs
+SELECT t.*
+FROM published.neaptide.table_runs AS t
+WHERE t.run_id NOT IN (SELECT o.run_id FROM out.neaptide.runs AS o);
+
+-- name: forget_old_runs
+-- Keep only the newest runs.
+DELETE FROM out.neaptide.runs
+WHERE run_id NOT IN (SELECT r.run_id FROM out.neaptide.runs AS r ORDER BY r.run_id DESC LIMIT $keep);
+
+-- name: forget_old_table_runs
+-- A table's record goes with its run.
+DELETE FROM out.neaptide.table_runs WHERE run_id NOT IN (SELECT r.run_id FROM out.neaptide.runs AS r);
+
+-- name: list_tables
+-- Every copied table in the file.
+SELECT t.schema_name AS schema, t.table_name AS name
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'out' AND t.schema_name <> 'neaptide';

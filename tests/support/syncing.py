@@ -1,0 +1,87 @@
+"""A source with a few tables, a target beside it, and a comparison of both that shares no code with the sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+
+from app import config
+from jobs import results, sync, track
+from jobs.job import Job
+
+NO_MARGIN = timedelta(0)
+
+
+@dataclass
+class Lab:
+    """One source database, one target, the tables between them."""
+
+    url: str
+    folder: Path
+    specs: list[dict[str, Any]]
+    margin: timedelta = NO_MARGIN
+
+    @property
+    def job(self) -> Job:
+        settings = config.Settings(
+            source={"url": self.url},
+            target={"path": self.folder / "reporting.duckdb"},
+            sync={"margin": self.margin},
+            tables=self.specs,
+        )
+        return Job(settings, self.url)
+
+    def connect(self, **given: Any) -> psycopg.Connection[Any]:
+        """A new session of a writer, in autocommit unless told otherwise."""
+        return psycopg.connect(self.url, **{"autocommit": True, **given})
+
+    def run(self, *statements: str) -> None:
+        """Execute statements, each in a transaction of its own."""
+        with self.connect() as conn:
+            for statement in statements:
+                conn.execute(statement.encode())
+
+    def track(self) -> None:
+        """Install what the modes need."""
+        track.track(self.job, [])
+
+    def sync(self, **given: Any) -> results.Run:
+        """One run."""
+        return sync.sync_once(self.job, **given)
+
+    def source_rows(self, table: str) -> list[tuple[str, ...]]:
+        """Every row of the source, as text, sorted."""
+        with self.connect() as conn:
+            names = column_names(conn, table)
+            fields = ", ".join(f'"{name}"::text' for name in names)
+            return sorted(conn.execute(f"SELECT {fields} FROM {table}".encode()).fetchall(), key=repr)
+
+    def file_rows(self, table: str) -> list[tuple[str, ...]]:
+        """Every row of the published file, as text, sorted."""
+        with self.connect() as conn:
+            names = column_names(conn, table)
+        return read(self.folder / "reporting.duckdb", table, names)
+
+    def assert_equal(self, *tables: str) -> None:
+        """Both sides hold the same rows, every one of them as often."""
+        for table in tables or [spec["name"] for spec in self.specs]:
+            assert self.file_rows(table) == self.source_rows(table), table
+
+
+def column_names(conn: psycopg.Connection[Any], table: str) -> list[str]:
+    """The columns, in order."""
+    return [item.name for item in conn.execute(f"SELECT * FROM {table} LIMIT 0".encode()).description or ()]
+
+
+def read(path: Path, table: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """A table of a reporting file as text, sorted; timestamps in PostgreSQL's spelling."""
+    with duckdb.connect(str(path), read_only=True) as file:
+        file.execute("SET TimeZone = 'UTC'")
+        fields = ", ".join(f'"{name}"::VARCHAR' for name in names)
+        return sorted(file.execute(f"SELECT {fields} FROM {table}").fetchall(), key=repr)
