@@ -19,7 +19,7 @@ _TYPES = {"UUID": "uuid", "TEXT": "text", "INTEGER": "int4", "NUMERIC": "numeric
 def insert(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
     """COPY new rows, values in the order of the table's columns; a key that exists is refused as by INSERT."""
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101  engine.create sees to it
+    assert isinstance(driver, psycopg.Connection)  # engine.create sees to it
     with driver.cursor() as cursor, cursor.copy(_copy(table)) as copy:
         copy.set_types(_types(table))
         for row in rows:

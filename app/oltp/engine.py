@@ -15,6 +15,7 @@ DEFAULT_TIMEOUT = timedelta(seconds=10)
 _DENIED = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied|is not permitted to log in"
 )
+_MALFORMED = re.compile(r"invalid (?:integer value|port number|\w+ value|URI query parameter|connection option)")
 _NO_DATABASE = re.compile(r'database "[^"]*" does not exist')
 
 
@@ -48,7 +49,7 @@ def _refused(error: psycopg.Error, url: str) -> errors.NeaptideError:
         return errors.AccessDenied(
             f"PostgreSQL refused the login: {text}", hint="check user and password in [source] url or in ~/.pgpass"
         )
-    if isinstance(error, psycopg.ProgrammingError):
+    if isinstance(error, psycopg.ProgrammingError) or _MALFORMED.search(text):
         return errors.ConfigError(f"the url is malformed: {text}", hint="postgresql://user@host:5432/database")
     if _NO_DATABASE.search(text):
         return errors.SourceUnavailable(

@@ -18,7 +18,7 @@ from app.domain import errors
 from app.domain.customer import Address, Customer
 from app.domain.money import Money
 from app.domain.product import Product
-from app.oltp import bulk, tables
+from app.oltp import bulk, tables, violations
 
 
 class Aggregate(Protocol):
@@ -69,9 +69,10 @@ class SqlRepository(ABC, Generic[A]):
         """Read those not known yet, all at once."""
         missing = [aggregate_id for aggregate_id in ids if aggregate_id not in self._known]
         if missing:
+            with violations.translated():
+                found = self._read(missing)
             self._known.update(dict.fromkeys(missing))
-            for aggregate in self._read(missing):
-                self._known[aggregate.id] = aggregate
+            self._known.update({aggregate.id: aggregate for aggregate in found})
 
     def forget(self) -> None:
         """Drop everything read and not written."""

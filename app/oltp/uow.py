@@ -48,11 +48,10 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
             connection.close()  # rolls back what was not committed
 
     def preload(self, keys: ports.Keys) -> None:
-        with violations.translated():
-            self.products.preload(keys.products)
-            self.customers.preload(keys.customers)
-            self.orders.preload(keys.orders)
-            self.financings.preload(keys.financings)
+        self.products.preload(keys.products)
+        self.customers.preload(keys.customers)
+        self.orders.preload(keys.orders)
+        self.financings.preload(keys.financings)
 
     def flush(self) -> None:
         with violations.translated():

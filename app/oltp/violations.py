@@ -33,7 +33,6 @@ RULES: dict[str, type[domain.DomainError]] = {
     "orders_customer_id_fkey": domain.CustomerNotFound,
     "orders_status_known": domain.InvalidOrderState,
     "orders_currency_form": domain.InvalidCurrency,
-    "orders_total_not_negative": domain.InvalidAmount,
     "orders_paid_within_total": domain.Overpayment,
     "orders_status_matches_paid": domain.InvalidOrderState,
     "orders_status_matches_times": domain.InvalidOrderState,

@@ -24,8 +24,8 @@ CREATE TABLE shop.orders (
     CONSTRAINT orders_status_known CHECK (status IN ('open', 'paid', 'shipped', 'cancelled')),
     -- ISO 4217's form; amounts of different currencies are never summed, so the letters must be exact.
     CONSTRAINT orders_currency_form CHECK (currency ~ '^[A-Z]{3}$'),
-    CONSTRAINT orders_total_not_negative CHECK (total >= 0),
-    -- Payments minus refunds: never more than is owed, and never more given back than came in.
+    -- Payments minus refunds: never more than is owed, and never more given back than came in. It keeps the total
+    -- from being negative, too.
     CONSTRAINT orders_paid_within_total CHECK (paid BETWEEN 0 AND total),
     -- What the status says must be so: paid and shipped orders are paid in full, a cancelled one has all money back.
     CONSTRAINT orders_status_matches_paid CHECK (

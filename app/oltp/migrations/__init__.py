@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from app.oltp import engine, violations
 from app.oltp.tables import SCHEMA
 
-_LOCK = 7_310_294_085_523_017  # any number that no other program locks
+LOCK = 7_310_294_085_523_017  # any number that no other program locks
 
 
 def migrate(url: str) -> None:
@@ -34,7 +34,7 @@ def migrate(url: str) -> None:
 def upgrade(connection: Connection) -> None:
     """`migrate` in a transaction of the caller's."""
     # Held to the end of the transaction; the next process then finds the work done.
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     # alembic keeps its version table in this schema and can't make it. Asked first, because CREATE SCHEMA needs a
     # right on the database even where the schema exists.
     if connection.scalar(text("SELECT to_regnamespace(:schema) IS NULL"), {"schema": SCHEMA}):
