@@ -52,9 +52,7 @@ def _refused(error: psycopg.Error, url: str) -> errors.NeaptideError:
     if isinstance(error, psycopg.ProgrammingError) or _MALFORMED.search(text):
         return errors.ConfigError(f"the url is malformed: {text}", hint="postgresql://user@host:5432/database")
     if _NO_DATABASE.search(text):
-        return errors.SourceUnavailable(
-            text, hint="create the database with createdb, or name another in [source] url"
-        )
+        return errors.SourceUnavailable(text, hint="create the database with createdb, or name another in [source] url")
     return errors.SourceUnavailable(
         f"PostgreSQL can't be reached: {text}",
         hint="is the server up? An embedded one starts with: neaptide db start",
