@@ -7,25 +7,27 @@
 -- param: limit integer = 20 | pairs shown
 -- param: timezone timezone = UTC | where a day begins
 
-, basket AS (
+, basket AS MATERIALIZED (
     SELECT DISTINCT order_id, product_id
     FROM sold
     WHERE ($from IS NULL OR day >= CAST($from AS DATE)) AND ($to IS NULL OR day <= CAST($to AS DATE))
 ),
 -- A pair can't be more frequent than its rarer product, so rare products are dropped before orders are paired with
--- themselves; what is left gets small numbers, which group faster than UUIDs.
+-- themselves; what is left gets small numbers, which group faster than UUIDs. The numbers follow the ids: `entry` is
+-- joined with itself, and numbers in no stated order could differ between its two sides.
 frequent AS (
     SELECT product_id, COUNT(*) AS orders, CAST(ROW_NUMBER() OVER (ORDER BY product_id) AS INTEGER) AS place
     FROM basket
     GROUP BY product_id
     HAVING COUNT(*) >= $min_orders
 ),
-entry AS (
+entry AS MATERIALIZED (
     SELECT dense.place AS basket, frequent.place
     FROM basket
     JOIN frequent ON frequent.product_id = basket.product_id
     JOIN (
-        SELECT order_id, CAST(ROW_NUMBER() OVER () AS INTEGER) AS place FROM (SELECT DISTINCT order_id FROM basket)
+        SELECT order_id, CAST(ROW_NUMBER() OVER (ORDER BY order_id) AS INTEGER) AS place
+        FROM (SELECT DISTINCT order_id FROM basket) AS held
     ) AS dense ON dense.order_id = basket.order_id
 ),
 pair AS (
@@ -63,4 +65,4 @@ SELECT
     ROUND(CAST(orders AS DOUBLE) * baskets / (CAST(orders_a AS DOUBLE) * orders_b), 4) AS lift
 FROM sorted
 ORDER BY orders DESC, product_a, product_b
-LIMIT $limit
+LIMIT GREATEST($limit, 0)

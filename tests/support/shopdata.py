@@ -109,8 +109,7 @@ def _moment(dice: random.Random) -> datetime:
         seconds = dice.choice([0, 1, 86399, 84600, 3600, dice.randrange(86400)])
         at = day + timedelta(seconds=seconds)
         if not any(
-            (near.year, near.month) == EMPTY_MONTH
-            for near in (at, at - timedelta(hours=12), at + timedelta(hours=12))
+            (near.year, near.month) == EMPTY_MONTH for near in (at, at - timedelta(hours=12), at + timedelta(hours=12))
         ):
             return at
 
