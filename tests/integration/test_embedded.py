@@ -253,7 +253,7 @@ def test_a_file_where_the_folder_should_be_is_a_clear_error(open_folder: Path) -
 
 
 def test_a_very_long_path_works(open_folder: Path) -> None:
-    root = open_folder.joinpath(*["a folder with quite a long name, $HOME 'quoted' \"twice\""] * 8)
+    root = open_folder.joinpath(*["a folder with quite a long name, and 'quotes' as well as a naïve ü"] * 8)
     with cluster.running(root) as found, psycopg.connect(found.url()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
