@@ -90,7 +90,7 @@ class Delta:
     def drop_unchanged(self, base: str = "out") -> None:
         """Forget the rows that stand in `base` to the letter already: read again, but not new."""
         same = " AND ".join(
-            f"{_exact(plan, 'c')} IS NOT DISTINCT FROM {_exact(plan, 'b')}" for plan in self.table.columns
+            f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self.table.columns
         )
         self._target.execute(
             f"DELETE FROM {self.changed} AS c WHERE EXISTS (SELECT 1 FROM {base}.{self.table.quoted} AS b WHERE {same})"
@@ -224,7 +224,7 @@ def _in(key: Sequence[str], rows: str) -> str:
     return f"({columns}) IN (SELECT {'(' + columns + ')' if len(key) > 1 else columns} FROM {rows})"
 
 
-def _exact(plan: types.ColumnPlan, table: str) -> str:
+def exact(plan: types.ColumnPlan, table: str) -> str:
     """The stored column of one side, in a form that is equal only for the same value."""
     name = quoting.identifier(plan.name)
     return plan.exact_sql.replace(name, f"{table}.{name}")

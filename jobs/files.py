@@ -80,14 +80,17 @@ class Files:
         """The name the next version will get."""
         return self.b if self.published == self.a else self.a
 
-    def begin(self) -> bool:
+    def begin(self, *, fresh: bool = False) -> bool:
         """Set up the work file; True where it holds an earlier version to bring up to date, False where none exists.
 
         The inode of the spare is taken over only if no process has it open: else, and where there is no spare, the
-        work file begins as a copy of the published one, and whoever holds the old inode keeps it.
+        work file begins as a copy of the published one, and whoever holds the old inode keeps it. `fresh` asks for
+        that copy in any case.
         """
         published, spare = self.published, self.spare
-        if not self.work.exists() and spare.exists() and not _same(spare, published) and not is_open(spare):
+        if fresh:
+            self.drop_work()
+        elif not self.work.exists() and spare.exists() and not _same(spare, published) and not is_open(spare):
             os.link(spare, self.work)
         faults.point("work_linked")
         if published is None:

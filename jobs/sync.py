@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -44,6 +44,7 @@ class Options:
     tables: tuple[str, ...] = ()
     full: bool = False
     force_deletes: bool = False
+    onto_published: bool = False
 
 
 @dataclass
@@ -85,6 +86,12 @@ def sync_once(
     with files.locked(job.files, wait=wait, timeout=timeout):
         job.files.clean()
         return _Runner(job, options, progress or Silent()).run()
+
+
+def run_in(job: Job, options: Options, now: Moment, published: State, deadline: Deadline) -> Run:
+    """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
+    runner = _Runner(job, replace(options, onto_published=True), Silent())
+    return runner.bring_up(now, published, deadline, lambda: None)
 
 
 @contextmanager
@@ -131,19 +138,23 @@ class _Runner:
         self.phases: dict[str, float] = {}
 
     def run(self) -> Run:
-        """Gather, plan, apply, publish; or find that nothing changed."""
+        """Connect, and bring the file up to the snapshot."""
         published, aside = recovery.published_state(self.job)
         with ExitStack() as reading:
             deadline = reading.enter_context(Deadline(self.job.settings.sync.deadline))
             now = reading.enter_context(moment(self.job, self.options.tables))
             now.warnings.extend(aside)
             deadline.guard(now.conn)
-            if not self.options.full:
-                plan.check_identity(published, now.identity, now.snapshot)
-            catalogue.check_tracked(now.conn, now.tables)
-            with self._phase("probe"):
-                quiet = self._nothing_new(now, published)
-            return self._unchanged(now, published) if quiet else self._write(now, published, reading, deadline)
+            return self.bring_up(now, published, deadline, reading.close)
+
+    def bring_up(self, now: Moment, published: State, deadline: Deadline, release: Callable[[], None]) -> Run:
+        """Gather, plan, apply, publish; or find that nothing changed. `release` lets go of the snapshot."""
+        if not self.options.full:
+            plan.check_identity(published, now.identity, now.snapshot)
+        catalogue.check_tracked(now.conn, now.tables)
+        with self._phase("probe"):
+            quiet = self._nothing_new(now, published)
+        return self._unchanged(now, published) if quiet else self._write(now, published, release, deadline)
 
     def _clock_back(self, now: Moment, state: State) -> bool:
         saved = freshness.read(self.job.files).get("clock") or state.clock
@@ -199,19 +210,19 @@ class _Runner:
         tables = tuple(TableRun(table.name, "none") for table in now.tables)
         return self._result(now, published.run_id, tables, changed=False)
 
-    def _write(self, now: Moment, published: State, reading: ExitStack, deadline: Deadline) -> Run:
+    def _write(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
         """Bring the spare file up to date in one transaction, and publish it.
 
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         work = self.job.files
-        resumed = work.begin()
+        resumed = work.begin(fresh=self.options.onto_published)
         with recovery.opened_work(self.job, resumed, published) as file:
             deadline.guard(file)
             file.attach_source(self.job.source)
             with self._phase("apply"):
                 run = self._transact(file, now, published)
-            reading.close()
+            release()
             with self._phase("checkpoint"):
                 file.checkpoint()
             faults.point("after_checkpoint")
@@ -224,7 +235,7 @@ class _Runner:
         target.create_schema(file)
         state = file.state()
         steps = self._steps(now, state)
-        run_id = _next_run_id(published, state)
+        run_id = next_run_id(published, state)
         with file.transaction():
             file.join_snapshot(now.snapshot)
             faults.point("snapshot_joined")
@@ -344,7 +355,8 @@ def _continues(done: list[TableRun], state: State, options: Options) -> bool:
     return bool(state.lineage) and not options.full and cheap
 
 
-def _next_run_id(published: State, state: State) -> str:
+def next_run_id(published: State, state: State) -> str:
+    """One above the newest run of both files; ids sort by age."""
     last = max(published.run_id, state.run_id)
     number = int(last.partition("-")[0]) + 1 if last else 1
     return f"{number:09d}-{secrets.token_hex(3)}"

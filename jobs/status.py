@@ -1,0 +1,104 @@
+"""How the reporting file stands, from the file alone: PostgreSQL is not asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app import config, statements
+from jobs import freshness, target
+from jobs.job import Job
+from jobs.results import Status, TableStatus
+from jobs.target import Target
+
+_NO_FILE = "there is no reporting file yet: run `neaptide sync`"
+
+
+def read_status(job: Job, *, runs: int = 5) -> Status:
+    """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
+    published = job.files.published
+    running = _is_running(job)
+    if published is None:
+        return Status(str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE,))
+    with target.opened(job, published, read_only=True) as file:
+        run_id = file.state().run_id
+        rows = file.rows(statements.get("status", "tables"))
+        later = _moved_on(job, run_id)
+        as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
+        age = (datetime.now(UTC) - as_of).total_seconds() if as_of else None
+        level, problems = _judge(job.settings.freshness, age)
+        return Status(
+            str(job.files.link), as_of, age, level, running, _bytes(job, published),
+            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)), tuple(problems),
+        )  # fmt: skip
+
+
+def recent_runs(file: Target, most: int) -> list[dict[str, Any]]:
+    """The newest runs, newest first."""
+    found = file.rows(statements.get("status", "runs"), {"most": most})
+    return [{**row, "phases": json.loads(row["phases"]), "warnings": json.loads(row["warnings"])} for row in found]
+
+
+def _oldest(rows: list[dict[str, Any]]) -> datetime | None:
+    return min((row["as_of"] for row in rows), default=None)
+
+
+def _moved_on(job: Job, run_id: str) -> datetime | None:
+    """The later moment at which a run found nothing changed, if there was one for this very file."""
+    beside = freshness.read(job.files)
+    return datetime.fromisoformat(beside["as_of"]) if beside.get("run_id") == run_id else None
+
+
+def _table(job: Job, row: dict[str, Any], file: Target, later: datetime | None) -> TableStatus:
+    from jobs import quoting
+
+    as_of = max(moment for moment in (row["as_of"], later) if moment)
+    name = quoting.qualified(*quoting.split_name(row["table_name"]))
+    deletes = {spec.name: spec.deletes for spec in job.settings.tables}
+    return TableStatus(
+        row["table_name"],
+        file.one(f"SELECT count(*) FROM out.{name}"),
+        row["mode"],
+        deletes.get(row["table_name"], "tombstone"),
+        as_of,
+        (datetime.now(UTC) - as_of).total_seconds(),
+        row["floor"],
+        row["snapshot"],
+        row["action"] or "",
+        row["rows_in"] or 0,
+        row["rows_out"] or 0,
+    )
+
+
+def _judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
+    """ok, warn or fail, and why."""
+    for level, limit in (("fail", limits.fail), ("warn", limits.warn)):
+        if limit is not None and (age is None or timedelta(seconds=age) > limit):
+            return level, [f"the file is older than [freshness] {level} = {limit}: is the daemon running?"]
+    return "ok", []
+
+
+def _bytes(job: Job, published: Path) -> int:
+    """What both files take on the disk; they may be two names of one."""
+    found = {path.stat().st_ino: path.stat().st_size for path in (published, job.files.a, job.files.b) if path.exists()}
+    return sum(found.values())
+
+
+def _is_running(job: Job) -> bool:
+    """Whether somebody holds the lock now."""
+    import fcntl
+
+    try:
+        handle = os.open(job.files.lock, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

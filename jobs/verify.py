@@ -1,0 +1,176 @@
+"""Compares the reporting file with the source at one snapshot, and mends what differs if asked to."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app import errors
+from jobs import apply, clock, files, freshness, plan, recovery, sync, target
+from jobs.compare import Comparison
+from jobs.deadline import Deadline
+from jobs.job import Job
+from jobs.plan import Step
+from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.sync import Moment, Options
+from jobs.target import Saved, State, Target
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend."""
+
+    tables: tuple[str, ...] = ()
+    sample: float | None = None
+    limit: int = 20
+    repair: bool = False
+
+
+def verify(
+    job: Job,
+    *,
+    tables: list[str] | None = None,
+    repair: bool = False,
+    sample: float | None = None,
+    limit: int = 20,
+    progress: Progress | None = None,
+) -> Verification:
+    """Bring the published file up to one snapshot and compare it there with the source, row by row.
+
+    Being behind is no difference, so what changed since the last run is applied first, onto a copy of the very file
+    that is published, and the result is published too. A file made from another source is compared as it is.
+    With `repair`, what differs is mended, recorded and published. Raises `errors.*`.
+    """
+    if sample is not None and not 0 < sample <= 1:
+        raise errors.UsageError(f"the sample is a share above 0 and up to 1, not {sample}")
+    if sample is not None and repair:
+        raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
+    scope = Scope(tuple(tables or ()), sample, limit, repair)
+    with files.locked(job.files):
+        job.files.clean()
+        return _verify(job, scope, progress or Silent())
+
+
+def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
+    published, aside = recovery.published_state(job)
+    if job.files.published is None and not aside:
+        raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
+    with ExitStack() as reading:
+        deadline = reading.enter_context(Deadline(job.settings.sync.deadline))
+        now = reading.enter_context(sync.moment(job, scope.tables))
+        deadline.guard(now.conn)
+        now.warnings.extend(aside)
+        same_source = _catch_up(job, scope, now, published, deadline)
+        published = recovery.peek(job)
+        checks = _mended(job, scope, now, published, progress) if scope.repair else _compared(job, scope, now, progress)
+        now.warnings.extend([] if same_source else ["the file was made from another source and compared as it was"])
+        return Verification(
+            now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
+            tuple(dict.fromkeys(now.warnings)),
+        )  # fmt: skip
+
+
+def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: Deadline) -> bool:
+    """Apply what changed since the last run; False where the file is of another source, and was left alone."""
+    try:
+        plan.check_identity(published, now.identity, now.snapshot)
+    except errors.SourceChanged:
+        return False
+    sync.run_in(job, Options(scope.tables), now, published, deadline)
+    return True
+
+
+def _compared(job: Job, scope: Scope, now: Moment, progress: Progress) -> list[TableCheck]:
+    path = job.files.published
+    assert path is not None
+    with target.opened(job, path, read_only=True) as file:
+        file.attach_source(job.source)
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            state = file.state()
+            return [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
+
+
+def _mended(job: Job, scope: Scope, now: Moment, published: State, progress: Progress) -> list[TableCheck]:
+    """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
+    began = datetime.now(UTC)
+    job.files.begin(fresh=True)
+    with target.opened(job, job.files.work) as file:
+        file.attach_source(job.source)
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            state = file.state()
+            steps = plan.steps(now.tables, state, now.snapshot)
+            checks = [_check(file, step, scope, progress) for step in steps]
+            run = _record(job, file, now, steps, checks, published, began)
+        file.checkpoint()
+    same = not state.identity or _is_of(state, now)
+    if all(check.equal for check in checks) and same:
+        job.files.drop_work()
+        return checks
+    job.files.publish()
+    freshness.write(job.files, run.run_id, now.snapshot.as_of, clock.reading(now.reading.clock))
+    return checks
+
+
+def _is_of(state: State, now: Moment) -> bool:
+    try:
+        plan.check_identity(state, now.identity, now.snapshot)
+    except errors.SourceChanged:
+        return False
+    return True
+
+
+def _check(file: Target, step: Step, scope: Scope, progress: Progress) -> TableCheck:
+    began = time.monotonic()
+    table = step.table
+    progress.start(table.name, table.rows)
+    changed = _shape_differs(file, step)
+    if changed and not scope.repair:
+        return TableCheck(table.name, table.rows, 0, error=changed, seconds=time.monotonic() - began)
+    if changed:
+        apply.create_table(file, table)
+    comparison = Comparison(file, table, limit=scope.limit, sample=scope.sample)
+    found = comparison.run()
+    repaired = comparison.mend() if scope.repair and not found.equal else 0
+    comparison.drop()
+    progress.advance(table.name, found.rows_source)
+    progress.finish(table.name)
+    return TableCheck(
+        table.name, found.rows_source, found.rows_file, found.missing, found.extra, found.different, found.differences,
+        repaired, time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _shape_differs(file: Target, step: Step) -> str | None:
+    """Why the table can't be compared column by column, or None."""
+    if (step.table.schema, step.table.relation) not in file.copied_tables():
+        return "the file has no such table"
+    columns = step.saved.signature.get("columns") if step.saved else None
+    return None if columns == step.table.signature()["columns"] else "its columns changed since it was copied"
+
+
+def _record(
+    job: Job, file: Target, now: Moment, steps: list[Step], checks: list[TableCheck], published: State, began: datetime
+) -> Run:
+    """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
+    run_id = sync.next_run_id(published, published)
+    file.write_identity(now.identity, secrets.token_hex(8))
+    for step in steps:
+        mark, table = now.mark(None), step.table
+        file.write_watermark(Saved(table.name, table.relid, table.spec.watermark, mark, table.signature()), run_id)
+    tables = tuple(
+        TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
+        for check in checks
+        if not check.equal
+    )
+    run = Run(
+        run_id, "repair", began, datetime.now(UTC), now.snapshot.as_of, now.snapshot.text, True, tables,
+        warnings=tuple(now.warnings),
+    )  # fmt: skip
+    keep = job.settings.sync.keep_runs
+    target.write_run(file, run, clock.reading(now.reading.clock), None, keep=keep)
+    return run

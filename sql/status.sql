@@ -1,0 +1,33 @@
+-- name: tables
+-- Each table of the file with its watermark and what the last run that touched it did.
+SELECT
+    w.table_name,
+    w.mode,
+    w.snapshot,
+    w.as_of,
+    w.floor,
+    r.action,
+    r.rows_in,
+    r.rows_out
+FROM out.neaptide.watermarks AS w
+LEFT JOIN (
+    SELECT t.table_name, t.action, t.rows_in, t.rows_out
+    FROM out.neaptide.table_runs AS t
+    WHERE t.action <> 'none'
+    QUALIFY row_number() OVER (PARTITION BY t.table_name ORDER BY t.run_id DESC) = 1
+) AS r ON r.table_name = w.table_name
+ORDER BY w.table_name;
+
+-- name: sizes
+-- How many rows each table has, and how many bytes of the file its blocks take.
+SELECT t.schema_name AS schema, t.table_name AS name, t.estimated_size AS rows
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'out' AND t.schema_name <> 'neaptide';
+
+-- name: runs
+-- The newest runs.
+SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows_out, r.phases::VARCHAR AS phases,
+    r.warnings::VARCHAR AS warnings
+FROM out.neaptide.runs AS r
+ORDER BY r.run_id DESC
+LIMIT $most;
