@@ -1,0 +1,197 @@
+"""Ad-hoc SQL: what may run on the reporting file, and what may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import errors, reporting
+from tests.support import shopdata, shopfile
+
+READING = [
+    "SELECT 1",
+    "  select 1;  ",
+    "-- why\nSELECT 1",
+    "WITH one AS (SELECT 1) SELECT * FROM one",
+    "FROM shop.orders",
+    "TABLE shop.orders",
+    "VALUES (1)",
+    "DESCRIBE shop.orders",
+    "SHOW TABLES",
+    "SHOW ALL TABLES",
+    "SUMMARIZE shop.orders",
+    "PRAGMA database_list",
+    "PIVOT shop.orders ON status USING COUNT(*)",
+    "WITH counted AS (PIVOT shop.orders ON status USING COUNT(*)) SELECT * FROM counted",
+    "UNPIVOT (SELECT 1 AS a, 2 AS b) ON a, b",
+    "EXPLAIN SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1",
+    "/* c */ EXPLAIN (ANALYZE, FORMAT JSON) SELECT 1",
+    "SELECT as_of FROM neaptide.freshness",
+    "SELECT 'INSERT INTO; DROP TABLE' AS text",
+    "SELECT query FROM (SELECT 1 AS query)",
+]
+
+REFUSED = [
+    "INSERT INTO shop.orders (number) VALUES ('x')",
+    "UPDATE shop.orders SET total = 0",
+    "DELETE FROM shop.orders",
+    "MERGE INTO shop.orders USING (SELECT 1) ON false WHEN NOT MATCHED THEN INSERT (number) VALUES ('x')",
+    "TRUNCATE shop.orders",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "CREATE TEMP MACRO f() AS 1",
+    "CREATE TEMP TYPE t AS ENUM ('a')",
+    "DROP TABLE shop.orders",
+    "ALTER TABLE shop.orders ADD COLUMN x INTEGER",
+    "ATTACH ':memory:' AS other",
+    "ATTACH '{folder}/other.duckdb'",
+    "DETACH reporting",
+    "USE shop",
+    "COPY shop.orders TO '{folder}/out.csv'",
+    "COPY (SELECT 1) TO '{file}'",
+    "COPY shop.orders FROM '/etc/passwd'",
+    "EXPORT DATABASE '{folder}/out'",
+    "IMPORT DATABASE '{folder}/out'",
+    "COPY FROM DATABASE reporting TO memory",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{file}.wal'",
+    "/**/ EXPLAIN --\n ANALYZE COPY (SELECT 1) TO '{file}.wal'",
+    "EXPLAIN (ANALYZE, FORMAT JSON) COPY (SELECT 1) TO '{file}.wal'",
+    "EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1",
+    "EXPLAIN ANALYZE DELETE FROM shop.orders",
+    "SET threads = 1",
+    "SET TimeZone = 'Asia/Tokyo'",
+    "RESET enable_external_access",
+    "SET VARIABLE x = 1",
+    "PRAGMA enable_profiling",
+    "PRAGMA import_database('{folder}/out')",
+    "PRAGMA copy_database('a', 'b')",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "CALL pragma_version()",
+    "CHECKPOINT",
+    "VACUUM",
+    "BEGIN",
+    "COMMIT",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+    "CREATE SECRET (TYPE s3)",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DROP TABLE shop.orders",
+    "PIVOT shop.orders ON status; DROP TABLE shop.orders",
+    "",
+    "   -- nothing",
+    "SELECT * FROM enable_logging(storage = 'file', storage_path = '{folder}/log')",
+    "SELECT * FROM \"enable_logging\"(level = 'trace')",
+    "SELECT * FROM main . disable_logging ()",
+    "SELECT write_log('x')",
+    "FROM enable_profiling(save_location = '{folder}/profile')",
+    "FROM checkpoint()",
+    "FROM force_checkpoint/* */('reporting')",
+    "FROM query('FROM enable_logging()')",
+    "FROM QUERY -- c\n ('SELECT 1')",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM disable_logging()'))",
+    "FROM arrow_scan(1, 2, 3)",
+    "FROM pandas_scan(1)",
+]
+
+FAILING = [
+    "SELEC 1",
+    "SELECT nothing FROM shop.orders",
+    "SELECT * FROM shop.nothing",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('{folder}/secret.txt')",
+    "SELECT * FROM read_parquet('/etc/passwd')",
+    "SELECT * FROM read_json('{folder}/secret.txt')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM glob('/etc/*')",
+    "SELECT * FROM '{folder}/secret.txt'",
+    "SELECT * FROM '{folder}/secret.csv'",
+    "SELECT * FROM 'https://example.org/x.csv'",
+    "SELECT * FROM read_csv('https://example.org/x.csv')",
+    "SELECT * FROM read_duckdb('{folder}/other.duckdb')",
+    "SELECT getenv('HOME')",
+    "SELECT * FROM postgres_query('a', 'SELECT 1')",
+    "SELECT * FROM sqlite_scan('{folder}/x', 'y')",
+    "SELECT * FROM a_variable_of_the_caller",
+    "EXPLAIN ANALYZE SELECT * FROM read_text('/etc/passwd')",
+    "DESCRIBE SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT error('mine')",
+    "SELECT CAST('x' AS INTEGER)",
+    "SELECT $missing",
+    "WITH gone AS (DELETE FROM shop.orders RETURNING *) SELECT * FROM gone",
+]
+
+
+@pytest.fixture(scope="module")
+def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("a file")
+    (folder / "secret.txt").write_text("hunter2")
+    (folder / "secret.csv").write_text("a,hunter2\n1,2\n")
+    return shopfile.build(folder, shopdata.draw(1, orders=20).tables)
+
+
+@pytest.fixture
+def store(link: Path) -> Iterator[reporting.Store]:
+    with reporting.open(link) as opened:
+        yield opened
+
+
+def _filled(sql: str, link: Path) -> str:
+    return sql.replace("{folder}", str(link.parent)).replace("{file}", str(link.resolve()))
+
+
+@pytest.mark.parametrize("sql", READING)
+def test_one_statement_that_reads_runs(store: reporting.Store, sql: str) -> None:
+    assert store.query(sql).columns
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_anything_else_is_refused_and_leaves_no_trace(link: Path, store: reporting.Store, sql: str) -> None:
+    before = _contents(link.parent)
+    with pytest.raises((errors.UsageError, errors.QueryFailed)) as caught:
+        store.query(_filled(sql, link))
+    assert caught.value.message
+    assert _contents(link.parent) == before
+    assert store.query("SELECT COUNT(*) FROM shop.orders").rows == [(20,)]
+
+
+@pytest.mark.parametrize("sql", FAILING)
+def test_a_query_can_reach_nothing_but_the_file(link: Path, store: reporting.Store, sql: str) -> None:
+    a_variable_of_the_caller = [1]
+    assert a_variable_of_the_caller
+    with pytest.raises(errors.QueryFailed) as caught:
+        store.query(_filled(sql, link))
+    assert "hunter2" not in caught.value.message
+    assert store.query("SELECT 1").rows == [(1,)]
+
+
+def test_secrets_and_settings_give_nothing_away(store: reporting.Store) -> None:
+    assert store.query("FROM duckdb_secrets()").rows == []
+    settings = dict(store.query("SELECT name, value FROM duckdb_settings()").rows)
+    assert settings["enable_external_access"] == "false"
+    assert settings["lock_configuration"] == "true"
+
+
+def test_the_lock_holds_without_the_guard_too(link: Path) -> None:
+    with reporting.open(link) as store:
+        for sql in ("SET enable_external_access = true", "SET lock_configuration = false", "LOAD httpfs"):
+            with pytest.raises(Exception, match=r"locked|disabled|read-only|Permission|not found"):
+                store._connection.execute(sql)
+
+
+def test_a_failed_query_gives_duckdbs_own_message(store: reporting.Store) -> None:
+    with pytest.raises(errors.QueryFailed, match="numbr"):
+        store.query("SELECT numbr FROM shop.orders")
+
+
+def test_values_are_bound_by_place_and_by_name(store: reporting.Store) -> None:
+    assert store.query("SELECT ?, ?", [1, "a'b"]).rows == [(1, "a'b")]
+    assert store.query("SELECT $from", {"from": 2}).rows == [(2,)]
