@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from app import errors as app_errors
@@ -152,6 +154,28 @@ def test_of_two_that_take_one_sku_at_once_one_is_refused(shop: Shop) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(create, range(2))) == ["created", "sku_taken"]
+
+
+def test_rows_are_changed_in_the_order_of_their_ids_however_they_were_read(shop: Shop) -> None:
+    low, high = sorted([shop.tea, shop.cup])
+    with psycopg.connect(shop.url) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("SELECT FROM shop.products WHERE id = %s FOR UPDATE", (low,))
+
+        def rename() -> None:
+            with shop.uow() as uow:
+                for product_id in (high, low):
+                    uow.products.get(product_id).rename("New")
+                uow.commit()
+
+        done = pool.submit(rename)
+        deadline = time.monotonic() + 30
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while shop.rows(query) == [(0,)] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        free = shop.rows("SELECT id FROM shop.products FOR UPDATE SKIP LOCKED")
+        holder.rollback()
+        done.result(timeout=30)
+    assert free == [(high,)]
 
 
 def test_batches_that_change_the_same_rows_in_different_order_do_not_deadlock(shop: Shop) -> None:

@@ -316,6 +316,15 @@ def test_a_server_that_can_not_be_reached_is_named_without_the_password(
     assert password not in shown
 
 
+@pytest.mark.parametrize("place", ["user:{}@127.0.0.1:1/db", "user@127.0.0.1:1/db?password={}"])
+def test_a_malformed_url_is_refused_without_its_password(place: str) -> None:
+    # libpq quotes the piece it can't read, here the password with its broken escape.
+    url = "postgresql://" + place.format("sec%ZZret")
+    with pytest.raises(app_errors.ConfigError) as caught:
+        engine.connect(url)
+    assert "ZZret" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_database_without_the_shop_names_the_next_step(empty_db: str) -> None:
     created = engine.create(empty_db)
     with pytest.raises(app_errors.MissingTable) as caught, SqlAlchemyUnitOfWork(created) as uow:

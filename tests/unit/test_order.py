@@ -167,7 +167,7 @@ REFUSED: list[tuple[Callable[[], Order], Callable[[Order], Any], type[errors.Dom
     (lambda: pay(placed(), "40"), lambda o: o.remove_item(1, at=AT), errors.OrderNotOpen),
     (shipped, lambda o: o.add_item(wanted()), errors.OrderNotOpen),
     (placed, lambda o: o.add_item(wanted(), line_no=0), errors.InvalidLineNumber),
-    (placed, lambda o: o.add_item(Wanted(product("9999999999"), Quantity(1000))), errors.AmountTooLarge),
+    (placed, lambda o: o.add_item(Wanted(product("9999999999.99"), Quantity(100))), errors.AmountTooLarge),
     (placed, lambda o: o.remove_item(3, at=AT), errors.ItemNotFound),
     (lambda: placed(wanted()), lambda o: o.remove_item(1, at=AT), errors.OrderWithoutItems),
     (lambda: pay(placed(), "30"), lambda o: o.remove_item(1, at=AT), errors.TotalBelowPaid),
