@@ -163,15 +163,28 @@ def _console(width: int, colour: bool) -> Console:
 
 def _blocks(result: Result, cells: Sequence[Sequence[str]], width: int) -> str:
     """One line per value: for rows with too many columns to stand side by side."""
-    label = min(max(map(len, result.columns)), width // 2)
     lines = []
     for number, row in enumerate(cells, start=1):
         lines.append(f"-- row {number} ".ljust(min(width, 40), "-"))
-        for name, cell in zip(result.columns, row, strict=True):
-            wrapped = Text(cell).wrap(_PLAIN, max(10, width - label - 2), overflow="fold") or [Text()]
-            heads = [name.ljust(label), *[" " * label] * (len(wrapped) - 1)]
-            lines += [f"{head}  {part.plain}".rstrip() for head, part in zip(heads, wrapped, strict=True)]
-    return "".join(line + "\n" for line in lines)
+        lines += _block(result.columns, row, width)
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _block(names: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """Names in a column on the left; above their values, where they would take more than half of the width."""
+    label = max(map(len, names))
+    beside = label <= width // 2
+    lines = []
+    for name, cell in zip(names, row, strict=True):
+        parts = _wrapped(cell, width - (label if beside else 0) - 2)
+        heads = [name.ljust(label), *[" " * label] * (len(parts) - 1)] if beside else [""] * len(parts)
+        lines += [] if beside else _wrapped(name, width)
+        lines += [f"{head}  {part}" for head, part in zip(heads, parts, strict=True)]
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [line.plain for line in Text(text).wrap(_PLAIN, max(width, 1), overflow="fold")] or [""]
 
 
 def _json(result: Result) -> str:
