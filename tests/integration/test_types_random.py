@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ SCALARS: dict[str, Values] = {
     "numeric(12,2)": _decimals(10, 2),
     "numeric(38,10)": _decimals(28, 10),
     "numeric(4,0)": _decimals(4, 0),
-    "money": _decimals(10, 2),
+    "money": _decimals(10, 2).map(lambda text: f"{Decimal(text):f}"),
     "oid": st.integers(0, 2**32 - 1).map(str),
     "xid8": st.integers(0, 2**64 - 1).map(str),
     "text": TEXT,
@@ -147,6 +148,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str | None]]]:
 
 @settings(
     max_examples=60,
+    derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -150,7 +150,7 @@ class Lab:
         reading, column, kind = _reading(info, plan), quoting.identifier(info.name), info.type.resolved
         spelled = reading.postgres.replace("{v}", column)
         if plan.duckdb_type.endswith("]"):
-            parts = f"{column}::float4[]" if kind.extension == "vector" else column
+            parts = f"{column}::float4[]" if kind.extension == "vector" and not kind.element else column
             inner = reading.postgres.replace("{v}", f"({parts})[i]")
             listed = f"array(SELECT {inner} FROM generate_subscripts({parts}, 1) AS i ORDER BY i)"
             spelled = f"CASE WHEN {column} IS NOT NULL THEN {listed} END"
