@@ -20,6 +20,8 @@ from app.face.base import Face, Group
 COMMANDS = {
     "demo": "app.face.demo",
     "db": "app.face.db",
+    "track": "app.face.track",
+    "untrack": "app.face.track:untrack",
     "sync": "app.face.sync",
     "status": "app.face.status",
     "verify": "app.face.verify",
@@ -34,7 +36,7 @@ COMMANDS = {
 
 
 class LazyGroup(Group):
-    """Commands by name, each module's `command` loaded when it is asked for."""
+    """Commands by name, each module loaded when its command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -42,7 +44,8 @@ class LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(importlib.import_module(module), name or "command")
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Numeric, Table, Text, TextClause, text
 
 from app import errors, statements
-from app.commands.command import Command
 from app.oltp import bulk, violations
 from app.oltp.uow import SqlAlchemyUnitOfWork
 from app.ports import Keys
@@ -116,14 +115,6 @@ def transact(engine: Engine, keys: Keys, work: Callable[[Intake], T]) -> T:
             if attempt == ATTEMPTS:
                 raise
     raise errors.Bug
-
-
-def keys_of(commands: Sequence[Command]) -> Keys:
-    """Which aggregates the commands will ask for."""
-    keys = Keys()
-    for command in commands:
-        command.collect_keys(keys)
-    return keys
 
 
 def _sql(name: str) -> TextClause:

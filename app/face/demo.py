@@ -1,8 +1,91 @@
+"""The whole path on the screen, from commands to reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from app.face.base import Command
+from app.face import show
+from app.face.base import Command, Face, pass_face
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from app.demo.progress import Total
+
+_REPORTS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("sales_monthly", {}),
+    ("top_products", {"limit": "5"}),
+    ("sales_by_country", {}),
+)
+_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --data online_retail.parquet")
 
 
-@click.command(cls=Command, examples=("x",))
-def command() -> None:
-    """x"""
+@click.command("demo", cls=Command, examples=_EXAMPLES)
+@click.option(
+    "--orders", type=click.IntRange(0, 1_000_000), default=3000, show_default=True, help="Generated orders in all."
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Import the Online Retail file (Parquet) instead."
+)
+@pass_face
+def command(face: Face, *, orders: int, data: Path | None) -> int:
+    """Show the whole path: orders in, a sync, reports out.
+
+    Starts the embedded PostgreSQL, makes the schema, and places orders over two years through the command handlers,
+    the same ones each time. Run again, it goes on from what is there.
+    """
+    from app import bootstrap
+    from app.oltp import engine
+    from jobs import sync, track
+
+    face.say("PostgreSQL: starting, and bringing the schema up to date")
+    made = engine.create(bootstrap.migrate(face.settings))
+    try:
+        _fill(face, made, orders, data)
+    finally:
+        made.dispose()
+    job = bootstrap.job(face.settings)
+    track.track(job, [])
+    run = sync.sync_once(job, progress=face.progress())
+    rows = sum(table.rows_in for table in run.tables)
+    took = (run.finished_at - run.started_at).total_seconds()
+    face.say(f"sync: {rows:,} rows in {took:.1f} s" if run.changed else "sync: nothing changed")
+    _reports(face)
+    return 1 if run.failed else 0
+
+
+def _fill(face: Face, engine: Engine, orders: int, data: Path | None) -> None:
+    if data is not None:
+        from app.demo import retail
+
+        read, totals = retail.import_file(engine, data, show=face.progress())
+        face.say(f"{data.name}: {read:,} lines read" if read else f"{data.name}: every line is in already")
+        _verdicts(totals)
+        return
+    from app.demo import seeded
+
+    done = seeded.place(engine, orders, show=face.progress())
+    there = f"{done.before:,} generated orders were there, "
+    face.say(f"orders: {there if done.before else ''}{done.placed:,} placed")
+    for name, count in sorted(done.refused.items()):
+        face.say(f"  {count:,} commands were refused: {name}")
+
+
+def _verdicts(totals: list[Total]) -> None:
+    rows = [(total.verdict.replace("_", " "), f"{total.lines:,}", f"{total.amount:,.3f}") for total in totals]
+    lines, amount = sum(total.lines for total in totals), sum(total.amount for total in totals)
+    click.echo()
+    show.table(("verdict", "lines", "amount"), [*rows, ("read", f"{lines:,}", f"{amount:,.3f}")])
+
+
+def _reports(face: Face) -> None:
+    from app import bootstrap
+    from app.queries import reports
+
+    with bootstrap.reporting_file(face.settings) as store:
+        for name, parameters in _REPORTS:
+            click.echo()
+            show.report(reports.run(store, name, parameters), reports.get(name).title)

@@ -77,9 +77,7 @@ def place(
     lines = tuple(_line(item, currency) for item in items)
     shop.send(
         face,
-        PlaceOrder(
-            order_id=made, number=number or _number(made), customer_id=customer_id, items=lines, at=shop.now()
-        ),
+        PlaceOrder(order_id=made, number=number or _number(made), customer_id=customer_id, items=lines, at=shop.now()),
         made,
     )
 
@@ -159,9 +157,7 @@ def show_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
     """Show one order with its lines, payments and returns, by id or number."""
     from app.queries import orders
 
-    found = shop.read(
-        face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id)
-    )
+    found = shop.read(face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id))
     shop.show_one(face, found if as_json else found.order, as_json, found.as_of)
     if not as_json:
         _show_parts(found)

@@ -31,9 +31,7 @@ def process(face: Face, *, order_id: UUID, amount: Decimal, method: str, currenc
 
     made = shop.fresh_id()
     paid = shop.money(amount, currency)
-    shop.send(
-        face, ProcessPayment(payment_id=made, order_id=order_id, amount=paid, method=method, at=shop.now()), made
-    )
+    shop.send(face, ProcessPayment(payment_id=made, order_id=order_id, amount=paid, method=method, at=shop.now()), made)
 
 
 @command.command("list", examples=("neaptide payment list D-000042 --json",))
@@ -45,9 +43,7 @@ def list_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
     from app.face import tables
     from app.queries import orders
 
-    found = shop.read(
-        face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id)
-    )
+    found = shop.read(face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id))
     if as_json:
         click.echo(tables.json_of(found.payments), nl=False)
     else:

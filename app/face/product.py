@@ -14,9 +14,7 @@ from app.face.base import Face, Group, pass_face
 _ID = "0197a3c0-0000-7000-8000-000000000001"
 
 
-@click.group(
-    cls=Group, examples=("neaptide product list --text mug", "neaptide product create MUG-1 'Blue mug' 7.50")
-)
+@click.group(cls=Group, examples=("neaptide product list --text mug", "neaptide product create MUG-1 'Blue mug' 7.50"))
 def command() -> None:
     """Products: create, change, look up."""
 

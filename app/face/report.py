@@ -78,8 +78,9 @@ def _run(
     with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
         result = reports.run(store, report.name, given)
     if kind == "table":
-        click.echo(f"{report.title}\n")
-    tables.write(result, kind, sys.stdout, sys.stderr)
+        show.report(result, report.title)
+    else:
+        tables.write(result, kind, sys.stdout, sys.stderr)
 
 
 def _list(found: list[Report], kind: str) -> None:

@@ -60,9 +60,7 @@ def reading_options(function: F) -> F:
 
 def page_options(function: F) -> F:
     """`--page` and `--size`."""
-    size = click.option(
-        "--size", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows per page."
-    )
+    size = click.option("--size", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows per page.")
     return click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)(size(function))
 
 
@@ -84,9 +82,7 @@ def money(amount: Decimal, currency: str) -> Money:
 
     found = Money.of(amount, currency)
     if found.amount != amount:
-        raise errors.UsageError(
-            f"{amount} {currency} has more decimals than {currency}", hint=f"write {found.amount}"
-        )
+        raise errors.UsageError(f"{amount} {currency} has more decimals than {currency}", hint=f"write {found.amount}")
     return found
 
 

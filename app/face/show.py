@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from app.face import values
 
 if TYPE_CHECKING:
     from app.face.base import Face
+    from app.reporting import Result
 
 
 def as_json(value: Any) -> None:
@@ -42,6 +44,27 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     text = tables.render(result, "table", width=width, colour=tables.wants_colour(sys.stdout))
     # The last line counts the rows, which only a query's result needs.
     click.echo(text[: text.rstrip("\n").rfind("\n")])
+
+
+def report(result: Result, title: str) -> None:
+    """A report as a table under its title; a currency that is the same in all rows stands in the title."""
+    from app.face import tables
+
+    place = result.columns.index("currency") if "currency" in result.columns else None
+    currencies = {row[place] for row in result.rows} if place is not None else set()
+    if place is not None and len(currencies) == 1:
+        title, result = f"{title}, in {currencies.pop()}", _without(result, place)
+    click.echo(f"{title}\n")
+    tables.write(result, "table", sys.stdout, sys.stderr)
+
+
+def _without(result: Result, place: int) -> Result:
+    return replace(
+        result,
+        columns=result.columns[:place] + result.columns[place + 1 :],
+        types=result.types[:place] + result.types[place + 1 :],
+        rows=[row[:place] + row[place + 1 :] for row in result.rows],
+    )
 
 
 def freshness(face: Face, as_of: datetime) -> None:

@@ -14,9 +14,7 @@ _IDENTIFYING = ("id", "no", "number", "version", "year", "position", "port")
 def is_number(kind: str) -> bool:
     """Whether a DuckDB type is one whose values are aligned to the right."""
     return (
-        kind.startswith(("DECIMAL", "DOUBLE", "FLOAT"))
-        or kind.lstrip("U").endswith("INT")
-        or kind.endswith("INTEGER")
+        kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or kind.lstrip("U").endswith("INT") or kind.endswith("INTEGER")
     )
 
 

@@ -19,12 +19,8 @@ _COLUMNS = ("table", "rows source", "rows file", "missing", "extra", "different"
 @click.command("verify", cls=Command, examples=_EXAMPLES)
 @table_option
 @click.option("--repair", is_flag=True, help="Mend what differs, and nothing else.")
-@click.option(
-    "--sample", type=click.FloatRange(0, 100, min_open=True), metavar="PERCENT", help="Compare only a part."
-)
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Differences shown per table."
-)
+@click.option("--sample", type=click.FloatRange(0, 100, min_open=True), metavar="PERCENT", help="Compare only a part.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Differences shown per table.")
 @json_option
 @pass_face
 def command(

@@ -1,0 +1,48 @@
+"""What the watermark modes need on the source: triggers, stamps, tombstones."""
+
+from __future__ import annotations
+
+import click
+
+from app.face.base import Command, Face, pass_face
+
+_PRINT = "Print the SQL for a DBA instead; change nothing."
+
+
+@click.command("track", cls=Command, examples=("neaptide track", "neaptide track shop.orders --print"))
+@click.argument("tables", nargs=-1, metavar="[TABLE]…")
+@click.option("--print", "only_print", is_flag=True, help=_PRINT)
+@pass_face
+def command(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
+    """Install what the sync needs in PostgreSQL.
+
+    Triggers, an index and the record of deletes, for the tables of the config or those named; safe to repeat.
+    """
+    from app import bootstrap
+    from jobs import track
+
+    job = bootstrap.job(face.settings)
+    if only_print:
+        click.echo(track.script(job, list(tables)), nl=False)
+        return
+    done = track.track(job, list(tables))
+    face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
+
+
+@click.command("untrack", cls=Command, examples=("neaptide untrack shop.orders", "neaptide untrack --print"))
+@click.argument("tables", nargs=-1, metavar="[TABLE]…")
+@click.option("--print", "only_print", is_flag=True, help=_PRINT)
+@pass_face
+def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
+    """Remove what `track` installed.
+
+    From the tables named; without a name from all, and the schema `neaptide` with it.
+    """
+    from app import bootstrap
+    from jobs import track
+
+    job = bootstrap.job(face.settings)
+    if only_print:
+        click.echo(track.script(job, list(tables), untrack=True), nl=False)
+        return
+    face.say(f"untracked ({len(track.untrack(job, list(tables)))} statements)")
