@@ -1,0 +1,117 @@
+"""What becomes of a column, decided from what the catalogue says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app import errors
+from jobs import types
+from jobs.types import ColumnInfo, TypeInfo
+
+
+def kind(name: str, typmod: int = -1, schema: str = "pg_catalog", **more: object) -> TypeInfo:
+    return replace(TypeInfo(1, schema, name, name, typmod), **more)  # type: ignore[arg-type]
+
+
+def numeric(precision: int, scale: int) -> TypeInfo:
+    return kind("numeric", ((precision << 16) | (scale & 0x7FF)) + 4)
+
+
+def column(found: TypeInfo, **more: object) -> ColumnInfo:
+    return replace(ColumnInfo("c", 1, found), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("precision", "scale", "wanted"),
+    [(1, 0, "DECIMAL(1,0)"), (12, 2, "DECIMAL(12,2)"), (38, 38, "DECIMAL(38,38)"), (39, 0, "VARCHAR"),
+     (5, -2, "DECIMAL(7,0)"), (30, -8, "DECIMAL(38,0)"), (30, -9, "VARCHAR"), (2, 5, "DECIMAL(5,5)"),
+     (3, 1000, "VARCHAR"), (1000, -1000, "VARCHAR")],
+)  # fmt: skip
+def test_a_numeric_is_a_decimal_where_38_digits_hold_it(precision: int, scale: int, wanted: str) -> None:
+    assert types.plan_column(column(numeric(precision, scale))).duckdb_type == wanted
+
+
+def test_an_unscaled_numeric_is_its_exact_text_and_the_rules_make_it_a_number() -> None:
+    info = column(kind("numeric"))
+    assert [types.plan_column(info, rule).duckdb_type for rule in (None, "decimal", "double")] == [
+        "VARCHAR", "DECIMAL(38,18)", "DOUBLE",
+    ]  # fmt: skip
+    assert [types.plan_column(info, rule).lossless for rule in (None, "decimal", "double")] == [True, True, False]
+
+
+def test_a_numeric_that_is_a_decimal_already_stays_one_under_the_rule_decimal() -> None:
+    assert types.plan_column(column(numeric(12, 2)), "decimal") == types.plan_column(column(numeric(12, 2)))
+
+
+@pytest.mark.parametrize("rule", ["decimal", "double"])
+def test_a_number_rule_is_refused_for_what_is_no_numeric(rule: types.Rule) -> None:
+    with pytest.raises(errors.ConfigError, match="column c is date"):
+        types.plan_column(column(kind("date")), rule)
+
+
+def test_the_rule_is_fail_where_nothing_is_said_and_none_where_nothing_can_go_wrong() -> None:
+    assert types.plan_column(column(numeric(12, 2))).rule == "fail"
+    assert types.plan_column(column(numeric(12, 2)), "null", "text").rule == "null"
+    assert types.plan_column(column(numeric(12, 2)), None, "null").rule == "null"
+    for rule in ("null", "fail"):
+        plan = types.plan_column(column(kind("int4")), rule)
+        assert (plan.rule, plan.lossy_sql, plan.lossless) == (None, None, True)
+
+
+def test_a_tables_rule_text_touches_only_columns_that_may_not_fit_and_a_columns_rule_any() -> None:
+    assert types.plan_column(column(kind("int4")), None, "text").duckdb_type == "INTEGER"
+    assert types.plan_column(column(kind("timestamptz")), None, "text").duckdb_type == "VARCHAR"
+    assert types.plan_column(column(kind("int4")), "text").duckdb_type == "VARCHAR"
+    assert types.plan_column(column(kind("xid8")), "text").target_sql == '"c"'
+
+
+def test_a_domain_is_what_lies_under_it_however_deep() -> None:
+    inner = kind("price", schema="public", typtype="d", base=numeric(10, 2))
+    outer = kind("cheap", schema="public", typtype="d", base=inner)
+    assert types.plan_column(column(outer)).duckdb_type == "DECIMAL(10,2)"
+    listed = kind("_cheap", schema="public", element=outer)
+    assert types.plan_column(column(listed)).duckdb_type == "DECIMAL(10,2)[]"
+
+
+def test_a_users_type_that_borrows_a_name_is_not_taken_for_the_extensions() -> None:
+    mine = types.plan_column(column(kind("hstore", schema="public")))
+    theirs = types.plan_column(column(kind("hstore", schema="public", extension="hstore")))
+    assert (mine.duckdb_type, theirs.duckdb_type) == ("VARCHAR", "MAP(VARCHAR, VARCHAR)")
+    assert mine.note.startswith("unknown type hstore")
+    assert types.plan_column(column(kind("int4", schema="public"))).duckdb_type == "VARCHAR"
+
+
+def test_money_has_as_many_decimals_as_the_servers_locale() -> None:
+    plan = types.plan_column(column(kind("money", money_scale=0)))
+    assert (plan.duckdb_type, plan.source_sql) == ("DECIMAL(19,0)", '"c"::numeric::numeric(19,0)')
+
+
+def test_an_array_declared_with_several_dimensions_is_text_from_the_start() -> None:
+    listed = kind("_int4", element=kind("int4"))
+    assert types.plan_column(column(listed, dims=1)).duckdb_type == "INTEGER[]"
+    assert types.plan_column(column(listed, dims=2)).duckdb_type == "VARCHAR"
+
+
+def test_it_is_said_where_duckdb_tells_keys_apart_that_postgresql_holds_equal() -> None:
+    equal = [numeric(12, 2), kind("text"), kind("bpchar", 9), kind("uuid"), kind("timestamptz"), kind("interval")]
+    finer = [kind("numeric"), kind("jsonb"), kind("numrange"), kind("citext", schema="public", extension="citext")]
+    assert [types.plan_column(column(found)).same_equality for found in equal] == [True] * 6
+    assert [types.plan_column(column(found)).same_equality for found in finer] == [False] * 4
+    assert not types.plan_column(column(kind("text"), deterministic=False)).same_equality
+
+
+def test_names_are_quoted_everywhere() -> None:
+    plan = types.plan_column(replace(column(numeric(5, 2)), name='a"{v}'), "null")
+    assert plan.lossy_sql == """"a""{v}" = 'NaN'::numeric"""
+    assert plan.source_sql == (
+        f'CASE WHEN {plan.lossy_sql} THEN CAST(NULL AS numeric(5,2)) ELSE "a""{{v}}"::numeric(5,2) END'
+    )
+
+
+def test_the_note_says_what_becomes_of_a_value_that_cannot_be_kept() -> None:
+    info = column(numeric(5, 2))
+    assert types.plan_column(info).note == "exact; NaN fails the run, which names the row"
+    assert types.plan_column(info, "null").note == "exact; NaN becomes NULL and is counted"
+    assert types.plan_column(info, "text").note == "numeric in PostgreSQL's text form"
