@@ -149,6 +149,12 @@ def read(conn: Connection, specs: list[config.Table]) -> list[Table]:
     return _described(conn, chosen)
 
 
+def lockable(conn: Connection, specs: list[config.Table]) -> list[str]:
+    """The quoted names of the config's tables that LOCK TABLE takes and this role may read."""
+    found = _relations(conn, list(_wanted(specs)))
+    return [quoting.qualified(row["schema"], row["name"]) for row in found if row["kind"] in "rp" and row["readable"]]
+
+
 def _wanted(specs: list[config.Table]) -> dict[tuple[str, str], config.Table]:
     """Patterns first, so that an entry of its own wins over a pattern."""
     split = [(quoting.split_name(spec.name), spec) for spec in specs]

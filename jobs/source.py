@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -115,9 +115,15 @@ def read_floor(conn: Connection) -> FloorReading:
 
 
 @contextmanager
-def snapshot(conn: Connection) -> Iterator[Snapshot]:
-    """One REPEATABLE READ, READ ONLY transaction on `conn`; other sessions may join it while this is open."""
+def snapshot(conn: Connection, tables: Sequence[str] = ()) -> Iterator[Snapshot]:
+    """One REPEATABLE READ, READ ONLY transaction on `conn`; other sessions may join it while this is open.
+
+    The quoted `tables` are locked against DDL before the snapshot is taken (LOCK takes none itself): TRUNCATE and
+    ALTER TABLE are not MVCC-safe, a snapshot taken before one sees an empty or a rewritten table after it.
+    """
     with conn.transaction():
+        if tables:
+            conn.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE".encode())
         row = one(conn, "snapshot")
         yield Snapshot.parse(row["snapshot"], as_of=row["as_of"], exported=row["exported"])
 

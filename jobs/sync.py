@@ -101,7 +101,8 @@ def moment(job: Job, wanted: tuple[str, ...] = ()) -> Iterator[Moment]:
         identity = source.identity(conn)
         reading = source.read_floor(conn)
         faults.point("floor_read")
-        with source.snapshot(conn) as snapshot:
+        names = catalogue.lockable(conn, job.settings.tables)
+        with source.snapshot(conn, names) as snapshot:
             tables = select(catalogue.read(conn, job.settings.tables), wanted)
             catalogue.check_standby(identity, tables)
             yield Moment(conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading))
