@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,13 +189,30 @@ def test_returns_are_set_against_the_sales_they_came_from(shop: Shop, store: rep
             total[2] += item["line_total"]
             total[3] += item["returned_quantity"] * item["unit_price"]
     products, wanted = shop.by_id("products"), []
+    least = sorted(total[0] for total in totals.values())[len(totals) // 2]
     for currency in ("EUR", "USD"):
-        rows = [(products[key[1]]["sku"], *t) for key, t in totals.items() if key[0] == currency and t[0] >= 20]
+        rows = [(products[key[1]]["sku"], *t) for key, t in totals.items() if key[0] == currency and t[0] >= least]
         rows.sort(key=lambda row: (-row[2] / row[1], -row[2], row[0]))
-        for sku, sold, back, gross, amount in rows[:6]:
+        for sku, sold, back, gross, amount in rows:
             rates = (
                 pytest.approx(100 * back / sold, abs=0.00501),
                 pytest.approx(float(100 * amount / gross), abs=0.00501),
             )
             wanted.append((currency, sku, sold, back, rates[0], gross, amount, rates[1]))
-    assert run(store, "returns_rate", from_=first, to=last, min_sold=20, limit=6) == wanted
+    assert run(store, "returns_rate", from_=first, to=last, min_sold=least, limit=100) == wanted
+
+
+def test_equal_rates_rank_by_how_much_came_back(tmp_path: Path) -> None:
+    """Of A one in two came back, of B two in four: B stands first."""
+    shop = shopdata.draw(1, orders=1)
+    order = {**shop["orders"][0], "status": "shipped"}
+    shop.tables.update(orders=[order], order_items=[], order_returns=[])
+    for line, (product, sold) in enumerate(zip(shop["products"], (2, 4), strict=False), start=1):
+        item = {"order_id": order["id"], "line_no": line, "product_id": product["id"], "quantity": sold}
+        shop["order_items"].append({**item, "unit_price": 1, "line_total": sold, "returned_quantity": sold // 2})
+        back = {"order_id": order["id"], "line_no": line, "quantity": sold // 2, "amount": sold // 2}
+        shop["order_returns"].append({**back, "returned_at": order["placed_at"]})
+    names = [product["sku"] for product in shop["products"][:2]]
+    with reportchecks.opened(tmp_path, shop) as store:
+        assert [row[1] for row in run(store, "returns_rate")] == sorted(names, reverse=True)
+        assert [row[1] for row in run(store, "returns_rate", limit=1)] == names[1:]
