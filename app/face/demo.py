@@ -75,10 +75,10 @@ def _fill(face: Face, engine: Engine, orders: int, data: Path | None) -> None:
 
 
 def _verdicts(totals: list[Total]) -> None:
-    rows = [(total.verdict.replace("_", " "), f"{total.lines:,}", f"{total.amount:,.3f}") for total in totals]
+    rows = [(total.verdict, total.lines, total.amount) for total in totals]
     lines, amount = sum(total.lines for total in totals), sum(total.amount for total in totals)
     click.echo()
-    show.table(("verdict", "lines", "amount"), [*rows, ("read", f"{lines:,}", f"{amount:,.3f}")])
+    show.table(("verdict", "lines", "amount"), [*rows, ("read", lines, amount)])
 
 
 def _reports(face: Face) -> None:

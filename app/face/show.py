@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,24 +48,36 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def report(result: Result, title: str) -> None:
-    """A report as a table under its title; a currency that is the same in all rows stands in the title."""
+    """A report as a table under its title; where it tells currencies apart, one table for each."""
     from app.face import tables
 
-    place = result.columns.index("currency") if "currency" in result.columns else None
-    currencies = {row[place] for row in result.rows} if place is not None else set()
-    if place is not None and len(currencies) == 1:
-        title, result = f"{title}, in {currencies.pop()}", _without(result, place)
-    click.echo(f"{title}\n")
-    tables.write(result, "table", sys.stdout, sys.stderr)
+    for place, (part, name) in enumerate(_by_currency(result)):
+        if place:
+            click.echo()
+        click.echo(f"{title}{name}\n")
+        tables.write(part, "table", sys.stdout, sys.stderr)
 
 
-def _without(result: Result, place: int) -> Result:
+def _by_currency(result: Result) -> list[tuple[Result, str]]:
+    """Amounts of two currencies don't compare, and a column that says the same in every row takes up room."""
+    if "currency" not in result.columns or not result.rows:
+        return [(result, "")]
+    place = result.columns.index("currency")
+    found = dict.fromkeys(row[place] for row in result.rows)
+    return [(_only(result, place, name), f", {name}") for name in found]
+
+
+def _only(result: Result, place: int, value: object) -> Result:
     return replace(
         result,
-        columns=result.columns[:place] + result.columns[place + 1 :],
-        types=result.types[:place] + result.types[place + 1 :],
-        rows=[row[:place] + row[place + 1 :] for row in result.rows],
+        columns=_without(result.columns, place),
+        types=_without(result.types, place),
+        rows=[_without(row, place) for row in result.rows if row[place] == value],
     )
+
+
+def _without(whole: tuple[Any, ...], place: int) -> tuple[Any, ...]:
+    return whole[:place] + whole[place + 1 :]
 
 
 def freshness(face: Face, as_of: datetime) -> None:
@@ -78,5 +91,5 @@ def moment(value: datetime) -> str:
 
 
 def _type_of(column: Sequence[Any]) -> str:
-    numbers = [value for value in column if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [value for value in column if isinstance(value, int | float | Decimal) and not isinstance(value, bool)]
     return "DOUBLE" if numbers and len(numbers) == sum(value is not None for value in column) else "VARCHAR"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -28,13 +29,12 @@ def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, n
     All tables are read at one snapshot and published together; readers are never locked out.
     """
     from app import bootstrap
-    from jobs import sync
+    from jobs import dryrun, sync
 
     job = bootstrap.job(face.settings)
-    wanted = list(tables) or None
     if dry_run:
-        return _show_plan(face, sync.dry_run(job, tables=wanted), as_json)
-    run = sync.sync_once(job, tables=wanted, full=full, wait=not no_wait, progress=face.progress())
+        return _show_plan(face, dryrun.dry_run(job, tables), as_json)
+    run = sync.sync_once(job, tables=list(tables) or None, full=full, wait=not no_wait, progress=face.progress())
     return show_run(face, run, as_json=as_json)
 
 
@@ -70,13 +70,13 @@ def _show_plan(face: Face, plan: DryRun, as_json: bool) -> int:
 
 
 def _show_columns(plan: DryRun) -> None:
-    """Only where a column becomes something else: the rest is as expected."""
-    rows = [
-        (f"{table.table}.{one.column}", one.postgresql, one.duckdb, "yes" if one.lossless else "no", one.note)
-        for table in plan.tables
-        for one in table.columns
-        if one.note or not one.lossless
-    ]
-    if rows:
+    """What each type becomes, with how many columns have it; by name only the columns that lose something."""
+    columns = [(f"{table.table}.{one.column}", one) for table in plan.tables for one in table.columns]
+    types = Counter((one.postgresql, one.duckdb, one.note) for _, one in columns)
+    if types:
         click.echo()
-        show.table(("column", "PostgreSQL", "DuckDB", "lossless", "note"), rows)
+        show.table(("PostgreSQL", "DuckDB", "columns", "note"), [(*kind[:2], n, kind[2]) for kind, n in types.items()])
+    lossy = [(name, one.postgresql, one.duckdb, one.note) for name, one in columns if not one.lossless]
+    if lossy:
+        click.echo("\nNot kept exactly:\n")
+        show.table(("column", "PostgreSQL", "DuckDB", "note"), lossy)
