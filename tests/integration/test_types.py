@@ -182,3 +182,24 @@ def test_the_rule_text_keeps_any_value_in_postgresqls_own_spelling(lab: typelab.
     lab.copy("public.t", [*lab.plans("public.t")[:1], plan])
     spelled = [row[0] for row in lab.postgres.execute("SELECT v::text FROM public.t ORDER BY n")]
     assert lab.duckdb.execute("SELECT v FROM copy ORDER BY n").fetchall() == [(text,) for text in spelled]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wanted"),
+    [
+        ("regclass", "public.t", "public.t"),
+        ("regclass", "pg_catalog.pg_class", "pg_class"),
+        ("date", "2026-02-01", "2026-02-01"),
+        ("timestamptz", "2026-02-01 12:00:00+05:45", "2026-02-01 06:15:00+00"),
+        ("tstzrange", "[2026-02-01 12:00+01,)", '["2026-02-01 11:00:00+00",)'),
+        ("interval", "1 year 2 days 3 hours", "1 year 2 days 03:00:00"),
+        ("bytea", "\\x00ff", "\\x00ff"),
+        ("point", "(0.1,0.30000000000000004)", "(0.1,0.30000000000000004)"),
+    ],
+)
+def test_text_forms_do_not_depend_on_what_the_database_has_set(
+    lab: typelab.Lab, kind: str, value: str, wanted: str
+) -> None:
+    lab.make(kind, [value])
+    lab.copy("public.t", [lab.plans("public.t")[0], types.plan_column(lab.columns("public.t")[1], "text")])
+    assert lab.duckdb.execute("SELECT v FROM copy WHERE n = 0").fetchone() == (wanted,)

@@ -46,7 +46,7 @@ SCHEMA = """
 _HOSTILE = """
     ALTER DATABASE {db} SET datestyle = 'German, DMY'; ALTER DATABASE {db} SET intervalstyle = 'sql_standard';
     ALTER DATABASE {db} SET timezone = 'Asia/Kathmandu'; ALTER DATABASE {db} SET extra_float_digits = -10;
-    ALTER DATABASE {db} SET bytea_output = 'escape'; ALTER DATABASE {db} SET search_path = 'pg_catalog';
+    ALTER DATABASE {db} SET bytea_output = 'escape'; ALTER DATABASE {db} SET search_path = public, pg_catalog;
     ALTER DATABASE {db} SET quote_all_identifiers = on;
 """
 
