@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from app import config
 from jobs.files import Files
+from jobs.keep import Keep
 from jobs.source import Source
 
 
 @dataclass(frozen=True)
 class Job:
-    """One source, one target, the tables between them. `url` may hold a password, so it is not shown."""
+    """One source, one target, the tables between them. `url` may hold a password, so it is not shown.
+
+    A process that runs often gives a `keep` for the sessions that may stay open between runs.
+    """
 
     settings: config.Settings
     url: str = field(repr=False)
+    keep: Keep | None = field(default=None, repr=False, compare=False)
 
     @property
     def source(self) -> Source:
         """The way to PostgreSQL."""
-        return Source(self.url, self.settings.source)
+        return Source(self.url, self.settings.source, self.keep)
 
     @property
     def files(self) -> Files:
         """The target's names on disk."""
         return Files(self.settings.target_path)
+
+    @property
+    def load_workers(self) -> int:
+        """How many sessions copy at once: one of the allowed connections is the run's own, and cores bound the rest."""
+        return max(1, min(self.settings.source.max_connections - 1, os.cpu_count() or 1))

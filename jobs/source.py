@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from app import config, errors, statements
 from jobs import types
+from jobs.keep import Keep
 from jobs.snapshot import Snapshot
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -53,17 +54,27 @@ class FloorReading:
 class Source:
     """One run's way to PostgreSQL. `url` may hold a password; it is never shown."""
 
-    def __init__(self, url: str, settings: config.Source) -> None:
+    def __init__(self, url: str, settings: config.Source, keep: Keep | None = None) -> None:
         self._url = url
         self._settings = settings
+        self._keep = keep
 
     @contextmanager
     def connect(self, *, application: str = "neaptide") -> Iterator[Connection]:
         """A read-only autocommit connection. Raises `errors.SourceUnavailable` or `errors.AccessDenied`."""
-        with translated(), psycopg.connect(self.conninfo(application), row_factory=dict_row, autocommit=True) as conn:
-            conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            conn.read_only = True
-            yield conn
+        with translated():
+            if self._keep is None or application != "neaptide":
+                with self._open(application) as conn:
+                    yield conn
+            else:
+                with self._keep.source.lend(lambda: self._open(application)) as conn:
+                    yield conn
+
+    def _open(self, application: str) -> Connection:
+        conn = psycopg.connect(self.conninfo(application), row_factory=dict_row, autocommit=True)
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        conn.read_only = True
+        return conn
 
     def conninfo(self, application: str = "neaptide") -> str:
         """The libpq string: timeouts, and the settings that make a value's text the same in every session."""

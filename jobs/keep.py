@@ -1,0 +1,83 @@
+"""Sessions that outlive a run: what a process that runs often keeps open, because opening is most of a short run.
+
+One PostgreSQL connection, and one DuckDB instance with PostgreSQL attached. They are lent to one run at a time and
+kept only when it ended in order; after an error, and after `RUNS` runs, they are made anew. Nothing about the data is
+kept, only the way to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+RUNS = 1000
+
+
+class Slot:
+    """One session that can be closed, lent to one borrower at a time; a second at the same time gets one of its own."""
+
+    def __init__(self, is_good: Callable[[Any], bool]) -> None:
+        self._is_good = is_good
+        self._guard = threading.Lock()
+        self._kept: tuple[Any, int] | None = None
+        self._closed = False
+
+    @contextmanager
+    def lend(self, make: Callable[[], Any]) -> Iterator[Any]:
+        """The kept session, or a new one where there is none that is still good."""
+        session, runs = self._take() or (make(), 0)
+        try:
+            yield session
+        except BaseException:
+            _close(session)
+            raise
+        self._give_back(session, runs + 1)
+
+    def close(self) -> None:
+        """Close what is kept, and from now on whatever comes back."""
+        with self._guard:
+            kept, self._kept, self._closed = self._kept, None, True
+        if kept:
+            _close(kept[0])
+
+    def _take(self) -> tuple[Any, int] | None:
+        with self._guard:
+            kept, self._kept = self._kept, None
+        if kept and not self._is_good(kept[0]):
+            _close(kept[0])
+            return None
+        return kept
+
+    def _give_back(self, session: Any, runs: int) -> None:
+        with self._guard:
+            if self._kept is None and not self._closed and runs < RUNS and self._is_good(session):
+                self._kept = (session, runs)
+                return
+        _close(session)
+
+
+class Keep:
+    """The sessions of one process for one source. Close it at the end."""
+
+    def __init__(self) -> None:
+        self.source = Slot(_is_idle)
+        self.target = Slot(lambda _: True)
+
+    def close(self) -> None:
+        """Close what is kept."""
+        self.source.close()
+        self.target.close()
+
+
+def _is_idle(connection: Any) -> bool:
+    """Whether a psycopg connection is open and in no transaction."""
+    from psycopg.pq import TransactionStatus
+
+    return not connection.closed and bool(connection.info.transaction_status == TransactionStatus.IDLE)
+
+
+def _close(session: Any) -> None:
+    with suppress(Exception):
+        session.close()
