@@ -47,19 +47,12 @@ def over_the_wire(columns: Sequence[types.ColumnPlan], wire: str) -> str:
     return f"SELECT {taken} FROM postgres_query('pg', {quoting.literal(wire)})"
 
 
-def create_table(target: Target, table: Table) -> None:
+def create_table(target: Target, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
     columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.columns)
     target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.schema)}")
-    target.execute(f"DROP TABLE IF EXISTS {out(table)}")
-    target.execute(f"CREATE TABLE {out(table)} ({columns})")
-
-
-def copy_whole(target: Target, table: Table) -> Counts:
-    """Copy the table anew."""
-    create_table(target, table)
-    rows = target.one(f"INSERT INTO {out(table)} {source_rows(table, table.columns, soft_filter(table))}")
-    return Counts(rows, rows, 0)
+    target.execute(f"DROP TABLE IF EXISTS {name or out(table)}")
+    target.execute(f"CREATE TABLE {name or out(table)} ({columns})")
 
 
 class Delta:
@@ -76,7 +69,7 @@ class Delta:
     def gather(self, now: Snapshot, *, force_deletes: bool = False) -> None:
         """Read what changed. For a table that is compared whole, read all of it."""
         since = self._since(now)
-        keep = _both(since, soft_filter(self.table))
+        keep = both(since, soft_filter(self.table))
         self._target.execute(
             f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
         )
@@ -158,7 +151,7 @@ class Delta:
             if not force_deletes:
                 _refuse_too_many(self._target, table, self.gone)
         elif table.spec.deletes == "soft":
-            marked = _both(since, soft_condition(table))
+            marked = both(since, soft_condition(table))
             self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, marked)}")
 
     def _gather_absent(self, present: str) -> None:
@@ -215,7 +208,8 @@ def soft_condition(table: Table) -> str:
     return f"{column} IS TRUE" if info.type.resolved.name == "bool" else f"{column} IS NOT NULL"
 
 
-def _both(*conditions: str) -> str:
+def both(*conditions: str) -> str:
+    """All of these conditions, the empty ones left out."""
     return " AND ".join(f"({condition})" for condition in conditions if condition)
 
 

@@ -57,7 +57,10 @@ class Table:
     infos: tuple[types.ColumnInfo, ...]
     columns: tuple[types.ColumnPlan, ...]
     triggers: tuple[Trigger, ...]
-    parts: tuple[int, ...]
+    parts: tuple[str, ...]
+    storage: str
+    subscribed: bool
+    purged: int
     pages: int
     rows: int
 
@@ -92,24 +95,45 @@ class Table:
         by_name = {plan.name: plan for plan in self.columns}
         return tuple(by_name[name] for name in self.key)
 
+    @property
+    def row_deletes(self) -> bool:
+        """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
+        return self.kind == PARTITIONED or self.subscribed
+
     def signature(self) -> dict[str, Any]:
         """What must stay the same for a delta to be enough; a table is copied anew when any of it changes."""
         return {
             "table": self.relid,
             "key": list(self.key),
             "columns": [
-                [info.attnum, plan.name, info.type_name, plan.source_sql, plan.target_sql, plan.duckdb_type]
+                [
+                    info.attnum,
+                    plan.name,
+                    info.type_name,
+                    plan.source_sql,
+                    plan.target_sql,
+                    plan.duckdb_type,
+                    _meaning(info),
+                ]
                 for info, plan in zip(self.infos, self.columns, strict=True)
             ],
             "triggers": [
                 trigger.version for trigger in self.triggers if trigger.schema == "neaptide" or self._keeps(trigger)
             ],
             "partitions": list(self.parts),
+            "storage": self.storage,
             "modes": [self.spec.watermark, self.spec.deletes],
         }
 
     def _keeps(self, trigger: Trigger) -> bool:
         return self.spec.watermark != "none" and trigger.keeps(stamp_column(self.spec, self.infos))
+
+
+def _meaning(info: types.ColumnInfo) -> list[Any]:
+    """What can be altered so that stored values read differently, though no row is written and no trigger fires."""
+    kind = info.type.resolved
+    attributes = [[name, part.type_name, list(part.resolved.labels)] for name, part in kind.attributes]
+    return [info.default if info.generated else None, list(kind.labels), attributes]
 
 
 def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
@@ -170,7 +194,9 @@ def _described(conn: Connection, chosen: dict[int, tuple[config.Table, dict[str,
     relids = list(chosen)
     given = {"relids": relids}
     keys = {row["relid"]: row["columns"] for row in conn.execute(statements.get("catalogue", "keys"), given)}
-    parts = {row["relid"]: row["parts"] for row in conn.execute(statements.get("catalogue", "partitions"), given)}
+    parts = {row["relid"]: row["states"] for row in conn.execute(statements.get("catalogue", "partitions"), given)}
+    _check_keys(conn, chosen)
+    purged = _purged(conn, relids)
     triggers: dict[int, list[Trigger]] = defaultdict(list)
     for row in conn.execute(statements.get("catalogue", "triggers"), given):
         # D: disabled; R: fires only where replication applies changes.
@@ -182,9 +208,38 @@ def _described(conn: Connection, chosen: dict[int, tuple[config.Table, dict[str,
             )
     columns = types.read_columns_many(conn, relids)
     return [
-        _table(spec, row, columns[relid], keys.get(relid, []), tuple(triggers[relid]), tuple(parts.get(relid, ())))
+        _table(
+            spec,
+            {**row, "parts": tuple(parts.get(relid, ())), "purged": purged.get(relid, 0)},
+            columns[relid],
+            keys.get(relid, []),
+            tuple(triggers[relid]),
+        )
         for relid, (spec, row) in chosen.items()
     ]
+
+
+def _check_keys(conn: Connection, chosen: dict[int, tuple[config.Table, dict[str, Any]]]) -> None:
+    """Raise `errors.ConfigError` for a key of the config's that lets two rows, or a NULL, through."""
+    own = {relid: spec for relid, (spec, row) in chosen.items() if spec.key and row["kind"] in "rp"}
+    if not own:
+        return
+    found = conn.execute(statements.get("catalogue", "unique_keys"), {"relids": list(own)}).fetchall()
+    for relid, spec in own.items():
+        if not any(row["relid"] == relid and set(row["columns"]) == set(spec.key or ()) for row in found):
+            raise errors.ConfigError(
+                f"{spec.name}: no unique index on NOT NULL columns makes ({', '.join(spec.key or ())}) a key",
+                hint="make one on the source, or name another key",
+            )
+
+
+def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
+    """Up to which transaction each table's tombstones may have been deleted already."""
+    there = conn.execute(statements.get("catalogue", "purge_readable")).fetchone()
+    if not there or not there["readable"]:
+        return {}
+    rows = conn.execute(statements.get("catalogue", "purged"), {"relids": relids})
+    return {row["relid"]: row["xid"] for row in rows}
 
 
 def _table(
@@ -193,7 +248,6 @@ def _table(
     infos: list[types.ColumnInfo],
     primary: list[str],
     triggers: tuple[Trigger, ...],
-    parts: tuple[int, ...],
 ) -> Table:
     unknown = [name for name in (*(spec.key or ()), *spec.columns) if name not in {info.name for info in infos}]
     if unknown:
@@ -201,7 +255,8 @@ def _table(
     plans = tuple(types.plan_column(info, spec.columns.get(info.name), spec.on_value) for info in infos)
     key = tuple(spec.key or primary)
     return Table(
-        spec, row["schema"], row["name"], row["relid"], row["kind"], key, tuple(infos), plans, triggers, parts,
+        spec, row["schema"], row["name"], row["relid"], row["kind"], key, tuple(infos), plans, triggers,
+        row["parts"], f"{row['filenode']} {row['started']}".strip(), row["subscribed"], row["purged"],
         row["pages"], row["rows"],
     )  # fmt: skip
 
@@ -222,6 +277,10 @@ def untracked(table: Table) -> str | None:
     """What the table lacks for its modes, as a sentence, or None."""
     if table.spec.watermark == "none":
         return None
+    if table.kind not in "rp":
+        return f'{table.name} is no ordinary table: set watermark = "none" for it'
+    if table.kind == "r" and table.parts:
+        return f'other tables inherit from {table.name}, past its triggers: set watermark = "none" for it'
     if not table.key:
         return f"{table.name} has no primary key"
     stamp = table.stamp
@@ -243,9 +302,8 @@ def stamped(triggers: Iterable[Trigger], stamp: Stamp) -> bool:
 
 def _tombstoned(table: Table) -> bool:
     ours = [trigger for trigger in table.triggers if trigger.schema == "neaptide"]
-    row = table.kind == PARTITIONED
     return (
-        any(t.fires(_DELETE, before=False, row=row) for t in ours)
+        any(t.fires(_DELETE, before=False, row=table.row_deletes) for t in ours)
         and any(t.fires(_UPDATE, before=False, row=True) for t in ours)
         and any(t.fires(_TRUNCATE, before=False, row=False) for t in ours)
     )

@@ -161,7 +161,7 @@ class _Ranges:
         """DuckDB's condition for the ranges that are looked at: all, or a random share of them."""
         if sample is None or sample >= 1:
             return "true"
-        wanted = random.sample(range(self.count), max(1, round(self.count * sample)))  # noqa: S311  no secret
+        wanted = random.sample(range(self.count), max(1, round(self.count * sample)))
         return f"{self.expression} IN ({', '.join(map(str, wanted))})"
 
     def condition(self, ranges: Sequence[int]) -> str:

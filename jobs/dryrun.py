@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from jobs import apply, catalogue, plan, probe, recovery, sync, watermark
+from jobs import apply, catalogue, moment, plan, probe, recovery, watermark
 from jobs.catalogue import Table
 from jobs.job import Job
+from jobs.moment import Moment
 from jobs.plan import DELTA, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
-from jobs.sync import Moment
 
 
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """Count, in one snapshot, what the next run would read. A table that lacks tracking says so instead."""
     state = recovery.peek(job)
-    with sync.moment(job, wanted) as now:
+    with moment.moment(job, wanted) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         steps = plan.steps(now.tables, state, now.snapshot)
         tables = tuple(_plan(step, now) for step in steps)

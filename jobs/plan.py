@@ -24,6 +24,7 @@ class Step:
     action: str
     reason: str
     saved: Saved | None = None
+    news: object = True
 
     @property
     def mark(self) -> Watermark:
@@ -33,10 +34,13 @@ class Step:
 
 
 def steps(
-    tables: list[Table], state: State, now: Snapshot, *, full: bool = False, clock_back: bool = False
+    tables: list[Table], state: State, now: Snapshot, *, full: bool = False, clock_back: frozenset[str] = frozenset()
 ) -> list[Step]:
-    """One step for each table."""
-    return [_step(table, state.tables.get(table.name), now, full=full, clock_back=clock_back) for table in tables]
+    """One step for each table; `clock_back` names those since whose last run the source's clock was set back."""
+    return [
+        _step(table, state.tables.get(table.name), now, full=full, clock_back=table.name in clock_back)
+        for table in tables
+    ]
 
 
 def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock_back: bool) -> Step:
@@ -54,6 +58,8 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
         return f"{' and '.join(changed)} changed"
     if clock_back and saved.mode == "updated_at":
         return "the source's clock was set back"
+    if table.spec.deletes == "tombstone" and saved.watermark.snapshot.xmin <= table.purged:
+        return "deletes since the last run were purged"
     if watermark.needs_reload(saved.watermark, now, saved.mode):
         return "transaction ids wrapped since the last run"
     return ""

@@ -9,7 +9,7 @@ from app import errors
 from jobs import quoting, target
 from jobs.catalogue import Table
 from jobs.job import Job
-from jobs.source import Connection
+from jobs.source import Connection, Identity
 from jobs.target import State, Target
 
 
@@ -43,9 +43,9 @@ def peek(job: Job) -> State:
 
 
 @contextmanager
-def opened_work(job: Job, resumed: bool, published: State) -> Iterator[Target]:
+def opened_work(job: Job, resumed: bool, published: State, identity: Identity) -> Iterator[Target]:
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
-    if resumed and not _usable(job, published):
+    if resumed and not _usable(job, published, identity):
         if published.lineage:
             job.files.copy_published()
         else:
@@ -54,14 +54,19 @@ def opened_work(job: Job, resumed: bool, published: State) -> Iterator[Target]:
         yield file
 
 
-def _usable(job: Job, published: State) -> bool:
-    """Whether the work file opens for writing, and may be brought up to date from its own watermark."""
+def _usable(job: Job, published: State, identity: Identity) -> bool:
+    """Whether the work file opens for writing, and may be brought up to date from its own watermarks.
+
+    A first load that was cut short leaves a file of no published lineage; it goes on if it is of the same source.
+    """
     try:
         with target.opened(job, job.files.work) as file:
-            lineage = file.state().lineage
+            state = file.state()
     except errors.TargetUnusable:
         return False
-    return bool(lineage) and lineage == (published.lineage or lineage)
+    if published.lineage:
+        return state.lineage == published.lineage
+    return bool(state.lineage) and all(state.identity[name] == getattr(identity, name) for name in state.identity)
 
 
 def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:

@@ -9,7 +9,8 @@ from app import errors
 
 # `age()` counts in 32 bits: beyond this many transactions it wraps (PostgreSQL manual, "Preventing Transaction ID
 # Wraparound Failures").
-AGE_LIMIT = 2**31
+# A reader asks a moment after the snapshot, so some are kept in reserve.
+AGE_LIMIT = 2**31 - 2**24
 
 
 @dataclass(frozen=True)

@@ -6,35 +6,31 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from app import errors
 from jobs import (
-    apply,
     catalogue,
     clock,
     faults,
     files,
     freshness,
+    load,
     plan,
     probe,
     quoting,
     recovery,
-    source,
     target,
 )
 from jobs.apply import Counts, Delta
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
+from jobs.moment import Moment, moment
 from jobs.plan import DELTA, FULL, Step
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.snapshot import Snapshot
-from jobs.source import Connection, FloorReading, Identity
 from jobs.target import Saved, State, Target
-from jobs.watermark import Watermark, next_floor
 
 
 @dataclass(frozen=True)
@@ -45,26 +41,6 @@ class Options:
     full: bool = False
     force_deletes: bool = False
     onto_published: bool = False
-
-
-@dataclass
-class Moment:
-    """What a run knows of the source, all of it read in or before the one snapshot."""
-
-    conn: Connection
-    identity: Identity
-    reading: FloorReading
-    snapshot: Snapshot
-    tables: list[Table]
-    margin: Any
-    warnings: list[str] = field(default_factory=list)
-
-    def mark(self, last: Watermark | None) -> Watermark:
-        """The watermark a table has after this run."""
-        floor = next_floor(
-            last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
-        )
-        return Watermark(self.snapshot, floor, self.identity.standby)
 
 
 def sync_once(
@@ -94,42 +70,6 @@ def run_in(job: Job, options: Options, now: Moment, published: State, deadline: 
     return runner.bring_up(now, published, deadline, lambda: None)
 
 
-@contextmanager
-def moment(job: Job, wanted: tuple[str, ...] = ()) -> Iterator[Moment]:
-    """Connect, read the floor, then open the snapshot that everything else is read in."""
-    with job.source.connect() as conn:
-        identity = source.identity(conn)
-        reading = source.read_floor(conn)
-        faults.point("floor_read")
-        names = catalogue.lockable(conn, job.settings.tables)
-        with source.snapshot(conn, names) as snapshot:
-            tables = select(catalogue.read(conn, job.settings.tables), wanted)
-            catalogue.check_standby(identity, tables)
-            yield Moment(conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading))
-
-
-def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
-    """Those of `wanted`, or all. Raises `errors.ConfigError` for a name that isn't among them."""
-    unknown = sorted(set(wanted) - {table.name for table in tables})
-    if unknown:
-        raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
-    return [table for table in tables if not wanted or table.name in wanted]
-
-
-def _warnings(reading: FloorReading) -> list[str]:
-    found = []
-    if reading.hidden:
-        found.append(
-            f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"
-            " and each run reads more of the index; GRANT pg_read_all_stats TO the reading role"
-        )
-    if reading.prepared:
-        found.append(
-            f"{reading.prepared} prepared transactions are pending: the floor stays where it is until they are ended"
-        )
-    return found
-
-
 class _Runner:
     """The state of one run."""
 
@@ -157,17 +97,21 @@ class _Runner:
             quiet = self._nothing_new(now, published)
         return self._unchanged(now, published) if quiet else self._write(now, published, release, deadline)
 
-    def _clock_back(self, now: Moment, state: State) -> bool:
-        saved = freshness.read(self.job.files).get("clock") or state.clock
-        back = clock.stepped_back(saved, now.reading.clock, now.margin)
+    def _clock_back(self, now: Moment, state: State) -> frozenset[str]:
+        """The tables since whose last run the source's clock was set back by more than the margin."""
+        beside = freshness.read(self.job.files).get("clock", {})
+        back = frozenset(
+            name
+            for name, saved in state.tables.items()
+            if any(clock.stepped_back(reading, now.reading.clock, now.margin) for reading in (saved.clock, beside))
+        )
         if back:
             now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")
         return back
 
     def _steps(self, now: Moment, state: State) -> list[Step]:
-        return plan.steps(
-            now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(now, state)
-        )
+        back = self._clock_back(now, state)
+        return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=back)
 
     def _nothing_new(self, now: Moment, published: State) -> bool:
         """Whether the published file equals the source as it is."""
@@ -217,12 +161,12 @@ class _Runner:
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         work = self.job.files
-        resumed = work.begin(fresh=self.options.onto_published)
-        with recovery.opened_work(self.job, resumed, published) as file:
+        # The spare is older: a run of some tables would publish the others as they were then.
+        resumed = work.begin(fresh=self.options.onto_published or bool(self.options.tables))
+        with recovery.opened_work(self.job, resumed, published, now.identity) as file:
             deadline.guard(file)
             file.attach_source(self.job.source)
-            with self._phase("apply"):
-                run = self._transact(file, now, published)
+            run = self._bring_up_file(file, now, published)
             release()
             with self._phase("checkpoint"):
                 file.checkpoint()
@@ -232,63 +176,94 @@ class _Runner:
             freshness.write(work, run.run_id, self._as_of(now, published), clock.reading(now.reading.clock))
         return replace(run, phases=dict(self.phases), finished_at=datetime.now(UTC))
 
-    def _transact(self, file: Target, now: Moment, published: State) -> Run:
+    def _bring_up_file(self, file: Target, now: Moment, published: State) -> Run:
+        """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         target.create_schema(file)
         state = file.state()
-        steps = self._steps(now, state)
+        steps = [self._told(step, now) for step in self._steps(now, state)]
         run_id = next_run_id(published, state)
+        anew = [step for step in steps if step.action == FULL]
+        lineage = state.lineage if _continues(anew, state, self.options) else secrets.token_hex(8)
+        file.write_identity(now.identity, lineage)
+        with self._phase("load"):
+            loaded = self._load(file, anew, now, run_id)
+        with self._phase("apply"):
+            return self._transact(file, now, steps, loaded, run_id)
+
+    def _told(self, step: Step, now: Moment) -> Step:
+        """A table that was truncated is copied anew."""
+        news = probe.ask(now.conn, [step], now.snapshot)[step.table.name]
+        return replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
+
+    def _load(self, file: Target, steps: list[Step], now: Moment, run_id: str) -> dict[str, TableRun]:
+        """Copy tables anew; each is complete, with its watermark, or not there."""
+        if not steps:
+            return {}
+        began = time.monotonic()
+        with self._diagnosed(now, *(step.table for step in steps)):
+            rows = load.copy_tables(
+                file, [step.table for step in steps], now, workers=self.job.load_workers, progress=self.progress
+            )
+        for step in steps:
+            with file.transaction():
+                load.swap(file, step.table)
+                self._save_mark(file, step, now, run_id)
+            faults.point("table_loaded")
+        seconds = time.monotonic() - began
+        return {
+            step.table.name: TableRun(
+                step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason
+            )
+            for step in steps
+        }
+
+    def _transact(self, file: Target, now: Moment, steps: list[Step], loaded: dict[str, TableRun], run_id: str) -> Run:
+        """Rows, watermarks and the run's record in one transaction."""
         with file.transaction():
             file.join_snapshot(now.snapshot)
             faults.point("snapshot_joined")
-            news = probe.ask(now.conn, steps, now.snapshot)
-            done = [self._table(file, step, place, news[step.table.name], now) for place, step in enumerate(steps)]
-            done += self._remove_orphans(file, now, state)
-            lineage = state.lineage if _continues(done, state, self.options) else secrets.token_hex(8)
-            file.write_identity(now.identity, lineage)
-            for step, table_run in zip(steps, done, strict=False):
-                if table_run.error is None:
+            done = [
+                loaded.get(step.table.name) or self._table(file, step, place, now) for place, step in enumerate(steps)
+            ]
+            for step, table_run in zip(steps, done, strict=True):
+                if table_run.error is None and step.table.name not in loaded:
                     self._save_mark(file, step, now, run_id)
+            done += self._remove_orphans(file, now, file.state())
             run = self._result(now, run_id, tuple(done), changed=True)
-            target.write_run(
-                file,
-                run,
-                clock.reading(now.reading.clock),
-                self.job.files.published,
-                keep=self.job.settings.sync.keep_runs,
-            )
+            keep = self.job.settings.sync.keep_runs
+            target.write_run(file, run, clock.reading(now.reading.clock), self.job.files.published, keep=keep)
             faults.point("before_commit")
         faults.point("after_commit")
         return run
 
-    def _table(self, file: Target, step: Step, place: int, news: probe.News, now: Moment) -> TableRun:
+    def _table(self, file: Target, step: Step, place: int, now: Moment) -> TableRun:
+        if not step.news:
+            return TableRun(step.table.name, "none")
         began = time.monotonic()
-        self.progress.start(step.table.name, step.table.rows if step.action == FULL else None)
+        self.progress.start(step.table.name, None)
         with self._diagnosed(now, step.table):
-            counts, action, reason = self._bring_up(file, step, place, news, now)
+            counts = self._apply_delta(file, step, place, now)
         self.progress.advance(step.table.name, counts.read)
         self.progress.finish(step.table.name)
         faults.point("table_done")
-        return TableRun(
-            step.table.name, action, counts.read, counts.rows_in, counts.rows_out, time.monotonic() - began, reason
-        )
+        seconds = time.monotonic() - began
+        return TableRun(step.table.name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds)
 
-    def _bring_up(self, file: Target, step: Step, place: int, news: probe.News, now: Moment) -> tuple[Counts, str, str]:
-        if step.action == FULL or news.truncated:
-            return apply.copy_whole(file, step.table), FULL, step.reason or "truncated"
-        if not news:
-            return Counts(), "none", ""
+    def _apply_delta(self, file: Target, step: Step, place: int, now: Moment) -> Counts:
         delta = Delta(file, step, place)
         delta.gather(now.snapshot, force_deletes=self.options.force_deletes)
         if not _gapless(step):
             delta.drop_unchanged()
         counts = delta.apply()
         delta.drop()
-        return counts, DELTA, ""
+        return counts
 
     def _save_mark(self, file: Target, step: Step, now: Moment, run_id: str) -> None:
         mark = now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
-        table = step.table
-        file.write_watermark(Saved(table.name, table.relid, table.spec.watermark, mark, table.signature()), run_id)
+        table, read = step.table, clock.reading(now.reading.clock)
+        file.write_watermark(
+            Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), read), run_id
+        )
 
     def _remove_orphans(self, file: Target, now: Moment, state: State) -> list[TableRun]:
         gone = self._orphans(now, state)
@@ -298,15 +273,16 @@ class _Runner:
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
     @contextmanager
-    def _diagnosed(self, now: Moment, table: Table) -> Iterator[None]:
+    def _diagnosed(self, now: Moment, *tables: Table) -> Iterator[None]:
         """A value that can't be kept ends the query without saying whose it was: look for it in the same snapshot."""
         try:
             yield
         except errors.NeaptideError as error:
-            found = recovery.misfit(now.conn, table) if "can't be kept" in error.message else None
-            if found is None:
+            if "can't be kept" not in error.message:
                 raise
-            raise found from error
+            for found in filter(None, (recovery.misfit(now.conn, table) for table in tables)):
+                raise found from error
+            raise
 
     def _as_of(self, now: Moment, published: State) -> datetime:
         """A run of some tables leaves the file as old as the oldest of the others."""
@@ -342,17 +318,16 @@ def _certain(step: Step, news: probe.News) -> bool:
 
 
 # The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
-_FOUND_AGAIN = ("truncated", "first copy")
+_FOUND_AGAIN = ("truncated", "storage changed", "first copy")
 _FEW_ROWS = 100_000
 
 
-def _continues(done: list[TableRun], state: State, options: Options) -> bool:
+def _continues(anew: list[Step], state: State, options: Options) -> bool:
     """Whether the other file may still be brought up to date from its own watermark.
 
     After a table was copied anew it may not: it would be copied a second time, or keep rows that this run mended.
     """
-    anew = [table for table in done if table.action == FULL]
-    cheap = all(table.reason in _FOUND_AGAIN and table.rows_read <= _FEW_ROWS for table in anew)
+    cheap = all(step.reason in _FOUND_AGAIN and step.table.rows <= _FEW_ROWS for step in anew)
     return bool(state.lineage) and not options.full and cheap
 
 

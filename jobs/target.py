@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib import resources
@@ -38,6 +38,7 @@ class Saved:
     mode: str
     watermark: Watermark
     signature: dict[str, Any]
+    clock: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ class State:
     lineage: str = ""
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
-    clock: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Saved] = field(default_factory=dict)
 
 
@@ -56,6 +56,11 @@ class Target:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._has_source = False
+
+    def cursor(self) -> Target:
+        """Another session of the same DuckDB, with transactions of its own, for another thread."""
+        return Target(self.connection.cursor())
 
     def execute(self, query: str, given: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; driver errors become `errors.*`."""
@@ -92,6 +97,8 @@ class Target:
 
     def attach_source(self, source: Source) -> None:
         """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody."""
+        if self._has_source:
+            return
         self.execute(
             f"LOAD {quoting.literal(str(_extension()))}" if _extension() else "INSTALL postgres; LOAD postgres"
         )
@@ -103,6 +110,7 @@ class Target:
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
         self.execute(f"ATTACH {quoting.literal(text)} AS pg (TYPE postgres, SECRET source, READ_ONLY)")
+        self._has_source = True
 
     def join_snapshot(self, snapshot: Snapshot) -> None:
         """Make this transaction's PostgreSQL session read in the exported snapshot. Must be its first statement there."""
@@ -111,10 +119,10 @@ class Target:
 
     def state(self) -> State:
         """What the attached file says of itself; an empty state for a new one."""
-        if not self.rows("SELECT 1 FROM duckdb_tables() WHERE database_name = 'out' AND schema_name = 'neaptide'"):
+        if not self.has("neaptide.file"):
             return State()
         file = next(iter(self.block("read_file")), {})
-        last = next(iter(self.block("read_last_run")), {"run_id": "", "clock": "{}"})
+        last = next(iter(self.block("read_last_run")), {"run_id": ""})
         if file.get("format", FORMAT) != FORMAT:
             raise errors.TargetUnusable(
                 f"the reporting file has format {file['format']}, this version writes {FORMAT}",
@@ -122,7 +130,7 @@ class Target:
             )
         identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
         tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
-        return State(file.get("lineage", ""), identity, last["run_id"], json.loads(last["clock"] or "{}"), tables)
+        return State(file.get("lineage", ""), identity, last["run_id"], tables)
 
     def write_identity(self, identity: Identity, lineage: str) -> None:
         """Say whose copy this file is."""
@@ -152,14 +160,29 @@ class Target:
                 "floor": mark.floor,
                 "standby": mark.standby,
                 "signature": json.dumps(saved.signature),
+                "clock": json.dumps(saved.clock),
                 "run_id": run_id,
             },
         )
+
+    def close(self) -> None:
+        """End the session and everything in it."""
+        self.connection.close()
 
     def checkpoint(self) -> None:
         """Write the log into the file and let go of it: afterwards it is one whole file, and closed."""
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
+
+    def has(self, name: str) -> bool:
+        """Whether the file has a table or view of this quoted name; asked without a look at every attached database."""
+        try:
+            self.connection.execute(f"SELECT 1 FROM out.{name} LIMIT 0")
+        except duckdb.CatalogException:
+            return False
+        except duckdb.Error as error:
+            raise translate(error) from error
+        return True
 
     def copied_tables(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table in the file."""
@@ -169,6 +192,26 @@ class Target:
 @contextmanager
 def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]:
     """A session with the file at `path` attached as `out`; `errors.TargetUnusable` where DuckDB can't open it."""
+    with _session(job) as target:
+        mode = " (READ_ONLY)" if read_only else ""
+        target.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
+        yield target
+
+
+@contextmanager
+def _session(job: Job) -> Iterator[Target]:
+    """A session without files. Where one is kept between runs, it is given back without files, too."""
+    if job.keep is None:
+        with closing(_connect(job)) as target:
+            yield target
+    else:
+        with job.keep.target.lend(lambda: _connect(job)) as target:
+            yield target
+            for name in ("published", "out"):
+                target.execute(f"DETACH DATABASE IF EXISTS {name}")
+
+
+def _connect(job: Job) -> Target:
     settings = job.settings.target
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
@@ -180,14 +223,9 @@ def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]
         options["threads"] = settings.threads
     with translated():
         connection = duckdb.connect(":memory:", config=options)
-    try:
-        target = Target(connection)
-        target.execute("SET TimeZone = 'UTC'")
-        mode = " (READ_ONLY)" if read_only else ""
-        target.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
-        yield target
-    finally:
-        connection.close()
+    target = Target(connection)
+    target.execute("SET TimeZone = 'UTC'")
+    return target
 
 
 @contextmanager
@@ -233,7 +271,7 @@ class Damaged(errors.TargetUnusable):
 def create_schema(target: Target) -> None:
     """Neaptide's own tables, where they are not there yet."""
     text = statements.get("target", "create_schema")
-    if not target.rows("SELECT 1 FROM duckdb_views() WHERE database_name = 'out' AND schema_name = 'neaptide'"):
+    if not target.has("neaptide.freshness"):
         target.execute(text)
 
 
@@ -276,7 +314,8 @@ def _take_over_runs(target: Target, published: Path) -> None:
 def _saved(row: dict[str, Any]) -> Saved:
     as_of: datetime = row["as_of"]
     mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]))
+    clock = json.loads(row["clock"])
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]), clock)
 
 
 def _extension() -> Path | None:

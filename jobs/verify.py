@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, clock, files, freshness, plan, recovery, sync, target
+from jobs import apply, clock, files, freshness, moment, plan, recovery, sync, target
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
 from jobs.job import Job
+from jobs.moment import Moment
 from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
-from jobs.sync import Moment, Options
+from jobs.sync import Options
 from jobs.target import Saved, State, Target
 
 
@@ -60,7 +61,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline))
-        now = reading.enter_context(sync.moment(job, scope.tables))
+        now = reading.enter_context(moment.moment(job, scope.tables))
         deadline.guard(now.conn)
         now.warnings.extend(aside)
         same_source = _catch_up(job, scope, now, published, deadline)
@@ -161,7 +162,10 @@ def _record(
     file.write_identity(now.identity, secrets.token_hex(8))
     for step in steps:
         mark, table = now.mark(None), step.table
-        file.write_watermark(Saved(table.name, table.relid, table.spec.watermark, mark, table.signature()), run_id)
+        seen = clock.reading(now.reading.clock)
+        file.write_watermark(
+            Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen), run_id
+        )
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks

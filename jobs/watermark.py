@@ -49,10 +49,13 @@ class Stamp:
 
 
 def next_floor(last: datetime | None, candidate: datetime, *, advances: bool) -> datetime | None:
-    """The floor to save: never lower than the last one, and unmoved while something hides its beginning."""
-    if not advances:
-        return last
-    return candidate if last is None else max(last, candidate)
+    """The floor to save. While something hides its beginning it does not rise.
+
+    It does sink: a clock that steps back within the margin, twice, would else have rows stamped below it.
+    """
+    if advances:
+        return candidate
+    return None if last is None else min(last, candidate)
 
 
 def needs_reload(last: Watermark, now: Snapshot, mode: str) -> bool:

@@ -7,6 +7,12 @@ SELECT
     c.relkind::text AS kind,
     c.relpersistence::text AS persistence,
     c.relpages::bigint AS pages,
+    -- Changes when the table is rewritten: by TRUNCATE, and by ALTER TABLE, which may change values and fires no trigger.
+    c.relfilenode::bigint AS filenode,
+    -- A crash empties an unlogged table without a word.
+    CASE WHEN c.relpersistence = 'u' THEN pg_postmaster_start_time()::text ELSE '' END AS started,
+    -- Logical replication writes the rows, and fires no statement trigger.
+    EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid) AS subscribed,
     greatest(c.reltuples, 0)::bigint AS rows,
     has_table_privilege(c.oid, 'SELECT') AS readable
 FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w (schema, name)
@@ -44,23 +50,61 @@ WHERE t.tgrelid = ANY(%(relids)s::oid[]) AND NOT t.tgisinternal
 ORDER BY t.tgrelid, t.tgname;
 
 -- name: partitions
--- The partitions and children of each table, however deep: a row can enter and leave with one of them.
+-- The partitions and children of each table, however deep: a row can enter and leave with one of them. `states` changes
+-- when one is rewritten, or a trigger on it is disabled, enabled or replaced.
 WITH RECURSIVE tree AS (
     SELECT r.relid AS root, r.relid
     FROM unnest(%(relids)s::oid[]) AS r (relid)
     UNION ALL
     SELECT t.root, i.inhrelid
     FROM tree AS t
-    INNER JOIN pg_inherits AS i ON i.inhparent = t.relid
+    -- One that is being detached concurrently is left out of every query already.
+    INNER JOIN pg_inherits AS i ON i.inhparent = t.relid AND NOT i.inhdetachpending
+),
+
+touched AS (
+    SELECT g.tgrelid, string_agg(g.oid::text || g.xmin::text || g.tgenabled::text, ' ' ORDER BY g.oid) AS triggers
+    FROM pg_trigger AS g
+    INNER JOIN pg_proc AS p ON p.oid = g.tgfoid AND p.pronamespace <> 'pg_catalog'::regnamespace
+    WHERE g.tgrelid IN (SELECT t.relid FROM tree AS t)
+    GROUP BY g.tgrelid
 )
 
-SELECT t.root::bigint AS relid, array_agg(t.relid::bigint ORDER BY t.relid) AS parts
+SELECT
+    t.root::bigint AS relid,
+    array_agg(
+        t.relid::text || ':' || c.relfilenode::text || ':' || md5(coalesce(o.triggers, '')) ORDER BY t.relid
+    ) AS states
 FROM tree AS t
+INNER JOIN pg_class AS c ON c.oid = t.relid
+LEFT JOIN touched AS o ON o.tgrelid = t.relid
 WHERE t.root <> t.relid
 GROUP BY t.root;
+
+-- name: unique_keys
+-- The column sets of each table that hold no two equal rows and no NULL.
+SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY a.attname) AS columns
+FROM pg_index AS i
+CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE
+    i.indrelid = ANY(%(relids)s::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+    AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+GROUP BY i.indexrelid, i.indrelid
+HAVING bool_and(a.attnotnull);
 
 -- name: tombstones_exist
 -- Whether `neaptide track` has made the table of deleted keys, and whether this role may read it.
 SELECT
     to_regclass('neaptide.tombstone') IS NOT NULL AS there,
     coalesce(has_table_privilege(to_regclass('neaptide.tombstone'), 'SELECT'), false) AS readable;
+
+-- name: purge_readable
+-- Whether `neaptide track` has made the record of purged tombstones, and whether this role may read it.
+SELECT coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'SELECT'), false) AS readable;
+
+-- name: purged
+-- The newest transaction of which tombstones were deleted, per table.
+SELECT p.relid::bigint AS relid, p.xid::text::bigint AS xid
+FROM neaptide.purge AS p
+WHERE p.relid = ANY(%(relids)s::oid[]);

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS out.neaptide.watermarks (
     floor TIMESTAMPTZ,
     standby BOOLEAN,
     signature JSON,
+    clock JSON,
     run_id VARCHAR
 );
 CREATE TABLE IF NOT EXISTS out.neaptide.runs (
@@ -61,12 +62,13 @@ FROM out.neaptide.file AS f;
 
 -- name: read_watermarks
 -- How far each table has been read.
-SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w.signature::VARCHAR AS signature
+SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w.signature::VARCHAR AS signature,
+    w.clock::VARCHAR AS clock
 FROM out.neaptide.watermarks AS w;
 
 -- name: read_last_run
--- The newest run's id and clocks; ids sort by time.
-SELECT r.run_id, r.clock::VARCHAR AS clock
+-- The newest run's id; ids sort by time.
+SELECT r.run_id
 FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT 1;
@@ -82,8 +84,8 @@ DELETE FROM out.neaptide.file;
 
 -- name: write_watermark
 -- How far this table has been read now.
-INSERT INTO out.neaptide.watermarks (table_name, relid, mode, snapshot, as_of, floor, standby, signature, run_id)
-VALUES ($table_name, $relid, $mode, $snapshot, $as_of, $floor, $standby, $signature, $run_id);
+INSERT INTO out.neaptide.watermarks (table_name, relid, mode, snapshot, as_of, floor, standby, signature, clock, run_id)
+VALUES ($table_name, $relid, $mode, $snapshot, $as_of, $floor, $standby, $signature, $clock, $run_id);
 
 -- name: forget_watermark
 -- Make room for a table's next watermark.

@@ -1,0 +1,155 @@
+"""Copies whole tables, several pieces at once, all of them in the run's one snapshot.
+
+A table is cut by its pages (ctid ranges, PostgreSQL >= 14 scans just those) into pieces of about the same number of
+bytes, TOASTed values included, so that few huge rows are bounded like many small ones. Workers take pieces until none
+is left. The rows go into a table of another name; the swap is one transaction with the table's watermark. A load that
+is cut short is repeated only for the tables that were not swapped: the others go on from their own watermark.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from app import errors
+from jobs import apply, faults, quoting
+from jobs.catalogue import Table
+from jobs.moment import Moment
+from jobs.results import Progress
+from jobs.target import Target
+
+# What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
+PIECE_BYTES = 64 * 2**20
+_PAGE = 8192
+# Below this a piece of its own for each worker gains nothing.
+_SMALL_PAGES = 1024
+PREFIX = "neaptide loading "
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a table: a condition in PostgreSQL's SQL, empty for all of it."""
+
+    table: Table
+    where: str
+
+
+def copy_tables(
+    target: Target, tables: Sequence[Table], now: Moment, *, workers: int, progress: Progress
+) -> dict[str, int]:
+    """Copy these tables into their loading names and commit them there; rows by table name. Swap each afterwards."""
+    for table in tables:
+        drop(target, table)
+        apply.create_table(target, table, loading_name(table))
+        progress.start(table.name, table.rows)
+    pieces = [piece for table in tables for piece in cut(table, now)]
+    counts = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
+    for table in tables:
+        progress.finish(table.name)
+    return {table.name: counts[table.name] for table in tables}
+
+
+def swap(target: Target, table: Table) -> None:
+    """Let the loaded rows take the table's place. Part of the caller's transaction."""
+    target.execute(f"DROP TABLE IF EXISTS {apply.out(table)}")
+    target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.relation)}")
+
+
+def drop(target: Target, table: Table) -> None:
+    """Forget what an earlier load left."""
+    target.execute(f"DROP TABLE IF EXISTS {loading_name(table)}")
+
+
+def loading_name(table: Table) -> str:
+    """Where the rows go until they are complete: beside the table, since a rename can't change the schema."""
+    return f"out.{quoting.qualified(table.schema, PREFIX + table.relation)}"
+
+
+def cut(table: Table, now: Moment) -> Iterator[Piece]:
+    """The pieces of a table. The last one is open, for pages that came after the count."""
+    pages, size = _size(table, now)
+    soft = apply.soft_filter(table)
+    if table.kind != "r" or table.parts or pages < _SMALL_PAGES:
+        yield Piece(table, soft)
+        return
+    step = max(1, int(pages * PIECE_BYTES / max(size, 1)))
+    for low in range(0, pages, step):
+        bounds = [f"ctid >= '({low},0)'"] + ([f"ctid < '({low + step},0)'"] if low + step < pages else [])
+        yield Piece(table, apply.both(*bounds, soft))
+
+
+def _size(table: Table, now: Moment) -> tuple[int, int]:
+    """Pages of the main fork, and bytes with TOAST."""
+    row = now.conn.execute(
+        "SELECT pg_relation_size(%(relid)s::oid) AS main, pg_table_size(%(relid)s::oid) AS whole",
+        {"relid": table.relid},
+    ).fetchone()
+    assert row is not None
+    return (row["main"] or 0) // _PAGE, row["whole"] or 0
+
+
+class _Workers:
+    """Sessions of one DuckDB instance, each in a thread and a transaction of its own, joined to the same snapshot."""
+
+    def __init__(self, target: Target, now: Moment, progress: Progress) -> None:
+        self._target, self._now, self._progress = target, now, progress
+        self._left: SimpleQueue[Piece] = SimpleQueue()
+        self._counts: Counter[str] = Counter()
+        self._failures: list[errors.NeaptideError] = []
+        self._lock = threading.Lock()
+
+    def run(self, pieces: Sequence[Piece], workers: int) -> Counter[str]:
+        """Work through the pieces; rows by table. The first failure stops all, and is raised."""
+        for piece in pieces:
+            self._left.put(piece)
+        threads = [threading.Thread(target=self._work, name=f"load {place}") for place in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+        return self._counts
+
+    def _work(self) -> None:
+        try:
+            with self._session() as session:
+                self._take_all(session.execute_piece)
+        except errors.NeaptideError as error:
+            self._failures.append(error)
+        except Exception as error:  # noqa: BLE001  a thread's error must reach the caller
+            self._failures.append(errors.Bug(f"{type(error).__name__}: {error}"))
+
+    def _take_all(self, execute: Callable[[Piece], int]) -> None:
+        while not self._failures:
+            try:
+                piece = self._left.get_nowait()
+            except Empty:
+                return
+            rows = execute(piece)
+            with self._lock:
+                self._counts[piece.table.name] += rows
+                self._progress.advance(piece.table.name, rows)
+            faults.point("piece_loaded")
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        session = _Session(self._target.cursor())
+        with session.target.transaction():
+            session.target.join_snapshot(self._now.snapshot)
+            yield session
+            if self._failures:
+                raise self._failures[0]
+
+
+@dataclass(frozen=True)
+class _Session:
+    target: Target
+
+    def execute_piece(self, piece: Piece) -> int:
+        rows = apply.source_rows(piece.table, piece.table.columns, piece.where)
+        return int(self.target.one(f"INSERT INTO {loading_name(piece.table)} {rows}"))

@@ -1,0 +1,72 @@
+"""What a run knows of the source: connection, identity, floor and tables, all of it read in or before one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app import errors
+from jobs import catalogue, faults, source
+from jobs.catalogue import Table
+from jobs.job import Job
+from jobs.snapshot import Snapshot
+from jobs.source import Connection, FloorReading, Identity
+from jobs.watermark import Watermark, next_floor
+
+
+@dataclass
+class Moment:
+    """What a run knows of the source, all of it read in or before the one snapshot."""
+
+    conn: Connection
+    identity: Identity
+    reading: FloorReading
+    snapshot: Snapshot
+    tables: list[Table]
+    margin: timedelta
+    warnings: list[str] = field(default_factory=list)
+
+    def mark(self, last: Watermark | None) -> Watermark:
+        """The watermark a table has after this run."""
+        floor = next_floor(
+            last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
+        )
+        return Watermark(self.snapshot, floor, self.identity.standby)
+
+
+@contextmanager
+def moment(job: Job, wanted: tuple[str, ...] = ()) -> Iterator[Moment]:
+    """Connect, read the floor, then open the snapshot that everything else is read in."""
+    with job.source.connect() as conn:
+        identity = source.identity(conn)
+        reading = source.read_floor(conn)
+        faults.point("floor_read")
+        names = catalogue.lockable(conn, job.settings.tables)
+        with source.snapshot(conn, names) as snapshot:
+            tables = select(catalogue.read(conn, job.settings.tables), wanted)
+            catalogue.check_standby(identity, tables)
+            yield Moment(conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading))
+
+
+def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
+    """Those of `wanted`, or all. Raises `errors.ConfigError` for a name that isn't among them."""
+    unknown = sorted(set(wanted) - {table.name for table in tables})
+    if unknown:
+        raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
+    return [table for table in tables if not wanted or table.name in wanted]
+
+
+def _warnings(reading: FloorReading) -> list[str]:
+    found = []
+    if reading.hidden:
+        found.append(
+            f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"
+            " and each run reads more of the index; GRANT pg_read_all_stats TO the reading role"
+        )
+    if reading.prepared:
+        found.append(
+            f"{reading.prepared} prepared transactions are pending: the floor stays where it is until they are ended"
+        )
+    return found
