@@ -307,8 +307,8 @@ def write_run(target: Target, run: Run, clock: dict[str, Any], published: Path |
 def _take_over_runs(target: Target, published: Path) -> None:
     """Each of the two files writes every other run; the history has all."""
     target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
-    for name in ("take_over_table_runs", "take_over_runs"):
-        target.block(name)
+    target.block("take_over_table_runs")
+    target.block("take_over_runs")
 
 
 def _saved(row: dict[str, Any]) -> Saved:

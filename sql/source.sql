@@ -46,9 +46,3 @@ SELECT
     END AS as_of,
     pg_current_snapshot()::text AS snapshot,
     pg_export_snapshot() AS exported;
-
--- name: recheck
--- Whether the server is still the one the run began with, and its clock, read as the run ends.
-SELECT
-    pg_postmaster_start_time() AS started,
-    clock_timestamp() AS clock;
