@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from app import errors
-from jobs import probe, quoting, types, watermark
+from jobs import catalogue, probe, quoting, types, watermark
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.snapshot import Snapshot
@@ -190,7 +190,8 @@ def _same_key(plan: types.ColumnPlan) -> str:
     """Equal for the index; and the same to the letter where PostgreSQL holds keys equal that the file tells apart."""
     name = quoting.identifier(plan.name)
     equal = f"s.{name} = k.{name}"
-    return equal if plan.same_equality else f"{equal} AND s.{name}::text = k.{name}::text"
+    exact_too = f"{equal} AND s.{name}{catalogue.EXACT} = k.{name}{catalogue.EXACT}"
+    return equal if plan.same_equality else exact_too
 
 
 def soft_filter(table: Table) -> str:

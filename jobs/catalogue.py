@@ -16,6 +16,10 @@ from jobs.watermark import Stamp
 _ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 4, 8, 16, 32
 XID_COLUMN = "sync_xid"
 PARTITIONED = "p"
+# Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
+EXACT = '::text COLLATE "C"'
+# Anything else, a date say, would not order rows finely enough.
+_STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
 
 
 @dataclass(frozen=True)
@@ -262,7 +266,7 @@ def _table(
 
 
 def tombstones_readable(conn: Connection) -> bool:
-    """Whether `neaptide.tombstone` is there for this role. Raises `errors.AccessDenied` where it is but can't be read."""
+    """Whether `neaptide.tombstone` is there. Raises `errors.AccessDenied` where this role may not read it."""
     row = conn.execute(statements.get("catalogue", "tombstones_exist")).fetchone()
     assert row is not None
     if row["there"] and not row["readable"]:
@@ -277,19 +281,35 @@ def untracked(table: Table) -> str | None:
     """What the table lacks for its modes, as a sentence, or None."""
     if table.spec.watermark == "none":
         return None
+    lack = unfit(table) or _unstamped(table)
+    if lack:
+        return lack
+    if table.spec.deletes == "tombstone" and not _tombstoned(table):
+        return f"the triggers of {table.name} that record deleted rows are missing or disabled"
+    return None
+
+
+def unfit(table: Table) -> str | None:
+    """Why no trigger can ever make the table ready, as a sentence, or None."""
     if table.kind not in "rp":
         return f'{table.name} is no ordinary table: set watermark = "none" for it'
     if table.kind == "r" and table.parts:
         return f'other tables inherit from {table.name}, past its triggers: set watermark = "none" for it'
     if not table.key:
-        return f"{table.name} has no primary key"
-    stamp = table.stamp
-    if stamp is None:
+        return f'{table.name} has no primary key: name a unique key in the config, or set watermark = "none"'
+    kind = next(
+        (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
+    )
+    if table.stamp and kind not in _STAMP_TYPES[table.stamp.mode]:
+        return f"{table.stamp.column} of {table.name} is {kind}, not {_STAMP_TYPES[table.stamp.mode][0]}"
+    return None
+
+
+def _unstamped(table: Table) -> str | None:
+    if table.stamp is None:
         return f"{table.name} has no column {stamp_column(table.spec, table.infos)}"
-    if not stamped(table.triggers, stamp):
-        return f"no trigger of {table.name} stamps {stamp.column} on INSERT and UPDATE"
-    if table.spec.deletes == "tombstone" and not _tombstoned(table):
-        return f"the triggers of {table.name} that record deleted rows are missing or disabled"
+    if not stamped(table.triggers, table.stamp):
+        return f"no trigger of {table.name} stamps {table.stamp.column} on INSERT and UPDATE"
     return None
 
 

@@ -6,55 +6,79 @@ a fixed statement is planned once per session, where a generic one would be pars
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import psycopg
 
 from app import errors, statements
-from jobs import catalogue, quoting
+from jobs import catalogue, quoting, types
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import Connection, translated
 
-STAMP, DELETE, KEY, TRUNCATE = "zz_neaptide_stamp", "neaptide_delete", "neaptide_key", "neaptide_truncate"
-TRIGGERS = (STAMP, DELETE, KEY, TRUNCATE)
+STAMP, XID = "zz_neaptide_stamp", "zz_neaptide_xid"
+DELETE, KEY, TRUNCATE = "neaptide_delete", "neaptide_key", "neaptide_truncate"
+TRIGGERS = (STAMP, XID, DELETE, KEY, TRUNCATE)
 LOCK_TIMEOUT = "3s"
+
+# What a key's text form hangs on in the deleting session. Types outside the list below are recorded as text.
+_TEXT_SETTINGS = ("intervalstyle", "timezone", "extra_float_digits", "bytea_output", "xmlbinary")
+_SAME_IN_JSON = (
+    *("bool", "bpchar", "bytea", "date", "int2", "int4", "int8", "name"),
+    *("numeric", "text", "timestamp", "timestamptz", "uuid", "varchar"),
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is there already. A trigger counts if it fires ALWAYS; marks are the comments that `_marked` writes."""
+
+    triggers: frozenset[tuple[int, str, str]] = frozenset()
+    functions: frozenset[tuple[str, str, str]] = frozenset()
+    indexes: frozenset[tuple[int, str]] = frozenset()
+    tables: bool = False
+
+
+Build = Callable[[Table, Installed], list[str]]
 
 
 def track(job: Job, names: list[str]) -> list[str]:
-    """Install what the tables need, all in one transaction; returns the statements. Safe to repeat.
+    """Install what the tables need, all in one transaction; returns the statements. What is in place isn't touched.
 
     Raises `errors.SourceTimeout` if a table stays locked by others for longer than `LOCK_TIMEOUT`.
     """
-    return _run(job, names, install)
+    return _execute(job, _lines(job, names, install))
 
 
 def untrack(job: Job, names: list[str]) -> list[str]:
     """Remove every trigger and function of the tables; with no names, of all, and the schema with them."""
-    found = _run(job, names, remove)
-    if not names:
-        found += _execute(job, _statements("remove_schema"))
-    return found
+    lines = _lines(job, names, remove)
+    return _execute(job, lines + ([] if names else _statements("remove_schema")))
 
 
 def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
     """The same as SQL for somebody else to run; nothing is changed."""
-    with job.source.connect(application="neaptide track") as conn, conn.transaction():
-        found = [line for table in _tables(job, conn, names) for line in (remove if untrack else install)(table)]
+    found = _lines(job, names, remove if untrack else install)
     if untrack and not names:
         found += _statements("remove_schema")
+    if not found:
+        return "-- Everything is in place.\n"
     lines = ["BEGIN;", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';", *found, "COMMIT;"]
     return "\n".join(line if line.endswith(";") else f"{line};" for line in lines) + "\n"
 
 
-def _run(job: Job, names: list[str], build: object) -> list[str]:
-    assert callable(build)
+def _lines(job: Job, names: list[str], build: Build) -> list[str]:
     with job.source.connect(application="neaptide track") as conn, conn.transaction():
-        lines = [line for table in _tables(job, conn, names) for line in build(table)]
-    return _execute(job, list(dict.fromkeys(lines)))
+        tables = _tables(job, conn, names)
+        have = _installed(conn, tables)
+        return list(dict.fromkeys(line for table in tables for line in build(table, have)))
 
 
 def _execute(job: Job, lines: list[str]) -> list[str]:
+    if not lines:
+        return []
     with translated(), psycopg.connect(job.source.conninfo("neaptide track")) as conn:
         conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         # Two who track at once would race for the same names.
@@ -73,25 +97,41 @@ def _tables(job: Job, conn: Connection, names: Iterable[str]) -> list[Table]:
     return [table for table in found if table.name in wanted]
 
 
-def install(table: Table) -> list[str]:
+def _installed(conn: Connection, tables: list[Table]) -> Installed:
+    given = {"relids": [table.relid for table in tables]}
+    rows = {name: conn.execute(statements.get("track", name), given).fetchall() for name in _LOOKUPS}
+    return Installed(
+        frozenset((row["relid"], row["name"], row["mark"]) for row in rows["triggers_in_place"]),
+        frozenset((row["name"], row["mark"], row["source"]) for row in rows["functions_in_place"]),
+        frozenset((row["relid"], row["column"]) for row in rows["indexes_in_place"]),
+        rows["tables_in_place"][0]["there"],
+    )
+
+
+_LOOKUPS = ("triggers_in_place", "functions_in_place", "indexes_in_place", "tables_in_place")
+
+
+def install(table: Table, have: Installed) -> list[str]:
     """The statements that make a table ready for its modes; what it already has is used as it is."""
     if table.spec.watermark == "none":
         return []
-    if not table.key:
-        raise errors.NotTracked(
-            f"{table.name} has no primary key", hint='name a unique key in the config, or set watermark = "none"'
-        )
-    found = [] if _stamped_by_itself(table) else _stamp(table)
+    lack = catalogue.unfit(table)
+    if lack:
+        raise errors.NotTracked(lack, hint="change the table's entry in config.toml")
+    found = _Install(table, have)
+    if not _stamped_by_itself(table):
+        found.stamp()
+    found.index()
     if table.spec.deletes == "tombstone":
-        found += [*_statements("tombstone_table"), *_tombstones(table)]
-    return found
+        found.tombstones()
+    return [*([] if have.tables or not found.uses_schema else _statements("tombstone_table")), *found.lines]
 
 
-def remove(table: Table) -> list[str]:
+def remove(table: Table, _have: Installed) -> list[str]:
     """The statements that remove the triggers and functions; a stamp column stays, it may be in use."""
     dropped = [f"DROP TRIGGER IF EXISTS {quoting.identifier(name)} ON {table.quoted}" for name in TRIGGERS]
-    functions = [_function(kind, table) for kind in ("stamp", "deleted", "key", "deleted_row", "truncated")]
-    return dropped + [f"DROP FUNCTION IF EXISTS {name}()" for name in functions]
+    functions = [_function(kind, table) for kind in ("stamp", "xid", "deleted", "key", "truncated")]
+    return dropped + [f"DROP FUNCTION IF EXISTS neaptide.{name}()" for name in functions]
 
 
 def _stamped_by_itself(table: Table) -> bool:
@@ -101,67 +141,116 @@ def _stamped_by_itself(table: Table) -> bool:
     return stamp is not None and catalogue.stamped(others, stamp)
 
 
-def _stamp(table: Table) -> list[str]:
-    mode = table.spec.watermark
-    column = quoting.identifier(catalogue.stamp_column(table.spec, table.infos))
-    value, kind = ("pg_current_xact_id()", "xid8") if mode == "xid" else ("clock_timestamp()", "timestamptz")
-    function = _function("stamp", table)
-    return [
-        *_statements("tombstone_table")[:1],
-        f"ALTER TABLE {table.quoted} ADD COLUMN IF NOT EXISTS {column} {kind} NOT NULL DEFAULT {value}",
-        f"CREATE INDEX IF NOT EXISTS {quoting.identifier(f'neaptide_stamp_{table.relid}')} ON {table.quoted} ({column})",
-        _plpgsql(function, f"NEW.{column} := {value}; RETURN NEW;", definer=False),
+class _Install:
+    """Gathers the statements for one table."""
+
+    def __init__(self, table: Table, have: Installed) -> None:
+        self.table, self.have = table, have
+        self.lines: list[str] = []
+        self.uses_schema = False
+
+    @property
+    def column(self) -> str:
+        return catalogue.stamp_column(self.table.spec, self.table.infos)
+
+    def stamp(self) -> None:
+        """The column, and the trigger that keeps it."""
+        by_xid = self.table.spec.watermark == "xid"
+        value, kind = ("pg_current_xact_id()", "xid8") if by_xid else ("clock_timestamp()", "timestamptz")
+        column = quoting.identifier(self.column)
+        if self.table.stamp is None:
+            self.lines.append(f"ALTER TABLE {self.table.quoted} ADD COLUMN {column} {kind} NOT NULL DEFAULT {value}")
+        function = self.function("xid" if by_xid else "stamp", f"NEW.{column} := {value}; RETURN NEW;")
         # Its name sorts last: the last BEFORE trigger has the last word on the stamp.
-        *_trigger(table, STAMP, "BEFORE INSERT OR UPDATE", "FOR EACH ROW", function),
-    ]
+        self.trigger(XID if by_xid else STAMP, "BEFORE INSERT OR UPDATE", "FOR EACH ROW", function)
+
+    def index(self) -> None:
+        """An index that begins with the stamp."""
+        if (self.table.relid, self.column) not in self.have.indexes:
+            name = quoting.identifier(f"neaptide_{self.table.spec.watermark}_{self.table.relid}")
+            column = quoting.identifier(self.column)
+            self.lines.append(f"CREATE INDEX IF NOT EXISTS {name} ON {self.table.quoted} ({column})")
+
+    def tombstones(self) -> None:
+        """The triggers that record the keys of rows that go."""
+        into = f"INSERT INTO neaptide.tombstone (relid, key) %s {self.table.relid}, %s"
+        settings = _text_settings(self.table)
+        one = into % ("VALUES (", f"jsonb_build_array({_key_values('OLD', self.table)})); RETURN NULL;")
+        many = into % ("SELECT", f"jsonb_build_array({_key_values('gone', self.table)}) FROM gone; RETURN NULL;")
+        key = self.function("key", one, settings)
+        if self.table.row_deletes:
+            self.trigger(DELETE, "AFTER DELETE", "FOR EACH ROW", key)
+        else:
+            deleted = self.function("deleted", many, settings)
+            self.trigger(DELETE, "AFTER DELETE", "REFERENCING OLD TABLE AS gone FOR EACH STATEMENT", deleted)
+        self.trigger(KEY, "AFTER UPDATE", f"FOR EACH ROW WHEN ({_key_changes(self.table)})", key)
+        truncated = self.function("truncated", into % ("VALUES (", "NULL); RETURN NULL;"), _DEFINER)
+        self.trigger(TRUNCATE, "AFTER TRUNCATE", "FOR EACH STATEMENT", truncated)
+
+    def function(self, kind: str, body: str, settings: str = "") -> str:
+        """Its quoted name; the statements that make it are added where it isn't there as it should be."""
+        self.uses_schema = True
+        name, source = _function(kind, self.table), f" BEGIN {body} END "
+        head = f"CREATE OR REPLACE FUNCTION neaptide.{name}() RETURNS trigger LANGUAGE plpgsql"
+        line = f"{head} {settings}AS $${source}$$"
+        if (name, _mark(line), source) not in self.have.functions:
+            self.lines += [line, f"COMMENT ON FUNCTION neaptide.{name}() IS '{_mark(line)}'"]
+        return f"neaptide.{name}"
+
+    def trigger(self, name: str, when: str, how: str, function: str) -> None:
+        """ALWAYS: also where changes come in by logical replication or with session_replication_role = replica."""
+        quoted, table = quoting.identifier(name), self.table.quoted
+        line = f"CREATE OR REPLACE TRIGGER {quoted} {when} ON {table} {how} EXECUTE FUNCTION {function}()"
+        if (self.table.relid, name, _mark(line)) not in self.have.triggers:
+            self.lines += [
+                line,
+                f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quoted}",
+                f"COMMENT ON TRIGGER {quoted} ON {table} IS '{_mark(line)}'",
+            ]
 
 
-def _tombstones(table: Table) -> list[str]:
-    old = ", ".join(f"OLD.{quoting.identifier(name)}" for name in table.key)
-    gone = ", ".join(f"gone.{quoting.identifier(name)}" for name in table.key)
-    key, deleted, truncated = (_function(kind, table) for kind in ("key", "deleted", "truncated"))
-    one = f"{_insert(table)} VALUES ({table.relid}, jsonb_build_array({old})); RETURN NULL;"
-    many = f"{_insert(table)} SELECT {table.relid}, jsonb_build_array({gone}) FROM gone; RETURN NULL;"
-    # A row that moves to another partition fires only row triggers, so partitioned tables need those for deletes too.
-    rows = table.kind == catalogue.PARTITIONED
-    on_delete = (key, "FOR EACH ROW") if rows else (deleted, "REFERENCING OLD TABLE AS gone FOR EACH STATEMENT")
-    return [
-        _plpgsql(key, one, definer=True),
-        *([] if rows else [_plpgsql(deleted, many, definer=True)]),
-        _plpgsql(truncated, f"{_insert(table)} VALUES ({table.relid}, NULL); RETURN NULL;", definer=True),
-        *_trigger(table, DELETE, "AFTER DELETE", on_delete[1], on_delete[0]),
-        *_trigger(table, KEY, "AFTER UPDATE", f"FOR EACH ROW WHEN ({_key_changes(table)})", key),
-        *_trigger(table, TRUNCATE, "AFTER TRUNCATE", "FOR EACH STATEMENT", truncated),
-    ]
+# Writers need no right on the schema neaptide: what writes to it runs as its owner, with a fixed search path.
+_DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp "
+
+
+def _text_settings(table: Table) -> str:
+    """The same text in every session; costs a little per call, so only where a key needs it."""
+    if all(_same_in_json(plan, table) for plan in table.key_plans()):
+        return _DEFINER
+    exact = "".join(f"SET {name} = {quoting.literal(types.READER_SETTINGS[name])} " for name in _TEXT_SETTINGS)
+    return f"{_DEFINER}SET datestyle = {types.READER_SETTINGS['datestyle']} {exact}"
+
+
+def _key_values(row: str, table: Table) -> str:
+    names = [(plan, f"{row}.{quoting.identifier(plan.name)}") for plan in table.key_plans()]
+    return ", ".join(name if _same_in_json(plan, table) else f"{name}::text" for plan, name in names)
+
+
+def _same_in_json(plan: types.ColumnPlan, table: Table) -> bool:
+    """Whether the type's JSON form casts back to the same value, whatever the deleting session has set."""
+    kind = next(info.type.resolved for info in table.infos if info.name == plan.name)
+    return (
+        kind.typtype == "e"
+        or kind.extension == "citext"
+        or (kind.schema == "pg_catalog" and kind.name in _SAME_IN_JSON)
+    )
 
 
 def _key_changes(table: Table) -> str:
     """1.0 and 1.00, or two spellings that a collation calls equal, are two keys in the file."""
-    columns = [(quoting.identifier(plan.name), "" if plan.same_equality else "::text") for plan in table.key_plans()]
-    return " OR ".join(f"OLD.{name}{cast} IS DISTINCT FROM NEW.{name}{cast}" for name, cast in columns)
-
-
-def _trigger(table: Table, name: str, when: str, how: str, function: str) -> list[str]:
-    """ALWAYS: also where changes come in by logical replication or with session_replication_role = replica."""
-    quoted = quoting.identifier(name)
-    return [
-        f"CREATE OR REPLACE TRIGGER {quoted} {when} ON {table.quoted} {how} EXECUTE FUNCTION {function}()",
-        f"ALTER TABLE {table.quoted} ENABLE ALWAYS TRIGGER {quoted}",
+    columns = [
+        (quoting.identifier(plan.name), "" if plan.same_equality else catalogue.EXACT) for plan in table.key_plans()
     ]
+    return " OR ".join(f"OLD.{name}{exact} IS DISTINCT FROM NEW.{name}{exact}" for name, exact in columns)
 
 
-def _plpgsql(function: str, body: str, *, definer: bool) -> str:
-    """Writers need no right on the schema neaptide: what writes to it runs as its owner, with a fixed search path."""
-    safety = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp " if definer else ""
-    return f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql {safety}AS $$ BEGIN {body} END $$"
-
-
-def _insert(table: Table) -> str:
-    return "INSERT INTO neaptide.tombstone (relid, key)"
+def _mark(line: str) -> str:
+    """What tells a later `track` that the thing was made by this very statement."""
+    return f"Neaptide {hashlib.sha256(line.encode()).hexdigest()[:16]}"
 
 
 def _function(kind: str, table: Table) -> str:
-    return f"neaptide.{kind}_{table.relid}"
+    return f"{kind}_{table.relid}"
 
 
 def _statements(block: str) -> list[str]:

@@ -9,15 +9,41 @@ CREATE TABLE IF NOT EXISTS neaptide.tombstone (
 );
 -- A run asks for the tombstones since a transaction id; new ones come at the right end, so this costs a delete little.
 CREATE INDEX IF NOT EXISTS tombstone_xid ON neaptide.tombstone (xid);
+-- The newest transaction of which a table's tombstones were deleted; relid 0 says when they were last looked through.
+CREATE TABLE IF NOT EXISTS neaptide.purge (
+    relid oid CONSTRAINT purge_pkey PRIMARY KEY,
+    xid xid8 NOT NULL,
+    purged_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- name: remove_schema
 -- Take away the last trace, once no table is tracked.
 DROP SCHEMA IF EXISTS neaptide CASCADE;
 
--- name: tracked
--- Which tables have triggers of Neaptide's.
-SELECT DISTINCT t.tgrelid::bigint AS relid
+-- name: triggers_in_place
+-- Neaptide's triggers that fire ALWAYS, each with the comment that says which statement made it.
+SELECT t.tgrelid::bigint AS relid, t.tgname::text AS name, obj_description(t.oid, 'pg_trigger') AS mark
 FROM pg_trigger AS t
 INNER JOIN pg_proc AS p ON p.oid = t.tgfoid
 INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname = 'neaptide' AND NOT t.tgisinternal;
+WHERE n.nspname = 'neaptide' AND t.tgenabled = 'A' AND t.tgrelid = ANY(%(relids)s::oid[]);
+
+-- name: functions_in_place
+-- Neaptide's functions, each with the comment that says which statement made it.
+SELECT p.proname::text AS name, obj_description(p.oid, 'pg_proc') AS mark, p.prosrc AS source
+FROM pg_proc AS p
+INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE n.nspname = 'neaptide' AND p.prorettype = 'trigger'::regtype;
+
+-- name: indexes_in_place
+-- The columns that a whole, valid index of a table begins with.
+SELECT i.indrelid::bigint AS relid, a.attname::text AS column
+FROM pg_index AS i
+INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL;
+
+-- name: tables_in_place
+-- Whether Neaptide's own tables are there.
+SELECT
+    to_regclass('neaptide.tombstone') IS NOT NULL AND to_regclass('neaptide.tombstone_xid') IS NOT NULL
+    AND to_regclass('neaptide.purge') IS NOT NULL AS there;
