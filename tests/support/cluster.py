@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -109,8 +109,10 @@ def sweep() -> None:
     """Remove what a run that was killed left behind."""
     for base in _place().glob(f"{_PREFIX}*"):
         if _is_orphan(base):
-            for lock in base.rglob("alive"):
-                EmbeddedServer(lock.parent).remove()
+            # Another worker may sweep the same folder: what it removes under our hands is gone all the same.
+            with suppress(OSError):
+                for lock in base.rglob("alive"):
+                    EmbeddedServer(lock.parent).remove()
             shutil.rmtree(base, ignore_errors=True)
 
 
