@@ -95,9 +95,7 @@ def _refresh(settings: config.Settings, progress: Progress | None) -> Callable[[
         done = sync.sync_once(job(settings), progress=progress or results.Silent())
         if done.failed:
             failed = ", ".join(f"{table.table}: {table.error}" for table in done.failed)
-            raise errors.TooStale(
-                f"not every table could be brought up to date: {failed}", hint="see neaptide status"
-            )
+            raise errors.TooStale(f"not every table could be brought up to date: {failed}", hint="see neaptide status")
         # The run began after the call, so its moment, by the source's clock, is at or after the one asked for.
         return done.as_of
 

@@ -23,7 +23,7 @@ _VERDICTS = Table(
     Column("import_id", Integer, primary_key=True),
     Column("line_no", Integer, primary_key=True),
     Column("verdict", Text),
-    Column("amount", Numeric(20, 3)),
+    Column("amount", Numeric(24, 3)),
 )
 
 

@@ -28,7 +28,10 @@ _EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --da
     "--orders", type=click.IntRange(0, 1_000_000), default=3000, show_default=True, help="Generated orders in all."
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Import the Online Retail file (Parquet) instead."
+    "--data",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Import the Online Retail file (Parquet) instead.",
 )
 @pass_face
 def command(face: Face, *, orders: int, data: Path | None) -> int:

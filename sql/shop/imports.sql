@@ -18,7 +18,7 @@ CREATE TABLE shop.import_verdicts (
     import_id integer NOT NULL,
     line_no integer NOT NULL,
     verdict text NOT NULL,
-    amount numeric(20, 3),
+    amount numeric(24, 3),
     -- No line is judged twice.
     CONSTRAINT import_verdicts_pkey PRIMARY KEY (import_id, line_no),
     CONSTRAINT import_verdicts_import_id_fkey FOREIGN KEY (import_id) REFERENCES shop.imports (id)

@@ -1,0 +1,93 @@
+"""`neaptide demo`, from nothing: an embedded PostgreSQL, orders, a sync, three reports; and once more."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.oltp.embedded import EmbeddedServer
+from tests.support import cli
+from tests.support.cli import Cli, widest
+
+
+@pytest.fixture
+def fresh(open_folder: Path) -> Iterator[Cli]:
+    """A folder with a space in its name, and nothing but the sample config in it."""
+    (open_folder / "config.toml").write_text((cli.ROOT / "config.toml").read_text())
+    yield Cli(open_folder)
+    EmbeddedServer(open_folder / "var/postgres").remove()
+
+
+def test_the_whole_path_from_nothing_and_again(fresh: Cli) -> None:
+    first = fresh.process("demo", "--orders", "150").ok()
+    assert "150 placed" in first.err and "As of 20" in first.out and widest(first.out) <= 80
+    for title in ("Sales per month, EUR", "Top products, EUR", "Sales by country, EUR"):
+        assert title in first.out
+    counts = _counts(fresh)
+    assert counts["orders"] == 150
+    again = fresh("demo", "--orders", "150").ok()
+    assert "150 generated orders were there, 0 placed" in again.err
+    assert _without_time(again.out) == _without_time(first.out)
+    assert _counts(fresh) == counts
+    more = fresh("demo", "--orders", "200").ok()
+    assert "150 generated orders were there, 50 placed" in more.err
+    assert _counts(fresh)["orders"] == 200
+    assert fresh("verify").code == 0
+    assert fresh("db", "status", "--json").ok().json["running"] is True
+    fresh("db", "stop").ok()
+    assert fresh("db", "status").code == 1
+    # Reports don't need the server, and don't start it.
+    fresh("report", "sales_monthly").ok()
+    assert fresh("status").ok().out
+    assert fresh("db", "status").code == 1
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing_half_placed(fresh: Cli) -> None:
+    process = subprocess.Popen(
+        fresh.command("demo", "--orders", "20000"), cwd=fresh.folder, env=fresh.env(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while _placed(fresh) == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in err
+    placed = _placed(fresh)
+    assert placed > 0 and placed % 500 == 0
+    assert f"{placed:,} generated orders were there" in fresh("demo", "--orders", "500").ok().err
+
+
+def _placed(there: Cli) -> int:
+    """How many orders are committed, asked of PostgreSQL itself; 0 while it isn't up."""
+    with suppress(Exception), psycopg.connect(EmbeddedServer(there.folder / "var/postgres").url()) as conn:
+        row = conn.execute("SELECT count(*) FROM shop.orders").fetchone()
+        return int(row[0]) if row else 0
+    return 0
+
+
+def _counts(there: Cli) -> dict[str, Any]:
+    return {
+        name: there("sql", f"SELECT count(*) AS n FROM shop.{name}", "--json").ok().json["rows"][0]["n"]
+        for name in cli.TABLES
+    }
+
+
+def _without_time(text: str) -> str:
+    return re.sub(r"As of .* ago\)\.", "", text)
+
+
+@pytest.mark.bench
+def test_the_default_demo_takes_less_than_90_seconds(fresh: Cli) -> None:
+    started = time.monotonic()
+    fresh.process("demo").ok()
+    assert time.monotonic() - started < 90
