@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,15 @@ class Lab:
     folder: Path
     specs: list[dict[str, Any]]
     margin: timedelta = NO_MARGIN
+    source: dict[str, Any] = field(default_factory=dict)
+    sync_options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def job(self) -> Job:
         settings = config.Settings(
-            source={"url": self.url},
+            source={"url": self.url, **self.source},
             target={"path": self.folder / "reporting.duckdb"},
-            sync={"margin": self.margin},
+            sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
         )
         return Job(settings, self.url)

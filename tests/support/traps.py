@@ -1,0 +1,65 @@
+"""One table for each way of reading changes, all written alike, so that a trap is set for all of them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from jobs import results
+from tests.support.syncing import Lab
+
+MODES: dict[str, dict[str, Any]] = {
+    "stamped": {"watermark": "updated_at"},
+    "counted": {"watermark": "xid"},
+    "compared": {"watermark": "updated_at", "deletes": "compare", "max_delete_share": 1},
+}
+COLUMNS = "(id bigint PRIMARY KEY, name text)"
+
+
+@dataclass
+class Trio:
+    """A lab with three tables. `{t}` in a statement stands for each of them in turn."""
+
+    lab: Lab
+
+    @classmethod
+    def made(cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10) -> Trio:
+        """Tracked, filled and synced."""
+        specs = [{"name": f"public.{name}", **mode} for name, mode in MODES.items()]
+        found = cls(Lab(url, folder, specs))
+        found.run(f"CREATE TABLE {{t}} {columns}")
+        if rows:
+            found.run(f"INSERT INTO {{t}} SELECT g, 'row ' || g FROM generate_series(1, {rows}) AS g")
+        found.lab.track()
+        found.sync()
+        return found
+
+    def run(self, *statements: str) -> None:
+        """Each statement in a transaction of its own."""
+        with self.lab.connect() as conn:
+            for statement in statements:
+                self.on(conn, statement)
+
+    def on(self, conn: psycopg.Connection[Any], *statements: str) -> None:
+        """The statements in this session, for each table."""
+        for statement in statements:
+            for name in MODES if "{t}" in statement else ("",):
+                conn.execute(statement.replace("{t}", name).encode())
+
+    def begin(self) -> psycopg.Connection[Any]:
+        """A session whose transaction begins with its first statement."""
+        return self.lab.connect(autocommit=False)
+
+    def sync(self, **given: Any) -> results.Run:
+        """One run, after which both sides hold the same."""
+        run = self.lab.sync(**given)
+        self.lab.assert_equal()
+        return run
+
+
+def row_counts(run: results.Run) -> dict[str, tuple[str, int, int]]:
+    """Each table's action, rows in and rows out."""
+    return {table.table.removeprefix("public."): (table.action, table.rows_in, table.rows_out) for table in run.tables}
