@@ -18,12 +18,6 @@ LEFT JOIN (
 ) AS r ON r.table_name = w.table_name
 ORDER BY w.table_name;
 
--- name: sizes
--- How many rows each table has, and how many bytes of the file its blocks take.
-SELECT t.schema_name AS schema, t.table_name AS name, t.estimated_size AS rows
-FROM duckdb_tables() AS t
-WHERE t.database_name = 'out' AND t.schema_name <> 'neaptide';
-
 -- name: runs
 -- The newest runs.
 SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows_out, r.phases::VARCHAR AS phases,
