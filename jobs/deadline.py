@@ -1,4 +1,4 @@
-"""Bounds a run: when its time is up, every session it has is told to stop what it is doing."""
+"""Bounds a run: when its time is up, every session it has is ended, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -10,35 +10,60 @@ from typing import Self
 import duckdb
 import psycopg
 
-from jobs.source import Connection
+from app import errors
+from jobs import sockets
+from jobs.source import Connection, Source
 from jobs.target import Target
+
+# How long the server may take to end the sessions itself before their sockets are shut down.
+GRACE = 5.0
 
 
 class Deadline:
-    """A timer around a run; cancelled sessions raise `errors.SourceTimeout`."""
+    """A timer around a run. A run that it cuts short raises `errors.SourceTimeout`, whatever it was doing."""
 
-    def __init__(self, limit: timedelta) -> None:
+    def __init__(self, limit: timedelta, source: Source) -> None:
+        self._limit = limit
+        self._source = source
         self._timer = threading.Timer(limit.total_seconds(), self._strike)
         self._timer.daemon = True
-        self._guarded: list[Connection | Target] = []
+        self._sessions: list[Target] = []
+        self._peers: list[object] = []
+        self._over = threading.Event()
         self.passed = False
 
     def __enter__(self) -> Self:
         self._timer.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._over.set()
         self._timer.cancel()
+        if self.passed and isinstance(error, errors.NeaptideError | psycopg.Error | duckdb.Error):
+            raise errors.SourceTimeout(
+                f"the run took longer than [sync] deadline = {self._limit} allows: {error}",
+                hint="raise [sync] deadline, or find out what keeps PostgreSQL from answering",
+            ) from error
 
     def guard(self, session: Connection | Target) -> None:
-        """Stop this session too when the time is up."""
-        self._guarded.append(session)
+        """End this session too when the time is up."""
+        if isinstance(session, Target):
+            self._sessions.append(session)
+        else:
+            self._peers.append(sockets.peer_of(session.fileno()))
 
     def _strike(self) -> None:
+        """The server ends the sessions, so that it does no more work for nobody; if it can't be asked, we do."""
         self.passed = True
-        for session in self._guarded:
-            with suppress(psycopg.Error, duckdb.Error):
-                if isinstance(session, Target):
-                    session.connection.interrupt()
-                else:
-                    session.cancel_safe(timeout=5)
+        for session in self._sessions:
+            with suppress(duckdb.Error):
+                session.connection.interrupt()
+        threading.Thread(target=self._ask_server, daemon=True).start()
+        # A source that stands still, or one of which the network lost track, answers nobody.
+        while not self._over.wait(GRACE):
+            for peer in self._peers:
+                sockets.shut(peer)
+
+    def _ask_server(self) -> None:
+        with suppress(errors.NeaptideError):
+            self._source.end_sessions()

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from jobs import apply, catalogue, moment, plan, probe, recovery, watermark
 from jobs.catalogue import Table
+from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.moment import Moment
 from jobs.plan import DELTA, Step
@@ -15,7 +16,8 @@ from jobs.results import ColumnVerdict, DryRun, TablePlan
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """Count, in one snapshot, what the next run would read. A table that lacks tracking says so instead."""
     state = recovery.peek(job)
-    with moment.moment(job, wanted) as now:
+    limit = Deadline(job.settings.sync.deadline, job.source)
+    with limit, moment.moment(job, wanted, limit) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         steps = plan.steps(now.tables, state, now.snapshot)
         tables = tuple(_plan(step, now) for step in steps)

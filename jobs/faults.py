@@ -1,4 +1,4 @@
-"""Named points at which a test may kill the process: `NEAPTIDE_FAULT=before_swap`, or `before_swap:3` for the third time.
+"""Named points at which a test may kill the process: `NEAPTIDE_FAULT=before_swap`, or `before_swap:3` for the third.
 
 Without the variable a point is a call that returns at once.
 """
@@ -8,6 +8,32 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+
+# Every point there is, in the order in which a run may come by; a test kills a run at each.
+POINTS = (
+    "floor_read",
+    "probed",
+    "log_dropped",
+    "work_linked",
+    "passing_made",
+    "spare_replaced",
+    "copied",
+    "work_opened",
+    "piece_loaded",
+    "table_loaded",
+    "snapshot_joined",
+    "table_done",
+    "before_commit",
+    "after_commit",
+    "snapshot_released",
+    "after_checkpoint",
+    "before_rename",
+    "before_swap",
+    "swap_made",
+    "after_swap",
+    "before_freshness",
+    "after_freshness",
+)
 
 _WANTED, _, _NTH = os.environ.get("NEAPTIDE_FAULT", "").partition(":")
 _seen: Counter[str] = Counter()

@@ -7,11 +7,13 @@ whole, published file that nobody writes to. The run therefore writes under a th
     begin     work = second name of the spare's inode;  spare's name -> the published inode (a hard link, by rename)
     publish   work is renamed to the spare's name;      the symlink is swapped to it (by rename)
 
-Each step is one atomic rename, so a kill between any two leaves both public names whole.
+Each step is one atomic rename, so a kill between any two leaves both public names whole. A log (`.wal`) belongs to the
+work file alone, and DuckDB would replay it onto whatever file has the name: it always goes before its file does.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -24,7 +26,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import faults
+from jobs import faults, handles
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the system refuses becomes an error of ours: a full disk, or a folder that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename2 or error.filename or "the reporting file's folder"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise errors.DiskFull(
+                f"the disk of the reporting file is full: {name}: {error.strerror}",
+                hint="free some space and sync again",
+            ) from error
+        raise errors.TargetUnusable(
+            f"{name} can't be written: {error.strerror}", hint="check [target] path and who owns the folder"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,19 @@ class Files:
         return self.link.with_name(f"{self.link.name}.lock")
 
     @property
+    def aside(self) -> Path:
+        """The last published file that was found damaged."""
+        return self.link.with_name(f"{self.link.stem}.damaged{self.link.suffix}")
+
+    @property
+    def _copy(self) -> Path:
+        return self.work.with_name(f"{self.work.name}.copy")
+
+    @property
+    def _swap(self) -> Path:
+        return self.link.with_name(f".{self.link.name}.swap")
+
+    @property
     def freshness(self) -> Path:
         return self.link.with_name(f"{self.link.name}.freshness")
 
@@ -80,74 +112,87 @@ class Files:
         """The name the next version will get."""
         return self.b if self.published == self.a else self.a
 
-    def begin(self, *, fresh: bool = False) -> bool:
+    @translated()
+    def begin(self, *, fresh: bool = False, empty: bool = False) -> bool:
         """Set up the work file; True where it holds an earlier version to bring up to date, False where none exists.
 
         The inode of the spare is taken over only if no process has it open: else, and where there is no spare, the
         work file begins as a copy of the published one, and whoever holds the old inode keeps it. `fresh` asks for
-        that copy in any case.
+        that copy in any case, `empty` for a new file.
         """
         published, spare = self.published, self.spare
-        if fresh:
+        if fresh or empty or not self.work.exists():
             self.drop_work()
-        elif not self.work.exists() and spare.exists() and not _same(spare, published) and not is_open(spare):
+        if not (fresh or empty or self.work.exists()) and _is_free(spare, published):
             os.link(spare, self.work)
         faults.point("work_linked")
         if published is None:
             return self.work.exists()
         _replace_by_link(published, spare)
-        if not self.work.exists() or is_open(self.work):
+        faults.point("spare_replaced")
+        if not empty and (not self.work.exists() or handles.is_open(self.work)):
             self.copy_published()
-        return True
+        return not empty
 
+    @translated()
     def copy_published(self) -> None:
         """Make the work file a copy of the published one, whatever it was before."""
         published = self.published
         assert published is not None
         self.drop_work()
-        copying = self.work.with_name(f"{self.work.name}.copy")
-        shutil.copyfile(published, copying)
-        copying.replace(self.work)
+        try:
+            shutil.copyfile(published, self._copy)
+        except OSError:
+            self._copy.unlink(missing_ok=True)
+            raise
+        faults.point("copied")
+        self._copy.replace(self.work)
 
+    @translated()
     def drop_work(self) -> None:
-        """Forget the work file and its log; readers of its inode keep it."""
-        for path in (self.work, self.work_wal, self.work.with_name(f"{self.work.name}.copy")):
-            path.unlink(missing_ok=True)
+        """Forget the work file and its log, the log first; readers of its inode keep it."""
+        self.work_wal.unlink(missing_ok=True)
+        faults.point("log_dropped")
+        self.work.unlink(missing_ok=True)
 
+    @translated()
     def publish(self) -> None:
         """Make the work file, closed and checkpointed, the one readers get."""
+        if self.work_wal.exists():
+            raise errors.Bug(f"{self.work_wal} is still there: the file is not checkpointed and can't be published")
         _sync_to_disk(self.work)
         spare = self.spare
+        # Neaptide leaves no log there; one of a stranger's would be replayed onto the new file.
+        spare.with_name(f"{spare.name}.wal").unlink(missing_ok=True)
         faults.point("before_rename")
         self.work.replace(spare)
         faults.point("before_swap")
         if self.published != spare:
-            swap = self.link.with_name(f".{self.link.name}.swap")
-            swap.unlink(missing_ok=True)
-            swap.symlink_to(spare.name)
-            swap.replace(self.link)
-        _sync_to_disk(self.link.parent)
+            self._swap.unlink(missing_ok=True)
+            self._swap.symlink_to(spare.name)
+            faults.point("swap_made")
+            self._swap.replace(self.link)
         faults.point("after_swap")
+        _sync_to_disk(self.link.parent)
 
-    def give_up(self) -> Path:
-        """Publish nothing and begin anew; the file that would not open is kept for whoever wants to look, just the last.
+    @translated()
+    def set_aside(self) -> Path:
+        """Keep the published file, which is damaged, for whoever wants to look; the last one only.
 
-        Readers that hold any of the old files keep them.
+        Its public names stay as they are until the new file takes its place: what can still be read of it can be.
         """
         published = self.published
         assert published is not None
-        aside = self.link.with_name(f"{self.link.stem}.damaged{self.link.suffix}")
-        published.replace(aside)
-        self.link.unlink(missing_ok=True)
-        self.drop_work()
-        for path in (self.a, self.b, self.freshness):
-            path.unlink(missing_ok=True)
-        return aside
+        _replace_by_link(published, self.aside)
+        return self.aside
 
+    @translated()
     def clean(self) -> None:
-        """Remove what an earlier run left: spilled data and half copies. Call with the lock held."""
+        """Remove what an earlier run left: spilled data and half-made names. Call with the lock held."""
         shutil.rmtree(self.spill, ignore_errors=True)
-        self.work.with_name(f"{self.work.name}.copy").unlink(missing_ok=True)
+        passing = [_passing(path) for path in (self.a, self.b, self.aside, self.freshness)]
+        for path in (*passing, self._swap, self._copy):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -163,11 +208,15 @@ def locked(files: Files, *, wait: bool = True, timeout: float | None = None) -> 
         raise errors.TargetUnusable(f"{files.link.parent} can't be written: {error.strerror}") from error
     with handle:
         _acquire(handle.fileno(), files, wait=wait, timeout=timeout)
-        handle.seek(0)
-        handle.truncate()
-        handle.write(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat()}))
-        handle.flush()
+        _sign(handle.fileno())
         yield
+
+
+def _sign(fd: int) -> None:
+    """Say who holds the lock; only for the message of whoever waits, so a full disk is no reason to stop."""
+    with suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.write(fd, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat()}).encode())
 
 
 def _acquire(fd: int, files: Files, *, wait: bool, timeout: float | None) -> None:
@@ -189,42 +238,24 @@ def _holder(lock: Path) -> str:
         return ""
 
 
-def is_open(path: Path) -> bool:
-    """Whether any process, this one too, has the file open.
-
-    DuckDB's own lock (fcntl) shows other processes; it can't show handles of this process, which would even lose
-    their locks when a second handle is closed, so those are looked up by inode.
-    """
-    return _open_here(path) or _locked_elsewhere(path)
-
-
-def _open_here(path: Path) -> bool:
-    wanted = path.stat()
-    for name in os.listdir("/dev/fd"):
-        with suppress(OSError, ValueError):
-            found = os.fstat(int(name))
-            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                return True
-    return False
-
-
-def _locked_elsewhere(path: Path) -> bool:
-    with path.open("rb+") as handle:
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+def _is_free(spare: Path, published: Path | None) -> bool:
+    return spare.exists() and not _same(spare, published) and not handles.is_open(spare)
 
 
 def _replace_by_link(source: Path, name: Path) -> None:
     """Let `name` mean the inode of `source`, without a moment in which it means nothing."""
     if _same(source, name):
         return
-    passing = name.with_name(f".{name.name}.passing")
+    passing = _passing(name)
     passing.unlink(missing_ok=True)
     os.link(source, passing)
+    faults.point("passing_made")
     passing.replace(name)
+
+
+def _passing(name: Path) -> Path:
+    """Where the next content of a name is made ready."""
+    return name.with_name(f".{name.name}.passing")
 
 
 def _same(one: Path, other: Path | None) -> bool:

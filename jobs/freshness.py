@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs import faults, files
 from jobs.files import Files
 
 
-def write(files: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) -> None:
+@files.translated()
+def write(target: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) -> None:
     """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing."""
     content = {
         "run_id": run_id,
@@ -17,15 +19,17 @@ def write(files: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) -> 
         "checked_at": datetime.now(UTC).isoformat(),
         "clock": clock,
     }
-    passing = files.freshness.with_name(f".{files.freshness.name}.passing")
+    faults.point("before_freshness")
+    passing = target.freshness.with_name(f".{target.freshness.name}.passing")
     passing.write_text(json.dumps(content), encoding="utf-8")
-    passing.replace(files.freshness)
+    passing.replace(target.freshness)
+    faults.point("after_freshness")
 
 
-def read(files: Files) -> dict[str, Any]:
+def read(target: Files) -> dict[str, Any]:
     """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
     try:
-        content = json.loads(files.freshness.read_text(encoding="utf-8"))
+        content = json.loads(target.freshness.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -25,7 +25,7 @@ class Job:
     @property
     def source(self) -> Source:
         """The way to PostgreSQL."""
-        return Source(self.url, self.settings.source, self.keep)
+        return Source(self.url, self.settings.source, self.keep, self.settings.sync.deadline)
 
     @property
     def files(self) -> Files:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from app import errors
 from jobs import catalogue, faults, source
 from jobs.catalogue import Table
+from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Connection, FloorReading, Identity
@@ -37,9 +38,11 @@ class Moment:
 
 
 @contextmanager
-def moment(job: Job, wanted: tuple[str, ...] = ()) -> Iterator[Moment]:
+def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = None) -> Iterator[Moment]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
     with job.source.connect() as conn:
+        if deadline is not None:
+            deadline.guard(conn)
         identity = source.identity(conn)
         reading = source.read_floor(conn)
         faults.point("floor_read")

@@ -4,19 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from app import errors
-from jobs import quoting, target
+from jobs import freshness, quoting, target
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import Connection, Identity
 from jobs.target import State, Target
 
 
+@dataclass(frozen=True)
+class Way:
+    """How the work file begins: as the spare, `fresh` as a copy of the published file, or `empty`.
+
+    `history` takes over the record of earlier runs from the published file.
+    """
+
+    fresh: bool = False
+    empty: bool = False
+    history: bool = True
+
+
+SPARE, COPY, NEW, ANEW = Way(), Way(fresh=True), Way(empty=True), Way(empty=True, history=False)
+
+
+def ways(published: State, *, full: bool, partial: bool, heal: bool) -> tuple[Way, ...]:
+    """The ways to try in turn, the next one where the file of the last turned out to be damaged.
+
+    A run of some tables must not go on from the spare, which is older: it would publish the others as they were then.
+    Nor may it build a file of its own tables only in place of a damaged one.
+    """
+    if published.damaged:
+        return () if partial else (ANEW,)
+    if full and not partial:
+        return (NEW, ANEW)
+    if partial or not heal:
+        return (COPY,)
+    return (SPARE, COPY, ANEW)
+
+
 def published_state(job: Job) -> tuple[State, list[str]]:
     """What the published file says of itself, and a warning for the run's record where it would not open.
 
-    A damaged file is set aside and the table copied anew: the spare may be of another lineage, and nobody can say.
+    A damaged file is set aside and every table copied anew: the spare may be of another lineage, and nobody can say.
     """
     files = job.files
     published = files.published
@@ -26,8 +57,17 @@ def published_state(job: Job) -> tuple[State, list[str]]:
         with target.opened(job, published, read_only=True) as file:
             return file.state(), []
     except target.Damaged as error:
-        aside = files.give_up()
-        return State(), [f"the reporting file was damaged ({error.message}); it was set aside as {aside} and rebuilt"]
+        return given_up(job), [set_aside(job, error)]
+
+
+def given_up(job: Job) -> State:
+    """The state of a published file that is to be built anew; only its last run's id is known from beside it."""
+    return State(run_id=str(freshness.read(job.files).get("run_id", "")), damaged=True)
+
+
+def set_aside(job: Job, error: target.Damaged) -> str:
+    """Keep the damaged file; returns the warning that says so."""
+    return f"{error.message}; it was set aside as {job.files.set_aside()} and built anew"
 
 
 def peek(job: Job) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Identity:
-    """Which source this is. A restored, cloned or failed-over one differs in at least one of the first three."""
+    """Which source this is. A restored, cloned or failed-over one differs in at least one of the first three.
+
+    `wal` is a position in its durable log, at or below everything that a snapshot taken later sees.
+    """
 
     system_id: str
     timeline: int
@@ -30,6 +34,7 @@ class Identity:
     database: str
     standby: bool
     version: int
+    wal: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,13 @@ class FloorReading:
 class Source:
     """One run's way to PostgreSQL. `url` may hold a password; it is never shown."""
 
-    def __init__(self, url: str, settings: config.Source, keep: Keep | None = None) -> None:
+    def __init__(
+        self, url: str, settings: config.Source, keep: Keep | None = None, longest: timedelta = timedelta(hours=2)
+    ) -> None:
         self._url = url
         self._settings = settings
         self._keep = keep
+        self._longest = longest
 
     @contextmanager
     def connect(self, *, application: str = "neaptide") -> Iterator[Connection]:
@@ -86,14 +94,15 @@ class Source:
         session = {
             "statement_timeout": _ms(s.statement_timeout),
             "lock_timeout": _ms(s.lock_timeout),
-            "idle_in_transaction_session_timeout": _ms(s.statement_timeout),
+            # The control session waits in its transaction while others read, at most for as long as a run may last.
+            "idle_in_transaction_session_timeout": _ms(self._longest + timedelta(minutes=1)),
             # A role that row-level security hides rows from gets an error instead of a smaller copy.
             "row_security": "off",
             **types.READER_SETTINGS,
         }
         given = conninfo.conninfo_to_dict(self._url).get("options") or ""
         return {
-            "application_name": application,
+            "application_name": f"{application} {os.getpid()}",
             "connect_timeout": str(max(2, int(s.connect_timeout.total_seconds()))),
             "keepalives_idle": "30",
             "keepalives_interval": "10",
@@ -101,6 +110,11 @@ class Source:
             "tcp_user_timeout": "60000",
             "options": " ".join([str(given), *(f"-c {k}={_escaped(v)}" for k, v in session.items())]).strip(),
         }
+
+    def end_sessions(self) -> None:
+        """Have the server end every session this process has for its runs, found by their name."""
+        with self.connect(application="neaptide deadline") as conn:
+            conn.execute(statements.get("source", "end_sessions"), {"name": f"neaptide {os.getpid()}"})
 
     def parts(self) -> dict[str, str]:
         """host, port, user, password and dbname as libpq sees them, for DuckDB's secret."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -29,6 +29,7 @@ from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.moment import Moment, moment
 from jobs.plan import DELTA, FULL, Step
+from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.target import Saved, State, Target
 
@@ -41,6 +42,7 @@ class Options:
     full: bool = False
     force_deletes: bool = False
     onto_published: bool = False
+    heal: bool = True
 
 
 def sync_once(
@@ -77,15 +79,15 @@ class _Runner:
         self.job, self.options, self.progress = job, options, progress
         self.started = datetime.now(UTC)
         self.phases: dict[str, float] = {}
+        self._released = False
 
     def run(self) -> Run:
         """Connect, and bring the file up to the snapshot."""
         published, aside = recovery.published_state(self.job)
         with ExitStack() as reading:
-            deadline = reading.enter_context(Deadline(self.job.settings.sync.deadline))
-            now = reading.enter_context(moment(self.job, self.options.tables))
+            deadline = reading.enter_context(Deadline(self.job.settings.sync.deadline, self.job.source))
+            now = reading.enter_context(moment(self.job, self.options.tables, deadline))
             now.warnings.extend(aside)
-            deadline.guard(now.conn)
             return self.bring_up(now, published, deadline, reading.close)
 
     def bring_up(self, now: Moment, published: State, deadline: Deadline, release: Callable[[], None]) -> Run:
@@ -94,7 +96,8 @@ class _Runner:
             plan.check_identity(published, now.identity, now.snapshot)
         catalogue.check_tracked(now.conn, now.tables)
         with self._phase("probe"):
-            quiet = self._nothing_new(now, published)
+            quiet = self._is_quiet(now, published, deadline)
+        faults.point("probed")
         return self._unchanged(now, published) if quiet else self._write(now, published, release, deadline)
 
     def _clock_back(self, now: Moment, state: State) -> frozenset[str]:
@@ -113,7 +116,14 @@ class _Runner:
         back = self._clock_back(now, state)
         return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=back)
 
-    def _nothing_new(self, now: Moment, published: State) -> bool:
+    def _is_quiet(self, now: Moment, published: State, deadline: Deadline) -> bool:
+        try:
+            return self._nothing_new(now, published, deadline)
+        except target.Damaged:
+            # The other file may be whole; if not, that is found out, too.
+            return False
+
+    def _nothing_new(self, now: Moment, published: State, deadline: Deadline) -> bool:
         """Whether the published file equals the source as it is."""
         steps = self._steps(now, published)
         if any(step.action == FULL for step in steps) or self._orphans(now, published):
@@ -124,13 +134,14 @@ class _Runner:
             return True
         if any(_certain(step, news[step.table.name]) for step in doubtful):
             return False
-        return self._unchanged_rows(now, doubtful)
+        return self._unchanged_rows(now, doubtful, deadline)
 
-    def _unchanged_rows(self, now: Moment, steps: list[Step]) -> bool:
+    def _unchanged_rows(self, now: Moment, steps: list[Step], deadline: Deadline) -> bool:
         """Whether everything that was read stands in the published file already."""
         path = self.job.files.published
         assert path is not None
         with target.opened(self.job, path, read_only=True) as file:
+            deadline.guard(file)
             file.attach_source(self.job.source)
             with file.transaction():
                 file.join_snapshot(now.snapshot)
@@ -156,27 +167,55 @@ class _Runner:
         return self._result(now, published.run_id, tables, changed=False)
 
     def _write(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
-        """Bring the spare file up to date in one transaction, and publish it.
+        """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
+        run = self._built(now, published, release, deadline)
+        with self._phase("publish"):
+            self.job.files.publish()
+            self._tell(run, self._as_of(now, published), now)
+        return replace(run, phases=dict(self.phases), finished_at=datetime.now(UTC))
+
+    def _built(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
+        options = self.options
+        damage = target.Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
+        for way in recovery.ways(
+            published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
+        ):
+            if way == recovery.ANEW and not published.damaged:
+                now.warnings.append(recovery.set_aside(self.job, damage))
+            try:
+                return self._build(way, now, published, release, deadline)
+            except target.Damaged as error:
+                self.job.files.drop_work()
+                damage = error
+                if self._released:
+                    break
+        raise damage
+
+    def _build(self, way: Way, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
+        """Bring the work file up to date.
 
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
-        work = self.job.files
-        # The spare is older: a run of some tables would publish the others as they were then.
-        resumed = work.begin(fresh=self.options.onto_published or bool(self.options.tables))
+        resumed = self.job.files.begin(fresh=way.fresh or self.options.onto_published, empty=way.empty)
         with recovery.opened_work(self.job, resumed, published, now.identity) as file:
+            faults.point("work_opened")
             deadline.guard(file)
             file.attach_source(self.job.source)
-            run = self._bring_up_file(file, now, published)
+            run = self._bring_up_file(file, now, published, history=way.history)
             release()
+            self._released = True
+            faults.point("snapshot_released")
             with self._phase("checkpoint"):
                 file.checkpoint()
             faults.point("after_checkpoint")
-        with self._phase("publish"):
-            work.publish()
-            freshness.write(work, run.run_id, self._as_of(now, published), clock.reading(now.reading.clock))
-        return replace(run, phases=dict(self.phases), finished_at=datetime.now(UTC))
+        return run
 
-    def _bring_up_file(self, file: Target, now: Moment, published: State) -> Run:
+    def _tell(self, run: Run, as_of: datetime, now: Moment) -> None:
+        """The file is published and says for itself how fresh it is: that it can't be said beside it is no failure."""
+        with suppress(errors.TargetUnusable):
+            freshness.write(self.job.files, run.run_id, as_of, clock.reading(now.reading.clock))
+
+    def _bring_up_file(self, file: Target, now: Moment, published: State, *, history: bool) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         target.create_schema(file)
         state = file.state()
@@ -188,7 +227,7 @@ class _Runner:
         with self._phase("load"):
             loaded = self._load(file, anew, now, run_id)
         with self._phase("apply"):
-            return self._transact(file, now, steps, loaded, run_id)
+            return self._transact(file, now, steps, loaded, run_id, history=history)
 
     def _told(self, step: Step, now: Moment) -> Step:
         """A table that was truncated is copied anew."""
@@ -217,7 +256,16 @@ class _Runner:
             for step in steps
         }
 
-    def _transact(self, file: Target, now: Moment, steps: list[Step], loaded: dict[str, TableRun], run_id: str) -> Run:
+    def _transact(
+        self,
+        file: Target,
+        now: Moment,
+        steps: list[Step],
+        loaded: dict[str, TableRun],
+        run_id: str,
+        *,
+        history: bool,
+    ) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
         with file.transaction():
             file.join_snapshot(now.snapshot)
@@ -231,7 +279,8 @@ class _Runner:
             done += self._remove_orphans(file, now, file.state())
             run = self._result(now, run_id, tuple(done), changed=True)
             keep = self.job.settings.sync.keep_runs
-            target.write_run(file, run, clock.reading(now.reading.clock), self.job.files.published, keep=keep)
+            earlier = self.job.files.published if history else None
+            target.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
             faults.point("before_commit")
         faults.point("after_commit")
         return run

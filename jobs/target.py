@@ -25,7 +25,8 @@ from jobs.snapshot import Snapshot
 from jobs.source import Identity, Source
 from jobs.watermark import Watermark
 
-FORMAT = 1
+# Raise it with every change of sql/target.sql's tables: files of another format are built anew.
+FORMAT = 2
 _IDENTITY = ("system_id", "timeline", "database_oid", "database")
 
 
@@ -49,6 +50,8 @@ class State:
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
     tables: dict[str, Saved] = field(default_factory=dict)
+    # The file would not open: it is built anew.
+    damaged: bool = False
 
 
 class Target:
@@ -118,16 +121,16 @@ class Target:
         self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
 
     def state(self) -> State:
-        """What the attached file says of itself; an empty state for a new one."""
+        """What the attached file says of itself; an empty state for a new one.
+
+        Raises `Damaged` for a file of another version: it is only a copy, and is built anew like a broken one.
+        """
         if not self.has("neaptide.file"):
             return State()
         file = next(iter(self.block("read_file")), {})
-        last = next(iter(self.block("read_last_run")), {"run_id": ""})
         if file.get("format", FORMAT) != FORMAT:
-            raise errors.TargetUnusable(
-                f"the reporting file has format {file['format']}, this version writes {FORMAT}",
-                hint="run `neaptide sync --full`",
-            )
+            raise Damaged(f"the reporting file has format {file['format']}, this version writes {FORMAT}")
+        last = next(iter(self.block("read_last_run")), {"run_id": ""})
         identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
         tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
         return State(file.get("lineage", ""), identity, last["run_id"], tables)
@@ -238,7 +241,20 @@ def translated() -> Iterator[None]:
 
 
 _FULL = ("No space left", "File too large", "disk quota", "Disk quota", "out of space", "max_temp_directory_size")
-_DAMAGED = ("orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize")
+_DAMAGED = (
+    "orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize",
+    "Could not read enough bytes", "Could not read all bytes",
+)  # fmt: skip
+# libpq's words for a session that ended, as the extension passes them on.
+_GONE = (
+    "Unable to connect to Postgres", "server closed the connection", "could not receive data from server",
+    "could not send data to server", "terminating connection due to", "no connection to the server",
+    "Connection reset by peer", "SSL connection has been closed", "SSL SYSCALL error", "connection not open",
+    "Broken pipe", "the database system is",
+)  # fmt: skip
+# An error of PostgreSQL's may speak of damage too; it is that of its own files.
+_FROM_SOURCE = ("Postgres", "Failed to prepare query", "Failed to execute query")
+_REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file is set aside and built anew"
 
 
 def translate(error: duckdb.Error) -> errors.NeaptideError:
@@ -249,7 +265,7 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         return errors.DiskFull(
             f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
         )
-    if "Unable to connect to Postgres" in text or "server closed the connection" in text:
+    if any(sign in text for sign in _GONE):
         return errors.SourceUnavailable(
             f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
         )
@@ -260,8 +276,19 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
     if isinstance(
         error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException
     ):
-        return Damaged(first) if any(sign in text for sign in _DAMAGED) else errors.TargetUnusable(f"DuckDB: {first}")
+        return _of_the_file(text, first)
     return errors.NeaptideError(f"DuckDB: {first}")
+
+
+def _of_the_file(text: str, first: str) -> errors.NeaptideError:
+    if any(sign in text for sign in _FROM_SOURCE):
+        return errors.NeaptideError(f"DuckDB: {first}")
+    if any(sign in text for sign in _DAMAGED):
+        return Damaged(f"the reporting file is damaged: {first}", hint=_REBUILD)
+    if "Could not set lock" in text:
+        hint = "close the program that opened it for writing; readers open it read-only"
+        return errors.TargetUnusable(f"the reporting file is held by another program: {first}", hint=hint)
+    return errors.TargetUnusable(f"DuckDB: {first}")
 
 
 class Damaged(errors.TargetUnusable):

@@ -60,13 +60,14 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     if job.files.published is None and not aside:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
     with ExitStack() as reading:
-        deadline = reading.enter_context(Deadline(job.settings.sync.deadline))
-        now = reading.enter_context(moment.moment(job, scope.tables))
-        deadline.guard(now.conn)
+        deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
+        now = reading.enter_context(moment.moment(job, scope.tables, deadline))
         now.warnings.extend(aside)
         same_source = _catch_up(job, scope, now, published, deadline)
-        published = recovery.peek(job)
-        checks = _mended(job, scope, now, published, progress) if scope.repair else _compared(job, scope, now, progress)
+        try:
+            checks = _checked(job, scope, now, deadline, progress)
+        except target.Damaged as error:
+            checks = _built_anew(job, scope, now, deadline, progress, error)
         now.warnings.extend([] if same_source else ["the file was made from another source and compared as it was"])
         return Verification(
             now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
@@ -80,14 +81,34 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
         plan.check_identity(published, now.identity, now.snapshot)
     except errors.SourceChanged:
         return False
-    sync.run_in(job, Options(scope.tables), now, published, deadline)
+    sync.run_in(job, Options(scope.tables, heal=scope.repair), now, published, deadline)
     return True
 
 
-def _compared(job: Job, scope: Scope, now: Moment, progress: Progress) -> list[TableCheck]:
+def _checked(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
+    return (_mended if scope.repair else _compared)(job, scope, now, deadline, progress)
+
+
+def _built_anew(
+    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, error: target.Damaged
+) -> list[TableCheck]:
+    """A part of the file that only a comparison reads is damaged: nothing in it can be mended, so all is copied anew.
+
+    Raises `target.Damaged` where that was not asked for, or only for some of the tables.
+    """
+    if not scope.repair or scope.tables:
+        raise error
+    given_up = recovery.given_up(job)
+    now.warnings.append(recovery.set_aside(job, error))
+    sync.run_in(job, Options(), now, given_up, deadline)
+    return _compared(job, scope, now, deadline, progress)
+
+
+def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
     path = job.files.published
     assert path is not None
     with target.opened(job, path, read_only=True) as file:
+        deadline.guard(file)
         file.attach_source(job.source)
         with file.transaction():
             file.join_snapshot(now.snapshot)
@@ -95,11 +116,12 @@ def _compared(job: Job, scope: Scope, now: Moment, progress: Progress) -> list[T
             return [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
 
 
-def _mended(job: Job, scope: Scope, now: Moment, published: State, progress: Progress) -> list[TableCheck]:
+def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
-    began = datetime.now(UTC)
+    began, published = datetime.now(UTC), recovery.peek(job)
     job.files.begin(fresh=True)
     with target.opened(job, job.files.work) as file:
+        deadline.guard(file)
         file.attach_source(job.source)
         with file.transaction():
             file.join_snapshot(now.snapshot)
