@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -219,7 +220,7 @@ class _Runner:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         target.create_schema(file)
         state = file.state()
-        steps = [self._told(step, now) for step in self._steps(now, state)]
+        steps = _told(self._steps(now, state), now)
         run_id = next_run_id(published, state)
         anew = [step for step in steps if step.action == FULL]
         lineage = state.lineage if _continues(anew, state, self.options) else secrets.token_hex(8)
@@ -228,11 +229,6 @@ class _Runner:
             loaded = self._load(file, anew, now, run_id)
         with self._phase("apply"):
             return self._transact(file, now, steps, loaded, run_id, history=history)
-
-    def _told(self, step: Step, now: Moment) -> Step:
-        """A table that was truncated is copied anew."""
-        news = probe.ask(now.conn, [step], now.snapshot)[step.table.name]
-        return replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
 
     def _load(self, file: Target, steps: list[Step], now: Moment, run_id: str) -> dict[str, TableRun]:
         """Copy tables anew; each is complete, with its watermark, or not there."""
@@ -246,7 +242,7 @@ class _Runner:
         for step in steps:
             with file.transaction():
                 load.swap(file, step.table)
-                self._save_mark(file, step, now, run_id)
+                file.write_watermarks([_mark(step, now)], run_id)
             faults.point("table_loaded")
         seconds = time.monotonic() - began
         return {
@@ -273,9 +269,8 @@ class _Runner:
             done = [
                 loaded.get(step.table.name) or self._table(file, step, place, now) for place, step in enumerate(steps)
             ]
-            for step, table_run in zip(steps, done, strict=True):
-                if table_run.error is None and step.table.name not in loaded:
-                    self._save_mark(file, step, now, run_id)
+            marked = [step for step, table_run in zip(steps, done, strict=True) if table_run.error is None]
+            file.write_watermarks([_mark(step, now) for step in marked if step.table.name not in loaded], run_id)
             done += self._remove_orphans(file, now, file.state())
             run = self._result(now, run_id, tuple(done), changed=True)
             keep = self.job.settings.sync.keep_runs
@@ -307,18 +302,11 @@ class _Runner:
         delta.drop()
         return counts
 
-    def _save_mark(self, file: Target, step: Step, now: Moment, run_id: str) -> None:
-        mark = now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
-        table, read = step.table, clock.reading(now.reading.clock)
-        file.write_watermark(
-            Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), read), run_id
-        )
-
     def _remove_orphans(self, file: Target, now: Moment, state: State) -> list[TableRun]:
         gone = self._orphans(now, state)
         for name in gone:
             file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
-            file.block("forget_watermark", {"table_name": name})
+        file.block("forget_watermarks", {"names": json.dumps(gone)})
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
     @contextmanager
@@ -352,6 +340,22 @@ class _Runner:
         began = time.monotonic()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
+
+
+def _told(steps: list[Step], now: Moment) -> list[Step]:
+    """The steps with their tables' news; a table that was truncated is copied anew."""
+    told = probe.ask(now.conn, steps, now.snapshot)
+    return [
+        replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
+        for step, news in ((step, told[step.table.name]) for step in steps)
+    ]
+
+
+def _mark(step: Step, now: Moment) -> Saved:
+    """What the file will say of the table once the step is done."""
+    mark = now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
+    table, read = step.table, clock.reading(now.reading.clock)
+    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), read)
 
 
 def _gapless(step: Step) -> bool:

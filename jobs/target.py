@@ -150,23 +150,12 @@ class Target:
 
     def write_watermark(self, saved: Saved, run_id: str) -> None:
         """Put a table's watermark in place of its last one."""
-        mark = saved.watermark
-        self.block("forget_watermark", {"table_name": saved.table})
-        self.block(
-            "write_watermark",
-            {
-                "table_name": saved.table,
-                "relid": saved.relid,
-                "mode": saved.mode,
-                "snapshot": mark.snapshot.text,
-                "as_of": mark.snapshot.as_of,
-                "floor": mark.floor,
-                "standby": mark.standby,
-                "signature": json.dumps(saved.signature),
-                "clock": json.dumps(saved.clock),
-                "run_id": run_id,
-            },
-        )
+        self.write_watermarks([saved], run_id)
+
+    def write_watermarks(self, marks: list[Saved], run_id: str) -> None:
+        """Put the watermarks in place of the tables' last ones."""
+        self.block("forget_watermarks", {"names": json.dumps([saved.table for saved in marks])})
+        self.block("write_watermarks", {"rows": json.dumps([_mark_row(saved, run_id) for saved in marks])})
 
     def close(self) -> None:
         """End the session and everything in it."""
@@ -323,10 +312,9 @@ def write_run(target: Target, run: Run, clock: dict[str, Any], published: Path |
             "warnings": json.dumps(run.warnings),
         },
     )
-    for table in tables:
-        values = {**asdict(table), "notes": json.dumps(table.notes)}
-        values["table_name"] = values.pop("table")
-        target.block("write_table_run", {"run_id": run.run_id, **values})
+    told = [table for table in tables if table.action != "none" or table.notes or table.error]
+    rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
+    target.block("write_table_runs", {"rows": json.dumps(rows)})
     target.block("forget_old_runs", {"keep": keep})
     target.block("forget_old_table_runs")
 
@@ -336,6 +324,23 @@ def _take_over_runs(target: Target, published: Path) -> None:
     target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
     target.block("take_over_table_runs")
     target.block("take_over_runs")
+
+
+def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
+    """As sql/target.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
+    mark = saved.watermark
+    return {
+        "table_name": saved.table,
+        "relid": saved.relid,
+        "mode": saved.mode,
+        "snapshot": mark.snapshot.text,
+        "as_of": mark.snapshot.as_of.isoformat(),
+        "floor": mark.floor.isoformat() if mark.floor else None,
+        "standby": mark.standby,
+        "signature": json.dumps(saved.signature),
+        "clock": json.dumps(saved.clock),
+        "run_id": run_id,
+    }
 
 
 def _saved(row: dict[str, Any]) -> Saved:

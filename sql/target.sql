@@ -82,14 +82,22 @@ VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database);
 -- Make room for a new line of `file`.
 DELETE FROM out.neaptide.file;
 
--- name: write_watermark
--- How far this table has been read now.
+-- name: write_watermarks
+-- How far these tables have been read now.
 INSERT INTO out.neaptide.watermarks (table_name, relid, mode, snapshot, as_of, floor, standby, signature, clock, run_id)
-VALUES ($table_name, $relid, $mode, $snapshot, $as_of, $floor, $standby, $signature, $clock, $run_id);
+SELECT
+    m.table_name, m.relid, m.mode, m.snapshot, m.as_of, m.floor, m.standby, m.signature::JSON, m.clock::JSON, m.run_id
+FROM (
+    SELECT unnest(from_json($rows::JSON, '[{
+        "table_name": "VARCHAR", "relid": "BIGINT", "mode": "VARCHAR", "snapshot": "VARCHAR", "as_of": "TIMESTAMPTZ",
+        "floor": "TIMESTAMPTZ", "standby": "BOOLEAN", "signature": "VARCHAR", "clock": "VARCHAR", "run_id": "VARCHAR"
+    }]')) AS m
+);
 
--- name: forget_watermark
--- Make room for a table's next watermark.
-DELETE FROM out.neaptide.watermarks WHERE table_name = $table_name;
+-- name: forget_watermarks
+-- Make room for the next watermarks of these tables.
+DELETE FROM out.neaptide.watermarks
+WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 
 -- name: write_run
 -- The run's record.
@@ -100,12 +108,19 @@ VALUES (
     $run_id, $kind, $started_at, $finished_at, $as_of, $snapshot, $clock, $rows_in, $rows_out, $phases, $warnings
 );
 
--- name: write_table_run
--- What the run did to one table.
+-- name: write_table_runs
+-- What the run did to each table that it touched.
 INSERT INTO out.neaptide.table_runs (
     run_id, table_name, action, reason, rows_read, rows_in, rows_out, seconds, notes, error
 )
-VALUES ($run_id, $table_name, $action, $reason, $rows_read, $rows_in, $rows_out, $seconds, $notes, $error);
+SELECT
+    t.run_id, t."table", t.action, t.reason, t.rows_read, t.rows_in, t.rows_out, t.seconds, t.notes::JSON, t.error
+FROM (
+    SELECT unnest(from_json($rows::JSON, '[{
+        "run_id": "VARCHAR", "table": "VARCHAR", "action": "VARCHAR", "reason": "VARCHAR", "rows_read": "BIGINT",
+        "rows_in": "BIGINT", "rows_out": "BIGINT", "seconds": "DOUBLE", "notes": "VARCHAR", "error": "VARCHAR"
+    }]')) AS t
+);
 
 -- name: take_over_runs
 -- The runs that wrote the other file.
