@@ -80,6 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:  # noqa: BLE001  the edge: whatever goes wrong is told here, once
+        face.close()
         return failures.report(error, face)
 
 

@@ -30,6 +30,10 @@ class Bars:
         if not self._tasks:
             self._rich.stop()
 
+    def stop(self) -> None:
+        """Leave nothing on the terminal, whatever was under way."""
+        self._rich.stop()
+
 
 def for_stream(stream: TextIO, *, quiet: bool) -> Progress:
     """Bars where the stream is a terminal and nobody asked for quiet."""

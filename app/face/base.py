@@ -28,6 +28,7 @@ class Face:
         self.config_path = Path("config.toml")
         self.verbose = False
         self.quiet = False
+        self._bars: Progress | None = None
 
     @cached_property
     def settings(self) -> config.Settings:
@@ -44,7 +45,14 @@ class Face:
         """Bars on stderr where that is a terminal; otherwise nothing."""
         from app.face import bars
 
-        return bars.for_stream(sys.stderr, quiet=self.quiet)
+        self._bars = bars.for_stream(sys.stderr, quiet=self.quiet)
+        return self._bars
+
+    def close(self) -> None:
+        """Give the terminal back: a bar that was cut off has hidden the cursor."""
+        stop = getattr(self._bars, "stop", None)
+        if stop is not None:
+            stop()
 
 
 class _WithExamples(click.Command):
