@@ -31,18 +31,20 @@ _SYNC = "run `neaptide sync`"
 _REBUILD = "run `neaptide sync --full`: it sets the file aside and builds a new one"
 _ATTEMPTS = 40
 _PAUSE = 0.05
-# One set of options for every open: DuckDB shares one database between the connections of a process and refuses to
-# open it a second time with other options. The time zone is set per connection, so it must stay open to change.
-_LOCKED_DOWN: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": False,
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
     "allow_persistent_secrets": False,
     "python_enable_replacements": False,
-    "allowed_configs": ["TimeZone"],
-    "lock_configuration": True,
 }
+# After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
+_LOCK_DOWN = (
+    "SET TimeZone = 'UTC'",
+    "SET enable_external_access = false",
+    "SET allowed_configs = ['TimeZone']",
+    "SET lock_configuration = true",
+)
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,14 @@ def _moved(path: Path, before: tuple[int, int]) -> bool:
 
 
 def _store(path: Path, file: Path) -> Store:
-    connection = duckdb.connect(str(file), read_only=True, config=_LOCKED_DOWN)
+    # Attached to an instance of its own: DuckDB shares one instance per file name within a process, so a name that
+    # means a new file by now would show the old one for as long as anybody here has that open.
+    connection = duckdb.connect(":memory:", config=_CONFIG)
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {_literal(str(file))} AS reporting (READ_ONLY)")
+        connection.execute("USE reporting")
+        for statement in _LOCK_DOWN:
+            connection.execute(statement)
         row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
         if row is None:
             raise duckdb.InvalidInputException("it was never finished: neaptide.freshness is empty")
@@ -190,6 +197,10 @@ def _store(path: Path, file: Path) -> Store:
     except BaseException:
         connection.close()
         raise
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _checked_as_of(path: Path, run_id: str) -> datetime | None:
@@ -218,9 +229,7 @@ def _unopened(path: Path, error: duckdb.Error) -> errors.NeaptideError:
 def _failure(error: duckdb.Error) -> errors.NeaptideError:
     text = str(error)
     if "No space left" in text:
-        return errors.DiskFull(
-            text, hint="free some room on the disk: the query needs it for its intermediate results"
-        )
+        return errors.DiskFull(text, hint="free some room on the disk: the query needs it for its intermediate results")
     # No other file can be reached, so an I/O error is one of this file.
     if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.SerializationException):
         return errors.TargetUnusable(f"the reporting file is damaged: {text}", hint=_REBUILD)
