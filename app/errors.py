@@ -36,6 +36,16 @@ class SourceTimeout(Retryable):
     """PostgreSQL took longer than the time allowed."""
 
 
+class StandbyBehind(Retryable):
+    """The standby has not replayed yet what the reporting file holds."""
+
+
+class StandbyConflict(Retryable):
+    """The standby had to replay a change that the run's snapshot stood in the way of."""
+
+    advice = "sync again; on the standby, set hot_standby_feedback = on, or a longer max_standby_streaming_delay"
+
+
 class LockHeld(Retryable):
     """Another run holds the lock."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Moment:
     tables: list[Table]
     margin: timedelta
     warnings: list[str] = field(default_factory=list)
+    taken: float = field(default_factory=time.monotonic)
 
     def mark(self, last: Watermark | None) -> Watermark:
         """The watermark a table has after this run."""
@@ -35,6 +37,10 @@ class Moment:
             last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
         )
         return Watermark(self.snapshot, floor, self.identity.standby)
+
+    def settle(self) -> None:
+        """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
+        source.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
 
 
 @contextmanager
@@ -50,7 +56,9 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
         with source.snapshot(conn, names) as snapshot:
             tables = select(catalogue.read(conn, job.settings.tables), wanted)
             catalogue.check_standby(identity, tables)
-            yield Moment(conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading))
+            yield Moment(
+                conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading, tables)
+            )
 
 
 def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
@@ -61,8 +69,10 @@ def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
     return [table for table in tables if not wanted or table.name in wanted]
 
 
-def _warnings(reading: FloorReading) -> list[str]:
-    found = []
+def _warnings(reading: FloorReading, tables: list[Table]) -> list[str]:
+    found: list[str] = []
+    if not any(table.spec.watermark == "updated_at" for table in tables):
+        return found
     if reading.hidden:
         found.append(
             f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"

@@ -8,7 +8,7 @@ from typing import Any
 from app import errors
 from jobs import watermark
 from jobs.catalogue import Table
-from jobs.snapshot import Snapshot
+from jobs.snapshot import Snapshot, position
 from jobs.source import Identity
 from jobs.target import Saved, State
 from jobs.watermark import Watermark
@@ -70,6 +70,23 @@ def changed_parts(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [part for part in new if old.get(part) != new[part]]
 
 
+_WAIT = "try again once it has caught up: it lags behind another server, or was restarted a moment ago"
+
+
+def _check_position(state: State, identity: Identity, hint: str) -> None:
+    """The durable log of one timeline only grows; a standby may show an earlier part of it than another server did."""
+    if position(identity.wal) >= position(state.wal):
+        return
+    where = f"its log goes up to {identity.wal}, the last sync saw {state.wal}"
+    if identity.standby:
+        raise errors.StandbyBehind(
+            f"the standby has not replayed yet what the reporting file holds: {where}", hint=_WAIT
+        )
+    raise errors.SourceChanged(
+        f"the source lost transactions that the last sync saw, so it was restored from a backup: {where}", hint=hint
+    )
+
+
 def check_identity(state: State, identity: Identity, now: Snapshot) -> None:
     """Raise `errors.SourceChanged` where the file was made from another source, or from this one's future."""
     if not state.identity:
@@ -79,7 +96,10 @@ def check_identity(state: State, identity: Identity, now: Snapshot) -> None:
         old, new = state.identity[part], getattr(identity, part)
         if old != new:
             raise errors.SourceChanged(f"the file was made from {name} {old}, the source is {name} {new}", hint=hint)
+    _check_position(state, identity, hint)
     ahead = [saved.table for saved in state.tables.values() if not now.follows(saved.watermark.snapshot)]
+    if ahead and identity.standby:
+        raise errors.StandbyBehind(hint=_WAIT)
     if ahead:
         raise errors.SourceChanged(
             f"the last sync of {ahead[0]} saw transactions that the source doesn't know: it was restored from a backup",

@@ -13,11 +13,19 @@ from app import errors
 AGE_LIMIT = 2**31 - 2**24
 
 
+def position(wal: str) -> int:
+    """A pg_lsn like `0/3019A28` as a number of bytes; of an empty one, 0."""
+    high, _, low = (wal or "0/0").partition("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """`xmin`: the oldest unfinished transaction; `xmax`: the first id not yet given out; ids are 64 bit (xid8).
 
     `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by.
+    `wal` is a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits
+    that are not on the disk yet as well, and is empty on a standby, which replays only what is.
     """
 
     text: str
@@ -25,13 +33,17 @@ class Snapshot:
     xmax: int
     as_of: datetime
     exported: str = ""
+    wal: str = ""
+    wal_end: str = ""
 
     @classmethod
-    def parse(cls, text: str, *, as_of: datetime, exported: str = "") -> Snapshot:
+    def parse(
+        cls, text: str, *, as_of: datetime, exported: str = "", wal: str | None = None, wal_end: str | None = None
+    ) -> Snapshot:
         """From the text of `pg_current_snapshot()`. Raises `errors.Bug` for anything else."""
         try:
             xmin, xmax, _running = text.split(":")
-            return cls(text, int(xmin), int(xmax), as_of, exported)
+            return cls(text, int(xmin), int(xmax), as_of, exported, wal or "", wal_end or "")
         except ValueError:
             raise errors.Bug(f"not a snapshot: {text!r}") from None
 

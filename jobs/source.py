@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from jobs.keep import Keep
 from jobs.snapshot import Snapshot
 
 Connection = psycopg.Connection[dict[str, Any]]
+_DISK_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,29 @@ def snapshot(conn: Connection, tables: Sequence[str] = ()) -> Iterator[Snapshot]
         if tables:
             conn.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE".encode())
         row = one(conn, "snapshot")
-        yield Snapshot.parse(row["snapshot"], as_of=row["as_of"], exported=row["exported"])
+        yield Snapshot.parse(
+            row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"]
+        )
+
+
+def wait_until_durable(conn: Connection, wal_end: str, since: float) -> None:
+    """Return once a crash of the server can't undo anything that a snapshot shows; `since` is when it was taken.
+
+    A crash loses the log's end that is not on the disk: commits with synchronous_commit = off, and the ids of
+    transactions that were rolled back, which are then given out a second time and would pass for ones already read.
+    The WAL writer flushes both within three times its delay (PostgreSQL manual, "Asynchronous Commit"). What may
+    stay behind on the last page belongs to transactions that still run, which the next run reads again.
+    Raises `errors.SourceTimeout` where the disk holds it up for very much longer.
+    """
+    while wal_end:
+        row = conn.execute(statements.get("source", "durable"), {"wal_end": wal_end}).fetchone()
+        assert row is not None
+        waited, longest = time.monotonic() - since, 3 * row["delay"] / 1000
+        if row["done"] or (row["but_a_page"] and waited > longest):
+            return
+        if waited > longest + _DISK_PATIENCE:
+            raise errors.SourceTimeout("the source does not get its log onto the disk", hint="look at its disk's load")
+        time.sleep(0.01)
 
 
 def one(conn: Connection, name: str) -> dict[str, Any]:
@@ -179,11 +203,19 @@ def translate(error: psycopg.Error) -> errors.NeaptideError:
                 hint="give the reading role BYPASSRLS, or leave the table out: a part is no copy",
             )
         return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
+    if "conflict with recovery" in text or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return _standby_error(text)
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         return errors.SourceTimeout(f"PostgreSQL: {text}", hint="raise [source] statement_timeout or lock_timeout")
     if isinstance(error, psycopg.OperationalError):
         return _connection_error(error, text)
     return errors.NeaptideError(f"PostgreSQL: {text}")
+
+
+def _standby_error(text: str) -> errors.NeaptideError:
+    if "conflict with recovery" in text:
+        return errors.StandbyConflict(f"PostgreSQL: {text}", hint=errors.StandbyConflict.advice)
+    return errors.NotTracked(f"PostgreSQL: {text}", hint="the source is a standby: run this on the primary")
 
 
 def _connection_error(error: psycopg.OperationalError, text: str) -> errors.NeaptideError:

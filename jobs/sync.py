@@ -93,7 +93,7 @@ class _Runner:
 
     def bring_up(self, now: Moment, published: State, deadline: Deadline, release: Callable[[], None]) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed. `release` lets go of the snapshot."""
-        if not self.options.full:
+        if not self.options.full or self.options.tables:
             plan.check_identity(published, now.identity, now.snapshot)
         catalogue.check_tracked(now.conn, now.tables)
         with self._phase("probe"):
@@ -224,7 +224,7 @@ class _Runner:
         run_id = next_run_id(published, state)
         anew = [step for step in steps if step.action == FULL]
         lineage = state.lineage if _continues(anew, state, self.options) else secrets.token_hex(8)
-        file.write_identity(now.identity, lineage)
+        file.write_identity(now.identity, now.snapshot, lineage)
         with self._phase("load"):
             loaded = self._load(file, anew, now, run_id)
         with self._phase("apply"):
@@ -239,6 +239,7 @@ class _Runner:
             rows = load.copy_tables(
                 file, [step.table for step in steps], now, workers=self.job.load_workers, progress=self.progress
             )
+        now.settle()
         for step in steps:
             with file.transaction():
                 load.swap(file, step.table)
@@ -276,6 +277,7 @@ class _Runner:
             keep = self.job.settings.sync.keep_runs
             earlier = self.job.files.published if history else None
             target.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
+            now.settle()
             faults.point("before_commit")
         faults.point("after_commit")
         return run
@@ -362,7 +364,8 @@ def _gapless(step: Step) -> bool:
     """Nothing will be read twice: no transaction was running at the last snapshot, or each change is read once."""
     if step.saved is None or step.table.stamp is None:
         return False
-    return step.saved.watermark.snapshot.gapless or step.table.spec.watermark == "xid"
+    mark = step.mark
+    return mark.snapshot.gapless or (step.table.spec.watermark == "xid" and not mark.standby)
 
 
 def _certain(step: Step, news: probe.News) -> bool:

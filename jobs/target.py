@@ -50,6 +50,7 @@ class State:
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
     tables: dict[str, Saved] = field(default_factory=dict)
+    wal: str = ""
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -133,10 +134,10 @@ class Target:
         last = next(iter(self.block("read_last_run")), {"run_id": ""})
         identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
         tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
-        return State(file.get("lineage", ""), identity, last["run_id"], tables)
+        return State(file.get("lineage", ""), identity, last["run_id"], tables, wal=file.get("wal") or "")
 
-    def write_identity(self, identity: Identity, lineage: str) -> None:
-        """Say whose copy this file is."""
+    def write_identity(self, identity: Identity, now: Snapshot, lineage: str) -> None:
+        """Say whose copy this file is, and how far that one's log had come."""
         values = asdict(identity)
         self.block("forget_file")
         self.block(
@@ -144,6 +145,7 @@ class Target:
             {
                 "format": FORMAT,
                 "lineage": lineage,
+                "wal": now.wal,
                 **{key: values[key] for key in _IDENTITY},
             },
         )
@@ -258,6 +260,8 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         return errors.SourceUnavailable(
             f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
         )
+    if "conflict with recovery" in text:
+        return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
     if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
         return errors.SourceTimeout(
             f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"

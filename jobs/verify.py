@@ -181,7 +181,8 @@ def _record(
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = sync.next_run_id(published, published)
-    file.write_identity(now.identity, secrets.token_hex(8))
+    now.settle()
+    file.write_identity(now.identity, now.snapshot, secrets.token_hex(8))
     for step in steps:
         mark, table = now.mark(None), step.table
         seen = clock.reading(now.reading.clock)

@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS out.neaptide.file (
     system_id VARCHAR,
     timeline INTEGER,
     database_oid BIGINT,
-    database VARCHAR
+    database VARCHAR,
+    wal VARCHAR
 );
 CREATE TABLE IF NOT EXISTS out.neaptide.watermarks (
     table_name VARCHAR,
@@ -57,7 +58,7 @@ LIMIT 1;
 
 -- name: read_file
 -- Whose copy this file is.
-SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database
+SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database, f.wal
 FROM out.neaptide.file AS f;
 
 -- name: read_watermarks
@@ -75,8 +76,8 @@ LIMIT 1;
 
 -- name: write_file
 -- Say whose copy this file is.
-INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database)
-VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database);
+INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database, wal)
+VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database, $wal);
 
 -- name: forget_file
 -- Make room for a new line of `file`.
