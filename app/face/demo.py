@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app import errors
 from app.face import show
 from app.face.base import Command, Face, pass_face
 
@@ -44,6 +45,8 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     from app.oltp import engine
     from jobs import sync, track
 
+    if data is not None and not data.is_file():
+        raise errors.UsageError(f"there is no file {data}", hint="give the Parquet file with --data FILE.parquet")
     face.say("PostgreSQL: starting, and bringing the schema up to date")
     made = engine.create(bootstrap.migrate(face.settings))
     try:

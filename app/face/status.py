@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,11 +49,11 @@ def _show(found: Status, as_json: bool) -> None:
         return
     show.record(
         {
-            "file": found.path,
+            "file": _short(found.path),
             "as of": show.moment(found.as_of) if found.as_of else "never",
             "age": values.age(found.age) if found.age is not None else None,
             "level": found.level,
-            "a run is under way": found.running,
+            "a run is under way": "yes" if found.running else "no",
             "bytes": found.file_bytes,
         }
     )
@@ -65,6 +66,12 @@ def _show(found: Status, as_json: bool) -> None:
         show.table(_COLUMNS, rows)
     for problem in found.problems:
         click.echo(f"! {problem}")
+
+
+def _short(path: str) -> str:
+    """The path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _lag(seconds: float | None) -> str:
