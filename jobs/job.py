@@ -23,6 +23,12 @@ class Job:
     keep: Keep | None = field(default=None, repr=False, compare=False)
 
     @property
+    def keep_open(self) -> Keep:
+        """The sessions that stay open between runs; only of a job that was given some."""
+        assert self.keep is not None
+        return self.keep
+
+    @property
     def source(self) -> Source:
         """The way to PostgreSQL."""
         return Source(self.url, self.settings.source, self.keep, self.settings.sync.deadline)
