@@ -10,7 +10,9 @@ from app import errors
 from jobs import freshness, quoting, target
 from jobs.catalogue import Table
 from jobs.job import Job
-from jobs.source import Connection, Identity
+from jobs.moment import Moment
+from jobs.plan import check_identity
+from jobs.source import Connection
 from jobs.target import State, Target
 
 
@@ -83,9 +85,9 @@ def peek(job: Job) -> State:
 
 
 @contextmanager
-def opened_work(job: Job, resumed: bool, published: State, identity: Identity) -> Iterator[Target]:
+def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Iterator[Target]:
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
-    if resumed and not _usable(job, published, identity):
+    if resumed and not _usable(job, published, now):
         if published.lineage:
             job.files.copy_published()
         else:
@@ -94,7 +96,7 @@ def opened_work(job: Job, resumed: bool, published: State, identity: Identity) -
         yield file
 
 
-def _usable(job: Job, published: State, identity: Identity) -> bool:
+def _usable(job: Job, published: State, now: Moment) -> bool:
     """Whether the work file opens for writing, and may be brought up to date from its own watermarks.
 
     A first load that was cut short leaves a file of no published lineage; it goes on if it is of the same source.
@@ -102,11 +104,11 @@ def _usable(job: Job, published: State, identity: Identity) -> bool:
     try:
         with target.opened(job, job.files.work) as file:
             state = file.state()
-    except errors.TargetUnusable:
+        if not published.lineage:
+            check_identity(state, now.identity, now.snapshot)
+    except (errors.TargetUnusable, errors.SourceChanged, errors.StandbyBehind):
         return False
-    if published.lineage:
-        return state.lineage == published.lineage
-    return bool(state.lineage) and all(state.identity[name] == getattr(identity, name) for name in state.identity)
+    return bool(state.lineage) and state.lineage == (published.lineage or state.lineage)
 
 
 def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:

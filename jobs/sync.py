@@ -198,7 +198,7 @@ class _Runner:
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         resumed = self.job.files.begin(fresh=way.fresh or self.options.onto_published, empty=way.empty)
-        with recovery.opened_work(self.job, resumed, published, now.identity) as file:
+        with recovery.opened_work(self.job, resumed, published, now) as file:
             faults.point("work_opened")
             deadline.guard(file)
             file.attach_source(self.job.source)
@@ -306,9 +306,7 @@ class _Runner:
 
     def _remove_orphans(self, file: Target, now: Moment, state: State) -> list[TableRun]:
         gone = self._orphans(now, state)
-        for name in gone:
-            file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
-        file.block("forget_watermarks", {"names": json.dumps(gone)})
+        remove_tables(file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
     @contextmanager
@@ -358,6 +356,13 @@ def _mark(step: Step, now: Moment) -> Saved:
     mark = now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
     table, read = step.table, clock.reading(now.reading.clock)
     return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), read)
+
+
+def remove_tables(file: Target, names: list[str]) -> None:
+    """Take tables and their watermarks out of the file."""
+    for name in names:
+        file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
+    file.block("forget_watermarks", {"names": json.dumps(names)})
 
 
 def _gapless(step: Step) -> bool:

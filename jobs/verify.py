@@ -79,7 +79,10 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
     """Apply what changed since the last run; False where the file is of another source, and was left alone."""
     try:
         plan.check_identity(published, now.identity, now.snapshot)
-    except errors.SourceChanged:
+    except errors.SourceChanged as error:
+        if scope.repair and scope.tables:
+            # The file has one identity: it can't be of this source for some tables and of another for the rest.
+            raise errors.SourceChanged(error.message, hint="run `neaptide verify --repair` for all tables") from None
         return False
     sync.run_in(job, Options(scope.tables, heal=scope.repair), now, published, deadline)
     return True
@@ -128,6 +131,8 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             state = file.state()
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]
+            if not scope.tables:
+                sync.remove_tables(file, sorted(set(state.tables) - {table.name for table in now.tables}))
             run = _record(job, file, now, steps, checks, published, began)
         file.checkpoint()
     same = not state.identity or _is_of(state, now)
