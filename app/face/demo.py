@@ -30,7 +30,7 @@ _EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --da
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Import the Online Retail file (Parquet) instead.",
 )
