@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -101,6 +103,21 @@ class Schedule(_Section):
             raise ValueError("give either every or cron, not both")
         return self
 
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Schedule:
+        """Read it as the daemon will, so that a mistake shows before it starts."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError):
+            raise ValueError(f"there is no time zone {self.timezone!r}: write it like Europe/Berlin") from None
+        if self.every is not None and self.every < timedelta(milliseconds=100):
+            raise ValueError("every is less than 100ms")
+        if self.cron is not None:
+            from apscheduler.triggers.cron import CronTrigger
+
+            CronTrigger.from_crontab(self.cron)
+        return self
+
     @property
     def interval(self) -> timedelta:
         """`every`, or the default of 10 s where neither it nor `cron` is set."""
@@ -115,6 +132,34 @@ class Sync(_Section):
     keep_runs: int = Field(default=1000, ge=1)
     tombstone_retention: Duration = timedelta(days=7)
     on_schema_change: Literal["evolve", "fail"] = "evolve"
+
+
+class Http(_Section):
+    """Where monitors may ask: off unless `listen` is set, and off the loopback only with a token."""
+
+    listen: str | None = None
+    token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _guarded_off_the_loopback(self) -> Http:
+        if self.listen is not None and self.token is None and not _is_loopback(self.address[0]):
+            raise ValueError("listen is not on the loopback, so it needs a token: set NEAPTIDE_HTTP__TOKEN")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`. Raises `ValueError` for anything else than HOST:PORT."""
+        host, colon, port = (self.listen or "").rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            raise ValueError("write listen like 127.0.0.1:8321")
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  what an empty host means; it needs a token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Freshness(_Section):
@@ -163,6 +208,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     sync: Sync = Sync()
     freshness: Freshness = Freshness()
+    http: Http = Http()
     tables: list[Table] = []
     base: Path = Field(default=Path(), exclude=True)
 

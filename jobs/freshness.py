@@ -26,6 +26,15 @@ def write(target: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) ->
     faults.point("after_freshness")
 
 
+def as_of(target: Files) -> datetime | None:
+    """The moment of the source that the published file shows, without opening it; None where nobody knows."""
+    found = read(target)
+    try:
+        return datetime.fromisoformat(found["as_of"]) if target.published else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read(target: Files) -> dict[str, Any]:
     """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
     try:

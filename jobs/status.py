@@ -29,7 +29,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         later = _moved_on(job, run_id)
         as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
         age = (datetime.now(UTC) - as_of).total_seconds() if as_of else None
-        level, problems = _judge(job.settings.freshness, age)
+        level, problems = judge(job.settings.freshness, age)
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)), tuple(problems),
@@ -73,7 +73,7 @@ def _table(job: Job, row: dict[str, Any], file: Target, later: datetime | None) 
     )
 
 
-def _judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
+def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
     """ok, warn or fail, and why."""
     for level, limit in (("fail", limits.fail), ("warn", limits.warn)):
         if limit is not None and (age is None or timedelta(seconds=age) > limit):
