@@ -1,0 +1,161 @@
+"""Work that is measured in a process of its own: its memory is its own, and nothing is warm that should not be.
+
+`python -m tests.bench.child` reads one JSON object {"action": …, …} from stdin and writes one to stdout.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.bench import machine, source
+
+MEMORY_LIMIT = "400MB"
+
+
+def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
+    """Run an action in a new process; what it returns, with its peak memory in MB as `peak`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.child"], cwd=machine.ROOT, timeout=timeout, text=True,
+        input=json.dumps({"action": action, **given}, default=str), capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{action} failed:\n{done.stderr[-4000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def job(url: str, path: str, tables: Sequence[str], *, connections: int = 4, keep: Any = None) -> Any:
+    """A job for these tables; nothing but the number of connections differs from the defaults."""
+    from app import config
+    from jobs.job import Job
+
+    settings = config.Settings(
+        source={"url": url, "max_connections": connections},
+        target={"path": Path(path), "memory_limit": MEMORY_LIMIT},
+        tables=[{"name": name} for name in tables],
+    )
+    return Job(settings, url, keep)
+
+
+def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
+    """Install what the sync needs on the source."""
+    from jobs import track as tracking
+
+    tracking.track(job(url, "unused.duckdb", tables), [])
+    return {}
+
+
+def load(url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True) -> dict[str, Any]:
+    """A first load with everything it does: connect, snapshot, types, progress bar, checkpoint, fsync, swap."""
+    from jobs import results, sync
+
+    wanted = job(url, path, tables, connections=connections)
+    forget(path)
+    began = time.monotonic()
+    run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
+    seconds = time.monotonic() - began
+    rows = sum(table.rows_in for table in run.tables)
+    return {"seconds": seconds, "phases": run.phases, "rows": rows, "bytes": Path(path).stat().st_size}
+
+
+def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+    """DuckDB's own CREATE TABLE AS from the attached database, until the file is checkpointed and closed."""
+    import duckdb
+
+    from jobs.target import _extension
+
+    forget(path)
+    began = time.monotonic()
+    with closing(duckdb.connect(path, config={"threads": threads} if threads else {})) as file:
+        file.execute("SET preserve_insertion_order = false")
+        found = _extension()
+        file.execute(f"LOAD '{found}'" if found else "LOAD postgres")
+        file.execute(f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)")
+        for name in tables:
+            file.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
+            file.execute(f"CREATE TABLE {name} AS SELECT * FROM pg.{name}")
+        file.execute("CHECKPOINT")
+    return {"seconds": time.monotonic() - began, "bytes": Path(path).stat().st_size}
+
+
+def runs(
+    url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
+    kept: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """Runs one after the other in a process that keeps its sessions, as the daemon does; `changes` before each.
+
+    A change is (table, rows to change, rows of the table). The first `warm` runs are not counted: there are two files,
+    and the first run onto each finds it in another state than all later ones do.
+    """
+    from jobs import sync
+    from jobs.keep import Keep
+
+    keep = Keep() if kept else None
+    wanted = job(url, path, tables, keep=keep)
+    sync.sync_once(wanted)
+    seconds, processor, phases, written = [], [], [], 0
+    try:
+        for turn in range(times + warm):
+            for name, count, rows in changes:
+                source.change(url, count, rows, turn, name)
+            before = _stamps(path)
+            began, used = time.monotonic(), time.process_time()
+            run = sync.sync_once(wanted)
+            spent, used = time.monotonic() - began, time.process_time() - used
+            if run.changed != bool(changes):
+                raise RuntimeError(f"a run {'found nothing' if changes else 'wrote'}: {run}")
+            if turn >= warm:
+                seconds.append(spent)
+                processor.append(used)
+                phases.append(run.phases)
+                written += _stamps(path) != before
+    finally:
+        if keep is not None:
+            keep.close()
+    return {"seconds": seconds, "processor": processor, "phases": phases, "written": written}
+
+
+def _bars() -> Any:
+    """The progress bars of the command line, drawn as on a terminal."""
+    from app.face import bars
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    return bars.for_stream(Terminal(), quiet=False)
+
+
+def forget(path: str) -> None:
+    """Remove a target and all its other names."""
+    link = Path(path)
+    for found in (*link.parent.glob(f"{link.stem}*"), *link.parent.glob(f".{link.name}*")):
+        found.unlink(missing_ok=True)
+
+
+def _stamps(path: str) -> list[tuple[str, int]]:
+    """The DuckDB files beside the target, and when each was last written."""
+    link = Path(path)
+    return sorted((found.name, found.stat().st_mtime_ns) for found in link.parent.glob(f"{link.stem}*.duckdb"))
+
+
+ACTIONS = {"track": track, "load": load, "table_as": table_as, "runs": runs}
+
+
+def main() -> None:
+    """Do what stdin says."""
+    given = json.loads(sys.stdin.read())
+    found = ACTIONS[given.pop("action")](**given)
+    print(json.dumps({**found, "peak": machine.peak_memory()}))
+
+
+if __name__ == "__main__":
+    main()
