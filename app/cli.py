@@ -23,6 +23,7 @@ COMMANDS = {
     "track": "app.face.track",
     "untrack": "app.face.track:untrack",
     "sync": "app.face.sync",
+    "daemon": "app.face.daemon",
     "status": "app.face.status",
     "verify": "app.face.verify",
     "report": "app.face.report",

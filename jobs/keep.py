@@ -22,18 +22,26 @@ class Slot:
         self._is_good = is_good
         self._guard = threading.Lock()
         self._kept: tuple[Any, int] | None = None
+        self._lent: list[Any] = []
         self._closed = False
 
     @contextmanager
     def lend(self, make: Callable[[], Any]) -> Iterator[Any]:
         """The kept session, or a new one where there is none that is still good."""
         session, runs = self._take() or (make(), 0)
+        self._lent.append(session)
         try:
             yield session
         except BaseException:
             _close(session)
             raise
+        finally:
+            self._lent.remove(session)
         self._give_back(session, runs + 1)
+
+    def lent(self) -> list[Any]:
+        """The sessions that are in use now."""
+        return list(self._lent)
 
     def close(self) -> None:
         """Close what is kept, and from now on whatever comes back."""
@@ -64,6 +72,17 @@ class Keep:
     def __init__(self) -> None:
         self.source = Slot(_is_idle)
         self.target = Slot(lambda _: True)
+        self.permit: Callable[[], None] = lambda: None
+        """Called by a run right before it publishes; raises where it must not."""
+
+    def cancel(self) -> None:
+        """Tell what is in use to stop what it is doing, from another thread; its run then ends with an error."""
+        for target in self.target.lent():
+            with suppress(Exception):
+                target.connection.interrupt()
+        for connection in self.source.lent():
+            with suppress(Exception):
+                connection.cancel_safe(timeout=1)
 
     def close(self) -> None:
         """Close what is kept."""

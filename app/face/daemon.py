@@ -1,0 +1,43 @@
+"""The daemon: runs by the schedule and after commits, until it is told to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from app.face.base import Command, Face, pass_face
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+_EXAMPLES = ("neaptide daemon", "neaptide daemon --print-unit")
+
+
+@click.command("daemon", cls=Command, examples=_EXAMPLES)
+@click.option("--print-unit", is_flag=True, help="Print a systemd unit for this config and end.")
+@pass_face
+def command(face: Face, *, print_unit: bool) -> int:
+    """Keep the reporting file up to date until SIGTERM.
+
+    Runs by [schedule], and right after a commit. SIGHUP reads the config again. A second daemon on the same target
+    stands by and takes over when the first ends.
+    """
+    from jobs import systemd
+
+    if print_unit:
+        click.echo(systemd.unit(face.config_path), nl=False)
+        return 0
+    from jobs import process
+
+    return process.serve(lambda: _load(face))
+
+
+def _load(face: Face) -> Job:
+    """Read the config, now, and set up the logs so that its passwords stay out of them."""
+    from app import bootstrap, logs
+
+    settings = bootstrap.load_settings(face.config_path)
+    job = bootstrap.job(settings)
+    logs.setup(verbose=face.verbose, quiet=face.quiet, urls=(job.url, settings.source.url.get_secret_value()))
+    return job

@@ -1,0 +1,65 @@
+"""How to go on after a failure: doubling pauses with a cap, few log lines, one on recovery. Pure: it takes `now`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FIRST = timedelta(seconds=1)
+CAP = timedelta(minutes=1)
+QUIET = timedelta(minutes=5)
+
+
+@dataclass
+class Backoff:
+    """Pauses of 1, 2, 4, … seconds, at most a minute."""
+
+    first: timedelta = FIRST
+    cap: timedelta = CAP
+    failures: int = 0
+
+    def failed(self) -> timedelta:
+        """Count one more failure; how long to wait before the next attempt."""
+        self.failures += 1
+        # 2.0 ** 30 seconds are decades; beyond it the number would only overflow.
+        return min(self.cap, self.first * 2.0 ** min(self.failures - 1, 30))
+
+    def succeeded(self) -> None:
+        """Begin anew with the shortest pause."""
+        self.failures = 0
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong now: the message, since when, and how often it was met."""
+
+    message: str
+    since: datetime
+    count: int
+
+
+@dataclass
+class Reporter:
+    """Decides which failures are told: the first, one with another message, and then one every `quiet`.
+
+    In between they are counted, and the next line says how many there were.
+    """
+
+    quiet: timedelta = QUIET
+    current: Trouble | None = None
+    _told_at: datetime | None = None
+
+    def failed(self, message: str, now: datetime) -> Trouble | None:
+        """The trouble to tell, with its count; None where it is too soon to say it again."""
+        before = self.current
+        self.current = Trouble(message, before.since if before else now, before.count + 1 if before else 1)
+        new = before is None or before.message != message
+        if new or self._told_at is None or now - self._told_at >= self.quiet:
+            self._told_at = now
+            return self.current
+        return None
+
+    def succeeded(self) -> Trouble | None:
+        """The trouble that is over, to be told once; None where there was none."""
+        over, self.current, self._told_at = self.current, None, None
+        return over

@@ -1,0 +1,124 @@
+"""What a daemon knows of itself, for `status`, the health check and the metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jobs.files import Files
+from jobs.results import Run
+
+STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
+
+
+@dataclass
+class Board:
+    """Counters and the present state. One thread writes a field at a time; readers get them one by one."""
+
+    state: str = STARTING
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    next_run: datetime | None = None
+    running_since: datetime | None = None
+    last_success: datetime | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    failures_in_a_row: int = 0
+    as_of: datetime | None = None
+    runs: Counter[str] = field(default_factory=Counter)
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    phase_counts: Counter[str] = field(default_factory=Counter)
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    seconds: float = 0.0
+    wakes: int = 0
+    skipped: int = 0
+    reloads: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Several fields that belong together."""
+        with self._guard:
+            yield
+
+    def succeeded(self, run: Run, seconds: float, now: datetime) -> None:
+        """Count a run that ended."""
+        with self._guard:
+            self.runs["changed" if run.changed else "unchanged"] += 1
+            self.seconds += seconds
+            self.durations.append(seconds)
+            self.last_success, self.as_of = now, run.as_of
+            self.last_error, self.failures_in_a_row = None, 0
+            for table in run.tables:
+                self.rows[table.table, "in"] += table.rows_in
+                self.rows[table.table, "out"] += table.rows_out
+            for phase, took in run.phases.items():
+                self.phases[phase] += took
+                self.phase_counts[phase] += 1
+
+    def failed(self, message: str, now: datetime) -> None:
+        """Count a run, or an attempt to reach the source, that failed."""
+        with self._guard:
+            self.failures_in_a_row += 1
+            self.last_error, self.last_error_at = message, now
+
+
+def write(files: Files, board: Board) -> None:
+    """Leave beside the target what `status` shows of the daemon; by rename, so that readers see all or nothing."""
+    path = files.link.with_name(f"{files.link.name}.daemon")
+    passing = path.with_name(f".{path.name}.passing")
+    passing.write_text(json.dumps(_content(board)), encoding="utf-8")
+    passing.replace(path)
+
+
+def read(files: Files) -> dict[str, Any] | None:
+    """What the daemon of this target wrote last, with `alive`; None where there was never one."""
+    path = files.link.with_name(f"{files.link.name}.daemon")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["alive"] = _is_alive(content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _content(board: Board) -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "state": board.state,
+        "started_at": board.started_at.isoformat(),
+        "written_at": datetime.now(UTC).isoformat(),
+        "next_run": _text(board.next_run),
+        "last_success": _text(board.last_success),
+        "last_error": board.last_error,
+        "last_error_at": _text(board.last_error_at),
+        "failures_in_a_row": board.failures_in_a_row,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _is_alive(content: dict[str, Any]) -> bool | None:
+    """Whether the process is there; None on another machine, where nobody can say."""
+    if content["host"] != socket.gethostname():
+        return None
+    if content["state"] == STOPPING:
+        return False
+    try:
+        os.kill(int(content["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,94 @@
+"""Finds out that something was committed, at a cost that writers don't feel: a poll in two steps.
+
+First `pg_current_snapshot()`: while it stays the same, no transaction that wrote anything began or ended. Only when
+it moved, the newest stamp of each table and the newest tombstone are read, one entry of an index each. A change that
+this misses (it commits behind a newer stamp and nothing follows) waits for the schedule.
+
+NOTIFY from a trigger would tell a few milliseconds earlier, but all commits that notify queue up behind one lock
+(PostgreSQL's commands/async.c, PreCommit_Notify). tests/bench/wake_cost.py measures both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from app import errors, statements
+from jobs import catalogue
+from jobs.catalogue import Table
+from jobs.job import Job
+from jobs.source import translated
+
+PAUSE = 0.05
+# The tables may change under a pattern of the config, or lose their columns.
+LEARN_AGAIN = 60.0
+Session = psycopg.Connection[tuple[object, ...]]
+
+
+class Watcher:
+    """Remembers what it saw last. Without a job it only finds out whether the connection still works."""
+
+    def __init__(self, conn: Session, job: Job | None) -> None:
+        self._conn = conn
+        self._job = job
+        self._question: sql.Composed | None = None
+        self._learn_at = float("-inf")
+        self._snapshot: object = None
+        self._newest: object = None
+
+    def look(self, now: float) -> bool:
+        """Whether a change came since the last look; the first says no. `now` counts seconds, from any beginning.
+
+        Raises `errors.SourceUnavailable` where the connection is gone.
+        """
+        with translated():
+            snapshot = self._one(statements.get("daemon", "transactions"))
+            if snapshot == self._snapshot or self._job is None:
+                return False
+            first, self._snapshot = self._snapshot is None, snapshot
+            before, self._newest = self._newest, self._ask(self._job, now)
+            return not first and self._newest != before
+
+    def _ask(self, job: Job, now: float) -> object:
+        if now >= self._learn_at:
+            self._question, self._learn_at = question(job), now + LEARN_AGAIN
+        if self._question is None:
+            return None
+        try:
+            return self._one(self._question)
+        except psycopg.ProgrammingError:
+            # A table or column is gone: look at the catalogue again before the next question.
+            self._learn_at = float("-inf")
+            return object()
+
+    def _one(self, query: str | sql.Composed) -> object:
+        text: Any = query
+        return self._conn.execute(text, prepare=True).fetchone()
+
+
+def question(job: Job) -> sql.Composed | None:
+    """What to ask for the tables as they are now; None where nothing has a stamp to look at, or a run would fail."""
+    try:
+        with job.source.connect() as reading, reading.transaction():
+            tables = catalogue.read(reading, job.settings.tables)
+            tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
+            parts = [part for part in map(_newest_stamp, tables) if part]
+            if tombstones and catalogue.tombstones_readable(reading):
+                parts.append(sql.Composed([sql.SQL("(SELECT max(t.xid) FROM neaptide.tombstone AS t)")]))
+    except errors.Retryable:
+        raise
+    except errors.NeaptideError:
+        return None
+    return sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts)) if parts else None
+
+
+def _newest_stamp(table: Table) -> sql.Composed | None:
+    """The stamp and the writing transaction of the newest row, from the end of the stamp's index."""
+    if table.stamp is None:
+        return None
+    column = sql.Identifier(table.stamp.column)
+    return sql.SQL("(SELECT ROW(s.{0}, s.xmin)::text FROM {1} AS s ORDER BY s.{0} DESC LIMIT 1)").format(
+        column, sql.Identifier(table.schema, table.relation)
+    )
