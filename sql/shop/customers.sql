@@ -31,3 +31,7 @@ CREATE INDEX customers_updated_at_idx ON shop.customers (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER customers_stamp BEFORE INSERT OR UPDATE ON shop.customers
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.customers ENABLE ALWAYS TRIGGER customers_stamp;

@@ -37,3 +37,7 @@ CREATE INDEX financings_updated_at_idx ON shop.financings (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER financings_stamp BEFORE INSERT OR UPDATE ON shop.financings
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.financings ENABLE ALWAYS TRIGGER financings_stamp;

@@ -31,3 +31,7 @@ CREATE INDEX instalments_updated_at_idx ON shop.instalments (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER instalments_stamp BEFORE INSERT OR UPDATE ON shop.instalments
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.instalments ENABLE ALWAYS TRIGGER instalments_stamp;

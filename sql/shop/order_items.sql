@@ -36,3 +36,7 @@ CREATE INDEX order_items_updated_at_idx ON shop.order_items (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER order_items_stamp BEFORE INSERT OR UPDATE ON shop.order_items
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.order_items ENABLE ALWAYS TRIGGER order_items_stamp;

@@ -30,3 +30,7 @@ CREATE INDEX order_returns_updated_at_idx ON shop.order_returns (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER order_returns_stamp BEFORE INSERT OR UPDATE ON shop.order_returns
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.order_returns ENABLE ALWAYS TRIGGER order_returns_stamp;

@@ -54,3 +54,7 @@ CREATE INDEX orders_updated_at_idx ON shop.orders (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER orders_stamp BEFORE INSERT OR UPDATE ON shop.orders
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.orders ENABLE ALWAYS TRIGGER orders_stamp;

@@ -33,3 +33,7 @@ CREATE INDEX payments_updated_at_idx ON shop.payments (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER payments_stamp BEFORE INSERT OR UPDATE ON shop.payments
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.payments ENABLE ALWAYS TRIGGER payments_stamp;

@@ -33,3 +33,7 @@ CREATE INDEX products_updated_at_idx ON shop.products (updated_at);
 -- Also a hand-written UPDATE is stamped.
 CREATE TRIGGER products_stamp BEFORE INSERT OR UPDATE ON shop.products
     FOR EACH ROW EXECUTE FUNCTION shop.stamp_updated_at();
+
+-- name: stamp_always
+-- Also in a session that applies changes of another server.
+ALTER TABLE shop.products ENABLE ALWAYS TRIGGER products_stamp;
