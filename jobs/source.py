@@ -152,9 +152,15 @@ def snapshot(conn: Connection, tables: Sequence[str] = ()) -> Iterator[Snapshot]
         if tables:
             conn.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE".encode())
         row = one(conn, "snapshot")
-        yield Snapshot.parse(
-            row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"]
-        )
+        try:
+            yield Snapshot.parse(
+                row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"]
+            )
+        except errors.SourceUnavailable:
+            # A reader whose session a standby ended knows only that it is gone; this one is told why.
+            with translated():
+                conn.execute("SELECT 1")
+            raise
 
 
 def wait_until_durable(conn: Connection, wal_end: str, since: float) -> None:
