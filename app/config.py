@@ -23,6 +23,9 @@ from app import errors
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 EMBEDDED = "embedded:"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+# Schemas that every DuckDB file has, and Neaptide's.
+_TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
 
 
 def duration(value: Any) -> Any:
@@ -81,11 +84,17 @@ class Source(_Section):
 
 
 class Target(_Section):
-    """The reporting file: the name readers open."""
+    """The reporting file: the name readers open, which is also what DuckDB calls it in queries."""
 
     path: Path = Path("var/reporting.duckdb")
     memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     threads: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> Target:
+        if self.path.stem.lower() in _TAKEN_NAMES:
+            raise ValueError(f"path: DuckDB could not tell the file {self.path.name} from a schema: name it otherwise")
+        return self
 
 
 class Schedule(_Section):
@@ -124,6 +133,9 @@ class Schedule(_Section):
         return self.every or timedelta(seconds=10)
 
 
+SchemaRule = Literal["evolve", "fail"]
+
+
 class Sync(_Section):
     """How a run reads and writes."""
 
@@ -131,7 +143,14 @@ class Sync(_Section):
     deadline: Duration = timedelta(hours=2)
     keep_runs: int = Field(default=1000, ge=1)
     tombstone_retention: Duration = timedelta(days=7)
-    on_schema_change: Literal["evolve", "fail"] = "evolve"
+    on_schema_change: SchemaRule = "evolve"
+    mask_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _key_is_long(self) -> Sync:
+        if self.mask_key is not None and len(self.mask_key.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"mask_key is too short: at least {_SHORTEST_KEY} characters, else it can be guessed")
+        return self
 
 
 class Http(_Section):
@@ -172,23 +191,59 @@ class Freshness(_Section):
 ValueRule = Literal["text", "null", "fail"]
 
 
+Mask = Literal["hash", "null", "redact", "partial"]
+NumberRule = Literal["double", "decimal"]
+_SHORTEST_KEY = 16
+
+
 class Table(_Section):
-    """One table, or a pattern like `shop.*`, and how it is copied."""
+    """One table, or a pattern like `shop.*`, and how it is copied.
+
+    `columns` are the ones to copy, `exclude_columns` the ones not to; `where` picks rows, in PostgreSQL's SQL. `rename`
+    is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
+    what has no key.
+    """
 
     name: str
     watermark: Literal["updated_at", "xid", "none"] = "updated_at"
     deletes: Literal["tombstone", "compare", "soft", "ignore"] = "tombstone"
-    key: list[str] | None = None
+    key: list[str] | None = Field(default=None, min_length=1)
     stamp: str | None = None
     soft_column: str | None = None
     max_delete_share: float = Field(default=0.5, gt=0, le=1)
+    exclude: list[str] = []
+    columns: list[str] | None = Field(default=None, min_length=1)
+    exclude_columns: list[str] = []
+    where: str | None = Field(default=None, min_length=1)
+    rename: str | None = None
+    rename_columns: dict[str, str] = {}
+    mask: dict[str, Mask] = {}
     on_value: ValueRule | None = None
-    columns: dict[str, ValueRule | Literal["double", "decimal"]] = {}
+    rules: dict[str, ValueRule | NumberRule] = {}
+    on_schema_change: SchemaRule | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the name has a `*` outside of quotes."""
+        return "*" in _QUOTED.sub("", self.name)
 
     @model_validator(mode="after")
     def _soft_needs_a_column(self) -> Table:
         if (self.deletes == "soft") != (self.soft_column is not None):
             raise ValueError('deletes = "soft" and soft_column go together')
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit_together(self) -> Table:
+        if self.columns is not None and self.exclude_columns:
+            raise ValueError("give either columns or exclude_columns, not both")
+        both = sorted(set(self.mask) & set(self.rules))
+        if both:
+            raise ValueError(f"{both[0]} has a mask, which leaves nothing for a rule: remove one of them")
+        if self.exclude and not self.is_pattern:
+            raise ValueError("exclude is for a pattern like shop.*")
+        if self.rename and self.is_pattern != self.rename.endswith(".*"):
+            raise ValueError('a pattern is renamed to another schema, "other.*", and a table to a table')
         return self
 
 
@@ -209,8 +264,22 @@ class Settings(BaseSettings):
     sync: Sync = Sync()
     freshness: Freshness = Freshness()
     http: Http = Http()
+    exclude: list[str] = []
     tables: list[Table] = []
     base: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _tables_fit(self) -> Settings:
+        names = [table.name for table in self.tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables: {twice[0]} stands there twice")
+        hashed = [table.name for table in self.tables if "hash" in table.mask.values()]
+        if hashed and self.sync.mask_key is None:
+            raise ValueError(
+                f"tables: {hashed[0]} has a mask by hash, which needs a secret: set NEAPTIDE_SYNC__MASK_KEY"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -262,14 +331,15 @@ def _refuse(path: Path, error: ValidationError) -> NoReturn:
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    return (
-        ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[") or "config"
-    )
+    return ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[") or "config"
+
+
+_SECRETS = {"url", "mask_key"}
 
 
 def _complaint(item: dict[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         return "unknown key"
     value = item["input"]
-    shown = f" (is {value!r})" if isinstance(value, str | int | float | bool) and "url" not in item["loc"] else ""
+    shown = f" (is {value!r})" if isinstance(value, str | int | float | bool) and not _SECRETS & {*item["loc"]} else ""
     return str(item["msg"]).removeprefix("Value error, ") + shown

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from app import errors
-from jobs import catalogue, probe, quoting, types, watermark
+from jobs import catalogue, filters, probe, quoting, types, watermark
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.snapshot import Snapshot
@@ -31,7 +31,7 @@ class Counts:
 
 def out(table: Table) -> str:
     """The table's name in the file."""
-    return f"out.{table.quoted}"
+    return f"out.{table.file_quoted}"
 
 
 def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> str:
@@ -50,7 +50,7 @@ def over_the_wire(columns: Sequence[types.ColumnPlan], wire: str) -> str:
 def create_table(target: Target, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
     columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.columns)
-    target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.schema)}")
+    target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.target[0])}")
     target.execute(f"DROP TABLE IF EXISTS {name or out(table)}")
     target.execute(f"CREATE TABLE {name or out(table)} ({columns})")
 
@@ -69,7 +69,7 @@ class Delta:
     def gather(self, now: Snapshot, *, force_deletes: bool = False) -> None:
         """Read what changed. For a table that is compared whole, read all of it."""
         since = self._since(now)
-        keep = both(since, soft_filter(self.table))
+        keep = filters.both(since, filters.kept(self.table))
         self._target.execute(
             f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
         )
@@ -86,7 +86,8 @@ class Delta:
             f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self.table.columns
         )
         self._target.execute(
-            f"DELETE FROM {self.changed} AS c WHERE EXISTS (SELECT 1 FROM {base}.{self.table.quoted} AS b WHERE {same})"
+            f"DELETE FROM {self.changed} AS c"
+            f" WHERE EXISTS (SELECT 1 FROM {base}.{self.table.file_quoted} AS b WHERE {same})"
         )
 
     def is_empty(self, base: str = "out") -> bool:
@@ -99,7 +100,7 @@ class Delta:
     def counts(self, base: str = "out") -> tuple[int, int]:
         """How many rows would go in and how many keys would go out."""
         gone = (
-            f"SELECT count(*) FROM {base}.{self.table.quoted} WHERE {_in(self.table.key, self.gone)}"
+            f"SELECT count(*) FROM {base}.{self.table.file_quoted} WHERE {_in(self.table.key, self.gone)}"
             if self.table.key
             else "SELECT 0"
         )
@@ -132,7 +133,7 @@ class Delta:
     def same_rows(self, base: str = "out") -> bool:
         """Whether `base` holds exactly the gathered rows, each as often: for tables without a key."""
         columns = ", ".join(plan.exact_sql for plan in self.table.columns)
-        mine, theirs = f"SELECT {columns} FROM {self.changed}", f"SELECT {columns} FROM {base}.{self.table.quoted}"
+        mine, theirs = f"SELECT {columns} FROM {self.changed}", f"SELECT {columns} FROM {base}.{self.table.file_quoted}"
         query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
         return bool(self._target.one(query) == 0)
 
@@ -147,12 +148,12 @@ class Delta:
         elif table.spec.deletes == "tombstone":
             self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
         elif table.spec.deletes == "compare":
-            self._gather_absent(source_rows(table, keys))
+            self._gather_absent(source_rows(table, keys, filters.kept(table)))
             if not force_deletes:
                 _refuse_too_many(self._target, table, self.gone)
-        elif table.spec.deletes == "soft":
-            marked = both(since, soft_condition(table))
-            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, marked)}")
+        if table.stamp is not None and filters.left(table):
+            left = filters.both(since, filters.left(table))
+            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, left)}")
 
     def _gather_absent(self, present: str) -> None:
         inside = f"SELECT {quoting.listed(self.table.key)} FROM {out(self.table)}"
@@ -171,47 +172,26 @@ def _refuse_too_many(target: Target, table: Table, gone: str) -> None:
 
 def _tombstoned_keys(table: Table, mark: Watermark) -> str:
     """A DuckDB SELECT of the keys deleted since the watermark and absent from the source in this snapshot."""
-    keys = table.key_plans()
-    infos = {info.name: info for info in table.infos}
+    keys, infos = table.key_plans(), table.key_infos()
     parts = ", ".join(
-        f"(t.key ->> {place})::{infos[plan.name].type_name} AS {quoting.identifier(plan.name)}"
-        for place, plan in enumerate(keys)
+        f"(t.key ->> {place})::{info.type_name} AS {quoting.identifier(info.name)}" for place, info in enumerate(infos)
     )
+    same = " AND ".join(_same_key(info, plan) for info, plan in zip(infos, keys, strict=True))
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in keys)
     wire = (
         f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
         f" WHERE {_text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
-        f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {' AND '.join(map(_same_key, keys))})"
+        f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"
     )
     return over_the_wire(keys, wire)
 
 
-def _same_key(plan: types.ColumnPlan) -> str:
+def _same_key(info: types.ColumnInfo, plan: types.ColumnPlan) -> str:
     """Equal for the index; and the same to the letter where PostgreSQL holds keys equal that the file tells apart."""
-    name = quoting.identifier(plan.name)
+    name = quoting.identifier(info.name)
     equal = f"s.{name} = k.{name}"
     exact_too = f"{equal} AND s.{name}{catalogue.EXACT} = k.{name}{catalogue.EXACT}"
     return equal if plan.same_equality else exact_too
-
-
-def soft_filter(table: Table) -> str:
-    """PostgreSQL's condition for rows that are not marked as deleted; empty where there is no such mark."""
-    return f"NOT ({soft_condition(table)})" if table.spec.deletes == "soft" else ""
-
-
-def soft_condition(table: Table) -> str:
-    """PostgreSQL's condition for rows that are marked as deleted: a true boolean, or anything but NULL."""
-    name = table.spec.soft_column or ""
-    info = next((info for info in table.infos if info.name == name), None)
-    if info is None:
-        raise errors.ConfigError(f"{table.name} has no column {name!r} (soft_column)")
-    column = quoting.identifier(name)
-    return f"{column} IS TRUE" if info.type.resolved.name == "bool" else f"{column} IS NOT NULL"
-
-
-def both(*conditions: str) -> str:
-    """All of these conditions, the empty ones left out."""
-    return " AND ".join(f"({condition})" for condition in conditions if condition)
 
 
 def _in(key: Sequence[str], rows: str) -> str:

@@ -1,240 +1,238 @@
-"""What the source's catalogue says of the tables the config names: key, stamp, columns, triggers."""
+"""What the source's catalogue says of the config's tables: key, columns, triggers, and why one can't be copied."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from app import config, errors, statements
-from jobs import quoting, types
+from jobs import columns, filters, masks, quoting, selection, tables, types
 from jobs.source import Connection, Identity
-from jobs.watermark import Stamp
+from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
+from jobs.triggers import Trigger
 
-# Bits of pg_trigger.tgtype (PostgreSQL's catalog/pg_trigger.h).
-_ROW, _BEFORE, _INSERT, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 4, 8, 16, 32
-XID_COLUMN = "sync_xid"
-PARTITIONED = "p"
+__all__ = [
+    "EXACT",
+    "PARTITIONED",
+    "Found",
+    "Table",
+    "lockable",
+    "look",
+    "read",
+    "stamp_column",
+    "unfit",
+    "untracked",
+]
+
 # Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
 EXACT = '::text COLLATE "C"'
-# Anything else, a date say, would not order rows finely enough.
-_STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Trigger:
-    """A trigger that fires for ordinary sessions; `version` changes when anybody touches it."""
+@dataclass
+class Found:
+    """The tables that can be copied, in the config's order, and why the others can't, by their names in the file."""
 
-    name: str
-    schema: str
-    kind: int
-    source: str
-    version: str
-    conditional: bool
-
-    def fires(self, *events: int, before: bool, row: bool) -> bool:
-        """Whether it fires at this moment for all of these events."""
-        return (
-            all(self.kind & event for event in events)
-            and bool(self.kind & _BEFORE) is before
-            and bool(self.kind & _ROW) is row
-        )
-
-    def keeps(self, column: str) -> bool:
-        """Whether its function assigns this column of the row that is being written."""
-        text = "".join(self.source.lower().split()).replace('"', "")
-        wanted = "".join(column.lower().split()).replace('"', "")
-        return f"new.{wanted}:=" in text or f"new.{wanted}=" in text
+    tables: list[Table] = field(default_factory=list)
+    failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table of the source, and how the config wants it copied."""
-
-    spec: config.Table
-    schema: str
-    relation: str
-    relid: int
-    kind: str
-    key: tuple[str, ...]
-    infos: tuple[types.ColumnInfo, ...]
-    columns: tuple[types.ColumnPlan, ...]
-    triggers: tuple[Trigger, ...]
-    parts: tuple[str, ...]
-    storage: str
-    subscribed: bool
-    purged: int
-    pages: int
-    rows: int
-
-    @property
-    def name(self) -> str:
-        """As config.toml writes it."""
-        return quoting.join_name(self.schema, self.relation)
-
-    @property
-    def quoted(self) -> str:
-        """Schema and name for SQL; the same in PostgreSQL and in the file."""
-        return quoting.qualified(self.schema, self.relation)
-
-    @property
-    def stamp(self) -> Stamp | None:
-        """The column the watermark is on, or None for a table that is copied whole."""
-        if self.spec.watermark == "none":
-            return None
-        name = stamp_column(self.spec, self.infos)
-        info = next((info for info in self.infos if info.name == name), None)
-        if info is None:
-            return None
-        return Stamp(
-            name,
-            self.spec.watermark,
-            zoned=info.type.resolved.name != "timestamp",
-            rounded=info.type.resolved.typmod != -1,
-        )
-
-    def key_plans(self) -> tuple[types.ColumnPlan, ...]:
-        """The plans of the key's columns, in the key's order."""
-        by_name = {plan.name: plan for plan in self.columns}
-        return tuple(by_name[name] for name in self.key)
-
-    @property
-    def row_deletes(self) -> bool:
-        """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
-        return self.kind == PARTITIONED or self.subscribed
-
-    def signature(self) -> dict[str, Any]:
-        """What must stay the same for a delta to be enough; a table is copied anew when any of it changes."""
-        return {
-            "table": self.relid,
-            "key": list(self.key),
-            "columns": [
-                [
-                    info.attnum,
-                    plan.name,
-                    info.type_name,
-                    plan.source_sql,
-                    plan.target_sql,
-                    plan.duckdb_type,
-                    _meaning(info),
-                ]
-                for info, plan in zip(self.infos, self.columns, strict=True)
-            ],
-            "triggers": [
-                trigger.version for trigger in self.triggers if trigger.schema == "neaptide" or self._keeps(trigger)
-            ],
-            "partitions": list(self.parts),
-            "storage": self.storage,
-            "modes": [self.spec.watermark, self.spec.deletes],
-        }
-
-    def _keeps(self, trigger: Trigger) -> bool:
-        return self.spec.watermark != "none" and trigger.keeps(stamp_column(self.spec, self.infos))
+def read(conn: Connection, settings: config.Settings) -> list[Table]:
+    """The tables of the config, patterns resolved. Raises the error of the first that can't be copied."""
+    found = look(conn, settings)
+    for error in found.failures.values():
+        raise error
+    return found.tables
 
 
-def _meaning(info: types.ColumnInfo) -> list[Any]:
-    """What can be altered so that stored values read differently, though no row is written and no trigger fires."""
-    kind = info.type.resolved
-    attributes = [[name, part.type_name, list(part.resolved.labels)] for name, part in kind.attributes]
-    return [info.default if info.generated else None, list(kind.labels), attributes]
+def look(conn: Connection, settings: config.Settings) -> Found:
+    """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
 
-
-def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
-    """The config's `stamp`, else `sync_xid` in xid mode, else `updated_at` or what stands in for it."""
-    if spec.stamp:
-        return spec.stamp
-    if spec.watermark == "xid":
-        return XID_COLUMN
-    names = [info.name for info in infos]
-    return next((name for name in ("updated_at", "last_update", "modified_at") if name in names), "updated_at")
-
-
-def read(conn: Connection, specs: list[config.Table]) -> list[Table]:
-    """The tables of `specs`, patterns resolved, in the config's order; a later entry overrides a pattern's.
-
-    Raises `errors.MissingTable` for a table that is named but not there, `errors.AccessDenied` for one that this role
-    may not read.
+    An entry for a single table wins over a pattern, a later pattern over an earlier one.
     """
-    wanted = _wanted(specs)
-    found = _relations(conn, list(wanted))
-    chosen: dict[int, tuple[config.Table, dict[str, Any]]] = {}
-    for (schema, name), spec in wanted.items():
-        rows = [row for row in found if row["schema"] == schema and name in ("*", row["name"])]
-        if not rows and name != "*":
-            raise errors.MissingTable(
-                f"the source has no table {spec.name}", hint="correct or remove it in config.toml"
-            )
-        for row in rows:
-            chosen[row["relid"]] = (spec, row)
-    for _spec, row in chosen.values():
-        if not row["readable"]:
-            name = quoting.join_name(row["schema"], row["name"])
-            raise errors.AccessDenied(
-                f"the role may not read {name}",
-                hint=f"GRANT SELECT ON {quoting.qualified(row['schema'], row['name'])} TO the reading role",
-            )
-    return _described(conn, chosen)
+    found = Found()
+    chosen = _chosen(conn, settings, found)
+    facts = _Facts(conn, list(chosen))
+    for relid, (spec, row) in chosen.items():
+        name = quoting.join_name(*selection.name_in_file(spec, row["schema"], row["name"]))
+        try:
+            found.tables.append(_table(conn, settings, facts, spec, {**row, "relid": relid}))
+        except errors.NeaptideError as error:
+            found.failures[name] = error
+    _separate(found, settings.target_path.stem)
+    return found
 
 
-def lockable(conn: Connection, specs: list[config.Table]) -> list[str]:
-    """The quoted names of the config's tables that LOCK TABLE takes and this role may read."""
-    found = _relations(conn, list(_wanted(specs)))
-    return [quoting.qualified(row["schema"], row["name"]) for row in found if row["kind"] in "rp" and row["readable"]]
-
-
-def _wanted(specs: list[config.Table]) -> dict[tuple[str, str], config.Table]:
-    """Patterns first, so that an entry of its own wins over a pattern."""
-    split = [(quoting.split_name(spec.name), spec) for spec in specs]
-    return dict(sorted(split, key=lambda item: item[0][1] != "*"))
-
-
-def _relations(conn: Connection, names: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    given = {"schemas": [schema for schema, _ in names], "names": [name for _, name in names]}
-    return conn.execute(statements.get("catalogue", "relations"), given).fetchall()
-
-
-def _described(conn: Connection, chosen: dict[int, tuple[config.Table, dict[str, Any]]]) -> list[Table]:
-    relids = list(chosen)
-    given = {"relids": relids}
-    keys = {row["relid"]: row["columns"] for row in conn.execute(statements.get("catalogue", "keys"), given)}
-    parts = {row["relid"]: row["states"] for row in conn.execute(statements.get("catalogue", "partitions"), given)}
-    _check_keys(conn, chosen)
-    purged = _purged(conn, relids)
-    triggers: dict[int, list[Trigger]] = defaultdict(list)
-    for row in conn.execute(statements.get("catalogue", "triggers"), given):
-        # D: disabled; R: fires only where replication applies changes.
-        if row["enabled"] in ("O", "A"):
-            triggers[row["relid"]].append(
-                Trigger(
-                    row["name"], row["schema"], row["type"], row["source"] or "", row["version"], row["conditional"]
-                )
-            )
-    columns = types.read_columns_many(conn, relids)
+def lockable(conn: Connection, settings: config.Settings) -> list[str]:
+    """The quoted names of the config's tables that LOCK TABLE takes from this role."""
+    rows = [row for _, row in _chosen(conn, settings, Found()).values()]
     return [
-        _table(
-            spec,
-            {**row, "parts": tuple(parts.get(relid, ())), "purged": purged.get(relid, 0)},
-            columns[relid],
-            keys.get(relid, []),
-            tuple(triggers[relid]),
-        )
-        for relid, (spec, row) in chosen.items()
+        quoting.qualified(row["schema"], row["name"])
+        for row in rows
+        if row["kind"] in "rp" and row["readable"] and row["reachable"]
     ]
 
 
-def _check_keys(conn: Connection, chosen: dict[int, tuple[config.Table, dict[str, Any]]]) -> None:
-    """Raise `errors.ConfigError` for a key of the config's that lets two rows, or a NULL, through."""
-    own = {relid: spec for relid, (spec, row) in chosen.items() if spec.key and row["kind"] in "rp"}
-    if not own:
-        return
-    found = conn.execute(statements.get("catalogue", "unique_keys"), {"relids": list(own)}).fetchall()
-    for relid, spec in own.items():
-        if not any(row["relid"] == relid and set(row["columns"]) == set(spec.key or ()) for row in found):
+def _chosen(conn: Connection, settings: config.Settings, found: Found) -> dict[int, tuple[config.Table, Row]]:
+    """The relations that the entries mean, each with its entry; entries that mean none go to `found.failures`."""
+    # Patterns first, so that an entry of its own wins.
+    specs = sorted(settings.tables, key=lambda spec: not spec.is_pattern)
+    rows = _relations(conn, specs)
+    chosen: dict[int, tuple[config.Table, Row]] = {}
+    for place, spec in enumerate(specs):
+        mine = [row for row in rows[place] if not _excluded(spec, settings, row)]
+        for row in mine:
+            chosen[row["relid"]] = (spec, row)
+        if not mine and not spec.is_pattern:
+            found.failures[_single_name(spec)] = errors.MissingTable(
+                f"the source has no table {spec.name}", hint="correct or remove it in config.toml"
+            )
+    order = {spec.name: place for place, spec in enumerate(settings.tables)}
+    return dict(sorted(chosen.items(), key=lambda item: order[item[1][0].name]))
+
+
+def _single_name(spec: config.Table) -> str:
+    return quoting.join_name(*quoting.split_name(spec.rename or spec.name))
+
+
+def _excluded(spec: config.Table, settings: config.Settings, row: Row) -> bool:
+    return selection.is_excluded(spec, settings.exclude, row["schema"], row["name"])
+
+
+def _relations(conn: Connection, specs: Sequence[config.Table]) -> dict[int, list[Row]]:
+    """The rows of the catalogue for each entry, by its place."""
+    patterns = [selection.Pattern.parse(spec.name) for spec in specs]
+    given = {
+        "schemas": [pattern.like()[0] for pattern in patterns],
+        "names": [pattern.like()[1] for pattern in patterns],
+        "wild": [pattern.is_wild for pattern in patterns],
+    }
+    found = defaultdict(list)
+    for row in conn.execute(statements.get("catalogue", "relations"), given):
+        found[row["place"] - 1].append(row)
+    return found
+
+
+class _Facts:
+    """What the catalogue says of some tables, read in one query for each kind of fact."""
+
+    def __init__(self, conn: Connection, relids: list[int]) -> None:
+        given = {"relids": relids}
+        self._conn = conn
+        self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
+        self.parts = {r["relid"]: r["states"] for r in conn.execute(statements.get("catalogue", "partitions"), given)}
+        self.unique: dict[int, list[set[str]]] = defaultdict(list)
+        for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
+            self.unique[row["relid"]].append(set(row["columns"]))
+        self.triggers = _triggers(conn, relids)
+        self.purged = _purged(conn, relids)
+        self.columns = types.read_columns_many(conn, relids)
+        self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
+
+    def key(self, spec: config.Table, row: Row) -> tuple[str, ...]:
+        """The key's columns in the source. Raises `errors.ConfigError` for one that lets two rows, or a NULL, through.
+
+        A unique index of a table does not reach the tables that inherit from it, so such a table has no key.
+        """
+        if spec.key is not None and set(spec.key) not in self.unique[row["relid"]]:
             raise errors.ConfigError(
-                f"{spec.name}: no unique index on NOT NULL columns makes ({', '.join(spec.key or ())}) a key",
+                f"{spec.name}: no unique index on NOT NULL columns makes ({', '.join(spec.key)}) a key",
                 hint="make one on the source, or name another key",
             )
+        if row["kind"] == "r" and self.parts.get(row["relid"]):
+            return ()
+        return tuple(spec.key or self.primary.get(row["relid"], ()))
+
+    def labels(self, infos: Iterable[types.ColumnInfo]) -> dict[str, dict[str, str]]:
+        """The labels of the enums that these columns hold, by oids."""
+        kinds = sorted({str(oid) for info in infos for oid in tables.enums(info.type)})
+        return {kind: self._labels.get(kind, {}) for kind in kinds}
+
+
+def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row) -> Table:
+    """One table as it will be copied. Raises `errors.*` where it can't be."""
+    relid, name = row["relid"], quoting.join_name(row["schema"], row["name"])
+    infos, key = facts.columns[relid], facts.key(spec, row)
+    spec, notes = _fitting(spec, row, key)
+    copied, plans = columns.choose(spec, name, infos, key)
+    table = Table(
+        spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
+        target=selection.name_in_file(spec, row["schema"], row["name"]), source_key=key, infos=tuple(infos),
+        copied=copied, columns=plans, triggers=tuple(facts.triggers[relid]), parts=tuple(facts.parts.get(relid, ())),
+        storage=f"{row['filenode']} {row['started']}".strip(), subscribed=row["subscribed"],
+        purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(copied),
+        mask_version=_mask_version(spec, settings), notes=notes,
+    )  # fmt: skip
+    _check_access(table, row)
+    filters.check(conn, table)
+    return table
+
+
+def _fitting(spec: config.Table, row: Row, key: Sequence[str]) -> tuple[config.Table, tuple[str, ...]]:
+    """The entry with the mode "none" where none is given and no other is possible, and a note that says so."""
+    if "watermark" in spec.model_fields_set or (key and row["kind"] in "rp"):
+        return spec, ()
+    reason = "it has no key" if row["kind"] in "rp" else "it is no ordinary table"
+    return spec.model_copy(update={"watermark": "none"}), (f"copied whole each time: {reason}",)
+
+
+def _mask_version(spec: config.Table, settings: config.Settings) -> str:
+    key = settings.sync.mask_key
+    return masks.version(key.get_secret_value()) if key and "hash" in spec.mask.values() else ""
+
+
+def _check_access(table: Table, row: Row) -> None:
+    """Raise `errors.AccessDenied` where this role may not read all of what is to be copied."""
+    if not row["reachable"]:
+        schema = quoting.identifier(table.schema)
+        raise errors.AccessDenied(
+            f"the role may not use the schema {table.schema}",
+            hint=f"GRANT USAGE ON SCHEMA {schema} TO the reading role",
+        )
+    if row["filtered"]:
+        raise errors.AccessDenied(
+            f"row-level security may hide rows of {table.source_name} from the role",
+            hint="give the reading role BYPASSRLS, or leave the table out: a part is no copy",
+        )
+    hidden = {info.name for info in table.copied} & set(row["hidden_columns"])
+    # The age of a row version is a matter of the whole table, not of a column.
+    if not row["readable"] and (hidden or table.spec.watermark == "updated_at"):
+        raise errors.AccessDenied(
+            f"the role may not read {table.source_name}", hint=f"GRANT SELECT ON {table.quoted} TO the reading role"
+        )
+
+
+def _separate(found: Found, file_stem: str) -> None:
+    """Move tables to the failures whose names DuckDB can't have, or can't tell from another's."""
+    twins = selection.twins([table.target for table in found.tables])
+    for table in list(found.tables):
+        error = selection.problem(table.target, file_stem) or twins.get(table.target)
+        if error:
+            found.tables.remove(table)
+            found.failures[table.name] = error
+
+
+def _triggers(conn: Connection, relids: list[int]) -> dict[int, list[Trigger]]:
+    found: dict[int, list[Trigger]] = defaultdict(list)
+    for row in conn.execute(statements.get("catalogue", "triggers"), {"relids": relids}):
+        # D: disabled; R: fires only where replication applies changes.
+        if row["enabled"] in ("O", "A"):
+            trigger = Trigger(
+                row["name"], row["schema"], row["type"], row["source"] or "", row["version"], row["conditional"],
+                row["enabled"] == "A",
+            )  # fmt: skip
+            found[row["relid"]].append(trigger)
+    return found
+
+
+def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str, dict[str, str]]:
+    oids = sorted({oid for info in infos for oid in tables.enums(info.type)})
+    if not oids:
+        return {}
+    rows = conn.execute(statements.get("catalogue", "labels"), {"oids": oids})
+    return {row["kind"]: row["labels"] for row in rows}
 
 
 def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
@@ -246,25 +244,6 @@ def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
     return {row["relid"]: row["xid"] for row in rows}
 
 
-def _table(
-    spec: config.Table,
-    row: dict[str, Any],
-    infos: list[types.ColumnInfo],
-    primary: list[str],
-    triggers: tuple[Trigger, ...],
-) -> Table:
-    unknown = [name for name in (*(spec.key or ()), *spec.columns) if name not in {info.name for info in infos}]
-    if unknown:
-        raise errors.ConfigError(f"{spec.name}: the table has no column {unknown[0]!r}")
-    plans = tuple(types.plan_column(info, spec.columns.get(info.name), spec.on_value) for info in infos)
-    key = tuple(spec.key or primary)
-    return Table(
-        spec, row["schema"], row["name"], row["relid"], row["kind"], key, tuple(infos), plans, triggers,
-        row["parts"], f"{row['filenode']} {row['started']}".strip(), row["subscribed"], row["purged"],
-        row["pages"], row["rows"],
-    )  # fmt: skip
-
-
 def tombstones_readable(conn: Connection) -> bool:
     """Whether `neaptide.tombstone` is there. Raises `errors.AccessDenied` where this role may not read it."""
     row = conn.execute(statements.get("catalogue", "tombstones_exist")).fetchone()
@@ -272,80 +251,31 @@ def tombstones_readable(conn: Connection) -> bool:
     if row["there"] and not row["readable"]:
         raise errors.AccessDenied(
             "the role may not read neaptide.tombstone",
-            hint="GRANT USAGE ON SCHEMA neaptide, SELECT ON neaptide.tombstone TO the reading role",
+            hint="GRANT USAGE ON SCHEMA neaptide TO the reading role, and SELECT ON neaptide.tombstone, neaptide.purge",
         )
     return bool(row["there"])
 
 
-def untracked(table: Table) -> str | None:
-    """What the table lacks for its modes, as a sentence, or None."""
-    if table.spec.watermark == "none":
-        return None
-    lack = unfit(table) or _unstamped(table)
-    if lack:
-        return lack
-    if table.spec.deletes == "tombstone" and not _tombstoned(table):
-        return f"the triggers of {table.name} that record deleted rows are missing or disabled"
-    return None
-
-
-def unfit(table: Table) -> str | None:
-    """Why no trigger can ever make the table ready, as a sentence, or None."""
-    if table.kind not in "rp":
-        return f'{table.name} is no ordinary table: set watermark = "none" for it'
-    if table.kind == "r" and table.parts:
-        return f'other tables inherit from {table.name}, past its triggers: set watermark = "none" for it'
-    if not table.key:
-        return f'{table.name} has no primary key: name a unique key in the config, or set watermark = "none"'
-    kind = next(
-        (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
-    )
-    if table.stamp and kind not in _STAMP_TYPES[table.stamp.mode]:
-        return f"{table.stamp.column} of {table.name} is {kind}, not {_STAMP_TYPES[table.stamp.mode][0]}"
-    return None
-
-
-def _unstamped(table: Table) -> str | None:
-    if table.stamp is None:
-        return f"{table.name} has no column {stamp_column(table.spec, table.infos)}"
-    if not stamped(table.triggers, table.stamp):
-        return f"no trigger of {table.name} stamps {table.stamp.column} on INSERT and UPDATE"
-    return None
-
-
-def stamped(triggers: Iterable[Trigger], stamp: Stamp) -> bool:
-    """Whether these triggers together stamp every row that is inserted or updated."""
-    # A WHEN or an UPDATE OF would let some rows through with their old stamp.
-    keeping = [trigger for trigger in triggers if trigger.keeps(stamp.column) and not trigger.conditional]
-    return all(any(t.fires(event, before=True, row=True) for t in keeping) for event in (_INSERT, _UPDATE))
-
-
-def _tombstoned(table: Table) -> bool:
-    ours = [trigger for trigger in table.triggers if trigger.schema == "neaptide"]
-    return (
-        any(t.fires(_DELETE, before=False, row=table.row_deletes) for t in ours)
-        and any(t.fires(_UPDATE, before=False, row=True) for t in ours)
-        and any(t.fires(_TRUNCATE, before=False, row=False) for t in ours)
-    )
-
-
-def check_tracked(conn: Connection, tables: list[Table]) -> None:
-    """Raise `errors.NotTracked` where a table lacks what its modes need."""
-    for table in tables:
+def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors.NeaptideError]:
+    """Why tables lack what their modes need, by name; empty where none does."""
+    found: dict[str, errors.NeaptideError] = {}
+    for table in wanted:
         lack = untracked(table)
         if lack:
-            raise errors.NotTracked(lack, hint=f"run `neaptide track {table.name}`, or `--print` its SQL for a DBA")
-    if any(table.spec.deletes == "tombstone" and table.spec.watermark != "none" for table in tables):
+            hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
+            found[table.name] = errors.NotTracked(lack, hint=hint)
+    if any(table.spec.deletes == "tombstone" and table.spec.watermark != "none" for table in wanted):
         tombstones_readable(conn)
+    return found
 
 
-def check_standby(identity: Identity, tables: list[Table]) -> None:
+def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:
     """A standby doesn't show the primary's transactions, so there is no floor: only xid and none are exact there."""
     if not identity.standby:
         return
-    for table in tables:
+    for table in wanted:
         if table.spec.watermark == "updated_at":
             raise errors.NotTracked(
-                f'{table.name}: the source is a hot standby, where watermark = "updated_at" is not exact',
+                f'{table.source_name}: the source is a hot standby, where watermark = "updated_at" is not exact',
                 hint='set watermark = "xid" and run `neaptide track` on the primary',
             )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import apply, quoting, types
+from jobs import apply, filters, quoting, types
 from jobs.catalogue import Table
 from jobs.results import Difference
 from jobs.target import Target
@@ -86,7 +86,7 @@ class Comparison:
             self._target.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     def _source(self, where: str) -> str:
-        both = " AND ".join(f"({part})" for part in (where, apply.soft_filter(self._table)) if part)
+        both = " AND ".join(f"({part})" for part in (where, filters.kept(self._table)) if part)
         return apply.source_rows(self._table, self._table.columns, both)
 
     def _sums(self) -> None:

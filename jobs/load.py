@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, quoting
+from jobs import apply, faults, filters, quoting, recovery
 from jobs.catalogue import Table
 from jobs.moment import Moment
 from jobs.results import Progress
@@ -30,6 +29,9 @@ _SMALL_PAGES = 1024
 PREFIX = "neaptide loading "
 
 
+Failure = tuple[Table, errors.NeaptideError]
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a table: a condition in PostgreSQL's SQL, empty for all of it."""
@@ -40,23 +42,28 @@ class Piece:
 
 def copy_tables(
     target: Target, tables: Sequence[Table], now: Moment, *, workers: int, progress: Progress
-) -> dict[str, int]:
-    """Copy these tables into their loading names and commit them there; rows by table name. Swap each afterwards."""
+) -> tuple[dict[str, int], list[Failure]]:
+    """Copy these tables into their loading names and commit them there. Swap each afterwards.
+
+    Returns the rows by table name, and the tables that can't be copied, each with its error.
+    """
     for table in tables:
         drop(target, table)
         apply.create_table(target, table, loading_name(table))
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
-    counts = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
+    counts, failures = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
+    for table, _error in failures:
+        drop(target, table)
     for table in tables:
         progress.finish(table.name)
-    return {table.name: counts[table.name] for table in tables}
+    return {table.name: counts[table.name] for table in tables}, failures
 
 
 def swap(target: Target, table: Table) -> None:
     """Let the loaded rows take the table's place. Part of the caller's transaction."""
     target.execute(f"DROP TABLE IF EXISTS {apply.out(table)}")
-    target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.relation)}")
+    target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.target[1])}")
 
 
 def drop(target: Target, table: Table) -> None:
@@ -66,20 +73,20 @@ def drop(target: Target, table: Table) -> None:
 
 def loading_name(table: Table) -> str:
     """Where the rows go until they are complete: beside the table, since a rename can't change the schema."""
-    return f"out.{quoting.qualified(table.schema, PREFIX + table.relation)}"
+    return f"out.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
 
 
 def cut(table: Table, now: Moment) -> Iterator[Piece]:
     """The pieces of a table. The last one is open, for pages that came after the count."""
     pages, size = _size(table, now)
-    soft = apply.soft_filter(table)
+    kept = filters.kept(table)
     if table.kind != "r" or table.parts or pages < _SMALL_PAGES:
-        yield Piece(table, soft)
+        yield Piece(table, kept)
         return
     step = max(1, int(pages * PIECE_BYTES / max(size, 1)))
     for low in range(0, pages, step):
         bounds = [f"ctid >= '({low},0)'"] + ([f"ctid < '({low + step},0)'"] if low + step < pages else [])
-        yield Piece(table, apply.both(*bounds, soft))
+        yield Piece(table, filters.both(*bounds, kept))
 
 
 def _size(table: Table, now: Moment) -> tuple[int, int]:
@@ -100,10 +107,14 @@ class _Workers:
         self._left: SimpleQueue[Piece] = SimpleQueue()
         self._counts: Counter[str] = Counter()
         self._failures: list[errors.NeaptideError] = []
+        self._failed: dict[str, Failure] = {}
         self._lock = threading.Lock()
 
-    def run(self, pieces: Sequence[Piece], workers: int) -> Counter[str]:
-        """Work through the pieces; rows by table. The first failure stops all, and is raised."""
+    def run(self, pieces: Sequence[Piece], workers: int) -> tuple[Counter[str], list[Failure]]:
+        """Work through the pieces: rows by table, and the tables that failed.
+
+        A failure that is no matter of one table stops all, and is raised.
+        """
         for piece in pieces:
             self._left.put(piece)
         threads = [threading.Thread(target=self._work, name=f"load {place}") for place in range(workers)]
@@ -113,37 +124,40 @@ class _Workers:
             thread.join()
         if self._failures:
             raise self._failures[0]
-        return self._counts
+        return self._counts, list(self._failed.values())
 
     def _work(self) -> None:
         try:
-            with self._session() as session:
-                self._take_all(session.execute_piece)
+            self._take_all(_Session(self._target.cursor()))
         except errors.NeaptideError as error:
             self._failures.append(error)
         except Exception as error:  # noqa: BLE001  a thread's error must reach the caller
             self._failures.append(errors.Bug(f"{type(error).__name__}: {error}"))
 
-    def _take_all(self, execute: Callable[[Piece], int]) -> None:
+    def _take_all(self, session: _Session) -> None:
         while not self._failures:
             try:
                 piece = self._left.get_nowait()
             except Empty:
                 return
-            rows = execute(piece)
-            with self._lock:
-                self._counts[piece.table.name] += rows
-                self._progress.advance(piece.table.name, rows)
-            faults.point("piece_loaded")
+            if piece.table.name not in self._failed:
+                self._load(session, piece)
 
-    @contextmanager
-    def _session(self) -> Iterator[_Session]:
-        session = _Session(self._target.cursor())
-        with session.target.transaction():
-            session.target.join_snapshot(self._now.snapshot)
-            yield session
-            if self._failures:
-                raise self._failures[0]
+    def _load(self, session: _Session, piece: Piece) -> None:
+        """One piece in a transaction of its own: an error ends PostgreSQL's too, and undoes what was read in it."""
+        try:
+            with session.target.transaction():
+                session.target.join_snapshot(self._now.snapshot)
+                rows = session.execute_piece(piece)
+        except errors.NeaptideError as error:
+            if not recovery.is_of_a_table(error):
+                raise
+            self._failed[piece.table.name] = (piece.table, error)
+            return
+        with self._lock:
+            self._counts[piece.table.name] += rows
+            self._progress.advance(piece.table.name, rows)
+        faults.point("piece_loaded")
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app import errors
 from jobs import catalogue, faults, source
-from jobs.catalogue import Table
+from jobs.catalogue import Found, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.snapshot import Snapshot
@@ -28,6 +28,7 @@ class Moment:
     snapshot: Snapshot
     tables: list[Table]
     margin: timedelta
+    failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: float = field(default_factory=time.monotonic)
 
@@ -37,6 +38,22 @@ class Moment:
             last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
         )
         return Watermark(self.snapshot, floor, self.identity.standby)
+
+    def set_aside(self, failures: Mapping[str, errors.NeaptideError]) -> None:
+        """Leave these tables as the file has them, each for its reason."""
+        self.failures |= failures
+        self.tables = [table for table in self.tables if table.name not in failures]
+
+    def knows(self, name: str) -> bool:
+        """Whether this is one of the run's tables, by its name in the file, ready or not."""
+        return name in self.failures or any(table.name == name for table in self.tables)
+
+    def told(self) -> dict[str, str]:
+        """Why tables were set aside, each in one line, by name."""
+        return {
+            name: f"{error.message} ({error.hint})" if error.hint else error.message
+            for name, error in self.failures.items()
+        }
 
     def settle(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
@@ -52,21 +69,31 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
         identity = source.identity(conn)
         reading = source.read_floor(conn)
         faults.point("floor_read")
-        names = catalogue.lockable(conn, job.settings.tables)
+        names = catalogue.lockable(conn, job.settings)
         with source.snapshot(conn, names) as snapshot:
-            tables = select(catalogue.read(conn, job.settings.tables), wanted)
-            catalogue.check_standby(identity, tables)
+            found = select(catalogue.look(conn, job.settings), wanted)
+            catalogue.check_standby(identity, found.tables)
             yield Moment(
-                conn, identity, reading, snapshot, tables, job.settings.sync.margin, _warnings(reading, tables)
-            )
+                conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
+                _warnings(reading, found.tables),
+            )  # fmt: skip
 
 
-def select(tables: list[Table], wanted: tuple[str, ...]) -> list[Table]:
-    """Those of `wanted`, or all. Raises `errors.ConfigError` for a name that isn't among them."""
-    unknown = sorted(set(wanted) - {table.name for table in tables})
+def select(found: Found, wanted: tuple[str, ...]) -> Found:
+    """Those of `wanted`, by their names in the source or the file, or all.
+
+    Raises `errors.ConfigError` for a name that isn't among them.
+    """
+    names = {table.name: {table.name, table.source_name} for table in found.tables} | {n: {n} for n in found.failures}
+    unknown = sorted(set(wanted) - {name for both in names.values() for name in both})
     if unknown:
         raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
-    return [table for table in tables if not wanted or table.name in wanted]
+    if not wanted:
+        return found
+    return Found(
+        [table for table in found.tables if names[table.name] & {*wanted}],
+        {name: error for name, error in found.failures.items() if name in wanted},
+    )
 
 
 def _warnings(reading: FloorReading, tables: list[Table]) -> list[str]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from app import errors
-from jobs import watermark
+from jobs import changes, watermark
 from jobs.catalogue import Table
 from jobs.snapshot import Snapshot, position
 from jobs.source import Identity
 from jobs.target import Saved, State
 from jobs.watermark import Watermark
 
-FULL, DELTA, WHOLE = "full", "delta", "whole"
+FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,9 @@ def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock
 def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
     if saved is None:
         return "first copy"
-    changed = changed_parts(saved.signature, table.signature())
+    changed = changes.describe(saved.signature, table.signature())
     if changed:
-        return f"{' and '.join(changed)} changed"
+        return ", ".join(changed)
     if clock_back and saved.mode == "updated_at":
         return "the source's clock was set back"
     if table.spec.deletes == "tombstone" and saved.watermark.snapshot.xmin <= table.purged:
@@ -65,9 +64,21 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
     return ""
 
 
-def changed_parts(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Which parts of a signature differ, by name."""
-    return [part for part in new if old.get(part) != new[part]]
+def refused(tables: list[Table], state: State, *, default: str) -> dict[str, errors.NeaptideError]:
+    """The tables whose definition changed and whose config says to stop then; by name, with what changed."""
+    found: dict[str, errors.NeaptideError] = {}
+    for table in tables:
+        saved = state.tables.get(table.name)
+        if saved is None or (table.spec.on_schema_change or default) != "fail":
+            continue
+        changed = changes.of_schema(saved.signature, table.signature())
+        if changed:
+            found[table.name] = errors.SchemaChanged(
+                f"{table.source_name} changed: {', '.join(changed)}",
+                hint=f"`neaptide sync --full --table {table.source_name}` takes it over; so does on_schema_change = "
+                '"evolve"',
+            )
+    return found
 
 
 _WAIT = "try again once it has caught up: it lags behind another server, or was restarted a moment ago"

@@ -26,6 +26,11 @@ def qualified(*names: str) -> str:
     return ".".join(identifier(name) for name in names)
 
 
+def fold(name: str) -> str:
+    """What DuckDB goes by when it compares names: it folds the case of ASCII letters, and no others."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+
+
 def literal(text: str) -> str:
     """`text` as a string literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -41,14 +46,18 @@ def split_name(text: str) -> tuple[str, str]:
 
     A name without a dot lies in `public`. Nothing is folded to lower case. Raises `errors.ConfigError`.
     """
-    if _PLAIN.fullmatch(text):
-        return "public", text
+    parts = [unquoted(part) for part in raw_split(text)]
+    return (parts[0], parts[1]) if len(parts) > 1 else ("public", parts[0])
+
+
+def raw_split(text: str) -> tuple[str, ...]:
+    """The same with quotes left as they are: schema and name, or only a name."""
+    if _PLAIN.fullmatch(text) or re.fullmatch(_PART, text):
+        return (text,)
     found = _NAME.fullmatch(text)
     if not found:
-        if re.fullmatch(_PART, text):
-            return "public", _unquoted(text)
         raise errors.ConfigError(f"{text!r} is no table name", hint='write schema.table, or "a.b".table with quotes')
-    return _unquoted(found["schema"]), _unquoted(found["name"])
+    return found["schema"], found["name"]
 
 
 def join_name(schema: str, name: str) -> str:
@@ -56,7 +65,8 @@ def join_name(schema: str, name: str) -> str:
     return ".".join(part if _PLAIN.fullmatch(part) else identifier(part) for part in (schema, name))
 
 
-def _unquoted(part: str) -> str:
+def unquoted(part: str) -> str:
+    """A part of a name without its quotes."""
     if len(part) > 1 and part.startswith('"') and part.endswith('"'):
         return part[1:-1].replace('""', '"')
     return part

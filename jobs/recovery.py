@@ -111,17 +111,31 @@ def _usable(job: Job, published: State, now: Moment) -> bool:
     return bool(state.lineage) and state.lineage == (published.lineage or state.lineage)
 
 
+def is_of_a_table(error: errors.NeaptideError) -> bool:
+    """Whether an error met while a table was read is a matter of that table: not of the server, the file or us."""
+    return not isinstance(error, errors.Retryable | errors.TargetUnusable | errors.Bug)
+
+
+def told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
+    """The same error, or a better one: a value that can't be kept ends a query without saying whose it is."""
+    found = misfit(conn, table) if "can't be kept" in error.message else None
+    return found or error
+
+
 def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:
     """The error that names the first row with a value its column can't keep under the rule `fail`."""
     for plan in table.columns:
         if plan.rule != "fail" or not plan.lossy_sql:
             continue
-        key = quoting.listed(table.key) or "ctid"
-        row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {plan.lossy_sql} LIMIT 1".encode()).fetchone()
+        # A masked key is not for showing.
+        shown_key = [name for name in table.source_key if name not in table.spec.mask]
+        key = quoting.listed(shown_key) or "ctid::text AS ctid"
+        with conn.transaction():
+            row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {plan.lossy_sql} LIMIT 1".encode()).fetchone()
         if row:
             shown = ", ".join(f"{name} = {value}" for name, value in row.items())
             return errors.UnsupportedValue(
                 f"{table.name}, column {plan.name}, row {shown}: the value can't be kept as {plan.duckdb_type}",
-                hint=f'set columns.{plan.name} = "text" or "null" for the table in config.toml',
+                hint=f'set rules.{plan.name} = "text" or "null" for the table in config.toml',
             )
     return None

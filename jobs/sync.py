@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from app import errors
 from jobs import (
@@ -23,6 +24,7 @@ from jobs import (
     quoting,
     recovery,
     target,
+    tombstones,
 )
 from jobs.apply import Counts, Delta
 from jobs.catalogue import Table
@@ -64,13 +66,23 @@ def sync_once(
     options = Options(tuple(tables or ()), full, force_deletes)
     with files.locked(job.files, wait=wait, timeout=timeout):
         job.files.clean()
-        return _Runner(job, options, progress or Silent()).run()
+        run = _Runner(job, options, progress or Silent()).run()
+        tombstones.purge_sometimes(job)
+        return run
 
 
 def run_in(job: Job, options: Options, now: Moment, published: State, deadline: Deadline) -> Run:
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     runner = _Runner(job, replace(options, onto_published=True), Silent())
     return runner.bring_up(now, published, deadline, lambda: None)
+
+
+class TableFailed(Exception):
+    """One table can't be brought up to date; it is no reason to leave the others as they are."""
+
+    def __init__(self, table: str, error: errors.NeaptideError) -> None:
+        super().__init__(table)
+        self.table, self.error = table, error
 
 
 class _Runner:
@@ -95,11 +107,19 @@ class _Runner:
         """Gather, plan, apply, publish; or find that nothing changed. `release` lets go of the snapshot."""
         if not self.options.full or self.options.tables:
             plan.check_identity(published, now.identity, now.snapshot)
-        catalogue.check_tracked(now.conn, now.tables)
+        self._set_aside(now, published)
         with self._phase("probe"):
             quiet = self._is_quiet(now, published, deadline)
         faults.point("probed")
         return self._unchanged(now, published) if quiet else self._write(now, published, release, deadline)
+
+    def _set_aside(self, now: Moment, published: State) -> None:
+        """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
+        now.set_aside(catalogue.check_tracked(now.conn, now.tables))
+        if not self.options.full:
+            default = self.job.settings.sync.on_schema_change
+            now.set_aside(plan.refused(now.tables, published, default=default))
+        _refuse_if_none_is_left(now)
 
     def _clock_back(self, now: Moment, state: State) -> frozenset[str]:
         """The tables since whose last run the source's clock was set back by more than the margin."""
@@ -120,14 +140,16 @@ class _Runner:
     def _is_quiet(self, now: Moment, published: State, deadline: Deadline) -> bool:
         try:
             return self._nothing_new(now, published, deadline)
-        except target.Damaged:
-            # The other file may be whole; if not, that is found out, too.
+        except (target.Damaged, TableFailed):
+            # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
             return False
 
     def _nothing_new(self, now: Moment, published: State, deadline: Deadline) -> bool:
         """Whether the published file equals the source as it is."""
         steps = self._steps(now, published)
         if any(step.action == FULL for step in steps) or self._orphans(now, published):
+            return False
+        if now.told() != {name: error for name, error in published.errors.items() if now.knows(name)}:
             return False
         news = probe.ask(now.conn, steps, now.snapshot)
         doubtful = [step for step in steps if news[step.table.name]]
@@ -158,14 +180,14 @@ class _Runner:
 
     def _orphans(self, now: Moment, state: State) -> list[str]:
         """Tables in the file that the config no longer names."""
-        return [] if self.options.tables else sorted(set(state.tables) - {table.name for table in now.tables})
+        return [] if self.options.tables else sorted(name for name in state.tables if not now.knows(name))
 
     def _unchanged(self, now: Moment, published: State) -> Run:
-        as_of = now.snapshot.as_of
+        as_of = self._as_of(now, published)
         if not self.options.tables:
             freshness.write(self.job.files, published.run_id, as_of, clock.reading(now.reading.clock))
-        tables = tuple(TableRun(table.name, "none") for table in now.tables)
-        return self._result(now, published.run_id, tables, changed=False)
+        tables = (*(TableRun(table.name, "none") for table in now.tables), *_failed(now))
+        return self._result(now, published.run_id, tables, as_of=as_of, changed=False)
 
     def _write(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
@@ -227,19 +249,27 @@ class _Runner:
         file.write_identity(now.identity, now.snapshot, lineage)
         with self._phase("load"):
             loaded = self._load(file, anew, now, run_id)
+        earlier = self.job.files.published if history else None
         with self._phase("apply"):
-            return self._transact(file, now, steps, loaded, run_id, history=history)
+            while True:
+                steps = [step for step in steps if step.table.name not in now.failures]
+                try:
+                    return self._transact(file, now, published, steps, loaded, run_id, earlier)
+                except TableFailed as failed:
+                    # What the transaction did so far is gone; the others' share of it is done again.
+                    self._fail(now, {failed.table: failed.error})
 
     def _load(self, file: Target, steps: list[Step], now: Moment, run_id: str) -> dict[str, TableRun]:
         """Copy tables anew; each is complete, with its watermark, or not there."""
         if not steps:
             return {}
         began = time.monotonic()
-        with self._diagnosed(now, *(step.table for step in steps)):
-            rows = load.copy_tables(
-                file, [step.table for step in steps], now, workers=self.job.load_workers, progress=self.progress
-            )
+        rows, failures = load.copy_tables(
+            file, [step.table for step in steps], now, workers=self.job.load_workers, progress=self.progress
+        )
+        self._fail(now, {table.name: recovery.told(now.conn, table, error) for table, error in failures})
         now.settle()
+        steps = [step for step in steps if step.table.name not in now.failures]
         for step in steps:
             with file.transaction():
                 load.swap(file, step.table)
@@ -248,43 +278,65 @@ class _Runner:
         seconds = time.monotonic() - began
         return {
             step.table.name: TableRun(
-                step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason
+                step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason,
+                step.table.notes,
             )
             for step in steps
-        }
+        }  # fmt: skip
+
+    def _fail(self, now: Moment, failures: dict[str, errors.NeaptideError]) -> None:
+        """These tables stay as they are, the others go on."""
+        now.set_aside(failures)
+        _refuse_if_none_is_left(now)
 
     def _transact(
         self,
         file: Target,
         now: Moment,
+        published: State,
         steps: list[Step],
         loaded: dict[str, TableRun],
         run_id: str,
-        *,
-        history: bool,
+        earlier: Path | None,
     ) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
         with file.transaction():
             file.join_snapshot(now.snapshot)
             faults.point("snapshot_joined")
             done = [
-                loaded.get(step.table.name) or self._table(file, step, place, now) for place, step in enumerate(steps)
+                loaded.get(step.table.name) or self._table(file, step, place, now, published)
+                for place, step in enumerate(steps)
             ]
             marked = [step for step, table_run in zip(steps, done, strict=True) if table_run.error is None]
             file.write_watermarks([_mark(step, now) for step in marked if step.table.name not in loaded], run_id)
             done += self._remove_orphans(file, now, file.state())
-            run = self._result(now, run_id, tuple(done), changed=True)
+            self._keep_last(file, now, published)
+            done += _failed(now)
+            run = self._result(now, run_id, tuple(done), as_of=self._as_of(now, published), changed=True)
             keep = self.job.settings.sync.keep_runs
-            earlier = self.job.files.published if history else None
             target.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
             now.settle()
             faults.point("before_commit")
         faults.point("after_commit")
         return run
 
-    def _table(self, file: Target, step: Step, place: int, now: Moment) -> TableRun:
+    def _keep_last(self, file: Target, now: Moment, published: State) -> None:
+        """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
+        path, mine = self.job.files.published, file.state().tables
+        behind = [
+            name
+            for name in now.failures
+            if name in published.tables
+            and (name not in mine or mine[name].watermark != published.tables[name].watermark)
+        ]
+        if behind and path is not None:
+            file.take_over(path, behind)
+
+    def _table(self, file: Target, step: Step, place: int, now: Moment, published: State) -> TableRun:
+        notes = step.table.notes
         if not step.news:
-            return TableRun(step.table.name, "none")
+            reason = "works again" if step.table.name in published.errors else ""
+            return TableRun(step.table.name, "none", reason=reason)
         began = time.monotonic()
         self.progress.start(step.table.name, None)
         with self._diagnosed(now, step.table):
@@ -293,7 +345,7 @@ class _Runner:
         self.progress.finish(step.table.name)
         faults.point("table_done")
         seconds = time.monotonic() - began
-        return TableRun(step.table.name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds)
+        return TableRun(step.table.name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds, notes=notes)
 
     def _apply_delta(self, file: Target, step: Step, place: int, now: Moment) -> Counts:
         delta = Delta(file, step, place)
@@ -310,28 +362,26 @@ class _Runner:
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
     @contextmanager
-    def _diagnosed(self, now: Moment, *tables: Table) -> Iterator[None]:
-        """A value that can't be kept ends the query without saying whose it was: look for it in the same snapshot."""
+    def _diagnosed(self, now: Moment, table: Table) -> Iterator[None]:
+        """Raises `TableFailed` for an error that is a matter of this table alone."""
         try:
             yield
         except errors.NeaptideError as error:
-            if "can't be kept" not in error.message:
+            if not recovery.is_of_a_table(error):
                 raise
-            for found in filter(None, (recovery.misfit(now.conn, table) for table in tables)):
-                raise found from error
-            raise
+            raise TableFailed(table.name, recovery.told(now.conn, table, error)) from error
 
     def _as_of(self, now: Moment, published: State) -> datetime:
-        """A run of some tables leaves the file as old as the oldest of the others."""
-        if not self.options.tables:
-            return now.snapshot.as_of
-        others = [s.watermark.snapshot.as_of for name, s in published.tables.items() if name not in self.options.tables]
-        return min([now.snapshot.as_of, *others])
+        """A table that failed, or that the run leaves out, leaves the file as old as itself."""
+        done = {table.name for table in now.tables}
+        left = [saved for name, saved in published.tables.items() if name not in done]
+        stays = [saved for saved in left if self.options.tables or saved.table in now.failures]
+        return min([now.snapshot.as_of, *(saved.watermark.snapshot.as_of for saved in stays)])
 
-    def _result(self, now: Moment, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
+    def _result(self, now: Moment, run_id: str, tables: tuple[TableRun, ...], *, as_of: datetime, changed: bool) -> Run:
         kind = "full" if self.options.full else "sync"
         return Run(
-            run_id, kind, self.started, datetime.now(UTC), now.snapshot.as_of, now.snapshot.text, changed,
+            run_id, kind, self.started, datetime.now(UTC), as_of, now.snapshot.text, changed,
             tables, dict(self.phases), tuple(dict.fromkeys(now.warnings)),
         )  # fmt: skip
 
@@ -363,6 +413,17 @@ def remove_tables(file: Target, names: list[str]) -> None:
     for name in names:
         file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
     file.block("forget_watermarks", {"names": json.dumps(names)})
+
+
+def _refuse_if_none_is_left(now: Moment) -> None:
+    for error in now.failures.values():
+        if not now.tables:
+            raise error
+
+
+def _failed(now: Moment) -> list[TableRun]:
+    """The record of the tables that were left as they are."""
+    return [TableRun(name, "failed", error=error) for name, error in now.told().items()]
 
 
 def _gapless(step: Step) -> bool:

@@ -50,6 +50,7 @@ class State:
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
     tables: dict[str, Saved] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     wal: str = ""
     # The file would not open: it is built anew.
     damaged: bool = False
@@ -134,7 +135,8 @@ class Target:
         last = next(iter(self.block("read_last_run")), {"run_id": ""})
         identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
         tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
-        return State(file.get("lineage", ""), identity, last["run_id"], tables, wal=file.get("wal") or "")
+        failed = {row["table_name"]: row["error"] for row in self.block("read_errors")}
+        return State(file.get("lineage", ""), identity, last["run_id"], tables, failed, wal=file.get("wal") or "")
 
     def write_identity(self, identity: Identity, now: Snapshot, lineage: str) -> None:
         """Say whose copy this file is, and how far that one's log had come."""
@@ -162,6 +164,18 @@ class Target:
     def close(self) -> None:
         """End the session and everything in it."""
         self.connection.close()
+
+    def take_over(self, published: Path, names: list[str]) -> None:
+        """Copy these tables with their watermarks from the published file; they are as they are there."""
+        self.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+        for name in names:
+            schema, table = quoting.split_name(name)
+            quoted = quoting.qualified(schema, table)
+            self.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(schema)}")
+            self.execute(f"DROP TABLE IF EXISTS out.{quoted}")
+            self.execute(f"CREATE TABLE out.{quoted} AS FROM published.{quoted}")
+        self.block("forget_watermarks", {"names": json.dumps(names)})
+        self.block("take_over_watermarks", {"names": json.dumps(names)})
 
     def checkpoint(self) -> None:
         """Write the log into the file and let go of it: afterwards it is one whole file, and closed."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from app import errors, statements
-from jobs import catalogue, quoting, types
+from jobs import catalogue, quoting, triggers, types
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import Connection, translated
@@ -89,12 +89,12 @@ def _execute(job: Job, lines: list[str]) -> list[str]:
 
 
 def _tables(job: Job, conn: Connection, names: Iterable[str]) -> list[Table]:
-    found = catalogue.read(conn, job.settings.tables)
-    wanted = list(names) or [table.name for table in found]
-    unknown = sorted(set(wanted) - {table.name for table in found})
+    found = catalogue.read(conn, job.settings)
+    wanted = list(names) or [table.source_name for table in found]
+    unknown = sorted(set(wanted) - {name for table in found for name in (table.source_name, table.name)})
     if unknown:
         raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
-    return [table for table in found if table.name in wanted]
+    return [table for table in found if table.source_name in wanted or table.name in wanted]
 
 
 def _installed(conn: Connection, tables: list[Table]) -> Installed:
@@ -135,10 +135,12 @@ def remove(table: Table, _have: Installed) -> list[str]:
 
 
 def _stamped_by_itself(table: Table) -> bool:
-    """The table has a stamp that a trigger of its owner's keeps."""
-    others = tuple(trigger for trigger in table.triggers if trigger.schema != "neaptide")
+    """The table has a stamp that a trigger of its owner's keeps, also in a session that replicates."""
     stamp = table.stamp
-    return stamp is not None and catalogue.stamped(others, stamp)
+    if stamp is None:
+        return False
+    others = [trigger for trigger in table.triggers if trigger.schema != triggers.OURS]
+    return triggers.stamped(others, stamp.column) and all(t.always for t in others if t.assigns(stamp.column))
 
 
 class _Install:
@@ -215,20 +217,20 @@ _DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp "
 
 def _text_settings(table: Table) -> str:
     """The same text in every session; costs a little per call, so only where a key needs it."""
-    if all(_same_in_json(plan, table) for plan in table.key_plans()):
+    if all(map(_same_in_json, table.key_infos())):
         return _DEFINER
     exact = "".join(f"SET {name} = {quoting.literal(types.READER_SETTINGS[name])} " for name in _TEXT_SETTINGS)
     return f"{_DEFINER}SET datestyle = {types.READER_SETTINGS['datestyle']} {exact}"
 
 
 def _key_values(row: str, table: Table) -> str:
-    names = [(plan, f"{row}.{quoting.identifier(plan.name)}") for plan in table.key_plans()]
-    return ", ".join(name if _same_in_json(plan, table) else f"{name}::text" for plan, name in names)
+    names = [(info, f"{row}.{quoting.identifier(info.name)}") for info in table.key_infos()]
+    return ", ".join(name if _same_in_json(info) else f"{name}::text" for info, name in names)
 
 
-def _same_in_json(plan: types.ColumnPlan, table: Table) -> bool:
+def _same_in_json(info: types.ColumnInfo) -> bool:
     """Whether the type's JSON form casts back to the same value, whatever the deleting session has set."""
-    kind = next(info.type.resolved for info in table.infos if info.name == plan.name)
+    kind = info.type.resolved
     return (
         kind.typtype == "e"
         or kind.extension == "citext"
@@ -239,7 +241,8 @@ def _same_in_json(plan: types.ColumnPlan, table: Table) -> bool:
 def _key_changes(table: Table) -> str:
     """1.0 and 1.00, or two spellings that a collation calls equal, are two keys in the file."""
     columns = [
-        (quoting.identifier(plan.name), "" if plan.same_equality else catalogue.EXACT) for plan in table.key_plans()
+        (quoting.identifier(info.name), "" if plan.same_equality else catalogue.EXACT)
+        for info, plan in zip(table.key_infos(), table.key_plans(), strict=True)
     ]
     return " OR ".join(f"OLD.{name}{exact} IS DISTINCT FROM NEW.{name}{exact}" for name, exact in columns)
 

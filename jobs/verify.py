@@ -89,7 +89,8 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
 
 
 def _checked(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
-    return (_mended if scope.repair else _compared)(job, scope, now, deadline, progress)
+    checks = (_mended if scope.repair else _compared)(job, scope, now, deadline, progress)
+    return checks + [TableCheck(name, 0, 0, error=error) for name, error in now.told().items()]
 
 
 def _built_anew(
@@ -132,7 +133,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]
             if not scope.tables:
-                sync.remove_tables(file, sorted(set(state.tables) - {table.name for table in now.tables}))
+                sync.remove_tables(file, sorted(name for name in state.tables if not now.knows(name)))
             run = _record(job, file, now, steps, checks, published, began)
         file.checkpoint()
     same = not state.identity or _is_of(state, now)
@@ -175,7 +176,7 @@ def _check(file: Target, step: Step, scope: Scope, progress: Progress) -> TableC
 
 def _shape_differs(file: Target, step: Step) -> str | None:
     """Why the table can't be compared column by column, or None."""
-    if (step.table.schema, step.table.relation) not in file.copied_tables():
+    if step.table.target not in file.copied_tables():
         return "the file has no such table"
     columns = step.saved.signature.get("columns") if step.saved else None
     return None if columns == step.table.signature()["columns"] else "its columns changed since it was copied"

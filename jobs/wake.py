@@ -72,11 +72,11 @@ def question(job: Job) -> sql.Composed | None:
     """What to ask for the tables as they are now; None where nothing has a stamp to look at, or a run would fail."""
     try:
         with job.source.connect() as reading, reading.transaction():
-            tables = catalogue.read(reading, job.settings.tables)
+            tables = catalogue.look(reading, job.settings).tables
             tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]
             if tombstones and catalogue.tombstones_readable(reading):
-                parts.append(sql.Composed([sql.SQL("(SELECT max(t.xid) FROM neaptide.tombstone AS t)")]))
+                parts.append(sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")]))
     except errors.Retryable:
         raise
     except errors.NeaptideError:

@@ -1,6 +1,8 @@
 -- name: relations
--- The tables that the config names, or every one a pattern matches, with what decides how each is read.
+-- The tables that the config names, or every one that a pattern matches, with what decides how each is read. `place` is
+-- the entry's. A pattern takes tables only: no views, no partitions (their table has their rows), nothing temporary.
 SELECT
+    w.place::integer AS place,
     c.oid::bigint AS relid,
     n.nspname AS schema,
     c.relname AS name,
@@ -14,11 +16,28 @@ SELECT
     -- Logical replication writes the rows, and fires no statement trigger.
     EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid) AS subscribed,
     greatest(c.reltuples, 0)::bigint AS rows,
-    has_table_privilege(c.oid, 'SELECT') AS readable
-FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w (schema, name)
-INNER JOIN pg_namespace AS n ON n.nspname = w.schema
-INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND (c.relname = w.name OR w.name = '*')
-WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+    has_schema_privilege(n.oid, 'USAGE') AS reachable,
+    has_table_privilege(c.oid, 'SELECT') AS readable,
+    row_security_active(c.oid) AS filtered,
+    (
+        SELECT coalesce(array_agg(a.attname::text), '{}')
+        FROM pg_attribute AS a
+        WHERE
+            a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
+    ) AS hidden_columns
+FROM unnest(%(schemas)s::text[], %(names)s::text[], %(wild)s::boolean[])
+    WITH ORDINALITY AS w (schema, name, wild, place)
+INNER JOIN pg_namespace AS n ON n.nspname LIKE w.schema
+INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname LIKE w.name
+WHERE
+    c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't'
+    AND (
+        NOT w.wild OR (
+            c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'neaptide'
+            AND n.nspname NOT LIKE 'pg\_%%' AND n.nspname <> 'information_schema'
+        )
+    )
 ORDER BY n.nspname, c.relname;
 
 -- name: keys
@@ -29,7 +48,7 @@ SELECT
 FROM pg_index AS i
 CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
 INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisprimary
+WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisprimary AND k.place <= i.indnkeyatts
 GROUP BY i.indrelid;
 
 -- name: triggers
@@ -108,3 +127,27 @@ SELECT coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'SELECT'), fa
 SELECT p.relid::bigint AS relid, p.xid::text::bigint AS xid
 FROM neaptide.purge AS p
 WHERE p.relid = ANY(%(relids)s::oid[]);
+
+-- name: unsteady
+-- A function of one of these names that may answer otherwise for the same row. Those that only look at settings are
+-- all right: every session of a run has the same.
+SELECT p.proname::text AS name
+FROM pg_proc AS p
+INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE
+    p.proname = ANY(%(names)s::text[]) AND p.provolatile <> 'i'
+    AND (p.provolatile = 'v' OR n.nspname <> 'pg_catalog' OR p.proname NOT IN (
+        'array_to_json', 'array_to_string', 'concat', 'concat_ws', 'date', 'date_add', 'date_bin', 'date_part',
+        'date_subtract', 'date_trunc', 'extract', 'format', 'json_build_array', 'json_build_object',
+        'jsonb_build_array', 'jsonb_build_object', 'make_timestamptz', 'plainto_tsquery', 'row_to_json', 'text', 'time',
+        'timestamp', 'timestamptz', 'timetz', 'timezone', 'to_char', 'to_date', 'to_json', 'to_jsonb', 'to_number',
+        'to_timestamp', 'to_tsquery', 'to_tsvector'
+    ))
+LIMIT 1;
+
+-- name: labels
+-- The labels of some enums by their oids: a rename keeps the oid, and changes what every row with it reads as.
+SELECT l.enumtypid::text AS kind, jsonb_object_agg(l.oid::text, l.enumlabel) AS labels
+FROM pg_enum AS l
+WHERE l.enumtypid = ANY(%(oids)s::oid[])
+GROUP BY l.enumtypid;

@@ -13,7 +13,7 @@ FROM out.neaptide.watermarks AS w
 LEFT JOIN (
     SELECT t.table_name, t.action, t.rows_in, t.rows_out
     FROM out.neaptide.table_runs AS t
-    WHERE t.action <> 'none'
+    WHERE t.action <> 'none' OR t.reason <> ''
     QUALIFY row_number() OVER (PARTITION BY t.table_name ORDER BY t.run_id DESC) = 1
 ) AS r ON r.table_name = w.table_name
 ORDER BY w.table_name;

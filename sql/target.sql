@@ -74,6 +74,24 @@ FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT 1;
 
+-- name: read_errors
+-- Why tables were left as they are by the last run that had anything to say of them.
+SELECT t.table_name, t.error
+FROM (
+    SELECT r.table_name, r.error
+    FROM out.neaptide.table_runs AS r
+    WHERE r.action <> 'none' OR r.reason <> ''
+    QUALIFY row_number() OVER (PARTITION BY r.table_name ORDER BY r.run_id DESC) = 1
+) AS t
+WHERE t.error IS NOT NULL;
+
+-- name: take_over_watermarks
+-- How far the published file's copies of these tables were read.
+INSERT INTO out.neaptide.watermarks
+SELECT w.*
+FROM published.neaptide.watermarks AS w
+WHERE w.table_name IN (SELECT unnest(from_json($names, '["VARCHAR"]')));
+
 -- name: write_file
 -- Say whose copy this file is.
 INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database, wal)

@@ -1,0 +1,85 @@
+"""Which columns of a table are copied, under which names, and in what form. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from app import config, errors
+from jobs import masks, quoting, types
+from jobs.types import ColumnInfo, ColumnPlan
+
+
+def choose(
+    spec: config.Table, name: str, infos: Sequence[ColumnInfo], key: Sequence[str]
+) -> tuple[tuple[ColumnInfo, ...], tuple[ColumnPlan, ...]]:
+    """The copied columns of the source and, in the same order, their plans.
+
+    Raises `errors.ConfigError` where the entry names a column that isn't there, leaves out or blurs the key, or makes
+    two names that DuckDB can't tell apart. `name` is the table's, for the message.
+    """
+    _check_names(spec, name, infos)
+    copied = tuple(info for info in infos if _is_wanted(spec, info.name))
+    if not copied:
+        raise errors.ConfigError(f"{name}: no column is left to copy", hint="see columns and exclude_columns")
+    _check_key(spec, name, copied, key)
+    plans = tuple(_plan(spec, info) for info in copied)
+    _check_case(name, (plan.name for plan in plans))
+    return copied, plans
+
+
+def _check_names(spec: config.Table, name: str, infos: Sequence[ColumnInfo]) -> None:
+    there = {info.name for info in infos}
+    named = {
+        "key": spec.key or (), "columns": spec.columns or (), "exclude_columns": spec.exclude_columns,
+        "rules": spec.rules, "mask": spec.mask, "rename_columns": spec.rename_columns,
+        "soft_column": [spec.soft_column] if spec.soft_column else (),
+    }  # fmt: skip
+    for place, columns in named.items():
+        for column in columns:
+            if column not in there:
+                raise errors.ConfigError(
+                    f"{name}: the table has no column {column!r}, which {place} names",
+                    hint="correct the table's entry in config.toml",
+                )
+
+
+def _is_wanted(spec: config.Table, column: str) -> bool:
+    return column in spec.columns if spec.columns is not None else column not in spec.exclude_columns
+
+
+def _check_key(spec: config.Table, name: str, copied: Iterable[ColumnInfo], key: Sequence[str]) -> None:
+    names = {info.name for info in copied}
+    for column in key:
+        if column not in names:
+            raise errors.ConfigError(f"{name}: the key's column {column!r} must be copied", hint="or mask it by hash")
+        if spec.mask.get(column, "hash") != "hash":
+            raise errors.ConfigError(
+                f'{name}: the key\'s column {column!r} can only be masked by "hash"', hint="rows would lose their key"
+            )
+
+
+def _plan(spec: config.Table, info: ColumnInfo) -> ColumnPlan:
+    new = spec.rename_columns.get(info.name, info.name)
+    plan = _planned(spec, info)
+    if new != info.name:
+        # What runs in PostgreSQL reads the column by its old name, what runs in DuckDB by the new one.
+        theirs = _planned(spec, replace(info, name=new), original=info.name)
+        plan = replace(plan, name=new, target_sql=theirs.target_sql, exact_sql=theirs.exact_sql)
+    return masks.masked(plan, spec.mask[info.name]) if info.name in spec.mask else plan
+
+
+def _planned(spec: config.Table, info: ColumnInfo, original: str | None = None) -> ColumnPlan:
+    return types.plan_column(info, spec.rules.get(original or info.name), spec.on_value)
+
+
+def _check_case(name: str, columns: Iterable[str]) -> None:
+    names = list(columns)
+    counts = Counter(map(quoting.fold, names))
+    twins = [column for column in names if counts[quoting.fold(column)] > 1]
+    if twins:
+        raise errors.ConfigError(
+            f"{name}: DuckDB can't tell the columns {' and '.join(map(repr, twins))} apart",
+            hint=f'give one another name: rename_columns = {{ {quoting.identifier(twins[-1])} = "…" }}',
+        )

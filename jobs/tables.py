@@ -1,0 +1,208 @@
+"""One table of the source as the config wants it copied, and what must stay the same for a delta to be enough. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app import config
+from jobs import quoting, triggers, types
+from jobs.triggers import Trigger
+from jobs.watermark import Stamp
+
+XID_COLUMN = "sync_xid"
+PARTITIONED = "p"
+# Anything else, a date say, would not order rows finely enough.
+STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
+_STAMPS = ("updated_at", "last_update", "modified_at", "modified_date", "last_updated")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `schema`, `relation`, `infos`, `source_key` are the source's; `target`, `columns`, `key` the file's.
+
+    `infos` are all columns of the source; `copied` are those of `columns`, in the same order.
+    """
+
+    spec: config.Table
+    schema: str
+    relation: str
+    target: tuple[str, str]
+    relid: int
+    kind: str
+    source_key: tuple[str, ...]
+    infos: tuple[types.ColumnInfo, ...]
+    copied: tuple[types.ColumnInfo, ...]
+    columns: tuple[types.ColumnPlan, ...]
+    triggers: tuple[Trigger, ...]
+    parts: tuple[str, ...] = ()
+    storage: str = ""
+    subscribed: bool = False
+    purged: int = 0
+    pages: int = 0
+    rows: int = 0
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    mask_version: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name for it, as config.toml would write it."""
+        return quoting.join_name(*self.target)
+
+    @property
+    def source_name(self) -> str:
+        """The source's name for it, as config.toml writes it."""
+        return quoting.join_name(self.schema, self.relation)
+
+    @property
+    def quoted(self) -> str:
+        """Schema and name for PostgreSQL."""
+        return quoting.qualified(self.schema, self.relation)
+
+    @property
+    def file_quoted(self) -> str:
+        """Schema and name for DuckDB."""
+        return quoting.qualified(*self.target)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The key's columns by their names in the file."""
+        return tuple(plan.name for plan in self.key_plans())
+
+    def key_plans(self) -> tuple[types.ColumnPlan, ...]:
+        """The plans of the key's columns, in the key's order."""
+        by_name = {info.name: plan for info, plan in zip(self.copied, self.columns, strict=True)}
+        return tuple(by_name[name] for name in self.source_key)
+
+    def key_infos(self) -> tuple[types.ColumnInfo, ...]:
+        """The source's columns of the key, in the key's order."""
+        by_name = {info.name: info for info in self.infos}
+        return tuple(by_name[name] for name in self.source_key)
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """The column the watermark is on, or None for a table that is copied whole."""
+        if self.spec.watermark == "none":
+            return None
+        name = stamp_column(self.spec, self.infos)
+        info = next((info for info in self.infos if info.name == name), None)
+        if info is None:
+            return None
+        return Stamp(
+            name,
+            self.spec.watermark,
+            zoned=info.type.resolved.name != "timestamp",
+            rounded=info.type.resolved.typmod != -1,
+        )
+
+    @property
+    def row_deletes(self) -> bool:
+        """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
+        return self.kind == PARTITIONED or self.subscribed
+
+    def signature(self) -> dict[str, Any]:
+        """What must stay the same for a delta to be enough; `jobs.changes` says what a difference means."""
+        return {
+            "table": self.relid,
+            "key": list(self.key),
+            "columns": [_column(info, plan) for info, plan in zip(self.copied, self.columns, strict=True)],
+            "labels": {name: dict(labels) for name, labels in self.labels.items()},
+            "triggers": [trigger.version for trigger in self.triggers if self._matters(trigger)],
+            "partitions": list(self.parts),
+            "storage": self.storage,
+            "config": [
+                self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
+                stamp_column(self.spec, self.infos) if self.spec.watermark != "none" else None,
+                sorted(self.spec.mask.items()), self.mask_version,
+            ],
+        }  # fmt: skip
+
+    def _matters(self, trigger: Trigger) -> bool:
+        if self.spec.watermark == "none":
+            return False
+        return trigger.schema == triggers.OURS or trigger.assigns(stamp_column(self.spec, self.infos))
+
+
+def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
+    """The config's `stamp`, else `sync_xid` in xid mode, else `updated_at` or what stands in for it."""
+    if spec.stamp:
+        return spec.stamp
+    if spec.watermark == "xid":
+        return XID_COLUMN
+    found = {info.name: info.type.resolved.name for info in infos}
+    usable = (name for name in _STAMPS if found.get(name) in STAMP_TYPES["updated_at"])
+    return next(usable, "updated_at")
+
+
+def untracked(table: Table) -> str | None:
+    """What the table lacks for its modes, as a sentence, or None."""
+    if table.spec.watermark == "none":
+        return None
+    lack = unfit(table) or _unstamped(table)
+    if lack:
+        return lack
+    tombstoned = triggers.tombstoned(table.triggers, row_deletes=table.row_deletes)
+    if table.spec.deletes == "tombstone" and not tombstoned:
+        return f"the triggers of {table.source_name} that record deleted rows are missing or disabled"
+    return None
+
+
+def unfit(table: Table) -> str | None:
+    """Why no trigger can ever make the table ready, as a sentence, or None."""
+    name = table.source_name
+    if table.kind not in "rp":
+        return f'{name} is no ordinary table: set watermark = "none" for it'
+    if table.kind == "r" and table.parts:
+        return f'other tables inherit from {name}, past its triggers: set watermark = "none" for it'
+    if not table.source_key:
+        return f'{name} has no primary key: name a unique key in the config, or set watermark = "none"'
+    kind = next(
+        (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
+    )
+    if table.stamp and kind not in STAMP_TYPES[table.stamp.mode]:
+        return f"{table.stamp.column} of {name} is {kind}, not {STAMP_TYPES[table.stamp.mode][0]}"
+    return None
+
+
+def _unstamped(table: Table) -> str | None:
+    if table.stamp is None:
+        return f"{table.source_name} has no column {stamp_column(table.spec, table.infos)}"
+    if not triggers.stamped(table.triggers, table.stamp.column):
+        return f"no trigger of {table.source_name} stamps {table.stamp.column} on INSERT and UPDATE"
+    return None
+
+
+def _column(info: types.ColumnInfo, plan: types.ColumnPlan) -> dict[str, Any]:
+    """A change in any of this changes stored values, or how they are stored, though no row is written."""
+    return {
+        "name": plan.name,
+        "place": info.attnum,
+        "type": info.type_name,
+        "source": plan.source_sql,
+        "target": plan.target_sql,
+        "duckdb": plan.duckdb_type,
+        "generated": info.default if info.generated else None,
+        "collation": info.collation,
+        "parts": list(_parts(info.type)),
+    }
+
+
+def _parts(kind: types.TypeInfo) -> Iterator[str]:
+    """The attributes of the composite types that a type is built from, however deep."""
+    for name, part in kind.attributes:
+        yield f"{name} {part.type_name}"
+        yield from _parts(part)
+    for inner in (kind.element, kind.base, kind.subtype):
+        if inner is not None:
+            yield from _parts(inner)
+
+
+def enums(kind: types.TypeInfo) -> Iterator[int]:
+    """The oids of the enums that a type is built from, however deep."""
+    if kind.typtype == "e":
+        yield kind.oid
+    for inner in (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes)):
+        if inner is not None:
+            yield from enums(inner)

@@ -1,0 +1,79 @@
+"""What a table's triggers keep: its stamp, and the record of its deleted rows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Bits of pg_trigger.tgtype (PostgreSQL's catalog/pg_trigger.h).
+ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
+OURS = "neaptide"
+
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_BRANCHES = re.compile(r"\b(if|case|loop|while|for|foreach|exception)\b|\breturn\s+null\b", re.IGNORECASE)
+_STAMPS = (
+    r"(pg_catalog\.)?(((now|(clock|transaction|statement)_timestamp)\(\)|current_timestamp|localtimestamp)"
+    r"(attimezone'utc')?|pg_current_xact_id\(\))"
+)
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger that fires for ordinary sessions; `version` changes when anybody touches it."""
+
+    name: str
+    schema: str
+    kind: int
+    source: str
+    version: str
+    conditional: bool
+    always: bool = False
+
+    def fires(self, *events: int, before: bool, row: bool) -> bool:
+        """Whether it fires at this moment for all of these events."""
+        return (
+            all(self.kind & event for event in events)
+            and bool(self.kind & BEFORE) is before
+            and bool(self.kind & ROW) is row
+        )
+
+    def assigns(self, column: str) -> bool:
+        """Whether its function seems to assign this column of the row that is being written."""
+        return re.search(rf"new\.{re.escape(_plain(column))}:?=", _plain(self.source)) is not None
+
+    def keeps(self, column: str) -> bool:
+        """Whether it stamps the column by the server's clock or transaction, for every row and whatever was sent.
+
+        A function that branches may let some rows through with their old stamp, as a WHEN or an UPDATE OF does.
+        """
+        stamps = re.search(rf"new\.{re.escape(_plain(column))}:?={_STAMPS};", _plain(self.source))
+        return stamps is not None and not self.conditional and not _BRANCHES.search(_COMMENTS.sub("", self.source))
+
+
+def stamped(triggers: Iterable[Trigger], column: str) -> bool:
+    """Whether these triggers together stamp every row that is inserted or updated."""
+    return all(stamps(triggers, column, event) for event in (INSERT, UPDATE))
+
+
+def stamps(triggers: Iterable[Trigger], column: str, event: int) -> bool:
+    """Whether every row that is written by this event is stamped. They fire in the order of their names, listed so."""
+    assigning = [
+        trigger for trigger in triggers if trigger.assigns(column) and trigger.fires(event, before=True, row=True)
+    ]
+    # The last one has the last word.
+    return bool(assigning) and assigning[-1].keeps(column)
+
+
+def tombstoned(triggers: Iterable[Trigger], *, row_deletes: bool) -> bool:
+    """Whether Neaptide's triggers record every deleted key, every changed key and every TRUNCATE."""
+    ours = [trigger for trigger in triggers if trigger.schema == OURS]
+    return (
+        any(t.fires(DELETE, before=False, row=row_deletes) for t in ours)
+        and any(t.fires(UPDATE, before=False, row=True) for t in ours)
+        and any(t.fires(TRUNCATE, before=False, row=False) for t in ours)
+    )
+
+
+def _plain(source: str) -> str:
+    return "".join(_COMMENTS.sub("", source).lower().split()).replace('"', "")
