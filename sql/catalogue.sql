@@ -11,8 +11,13 @@ SELECT
     c.relpages::bigint AS pages,
     -- Changes when the table is rewritten: by TRUNCATE, and by ALTER TABLE, which may change values and fires no trigger.
     c.relfilenode::bigint AS filenode,
-    -- A crash empties an unlogged table without a word.
-    CASE WHEN c.relpersistence = 'u' THEN pg_postmaster_start_time()::text ELSE '' END AS started,
+    -- A crash empties an unlogged table without a word. That of one session leaves the postmaster, and ends the
+    -- statistics.
+    CASE
+        WHEN c.relpersistence = 'u'
+            THEN concat_ws(' ', pg_postmaster_start_time(), (SELECT b.stats_reset FROM pg_stat_bgwriter AS b))
+        ELSE ''
+    END AS started,
     -- Logical replication writes the rows, and fires no statement trigger.
     EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid) AS subscribed,
     greatest(c.reltuples, 0)::bigint AS rows,
