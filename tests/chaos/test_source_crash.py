@@ -1,0 +1,160 @@
+"""PostgreSQL is restarted, and killed with what it had not written to the disk yet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app import errors
+from app.oltp.embedded import EmbeddedServer
+from jobs import verify
+from tests.support import servers
+from tests.support.othersource import item_lab
+from tests.support.servers import ask
+from tests.support.syncing import Lab
+
+# Long enough for a run that does not wait for the WAL writer to end before it.
+LAZY = {"wal_writer_delay": "2s"}
+
+
+@pytest.fixture
+def server(open_folder: Path) -> Iterator[EmbeddedServer]:
+    """A server that writes its log to the disk as late as it may."""
+    with servers.primary(open_folder / "server", LAZY) as found:
+        yield found
+
+
+@pytest.fixture(params=["updated_at", "xid"])
+def lab(server: EmbeddedServer, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
+    """A synced table on it."""
+    found = item_lab(server.url(), tmp_path, request.param)
+    found.sync()
+    return found
+
+
+def crash(server: EmbeddedServer) -> None:
+    servers.crash(server)
+    server.start()
+
+
+def test_a_commit_that_a_crash_takes_back_is_not_in_the_file(lab: Lab, server: EmbeddedServer) -> None:
+    with lab.connect() as conn:
+        conn.execute("SET synchronous_commit = off")
+        conn.execute("INSERT INTO item VALUES (11, 'asynchronous')")
+        lab.sync()
+        crash(server)
+    lab.run("INSERT INTO item VALUES (12, 'after the crash')")
+    lab.sync()
+    lab.assert_equal()
+
+
+def test_a_transaction_id_that_is_given_out_again_after_a_crash_is_not_taken_for_read(
+    lab: Lab, server: EmbeddedServer
+) -> None:
+    lab.run("INSERT INTO item VALUES (11, 'something to sync')")
+    with lab.connect(autocommit=False) as conn:
+        for _ in range(3):
+            conn.execute("INSERT INTO item VALUES (12, 'rolled back')")
+            conn.rollback()
+    lab.sync()
+    crash(server)
+    for key in range(20, 26):
+        lab.run(f"INSERT INTO item VALUES ({key}, 'after the crash')")
+    lab.sync()
+    lab.assert_equal()
+
+
+def test_the_wait_for_the_disk_ends_though_a_transaction_that_still_runs_stays_in_memory(
+    lab: Lab, server: EmbeddedServer
+) -> None:
+    lab.run("INSERT INTO item VALUES (11, 'something to sync')")
+    with lab.connect(autocommit=False) as conn:
+        conn.execute("INSERT INTO item VALUES (12, 'running')")
+        lab.sync()
+        lab.assert_equal()
+        crash(server)
+        with pytest.raises(psycopg.OperationalError):
+            conn.commit()
+    lab.run("INSERT INTO item VALUES (13, 'after the crash')")
+    lab.sync()
+    lab.assert_equal()
+
+
+def test_restarts_between_and_during_runs_lose_nothing(open_folder: Path, tmp_path: Path) -> None:
+    with servers.primary(open_folder / "server") as server:
+        lab = item_lab(server.url(), tmp_path)
+        lab.sync()
+        stop = threading.Event()
+        writing = threading.Thread(target=_write, args=(lab, stop))
+        writing.start()
+        try:
+            for turn in range(4):
+                syncing = threading.Thread(target=_sync, args=(lab,))
+                syncing.start()
+                crash(server) if turn % 2 else _restart(server)
+                syncing.join()
+                _sync(lab)
+        finally:
+            stop.set()
+            writing.join()
+        lab.sync()
+        lab.assert_equal()
+        assert len(lab.file_rows("public.item")) > 10
+        assert verify.verify(lab.job).equal
+
+
+def _restart(server: EmbeddedServer) -> None:
+    server.stop()
+    server.start()
+
+
+def _write(lab: Lab, stop: threading.Event) -> None:
+    """Insert, change and delete until told to stop, whatever the server does."""
+    key = 100
+    while not stop.is_set():
+        try:
+            with lab.connect() as conn:
+                while not stop.is_set():
+                    key += 1
+                    conn.execute("INSERT INTO item VALUES (%s, 'new')", [key])
+                    conn.execute("UPDATE item SET name = 'changed' WHERE id = %s", [key - 3])
+                    conn.execute("DELETE FROM item WHERE id = %s", [key - 7 - key % 5])
+        except psycopg.OperationalError:
+            stop.wait(0.02)
+
+
+def _sync(lab: Lab) -> None:
+    """One run, which may meet a server that is down."""
+    with suppress(errors.Retryable):
+        lab.sync()
+
+
+def test_a_crash_of_one_backend_empties_an_unlogged_table_in_the_file_too(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    """The postmaster goes on, so its start time says nothing; the table is emptied without a trigger."""
+    lab = Lab(server.url(), tmp_path, [{"name": "public.scratch"}])
+    lab.run("CREATE UNLOGGED TABLE public.scratch (id int PRIMARY KEY)", "INSERT INTO scratch VALUES (1), (2)")
+    lab.track()
+    lab.sync()
+    with lab.connect() as conn:
+        os.kill(conn.info.backend_pid, signal.SIGKILL)
+    servers.until(lambda: _answers(lab), "the server has recovered")
+    assert ask(lab.url, "SELECT count(*) FROM scratch") == 0
+    lab.run("INSERT INTO scratch VALUES (3)")
+    lab.sync()
+    lab.assert_equal()
+
+
+def _answers(lab: Lab) -> bool:
+    try:
+        return ask(lab.url, "SELECT 1") == 1
+    except psycopg.OperationalError:
+        return False

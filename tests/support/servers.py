@@ -1,0 +1,122 @@
+"""Servers of a test's own: a primary, its standbys by pg_basebackup, and copies of a stopped server's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from app.oltp import latch, lodging
+from app.oltp.embedded import EmbeddedServer
+from tests.support.cluster import FAST
+
+REPLICATING = {
+    **FAST,
+    "wal_level": "logical",
+    "max_connections": "40",
+    "wal_receiver_status_interval": "1s",
+    "max_standby_streaming_delay": "30s",
+}
+PATIENCE = 30.0
+
+
+@contextmanager
+def primary(root: Path, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
+    """A new server that others can be made from, gone at the end."""
+    with started(EmbeddedServer(root, settings={**REPLICATING, **(settings or {})})) as server:
+        yield server
+
+
+@contextmanager
+def standby(of: EmbeddedServer, root: Path, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
+    """A hot standby that streams from `of`, made with pg_basebackup, gone at the end."""
+    base_backup(of, root, "--write-recovery-conf")
+    with started(EmbeddedServer(root, settings={**REPLICATING, **(settings or {})})) as server:
+        yield server
+
+
+def base_backup(of: EmbeddedServer, root: Path, *options: str) -> None:
+    """Copy a running server's data into a new folder, as the account that owns the first one."""
+    account = lodging.account_for(of.root)
+    lodging.make_folder(root)
+    lodging.give(root, account)
+    program = lodging.programs(of.root, account) / "bin" / "pg_basebackup"
+    subprocess.run(
+        [program, "-d", of.url("postgres"), "-D", root / "data", "--checkpoint=fast", "--no-sync", *options],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        **lodging.run_as(account),
+    )
+    shutil.copy2(of.root / "password", root / "password")
+
+
+def copy_stopped(of: EmbeddedServer, root: Path) -> None:
+    """Copy the folder of a server that does not run, owners and all, but not its port."""
+    shutil.copytree(of.root, root, ignore=shutil.ignore_patterns("port", "alive", "lock"))
+    for path in (root, *root.rglob("*")):
+        found = (of.root / path.relative_to(root)).stat()
+        os.chown(path, found.st_uid, found.st_gid)
+
+
+def at(root: Path) -> EmbeddedServer:
+    """The server of a folder."""
+    return EmbeddedServer(root, settings=REPLICATING)
+
+
+@contextmanager
+def started(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def crash(server: EmbeddedServer) -> None:
+    """kill -9 of the postmaster and all its children at once, as a power cut that leaves the system's cache."""
+    pid = server.status().pid
+    assert pid is not None
+    # The postmaster leads a session of its own, and its children stay in it.
+    for child in children(pid):
+        os.kill(child, signal.SIGKILL)
+    until(lambda: not latch.held(server.root / "alive"), "the killed server is gone")
+
+
+def children(pid: int) -> list[int]:
+    """The postmaster first, so that it can't clean up after the others."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [pid, *map(int, found)]
+
+
+def ask(url: str, query: str, *given: Any) -> Any:
+    """The first column of the first row."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute(query.encode(), given).fetchone()
+    return row[0] if row else None
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    """Wait for it, for at most half a minute."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        time.sleep(0.02)
+
+
+def caught_up(standby_url: str, primary_url: str) -> None:
+    """Wait until the standby has replayed all that the primary has written by now."""
+    # A commit is on the disk before its writer hears of it, so it lies below.
+    end = ask(primary_url, "SELECT pg_current_wal_flush_lsn()::text")
+    until(
+        lambda: ask(standby_url, f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn"),
+        "the standby has caught up",
+    )
