@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import config
-from jobs import quoting, triggers, types
+from jobs import keys, quoting, triggers, types
 from jobs.triggers import Trigger
 from jobs.watermark import Stamp
 
@@ -143,10 +143,7 @@ def untracked(table: Table) -> str | None:
     lack = unfit(table) or _unstamped(table)
     if lack:
         return lack
-    tombstoned = triggers.tombstoned(table.triggers, row_deletes=table.row_deletes)
-    if table.spec.deletes == "tombstone" and not tombstoned:
-        return f"the triggers of {table.source_name} that record deleted rows are missing or disabled"
-    return None
+    return _untombstoned(table) if table.spec.deletes == "tombstone" else None
 
 
 def unfit(table: Table) -> str | None:
@@ -171,6 +168,15 @@ def _unstamped(table: Table) -> str | None:
         return f"{table.source_name} has no column {stamp_column(table.spec, table.infos)}"
     if not triggers.stamped(table.triggers, table.stamp.column):
         return f"no trigger of {table.source_name} stamps {table.stamp.column} on INSERT and UPDATE"
+    return None
+
+
+def _untombstoned(table: Table) -> str | None:
+    if not triggers.tombstoned(table.triggers, row_deletes=table.row_deletes):
+        return f"the triggers of {table.source_name} that record deleted rows are missing or disabled"
+    wanted = {keys.recorded(row, table.key_infos()) for row in ("OLD", "gone")}
+    if not triggers.records(table.triggers, wanted):
+        return f"the triggers of {table.source_name} record deleted rows by another key than ({', '.join(table.key)})"
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psycopg
 
 from app import errors, statements
-from jobs import catalogue, quoting, triggers, types
+from jobs import catalogue, keys, quoting, triggers, types
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import Connection, translated
@@ -25,10 +25,6 @@ LOCK_TIMEOUT = "3s"
 
 # What a key's text form hangs on in the deleting session. Types outside the list below are recorded as text.
 _TEXT_SETTINGS = ("intervalstyle", "timezone", "extra_float_digits", "bytea_output", "xmlbinary")
-_SAME_IN_JSON = (
-    *("bool", "bpchar", "bytea", "date", "int2", "int4", "int8", "name"),
-    *("numeric", "text", "timestamp", "timestamptz", "uuid", "varchar"),
-)
 
 
 @dataclass(frozen=True)
@@ -177,8 +173,8 @@ class _Install:
         """The triggers that record the keys of rows that go."""
         into = f"INSERT INTO neaptide.tombstone (relid, key) %s {self.table.relid}, %s"
         settings = _text_settings(self.table)
-        one = into % ("VALUES (", f"jsonb_build_array({_key_values('OLD', self.table)})); RETURN NULL;")
-        many = into % ("SELECT", f"jsonb_build_array({_key_values('gone', self.table)}) FROM gone; RETURN NULL;")
+        one = into % ("VALUES (", f"{keys.recorded('OLD', self.table.key_infos())}); RETURN NULL;")
+        many = into % ("SELECT", f"{keys.recorded('gone', self.table.key_infos())} FROM gone; RETURN NULL;")
         key = self.function("key", one, settings)
         if self.table.row_deletes:
             self.trigger(DELETE, "AFTER DELETE", "FOR EACH ROW", key)
@@ -217,25 +213,10 @@ _DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp "
 
 def _text_settings(table: Table) -> str:
     """The same text in every session; costs a little per call, so only where a key needs it."""
-    if all(map(_same_in_json, table.key_infos())):
+    if all(map(keys.same_in_json, table.key_infos())):
         return _DEFINER
     exact = "".join(f"SET {name} = {quoting.literal(types.READER_SETTINGS[name])} " for name in _TEXT_SETTINGS)
     return f"{_DEFINER}SET datestyle = {types.READER_SETTINGS['datestyle']} {exact}"
-
-
-def _key_values(row: str, table: Table) -> str:
-    names = [(info, f"{row}.{quoting.identifier(info.name)}") for info in table.key_infos()]
-    return ", ".join(name if _same_in_json(info) else f"{name}::text" for info, name in names)
-
-
-def _same_in_json(info: types.ColumnInfo) -> bool:
-    """Whether the type's JSON form casts back to the same value, whatever the deleting session has set."""
-    kind = info.type.resolved
-    return (
-        kind.typtype == "e"
-        or kind.extension == "citext"
-        or (kind.schema == "pg_catalog" and kind.name in _SAME_IN_JSON)
-    )
 
 
 def _key_changes(table: Table) -> str:

@@ -77,3 +77,10 @@ def tombstoned(triggers: Iterable[Trigger], *, row_deletes: bool) -> bool:
 
 def _plain(source: str) -> str:
     return "".join(_COMMENTS.sub("", source).lower().split()).replace('"', "")
+
+
+def records(triggers: Iterable[Trigger], wanted: Iterable[str]) -> bool:
+    """Whether each of Neaptide's row and delete triggers writes down the key by one of these expressions."""
+    ours = [trigger for trigger in triggers if trigger.schema == OURS]
+    writing = [t for t in ours if not t.kind & BEFORE and t.kind & (DELETE | UPDATE)]
+    return all(any(key in trigger.source for key in wanted) for trigger in writing)
