@@ -200,14 +200,14 @@ class Target:
 @contextmanager
 def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]:
     """A session with the file at `path` attached as `out`; `errors.TargetUnusable` where DuckDB can't open it."""
-    with _session(job) as target:
+    with session(job) as target:
         mode = " (READ_ONLY)" if read_only else ""
         target.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
         yield target
 
 
 @contextmanager
-def _session(job: Job) -> Iterator[Target]:
+def session(job: Job) -> Iterator[Target]:
     """A session without files. Where one is kept between runs, it is given back without files, too."""
     if job.keep is None:
         with closing(_connect(job)) as target:
