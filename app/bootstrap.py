@@ -80,19 +80,46 @@ def migrate(settings: config.Settings) -> str:
 
 
 def reporting_file(
-    settings: config.Settings, *, max_staleness: timedelta | None = None, progress: Progress | None = None
+    settings: config.Settings,
+    *,
+    max_staleness: timedelta | None = None,
+    timeout: timedelta | None = None,
+    progress: Progress | None = None,
 ) -> AbstractContextManager[reporting.Store]:
-    """The published reporting file, brought up to date first where it is older than `max_staleness`."""
+    """The published reporting file, brought up to date first where it is older than `max_staleness`.
+
+    Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
+    """
     from app import reporting
 
-    return reporting.open(settings.target_path, refresh=_refresh(settings, progress), max_staleness=max_staleness)
+    refresh = _refresh(settings, timeout, progress)
+    return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness)
 
 
-def _refresh(settings: config.Settings, progress: Progress | None) -> Callable[[], datetime | None]:
+def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
+    """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
+    from app import live
+
+    return live.open(job(settings))
+
+
+def _refresh(
+    settings: config.Settings, timeout: timedelta | None, progress: Progress | None
+) -> Callable[[], datetime | None]:
     def run() -> datetime | None:
-        from jobs import results, sync
+        from jobs import clock, results, sync
 
-        done = sync.sync_once(job(settings), progress=progress or results.Silent())
+        since = clock.mark()
+        within = timeout.total_seconds() if timeout is not None else None
+        try:
+            done = sync.sync_once(job(settings), since=since, within=within, progress=progress or results.Silent())
+        except (errors.LockHeld, errors.SourceTimeout) as error:
+            if timeout is None:
+                raise
+            raise errors.TooStale(
+                f"the file could not be brought up to date within {timeout.total_seconds():g} s: {error.message}",
+                hint="allow more with --timeout, or an older file with --max-staleness",
+            ) from error
         if done.failed:
             failed = ", ".join(f"{table.table}: {table.error}" for table in done.failed)
             raise errors.TooStale(f"not every table could be brought up to date: {failed}", hint="see neaptide status")

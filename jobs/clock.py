@@ -21,6 +21,18 @@ def reading(server: datetime) -> dict[str, Any]:
     return {"server": server.isoformat(), "boot": _boot(), "seconds": _since_boot()}
 
 
+def mark() -> dict[str, Any]:
+    """Now, for a comparison with another moment of this machine."""
+    return {"boot": _boot(), "seconds": _since_boot()}
+
+
+def not_before(later: dict[str, Any] | None, earlier: dict[str, Any]) -> bool:
+    """Whether one mark was taken at or after the other; False where they can't be compared."""
+    return bool(later and later["boot"] and later["boot"] == earlier["boot"]) and bool(
+        later and later["seconds"] >= earlier["seconds"]
+    )
+
+
 def stepped_back(saved: dict[str, Any], server: datetime, margin: timedelta) -> bool:
     """Whether the server's clock has lost more than `margin` since the reading was saved.
 

@@ -11,13 +11,20 @@ from jobs.files import Files
 
 
 @files.translated()
-def write(target: Files, run_id: str, as_of: datetime, clock: dict[str, Any]) -> None:
-    """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing."""
+def write(
+    target: Files, run_id: str, as_of: datetime, clock: dict[str, Any], began: dict[str, Any] | None = None
+) -> None:
+    """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing.
+
+    `began` is a mark of this machine's clock from before the snapshot, of a run that brought all tables up to date:
+    whoever asked for a fresh file before it is served.
+    """
     content = {
         "run_id": run_id,
         "as_of": as_of.isoformat(),
         "checked_at": datetime.now(UTC).isoformat(),
         "clock": clock,
+        "began": began,
     }
     faults.point("before_freshness")
     passing = target.freshness.with_name(f".{target.freshness.name}.passing")

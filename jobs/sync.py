@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from pathlib import Path
 
 from app import errors
@@ -57,23 +58,51 @@ def sync_once(
     timeout: float | None = None,
     progress: Progress | None = None,
     force_deletes: bool = False,
+    since: dict[str, Any] | None = None,
+    within: float | None = None,
 ) -> Run:
     """Bring the reporting file up to one snapshot of the source, and publish it if anything changed.
 
     `tables` limits the run to some of the config's; the others keep their earlier moment, and `as_of` is the oldest.
-    Raises `errors.*`; then the published file is as it was, and the next run goes on from it.
+    `timeout` bounds the wait for the lock, `within` all of it. With `since`, a `clock.mark()`, a run of somebody else
+    will do that began at or after it: one run serves all who wait. Raises `errors.*`; then the published file is as
+    it was, and the next run goes on from it.
     """
     options = Options(tuple(tables or ()), full, force_deletes)
-    with files.locked(job.files, wait=wait, timeout=timeout):
+    began = time.monotonic()
+    with files.locked(job.files, wait=wait, timeout=timeout if within is None else within):
+        if since is not None and (served := _served(job, since)):
+            return served
+        if within is not None:
+            job = _bounded(job, within - (time.monotonic() - began))
         job.files.clean()
         run = _Runner(job, options, progress or Silent()).run()
         tombstones.purge_sometimes(job)
         return run
 
 
+def _served(job: Job, since: dict[str, Any]) -> Run | None:
+    """An empty run, where one of all tables that began at or after `since` has already ended."""
+    found, as_of = freshness.read(job.files), freshness.as_of(job.files)
+    if as_of is None or not clock.not_before(found.get("began"), since):
+        return None
+    now = datetime.now(UTC)
+    return Run(found["run_id"], "served", now, now, as_of, "", changed=False)
+
+
+def _bounded(job: Job, seconds: float) -> Job:
+    """The job with its deadline after at most so many seconds."""
+    settings = job.settings.sync
+    deadline = min(settings.deadline, timedelta(seconds=max(seconds, 0.001)))
+    bounded = settings.model_copy(update={"deadline": deadline})
+    return replace(job, settings=job.settings.model_copy(update={"sync": bounded}))
+
+
 def run_in(job: Job, options: Options, now: Moment, published: State, deadline: Deadline) -> Run:
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     runner = _Runner(job, replace(options, onto_published=True), Silent())
+    # The snapshot is older than this run.
+    runner.began = None
     return runner.bring_up(now, published, deadline, lambda: None)
 
 
@@ -91,6 +120,7 @@ class _Runner:
     def __init__(self, job: Job, options: Options, progress: Progress) -> None:
         self.job, self.options, self.progress = job, options, progress
         self.started = datetime.now(UTC)
+        self.began: dict[str, Any] | None = clock.mark()
         self.phases: dict[str, float] = {}
         self._released = False
 
@@ -185,7 +215,9 @@ class _Runner:
     def _unchanged(self, now: Moment, published: State) -> Run:
         as_of = self._as_of(now, published)
         if not self.options.tables:
-            freshness.write(self.job.files, published.run_id, as_of, clock.reading(now.reading.clock))
+            freshness.write(
+                self.job.files, published.run_id, as_of, clock.reading(now.reading.clock), self._mark_of(now)
+            )
         tables = (*(TableRun(table.name, "none") for table in now.tables), *_failed(now))
         return self._result(now, published.run_id, tables, as_of=as_of, changed=False)
 
@@ -193,6 +225,8 @@ class _Runner:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
         run = self._built(now, published, release, deadline)
         with self._phase("publish"):
+            if self.job.keep is not None:
+                self.job.keep.permit()
             self.job.files.publish()
             self._tell(run, self._as_of(now, published), now)
         return replace(run, phases=dict(self.phases), finished_at=datetime.now(UTC))
@@ -236,7 +270,7 @@ class _Runner:
     def _tell(self, run: Run, as_of: datetime, now: Moment) -> None:
         """The file is published and says for itself how fresh it is: that it can't be said beside it is no failure."""
         with suppress(errors.TargetUnusable):
-            freshness.write(self.job.files, run.run_id, as_of, clock.reading(now.reading.clock))
+            freshness.write(self.job.files, run.run_id, as_of, clock.reading(now.reading.clock), self._mark_of(now))
 
     def _bring_up_file(self, file: Target, now: Moment, published: State, *, history: bool) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
@@ -370,6 +404,10 @@ class _Runner:
             if not recovery.is_of_a_table(error):
                 raise
             raise TableFailed(table.name, recovery.told(now.conn, table, error)) from error
+
+    def _mark_of(self, now: Moment) -> dict[str, Any] | None:
+        """When the run began, if whoever waits for a fresh file is served by it."""
+        return None if self.options.tables or now.failures else self.began
 
     def _as_of(self, now: Moment, published: State) -> datetime:
         """A table that failed, or that the run leaves out, leaves the file as old as itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from app import config
+    from app import config, reporting
     from jobs.results import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,6 +29,7 @@ class Face:
         self.config_path = Path("config.toml")
         self.verbose = False
         self.quiet = False
+        self.timeout: timedelta | None = None
         self._bars: Progress | None = None
 
     @cached_property
@@ -40,6 +42,20 @@ class Face:
         """A line for the person at the terminal: on stderr, never mixed with data."""
         if not self.quiet:
             click.echo(text, err=True)
+
+    def store(
+        self, *, max_staleness: timedelta | None = None, live: bool = False
+    ) -> AbstractContextManager[reporting.Store]:
+        """What a command reads: the reporting file, fresh enough, or PostgreSQL itself."""
+        from app import bootstrap, errors
+
+        if not live:
+            return bootstrap.reporting_file(
+                self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress()
+            )
+        if max_staleness is not None:
+            raise errors.UsageError("--live is never stale: leave --max-staleness out")
+        return bootstrap.live(self.settings)
 
     def progress(self) -> Progress:
         """Bars on stderr where that is a terminal; otherwise nothing."""
@@ -105,7 +121,20 @@ def json_option(function: F) -> F:
 def staleness_option(function: F) -> F:
     """`--max-staleness`: sync first when the reporting file is older."""
     help_text = "Sync first if the reporting file is older, like 10s or 5m; 0s sees every earlier commit."
-    return click.option("--max-staleness", type=Duration(), metavar="D", help=help_text)(function)
+    timeout = click.option(
+        "--timeout", type=Duration(), metavar="D", expose_value=False, callback=_keep_timeout,
+        help="Fail when --max-staleness takes longer to meet.",
+    )  # fmt: skip
+    return click.option("--max-staleness", type=Duration(), metavar="D", help=help_text)(timeout(function))
+
+
+def _keep_timeout(ctx: click.Context, _param: click.Parameter, value: timedelta | None) -> None:
+    ctx.ensure_object(Face).timeout = value
+
+
+def live_option(function: F) -> F:
+    """`--live`: PostgreSQL itself instead of the file."""
+    return click.option("--live", is_flag=True, help="Ask PostgreSQL itself: no lag, slower.")(function)
 
 
 def table_option(function: F) -> F:

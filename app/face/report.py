@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app import errors
 from app.face import show
-from app.face.base import FORMATS, Command, Face, pass_face, staleness_option
+from app.face.base import FORMATS, Command, Face, live_option, pass_face, staleness_option
 
 if TYPE_CHECKING:
     from app.queries.reports import Report
@@ -42,7 +41,7 @@ class Setting(click.ParamType[tuple[str, str]]):
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--json", "kind", flag_value="json", help="The same as --format json.")
 @staleness_option
-@click.option("--live", is_flag=True, help="Ask PostgreSQL itself: no lag, slower.")
+@live_option
 @pass_face
 def command(
     face: Face,
@@ -69,13 +68,10 @@ def command(
 def _run(
     face: Face, report: Report, *, given: dict[str, str], kind: str, max_staleness: timedelta | None, live: bool
 ) -> None:
-    from app import bootstrap
     from app.face import tables
     from app.queries import reports
 
-    if live:
-        raise errors.UsageError("--live is not there yet", hint="--max-staleness 0s sees every commit before it, too")
-    with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
+    with face.store(max_staleness=max_staleness, live=live) as store:
         result = reports.run(store, report.name, given)
     if kind == "table":
         show.report(result, report.title)

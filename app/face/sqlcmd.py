@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-from app.face.base import FORMATS, Command, Face, pass_face, staleness_option
+from app.face.base import FORMATS, Command, Face, live_option, pass_face, staleness_option
 
 _EXAMPLES = (
     'neaptide sql "SELECT status, count(*) FROM shop.orders GROUP BY status"',
@@ -20,14 +20,14 @@ _EXAMPLES = (
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--json", "kind", flag_value="json", help="The same as --format json.")
 @staleness_option
+@live_option
 @pass_face
-def command(face: Face, *, query: str, kind: str, max_staleness: timedelta | None) -> None:
+def command(face: Face, *, query: str, kind: str, max_staleness: timedelta | None, live: bool) -> None:
     """Run one SELECT on the reporting file.
 
     Read-only, and no other file can be reached.
     """
-    from app import bootstrap
     from app.face import tables
 
-    with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
+    with face.store(max_staleness=max_staleness, live=live) as store:
         tables.write(store.query(query), kind, sys.stdout, sys.stderr)
