@@ -98,9 +98,7 @@ def send(face: Face, command: Command, made: UUID) -> None:
 
 def read(face: Face, max_staleness: timedelta | None, question: Callable[[Store], T]) -> T:
     """Ask the reporting file."""
-    from app import bootstrap
-
-    with bootstrap.reporting_file(face.settings, max_staleness=max_staleness, progress=face.progress()) as store:
+    with face.store(max_staleness=max_staleness) as store:
         return question(store)
 
 
