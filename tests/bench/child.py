@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,15 @@ def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
 
 def job(url: str, path: str, tables: Sequence[str], *, connections: int = 4, keep: Any = None) -> Any:
     """A job for these tables; nothing but the number of connections differs from the defaults."""
+    from pydantic import SecretStr
+
     from app import config
     from jobs.job import Job
 
     settings = config.Settings(
-        source={"url": url, "max_connections": connections},
-        target={"path": Path(path), "memory_limit": MEMORY_LIMIT},
-        tables=[{"name": name} for name in tables],
+        source=config.Source(url=SecretStr(url), max_connections=connections),
+        target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT),
+        tables=[config.Table(name=name) for name in tables],
     )
     return Job(settings, url, keep)
 
@@ -147,7 +149,7 @@ def _stamps(path: str) -> list[tuple[str, int]]:
     return sorted((found.name, found.stat().st_mtime_ns) for found in link.parent.glob(f"{link.stem}*.duckdb"))
 
 
-ACTIONS = {"track": track, "load": load, "table_as": table_as, "runs": runs}
+ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {"track": track, "load": load, "table_as": table_as, "runs": runs}
 
 
 def main() -> None:
