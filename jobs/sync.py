@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app import errors
 from jobs import (
+    apply,
     catalogue,
     clock,
     faults,
@@ -303,6 +304,7 @@ class _Runner:
         )
         self._fail(now, {table.name: recovery.told(now.conn, table, error) for table, error in failures})
         now.settle()
+        self._fail(now, self._too_lossy(file, [step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
         for step in steps:
             with file.transaction():
@@ -317,6 +319,16 @@ class _Runner:
             )
             for step in steps
         }  # fmt: skip
+
+    def _too_lossy(self, file: Target, steps: list[Step]) -> dict[str, errors.NeaptideError]:
+        """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
+        found: dict[str, errors.NeaptideError] = {}
+        for step in [] if self.options.full or self.options.force_deletes else steps:
+            error = apply.too_lossy(file, step, load.loading_name(step.table))
+            if error:
+                found[step.table.name] = error
+                load.drop(file, step.table)
+        return found
 
     def _fail(self, now: Moment, failures: dict[str, errors.NeaptideError]) -> None:
         """These tables stay as they are, the others go on."""
