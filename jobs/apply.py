@@ -82,6 +82,9 @@ class Delta:
 
     def drop_unchanged(self, base: str = "out") -> None:
         """Forget the rows that stand in `base` to the letter already: read again, but not new."""
+        if not self.table.key:
+            # Such a table is replaced as a whole.
+            return
         same = " AND ".join(
             f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self.table.columns
         )
@@ -143,14 +146,14 @@ class Delta:
         self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns})")
         if not keys:
             return
-        if table.stamp is None:
+        if table.stamp is None and table.spec.deletes != "ignore":
             self._gather_absent(f"SELECT {quoting.listed(table.key)} FROM {self.changed}")
         elif table.spec.deletes == "tombstone":
             self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
         elif table.spec.deletes == "compare":
             self._gather_absent(source_rows(table, keys, filters.kept(table)))
-            if not force_deletes:
-                _refuse_too_many(self._target, table, self.gone)
+        if table.spec.deletes == "compare" and not force_deletes:
+            self._refuse_too_many()
         if table.stamp is not None and filters.left(table):
             left = filters.both(since, filters.left(table))
             self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, left)}")
@@ -160,14 +163,34 @@ class Delta:
         self._target.execute(f"INSERT INTO {self.gone} ({inside}) EXCEPT ({present})")
 
 
-def _refuse_too_many(target: Target, table: Table, gone: str) -> None:
+    def _refuse_too_many(self) -> None:
+        error = _too_many(self._target, self.table, self._target.one(f"SELECT count(*) FROM {self.gone}"))
+        if error:
+            raise error
+
+
+def too_lossy(target: Target, step: Step, loaded: str) -> errors.SourceChanged | None:
+    """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
+
+    A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
+    """
+    table = step.table
+    if step.saved is None or table.spec.deletes != "compare" or step.saved.signature.get("key") != list(table.key):
+        return None
+    keys = ", ".join(f"{quoting.identifier(name)}::VARCHAR" for name in table.key)
+    gone = f"SELECT {keys} FROM {out(table)} EXCEPT SELECT {keys} FROM {loaded}"
+    return _too_many(target, table, target.one(f"SELECT count(*) FROM ({gone})")) if table.key else None
+
+
+def _too_many(target: Target, table: Table, lost: int) -> errors.SourceChanged | None:
     """An empty or half-empty source is more often an accident than a decision."""
-    total, lost = target.one(f"SELECT count(*) FROM {out(table)}"), target.one(f"SELECT count(*) FROM {gone}")
-    if lost and (lost == total or lost > total * table.spec.max_delete_share):
-        raise errors.SourceChanged(
-            f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
-            hint="if that is right, run `neaptide sync --force-deletes`",
-        )
+    total = target.one(f"SELECT count(*) FROM {out(table)}")
+    if not lost or (lost < total and lost <= total * table.spec.max_delete_share):
+        return None
+    return errors.SourceChanged(
+        f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
+        hint="if that is right, run `neaptide sync --force-deletes`",
+    )
 
 
 def _tombstoned_keys(table: Table, mark: Watermark) -> str:
