@@ -1,0 +1,63 @@
+"""Forgets deletes that are older than any file in use: `[sync] tombstone_retention`."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+
+from app import statements
+from jobs.job import Job
+
+EVERY = timedelta(hours=1)
+_BATCH = 20_000
+_SECONDS = 2.0
+
+
+def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
+    """`purge`, if the last look from beside this target was longer ago than `every`; the number deleted.
+
+    It is housekeeping: what goes wrong is left for the next time, the run that calls it is done already.
+    """
+    looked = job.files.link.with_name(f".{job.files.link.name}.purged")
+    if not _due(looked, every):
+        return 0
+    try:
+        looked.touch()
+        return purge(job)
+    except (psycopg.Error, OSError):
+        return 0
+
+
+def purge(job: Job) -> int:
+    """Delete the tombstones older than the retention, in short transactions for at most two seconds.
+
+    Returns their number; 0 where the role may not. A file that was last synced before them copies its tables anew.
+    """
+    given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
+    until, gone = time.monotonic() + _SECONDS, 0
+    with psycopg.connect(job.source.conninfo("neaptide purge"), autocommit=True) as conn:
+        while time.monotonic() < until:
+            batch = _batch(conn, given)
+            gone += batch
+            if batch < _BATCH:
+                break
+    return gone
+
+
+def _batch(conn: psycopg.Connection[tuple[int]], given: dict[str, object]) -> int:
+    with conn.transaction():
+        allowed = conn.execute(statements.get("tombstones", "may_purge")).fetchone()
+        if not allowed or not allowed[0]:
+            return 0
+        row = conn.execute(statements.get("tombstones", "purge"), given).fetchone()
+        return row[0] if row else 0
+
+
+def _due(looked: Path, every: timedelta) -> bool:
+    try:
+        return time.time() - looked.stat().st_mtime > every.total_seconds()
+    except OSError:
+        return True
