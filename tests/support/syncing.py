@@ -12,7 +12,7 @@ import duckdb
 import psycopg
 
 from app import config
-from jobs import results, sync, track
+from jobs import quoting, results, sync, track
 from jobs.job import Job
 
 NO_MARGIN = timedelta(0)
@@ -61,7 +61,7 @@ class Lab:
         """Every row of the source, as text, sorted."""
         with self.connect() as conn:
             names = column_names(conn, table)
-            fields = ", ".join(f'"{name}"::text' for name in names)
+            fields = ", ".join(f"{quoting.identifier(name)}::text" for name in names)
             return sorted(conn.execute(f"SELECT {fields} FROM {table}".encode()).fetchall(), key=repr)
 
     def file_rows(self, table: str) -> list[tuple[str, ...]]:
@@ -85,5 +85,5 @@ def read(path: Path, table: str, names: Sequence[str]) -> list[tuple[str, ...]]:
     """A table of a reporting file as text, sorted; timestamps in PostgreSQL's spelling."""
     with duckdb.connect(str(path), read_only=True) as file:
         file.execute("SET TimeZone = 'UTC'")
-        fields = ", ".join(f'"{name}"::VARCHAR' for name in names)
+        fields = ", ".join(f"{quoting.identifier(name)}::VARCHAR" for name in names)
         return sorted(file.execute(f"SELECT {fields} FROM {table}").fetchall(), key=repr)

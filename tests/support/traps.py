@@ -26,7 +26,7 @@ class Trio:
     lab: Lab
 
     @classmethod
-    def made(cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10) -> Trio:
+    def made(cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True) -> Trio:
         """Tracked, filled and synced."""
         specs = [{"name": f"public.{name}", **mode} for name, mode in MODES.items()]
         found = cls(Lab(url, folder, specs))
@@ -34,7 +34,8 @@ class Trio:
         if rows:
             found.run(f"INSERT INTO {{t}} SELECT g, 'row ' || g FROM generate_series(1, {rows}) AS g")
         found.lab.track()
-        found.sync()
+        if sync:
+            found.sync()
         return found
 
     def run(self, *statements: str) -> None:
