@@ -21,7 +21,7 @@ from tests.support.servers import ask
 from tests.support.syncing import Lab
 
 # Far longer than a run that does not wait for the WAL writer.
-LAZY = {"wal_writer_delay": "5s"}
+LAZY = {"wal_writer_delay": "3s"}
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ class Pair:
 
     def close(self, *, reset: bool = False) -> None:
         for end in (self.client, self.server):
-            if reset:
-                # A linger of zero seconds makes close send RST instead of FIN.
-                with contextlib.suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR) if not reset else None
+                if reset:
+                    # A linger of zero seconds makes close send RST instead of FIN.
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                # Wakes the thread that waits in recv, which would keep the socket alive.
+                end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             with contextlib.suppress(OSError):
                 end.close()
 

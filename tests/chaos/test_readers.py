@@ -1,0 +1,204 @@
+"""Readers of several kinds in loops while runs publish and are killed: no lock, no missing file, no half a run."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from app import reporting
+from jobs import handles, sync
+from jobs.job import Job
+from jobs.keep import Keep
+from tests.chaos.test_kills import _SPAWN
+from tests.support.bank import Bank, Watcher, state_of, whole
+
+PUBLISHES = int(os.environ.get("NEAPTIDE_PUBLISHES", "150"))
+
+# A fresh connection for every read, in a process of its own, as a BI tool or the command line opens it.
+_READER = """
+import sys, time
+from pathlib import Path
+import duckdb
+from tests.support.bank import Watcher, whole
+
+watcher, path, over = Watcher(), sys.argv[1], Path(sys.argv[2])
+print("ready", flush=True)
+while not over.exists():
+    with duckdb.connect(path, read_only=True) as conn:
+        (as_of,) = conn.execute("SELECT as_of::VARCHAR FROM neaptide.freshness").fetchone()
+        watcher.saw(whole(conn), as_of)
+    time.sleep(0.03)
+print(watcher.reads, watcher.state, *watcher.wrong, sep="|")
+"""
+
+
+@pytest.fixture
+def bank(empty_db: str, tmp_path: Path) -> Bank:
+    found = Bank.opened(empty_db, tmp_path)
+    found.sync()
+    return found
+
+
+def publish_for_ever(job: Job) -> None:
+    """Runs in a loop, in a process of its own, as the daemon makes them; an error ends it with a code of its own."""
+    kept = Job(job.settings, job.url, Keep())
+    while True:
+        sync.sync_once(kept)
+
+
+class Publisher:
+    """A process that publishes, killed and started again now and then."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._start()
+
+    def _start(self) -> None:
+        self._process = _SPAWN.Process(target=publish_for_ever, args=(self._job,))
+        self._process.start()
+        self._until = time.monotonic() + random.uniform(0.5, 3)
+
+    def tend(self) -> None:
+        """Kill it when its time has come; fails if it ended by itself."""
+        assert self._process.is_alive(), self._process.exitcode
+        if time.monotonic() > self._until:
+            self.kill()
+            self._start()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+@contextmanager
+def fresh_readers(bank: Bank, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that open the link anew for every read, until the file `over` is there."""
+    over = bank.folder.parent / "over"
+    line = [sys.executable, "-c", _READER, str(bank.link), str(over)]
+    found = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(count)]
+    for process in found:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    try:
+        yield found
+    finally:
+        over.touch()
+        for process in found:
+            out, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err
+            reads, state, *wrong = out.strip().split("|")
+            assert not wrong
+            assert int(reads) > 5
+            assert int(state) > 0
+
+
+@contextmanager
+def in_a_thread(work: Callable[[], None]) -> Iterator[list[str]]:
+    """Call `work` again and again; what it raises is collected."""
+    over, wrong = threading.Event(), list[str]()
+
+    def loop() -> None:
+        while not over.is_set():
+            try:
+                work()
+            except BaseException as error:
+                wrong.append(f"{type(error).__name__}: {error}")
+                return
+            over.wait(0.01)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield wrong
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_no_reader_is_locked_out_or_sees_half_a_run_while_others_publish_and_are_killed(bank: Bank) -> None:
+    deadline = time.monotonic() + 60 + 2 * PUBLISHES
+    with duckdb.connect(str(bank.link), read_only=True) as long_open, fresh_readers(bank, 2), bank.moving(0.02):
+        first, inode, published = whole(long_open), bank.link.stat().st_ino, 0
+        publisher = Publisher(bank.job)
+        while published < PUBLISHES:
+            assert time.monotonic() < deadline, f"only {published} publishes"
+            publisher.tend()
+            # To look at the link is to be a reader, too: there is never a moment without a file.
+            before, inode = inode, bank.link.stat().st_ino
+            published += inode != before
+            time.sleep(0.005)
+        publisher.kill()
+        assert whole(long_open) == first
+        bank.check()
+    bank.sync()
+    bank.assert_equal()
+    bank.check_tidy()
+
+
+def test_readers_in_the_process_that_syncs_see_each_publish_and_never_an_older_one(bank: Bank) -> None:
+    """A plain connection, one of `reporting` that stays open, and new ones all the time."""
+    watcher = Watcher()
+
+    def read() -> None:
+        with reporting.open(bank.link) as store:
+            watcher.saw(whole(store._connection), store.as_of)
+
+    with (
+        duckdb.connect(str(bank.link), read_only=True) as plain,
+        reporting.open(bank.link) as kept,
+        in_a_thread(read) as wrong,
+    ):
+        for turn in range(PUBLISHES // 5):
+            bank.move()
+            run = bank.sync()
+            with reporting.open(bank.link) as store:
+                assert (whole(store._connection), store.run_id) == (turn + 1, run.run_id)
+        assert whole(plain) == whole(kept._connection) == 0
+    assert not wrong
+    assert not watcher.wrong
+    bank.assert_equal()
+
+
+def test_a_reader_that_lost_its_lock_is_still_seen(bank: Bank) -> None:
+    """Its process opened the file a second time and closed it, which drops the first one's lock (fcntl(2))."""
+    code = """
+import sys, duckdb
+from tests.support.bank import whole
+kept = duckdb.connect(sys.argv[1], read_only=True)
+open(sys.argv[1], "rb").close()
+print("ready", flush=True)
+sys.stdin.readline()
+print(whole(kept), flush=True)
+"""
+    line = [sys.executable, "-c", code, str(bank.link.resolve())]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdin and reader.stdout
+        assert reader.stdout.readline() == "ready\n"
+        assert handles.is_open(bank.link.resolve())
+        for _ in range(6):
+            bank.move(times=20)
+            bank.sync()
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "0\n"
+    assert not handles.is_open(bank.link.resolve())
+
+
+def test_a_reader_that_resolved_the_link_long_ago_opens_a_whole_file(bank: Bank) -> None:
+    """DuckDB resolves the link first and opens the name later: whatever happens in between, the name is good."""
+    for _ in range(6):
+        resolved = bank.link.resolve()
+        for _ in range(3):
+            bank.move()
+            bank.sync()
+            assert state_of(resolved) >= 0
