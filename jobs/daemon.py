@@ -144,9 +144,11 @@ class Service:
                 self._pause()
 
     def _watch(self, conn: wake.Session) -> None:
-        self._begin_runs()
         wakes = self.job.settings.schedule.wake_on_commit
         watcher = wake.Watcher(conn, self.job if wakes else None)
+        # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
+        watcher.look(time.monotonic())
+        self._begin_runs()
         while not self._wait(wake.PAUSE if wakes else _HEARTBEAT):
             if watcher.look(time.monotonic()):
                 self.board.wakes += 1

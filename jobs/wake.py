@@ -76,7 +76,9 @@ def question(job: Job) -> sql.Composed | None:
             tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]
             if tombstones and catalogue.tombstones_readable(reading):
-                parts.append(sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")]))
+                parts.append(
+                    sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")])
+                )
     except errors.Retryable:
         raise
     except errors.NeaptideError:

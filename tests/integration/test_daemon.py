@@ -1,0 +1,245 @@
+"""The daemon as it runs: real processes, real signals, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.support import daemons
+from tests.support.daemons import Daemon, running, wait_until, write_config
+from tests.support.syncing import Lab
+
+ITEMS = """
+CREATE TABLE item (
+    id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """A tracked table of ten rows."""
+    found = Lab(empty_db, tmp_path / "with space", [{"name": "public.item"}])
+    found.run(ITEMS, "INSERT INTO item (id, name) SELECT g, 'item ' || g FROM generate_series(1, 10) AS g")
+    found.track()
+    return found
+
+
+def rows(lab: Lab) -> int:
+    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+        found = file.execute("SELECT count(*) FROM public.item").fetchone()
+        return found[0] if found else 0
+
+
+def first_run(daemon: Daemon) -> None:
+    daemon.saw("run_done", changed=True)
+
+
+def test_a_commit_is_in_the_file_long_before_the_next_scheduled_run(lab: Lab) -> None:
+    with running(write_config(lab, every="1h")) as daemon:
+        first_run(daemon)
+        lab.run("INSERT INTO item VALUES (11, 'new')")
+        wait_until(lambda: rows(lab) == 11)
+        lab.run("DELETE FROM item WHERE id = 1")
+        wait_until(lambda: rows(lab) == 10)
+        lab.assert_equal()
+
+
+def test_a_burst_of_commits_is_bundled(lab: Lab) -> None:
+    with running(write_config(lab, every="1h", schedule='min_interval = "1s"')) as daemon:
+        first_run(daemon)
+        with lab.connect() as conn:
+            for key in range(100, 160):
+                conn.execute("INSERT INTO item VALUES (%s, 'burst')", [key])
+                time.sleep(0.02)
+        wait_until(lambda: rows(lab) == 70)
+        assert len([r for r in daemon.records("run_done") if r["changed"]]) <= 5
+
+
+def test_without_wake_ups_the_schedule_alone_brings_every_change(lab: Lab) -> None:
+    with running(write_config(lab, every="300ms", schedule="wake_on_commit = false")) as daemon:
+        first_run(daemon)
+        lab.run("INSERT INTO item VALUES (11, 'new')")
+        wait_until(lambda: rows(lab) == 11)
+        daemon.saw("run_done", times=4)
+
+
+def test_sigterm_lets_go_of_a_run_that_waits_and_ends_within_five_seconds(lab: Lab) -> None:
+    with running(write_config(lab)) as daemon:
+        first_run(daemon)
+        before = (lab.folder / "reporting.duckdb").resolve().stat()
+        with lab.connect(autocommit=False) as locker:
+            locker.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            lab_config = write_config(lab, every="200ms", schedule="wake_on_commit = false")
+            assert lab_config.exists()
+            daemon.signal(signal.SIGHUP)
+            daemon.saw("reloaded")
+            wait_until(lambda: waits_for_lock(lab))
+            began = time.monotonic()
+            daemon.signal(signal.SIGTERM)
+            assert daemon.end() == 0
+            assert time.monotonic() - began < 5
+        after = (lab.folder / "reporting.duckdb").resolve().stat()
+        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+        lab.sync()
+        lab.assert_equal()
+
+
+def waits_for_lock(lab: Lab) -> bool:
+    with lab.connect() as conn:
+        row = conn.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+        return bool(row and row[0])
+
+
+def test_an_idle_daemon_ends_at_once_and_leaves_nothing_locked(lab: Lab) -> None:
+    with running(write_config(lab)) as daemon:
+        first_run(daemon)
+        began = time.monotonic()
+        daemon.signal(signal.SIGINT)
+        assert daemon.end() == 0
+        assert time.monotonic() - began < 2
+        assert daemon.records("stopped")
+    assert not lab.sync(wait=False).changed
+    left = json.loads((lab.folder / "reporting.duckdb.daemon").read_text())
+    assert left["state"] == "stopping"
+
+
+def test_a_second_signal_ends_it_at_once(lab: Lab) -> None:
+    with running(write_config(lab)) as daemon, lab.connect(autocommit=False) as locker:
+        first_run(daemon)
+        locker.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+        write_config(lab, every="200ms", schedule="wake_on_commit = false")
+        daemon.signal(signal.SIGHUP)
+        wait_until(lambda: waits_for_lock(lab))
+        daemon.signal(signal.SIGTERM)
+        daemon.saw("stopping")
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.end() == 128 + signal.SIGTERM
+        assert time.monotonic() - began < 1
+
+
+def test_sighup_refuses_a_bad_config_and_takes_up_a_good_one(lab: Lab) -> None:
+    config = write_config(lab)
+    with running(config) as daemon:
+        first_run(daemon)
+        config.write_text(config.read_text() + '\n[schedule2]\nevery = "x"\n')
+        daemon.signal(signal.SIGHUP)
+        assert "unknown key" in daemon.saw("config_refused")["event"]
+        lab.run("INSERT INTO item VALUES (11, 'still served')")
+        wait_until(lambda: rows(lab) == 11)
+        lab.run(
+            "CREATE TABLE public.other (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+        )
+        lab.specs.append({"name": "public.other"})
+        lab.track()
+        write_config(lab)
+        daemon.signal(signal.SIGHUP)
+        daemon.saw("reloaded")
+        wait_until(lambda: len(daemon.records("run_done")) >= 3)
+        assert lab.file_rows("public.other") == []
+
+
+def test_a_second_daemon_stands_by_and_takes_over_when_the_first_is_killed(lab: Lab) -> None:
+    config = write_config(lab)
+    with running(config) as first:
+        first_run(first)
+        with running(config) as second:
+            second.saw("standby")
+            lab.run("INSERT INTO item VALUES (11, 'by the first')")
+            wait_until(lambda: rows(lab) == 11)
+            assert not second.records("run_done")
+            killed = time.monotonic()
+            first.process.kill()
+            second.saw("leading")
+            assert time.monotonic() - killed < 5
+            lab.run("INSERT INTO item VALUES (12, 'by the second')")
+            wait_until(lambda: rows(lab) == 12)
+
+
+def test_a_daemon_on_another_machine_with_the_same_target_stands_by_too(lab: Lab, tmp_path: Path) -> None:
+    """Another machine sees the target's id on shared storage, but not the lock: here the id is copied."""
+    with running(write_config(lab)) as first:
+        first_run(first)
+        elsewhere = Lab(lab.url, tmp_path / "elsewhere", lab.specs)
+        config = write_config(elsewhere)
+        lock = "reporting.duckdb.daemon.lock"
+        (elsewhere.folder / lock).write_text((lab.folder / lock).read_text())
+        with running(config) as second:
+            second.saw("standby")
+            first.process.kill()
+            second.saw("leading", patience=10)
+
+
+def test_copies_of_their_own_have_daemons_of_their_own(lab: Lab, tmp_path: Path) -> None:
+    elsewhere = Lab(lab.url, tmp_path / "elsewhere", lab.specs)
+    with running(write_config(lab)) as first, running(write_config(elsewhere)) as second:
+        first_run(first)
+        first_run(second)
+
+
+def test_a_lost_connection_is_taken_up_again(lab: Lab) -> None:
+    with running(write_config(lab)) as daemon:
+        first_run(daemon)
+        lab.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'neaptide%'")
+        daemon.saw("leading", times=2)
+        lab.run("INSERT INTO item VALUES (11, 'after')")
+        wait_until(lambda: rows(lab) == 11)
+
+
+def test_failures_are_told_once_with_pauses_and_so_is_the_end_of_them(lab: Lab) -> None:
+    with running(write_config(lab, every="200ms")) as daemon:
+        first_run(daemon)
+        lab.run("ALTER TABLE item RENAME TO gone")
+        assert "public.item" in daemon.saw("run_failed")["event"]
+        time.sleep(1.5)
+        assert len(daemon.records("run_failed")) == 1
+        lab.run("ALTER TABLE gone RENAME TO item")
+        over = daemon.saw("recovered")
+        assert 2 <= over["failures"] <= 4
+        lab.run("INSERT INTO item VALUES (11, 'after')")
+        wait_until(lambda: rows(lab) == 11)
+
+
+def test_a_source_that_is_away_at_start_is_waited_for(lab: Lab) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    away = Lab(lab.url.rsplit("@", 1)[0] + f"@127.0.0.1:{port}/" + lab.url.rsplit("/", 1)[1], lab.folder, lab.specs)
+    with running(write_config(away)) as daemon:
+        assert "can't be reached" in daemon.saw("source_unreachable")["event"]
+        password = lab.url.split(":")[2].split("@")[0]
+        assert password not in "".join(daemon.lines)
+        write_config(lab)
+        daemon.signal(signal.SIGHUP)
+        first_run(daemon)
+
+
+def test_the_service_manager_hears_when_it_is_ready_alive_and_ending(lab: Lab, tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(daemons.PATIENCE)
+        with running(write_config(lab), NOTIFY_SOCKET=address, WATCHDOG_USEC="400000") as daemon:
+            heard = [manager.recv(4096).decode() for _ in range(4)]
+            assert "READY=1" in heard[0]
+            assert all("WATCHDOG=1" in message for message in heard[1:])
+            daemon.signal(signal.SIGTERM)
+            while "STOPPING=1" not in manager.recv(4096).decode():
+                pass
+            assert daemon.end() == 0
+
+
+def test_a_config_that_is_wrong_from_the_start_ends_it_with_2(lab: Lab) -> None:
+    config = write_config(lab, schedule='cron = "* * * * *"')
+    with running(config) as daemon:
+        assert daemon.end() == 2
+        assert "either every or cron" in "".join(daemon.lines)
+    assert os.listdir(lab.folder) == ["config.toml"]

@@ -1,0 +1,102 @@
+"""The daemon as a process of its own, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.syncing import Lab
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+
+class Daemon:
+    """One `neaptide daemon`. Its records are read by a thread as they come."""
+
+    def __init__(self, config: Path, **env: str) -> None:
+        command = [sys.executable, "-c", "from app.cli import main; main()", "--verbose", "--config", str(config)]
+        self.process = subprocess.Popen(
+            [*command, "daemon"], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    def records(self, action: str) -> list[dict[str, Any]]:
+        """The records of one action so far."""
+        found = [json.loads(line) for line in list(self.lines) if line.startswith("{")]
+        return [record for record in found if record["action"] == action]
+
+    def saw(self, action: str, times: int = 1, patience: float = PATIENCE, **fields: object) -> dict[str, Any]:
+        """Wait until the action was told so often with these fields; the last of those records."""
+
+        def matching() -> list[dict[str, Any]]:
+            return [r for r in self.records(action) if all(r.get(key) == value for key, value in fields.items())]
+
+        wait_until(lambda: len(matching()) >= times, patience, lambda: f"{action}\n{''.join(self.lines)}")
+        return matching()[-1]
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, patience: float = PATIENCE) -> int:
+        """Wait for the process; its exit code."""
+        code = self.process.wait(patience)
+        self._reader.join(5)
+        return code
+
+    def stop(self) -> None:
+        """Whatever state it is in."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+@contextmanager
+def running(config: Path, **env: str) -> Iterator[Daemon]:
+    """A daemon that is gone at the end."""
+    daemon = Daemon(config, **env)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def write_config(lab: Lab, *, every: str = "1h", more: str = "", schedule: str = "", name: str = "config.toml") -> Path:
+    """A config for the lab's source, target and tables."""
+    lab.folder.mkdir(parents=True, exist_ok=True)
+    tables = "".join(f"[[tables]]\nname = {json.dumps(spec['name'])}\n" for spec in lab.specs)
+    path = lab.folder / name
+    passing = path.with_suffix(".passing")
+    passing.write_text(
+        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "0s"\n'
+        f'[schedule]\nevery = "{every}"\n{schedule}\n{more}\n{tables}'
+    )
+    passing.replace(path)
+    return path
+
+
+def wait_until(true: Callable[[], object], patience: float = PATIENCE, what: Callable[[], str] = lambda: "") -> None:
+    """Poll until it is true; fail when that takes too long."""
+    until = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < until, f"waited {patience} s in vain for {what()}"
+        time.sleep(0.02)
