@@ -14,10 +14,10 @@ TESTS ?= tests/unit tests/integration tests/acceptance tests/chaos
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test lint types contracts check format lock clean moved
+.PHONY: help setup demo test bench bench-peers lint types contracts check format lock clean moved
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## make .venv with the neaptide command in it
 	@:
@@ -38,6 +38,12 @@ demo: setup ## embedded PostgreSQL, generated orders, a sync and three reports
 
 test: setup ## all tests but the soak and the benchmarks
 	@$(PY) -m pytest -n "$(WORKERS)" -m "not soak and not bench" $(TESTS)
+
+bench: setup ## measure; OPTIONS="--quick" to try it out, see tests/bench/README.md
+	@$(PY) -m tests.bench $(OPTIONS)
+
+bench-peers: setup ## the same work with dlt, Sling and ingestr
+	@$(PY) -m tests.bench.peers $(OPTIONS)
 
 lint: setup ## ruff, rules and format
 	@$(PY) -m ruff check .
