@@ -117,7 +117,7 @@ class Schedule(_Section):
         """Read it as the daemon will, so that a mistake shows before it starts."""
         try:
             ZoneInfo(self.timezone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise ValueError(f"there is no time zone {self.timezone!r}: write it like Europe/Berlin") from None
         if self.every is not None and self.every < timedelta(milliseconds=100):
             raise ValueError("every is less than 100ms")
