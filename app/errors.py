@@ -46,6 +46,10 @@ class StandbyConflict(Retryable):
     advice = "sync again; on the standby, set hot_standby_feedback = on, or a longer max_standby_streaming_delay"
 
 
+class SchemaMoving(Retryable):
+    """The source's schema is being changed at this moment."""
+
+
 class LockHeld(Retryable):
     """Another run holds the lock."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app import config, errors, statements
 from jobs import columns, filters, masks, quoting, selection, tables, types
+from jobs.job import Job
 from jobs.source import Connection, Identity
 from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
 from jobs.triggers import Trigger
@@ -129,6 +130,8 @@ class _Facts:
         self.triggers = _triggers(conn, relids)
         self.purged = _purged(conn, relids)
         self.columns = types.read_columns_many(conn, relids)
+        made = {oid for infos in self.columns.values() for info in infos for oid in tables.made(info.type)}
+        self._types = _type_states(conn, made)
         self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
 
     def key(self, spec: config.Table, row: Row) -> tuple[str, ...]:
@@ -147,8 +150,12 @@ class _Facts:
 
     def labels(self, infos: Iterable[types.ColumnInfo]) -> dict[str, dict[str, str]]:
         """The labels of the enums that these columns hold, by oids."""
-        kinds = sorted({str(oid) for info in infos for oid in tables.enums(info.type)})
+        kinds = sorted({str(oid) for info in infos for oid in tables.made(info.type)})
         return {kind: self._labels.get(kind, {}) for kind in kinds}
+
+    def type_states(self, infos: Iterable[types.ColumnInfo]) -> dict[int, str]:
+        """The state of the types that these columns hold and somebody can alter, by oid."""
+        return {oid: self._types[oid] for info in infos for oid in tables.made(info.type)}
 
 
 def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row) -> Table:
@@ -163,6 +170,7 @@ def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: con
         copied=copied, columns=plans, triggers=tuple(facts.triggers[relid]), parts=tuple(facts.parts.get(relid, ())),
         storage=f"{row['filenode']} {row['started']}".strip(), subscribed=row["subscribed"],
         purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(copied),
+        type_states=facts.type_states(copied),
         mask_version=_mask_version(spec, settings), notes=notes,
     )  # fmt: skip
     _check_access(table, row)
@@ -228,11 +236,33 @@ def _triggers(conn: Connection, relids: list[int]) -> dict[int, list[Trigger]]:
 
 
 def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str, dict[str, str]]:
-    oids = sorted({oid for info in infos for oid in tables.enums(info.type)})
+    oids = sorted({oid for info in infos for oid in tables.made(info.type)})
     if not oids:
         return {}
     rows = conn.execute(statements.get("catalogue", "labels"), {"oids": oids})
     return {row["kind"]: row["labels"] for row in rows}
+
+
+def check_types(job: Job, wanted: Iterable[Table]) -> None:
+    """Raise `errors.SchemaMoving` where the types of these tables are not as they were in the snapshot.
+
+    Tables are locked while they are read. Types can't be, and their values are read as they are spelled at the moment.
+    """
+    before = {oid: state for table in wanted for oid, state in table.type_states.items()}
+    if not before:
+        return
+    with job.source.connect(application="neaptide types") as conn:
+        if _type_states(conn, before) != before:
+            raise errors.SchemaMoving("a type was changed while its values were read")
+
+
+def _type_states(conn: Connection, oids: Iterable[int]) -> dict[int, str]:
+    """What anybody can alter of these types, each as one text."""
+    given = sorted(oids)
+    if not given:
+        return {}
+    rows = conn.execute(statements.get("catalogue", "type_states"), {"oids": given})
+    return {row["oid"]: row["state"] for row in rows}
 
 
 def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:

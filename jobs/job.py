@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from app import config
+from jobs import masks
 from jobs.files import Files
 from jobs.keep import Keep
 from jobs.source import Source
@@ -31,7 +32,9 @@ class Job:
     @property
     def source(self) -> Source:
         """The way to PostgreSQL."""
-        return Source(self.url, self.settings.source, self.keep, self.settings.sync.deadline)
+        settings, key = self.settings, self.settings.sync.mask_key
+        private = masks.settings(key.get_secret_value() if key else None)
+        return Source(self.url, settings.source, self.keep, settings.sync.deadline, private)
 
     @property
     def files(self) -> Files:

@@ -25,7 +25,8 @@ class Snapshot:
 
     `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by.
     `wal` is a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits
-    that are not on the disk yet as well, and is empty on a standby, which replays only what is.
+    that are not on the disk yet as well, and is empty on a standby, which replays only what is. `locked` are the quoted
+    tables that the snapshot's own session keeps from being altered.
     """
 
     text: str
@@ -35,15 +36,23 @@ class Snapshot:
     exported: str = ""
     wal: str = ""
     wal_end: str = ""
+    locked: tuple[str, ...] = ()
 
     @classmethod
     def parse(
-        cls, text: str, *, as_of: datetime, exported: str = "", wal: str | None = None, wal_end: str | None = None
+        cls,
+        text: str,
+        *,
+        as_of: datetime,
+        exported: str = "",
+        wal: str | None = None,
+        wal_end: str | None = None,
+        locked: tuple[str, ...] = (),
     ) -> Snapshot:
         """From the text of `pg_current_snapshot()`. Raises `errors.Bug` for anything else."""
         try:
             xmin, xmax, _running = text.split(":")
-            return cls(text, int(xmin), int(xmax), as_of, exported, wal or "", wal_end or "")
+            return cls(text, int(xmin), int(xmax), as_of, exported, wal or "", wal_end or "", locked)
         except ValueError:
             raise errors.Bug(f"not a snapshot: {text!r}") from None
 

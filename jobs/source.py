@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,11 +62,17 @@ class Source:
     """One run's way to PostgreSQL. `url` may hold a password; it is never shown."""
 
     def __init__(
-        self, url: str, settings: config.Source, keep: Keep | None = None, longest: timedelta = timedelta(hours=2)
+        self,
+        url: str,
+        settings: config.Source,
+        keep: Keep | None = None,
+        longest: timedelta = timedelta(hours=2),
+        private: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url
         self._settings = settings
         self._keep = keep
+        self._private = private or {}
         self._longest = longest
 
     @contextmanager
@@ -90,8 +96,11 @@ class Source:
         """The libpq string: timeouts, and the settings that make a value's text the same in every session."""
         return conninfo.make_conninfo(self._url, **self.options(application))
 
-    def options(self, application: str = "neaptide") -> dict[str, str]:
-        """Connection options that every session of a run has: bounds, keepalives, reader settings; no secret."""
+    def options(self, application: str = "neaptide", *, private: bool = False) -> dict[str, str]:
+        """Connection options that every session of a run has: bounds, keepalives, reader settings.
+
+        No secret is among them but, with `private`, the settings that the masks are computed with.
+        """
         s = self._settings
         session = {
             "statement_timeout": _ms(s.statement_timeout),
@@ -101,6 +110,7 @@ class Source:
             # A role that row-level security hides rows from gets an error instead of a smaller copy.
             "row_security": "off",
             **types.READER_SETTINGS,
+            **(self._private if private else {}),
         }
         given = conninfo.conninfo_to_dict(self._url).get("options") or ""
         return {
@@ -154,8 +164,9 @@ def snapshot(conn: Connection, tables: Sequence[str] = ()) -> Iterator[Snapshot]
         row = one(conn, "snapshot")
         try:
             yield Snapshot.parse(
-                row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"]
-            )
+                row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"],
+                locked=tuple(tables),
+            )  # fmt: skip
         except errors.SourceUnavailable:
             # A reader whose session a standby ended knows only that it is gone; this one is told why.
             with translated():

@@ -24,12 +24,14 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
     if published is None:
         return Status(str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE,))
     with target.opened(job, published, read_only=True) as file:
-        run_id = file.state().run_id
+        state = file.state()
+        run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
         later = _moved_on(job, run_id)
         as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
         age = (datetime.now(UTC) - as_of).total_seconds() if as_of else None
         level, problems = judge(job.settings.freshness, age)
+        problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)), tuple(problems),

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 from app import errors
 from jobs import (
@@ -77,9 +77,17 @@ def sync_once(
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
         job.files.clean()
-        run = _Runner(job, options, progress or Silent()).run()
+        run = _run(job, options, progress or Silent())
         tombstones.purge_sometimes(job)
         return run
+
+
+def _run(job: Job, options: Options, progress: Progress) -> Run:
+    """A run, begun again where somebody altered the schema under it: in between the change gets the locks it needs."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(errors.SchemaMoving):
+            return _Runner(job, options, progress).run()
+    return _Runner(job, options, progress).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -105,6 +113,9 @@ def run_in(job: Job, options: Options, now: Moment, published: State, deadline: 
     # The snapshot is older than this run.
     runner.began = None
     return runner.bring_up(now, published, deadline, lambda: None)
+
+
+_ATTEMPTS = 4
 
 
 class TableFailed(Exception):
@@ -361,6 +372,7 @@ class _Runner:
             run = self._result(now, run_id, tuple(done), as_of=self._as_of(now, published), changed=True)
             keep = self.job.settings.sync.keep_runs
             target.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
+            catalogue.check_types(self.job, now.tables)
             now.settle()
             faults.point("before_commit")
         faults.point("after_commit")

@@ -43,6 +43,7 @@ class Table:
     pages: int = 0
     rows: int = 0
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    type_states: Mapping[int, str] = field(default_factory=dict)
     mask_version: str = ""
     notes: tuple[str, ...] = ()
 
@@ -205,10 +206,10 @@ def _parts(kind: types.TypeInfo) -> Iterator[str]:
             yield from _parts(inner)
 
 
-def enums(kind: types.TypeInfo) -> Iterator[int]:
-    """The oids of the enums that a type is built from, however deep."""
-    if kind.typtype == "e":
+def made(kind: types.TypeInfo) -> Iterator[int]:
+    """The oids of the enums and composite types that a type is built from, however deep: what can be altered."""
+    if kind.typtype in "ec":
         yield kind.oid
     for inner in (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes)):
         if inner is not None:
-            yield from enums(inner)
+            yield from made(inner)

@@ -7,7 +7,8 @@ another kind of target that can be attached can take the file's place.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from jobs.snapshot import Snapshot
 from jobs.source import Identity, Source
 from jobs.watermark import Watermark
 
+_LOCK_WAIT = "200ms"
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
 FORMAT = 2
 _IDENTITY = ("system_id", "timeline", "database_oid", "database")
@@ -111,7 +113,7 @@ class Target:
         secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
         pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
         kept = {key: value for key, value in parts.items() if key not in secret}
-        options = {**kept, **source.options()}
+        options = {**kept, **source.options(private=True)}
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
         self.execute(f"ATTACH {quoting.literal(text)} AS pg (TYPE postgres, SECRET source, READ_ONLY)")
@@ -121,6 +123,22 @@ class Target:
         """Make this transaction's PostgreSQL session read in the exported snapshot. Must be its first statement there."""
         command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"
         self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+        self._lock(snapshot.locked)
+
+    def _lock(self, tables: Sequence[str]) -> None:
+        """Lock the tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
+
+        PostgreSQL queues for locks: behind a waiting ALTER TABLE this session would wait for the one that holds the
+        snapshot, which waits for this session, and every writer with them.
+        """
+        if not tables:
+            return
+        lock = f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE"
+        command = f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'; {lock}; SET LOCAL lock_timeout = DEFAULT"
+        try:
+            self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+        except errors.SourceTimeout as error:
+            raise errors.SchemaMoving(hint="the same call works once the change is made") from error
 
     def state(self) -> State:
         """What the attached file says of itself; an empty state for a new one.
@@ -245,6 +263,7 @@ def translated() -> Iterator[None]:
         raise translate(error) from error
 
 
+_OPTIONS = re.compile(r'(Unable to connect to Postgres) at ".*": ')
 _FULL = ("No space left", "File too large", "disk quota", "Disk quota", "out of space", "max_temp_directory_size")
 _DAMAGED = (
     "orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize",
@@ -265,7 +284,8 @@ _REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file 
 def translate(error: duckdb.Error) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's."""
     text = str(error).strip()
-    first = text.split("\n")[0]
+    # It quotes the options of the session, and among them may be the key of the masks.
+    first = _OPTIONS.sub(r"\1: ", text.split("\n")[0])
     if any(sign in text for sign in _FULL):
         return errors.DiskFull(
             f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
@@ -276,6 +296,8 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         )
     if "conflict with recovery" in text:
         return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
+    if "ERROR: " in text:
+        return _told_by_postgresql(text.split("ERROR: ", 1)[1].split("\n")[0].strip())
     if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
         return errors.SourceTimeout(
             f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"
@@ -296,6 +318,17 @@ def _of_the_file(text: str, first: str) -> errors.NeaptideError:
         hint = "close the program that opened it for writing; readers open it read-only"
         return errors.TargetUnusable(f"the reporting file is held by another program: {first}", hint=hint)
     return errors.TargetUnusable(f"DuckDB: {first}")
+
+
+def _told_by_postgresql(text: str) -> errors.NeaptideError:
+    """What PostgreSQL answered to a query that DuckDB sent it."""
+    if "canceling statement due to" in text:
+        return errors.SourceTimeout(
+            f"the run was cut short: {text}", hint="raise [source] statement_timeout or [sync] deadline"
+        )
+    if "permission denied" in text:
+        return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
+    return errors.NeaptideError(f"PostgreSQL: {text}")
 
 
 class Damaged(errors.TargetUnusable):
@@ -330,7 +363,7 @@ def write_run(target: Target, run: Run, clock: dict[str, Any], published: Path |
             "warnings": json.dumps(run.warnings),
         },
     )
-    told = [table for table in tables if table.action != "none" or table.notes or table.error]
+    told = [table for table in tables if table.action != "none" or table.reason or table.notes]
     rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
     target.block("write_table_runs", {"rows": json.dumps(rows)})
     target.block("forget_old_runs", {"keep": keep})

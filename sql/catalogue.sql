@@ -156,3 +156,22 @@ SELECT l.enumtypid::text AS kind, jsonb_object_agg(l.oid::text, l.enumlabel) AS 
 FROM pg_enum AS l
 WHERE l.enumtypid = ANY(%(oids)s::oid[])
 GROUP BY l.enumtypid;
+
+-- name: type_states
+-- The labels and attributes of some types as one text each. No function here looks at a table, or waits for its lock.
+SELECT
+    t.oid::bigint AS oid,
+    concat(
+        (
+            SELECT string_agg(l.oid::text || ' ' || l.enumlabel, E'\n' ORDER BY l.oid)
+            FROM pg_enum AS l
+            WHERE l.enumtypid = t.oid
+        ),
+        (
+            SELECT string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod), E'\n' ORDER BY a.attnum)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+        )
+    ) AS state
+FROM pg_type AS t
+WHERE t.oid = ANY(%(oids)s::oid[]);
