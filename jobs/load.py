@@ -115,8 +115,7 @@ class _Workers:
 
         A failure that is no matter of one table stops all, and is raised.
         """
-        for piece in pieces:
-            self._left.put(piece)
+        self._put(pieces)
         threads = [threading.Thread(target=self._work, name=f"load {place}") for place in range(workers)]
         for thread in threads:
             thread.start()
@@ -127,37 +126,56 @@ class _Workers:
         return self._counts, list(self._failed.values())
 
     def _work(self) -> None:
+        session = _Session(self._target.cursor())
         try:
-            self._take_all(_Session(self._target.cursor()))
+            while not self._left.empty() and not self._failures:
+                self._load(session)
         except errors.NeaptideError as error:
             self._failures.append(error)
         except Exception as error:  # noqa: BLE001  a thread's error must reach the caller
             self._failures.append(errors.Bug(f"{type(error).__name__}: {error}"))
 
-    def _take_all(self, session: _Session) -> None:
+    def _load(self, session: _Session) -> None:
+        """Pieces until none is left, in one transaction, which keeps its locks on the tables.
+
+        A table that can't be read ends the transaction: what was read of others in it goes back to the pieces left.
+        """
+        done: list[tuple[Piece, int]] = []
+        piece: Piece | None = None
+        try:
+            with session.target.transaction():
+                session.target.join_snapshot(self._now.snapshot)
+                for piece in self._pieces():
+                    done.append((piece, self._take(session, piece)))
+        except errors.NeaptideError as error:
+            if piece is None or not recovery.is_of_a_table(error):
+                raise
+            self._failed[piece.table.name] = (piece.table, error)
+            self._put([other for other, _rows in done])
+            return
+        with self._lock:
+            for other, rows in done:
+                self._counts[other.table.name] += rows
+
+    def _put(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            self._left.put(piece)
+
+    def _pieces(self) -> Iterator[Piece]:
         while not self._failures:
             try:
                 piece = self._left.get_nowait()
             except Empty:
                 return
             if piece.table.name not in self._failed:
-                self._load(session, piece)
+                yield piece
 
-    def _load(self, session: _Session, piece: Piece) -> None:
-        """One piece in a transaction of its own: an error ends PostgreSQL's too, and undoes what was read in it."""
-        try:
-            with session.target.transaction():
-                session.target.join_snapshot(self._now.snapshot)
-                rows = session.execute_piece(piece)
-        except errors.NeaptideError as error:
-            if not recovery.is_of_a_table(error):
-                raise
-            self._failed[piece.table.name] = (piece.table, error)
-            return
+    def _take(self, session: _Session, piece: Piece) -> int:
+        rows = session.execute_piece(piece)
         with self._lock:
-            self._counts[piece.table.name] += rows
             self._progress.advance(piece.table.name, rows)
         faults.point("piece_loaded")
+        return rows
 
 
 @dataclass(frozen=True)
