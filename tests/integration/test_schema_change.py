@@ -145,7 +145,7 @@ def test_a_table_that_can_not_be_synced_stays_as_it_was_and_the_others_go_on(
     assert run.as_of == before.as_of
     shown = status.read_status(lab.job)
     assert shown.as_of == before.as_of
-    assert [(table.table, table.last_action) for table in shown.tables][0] == ("public.item", "failed")
+    assert next((table.table, table.last_action) for table in shown.tables) == ("public.item", "failed")
     assert any(told in problem for problem in shown.problems)
     # The same again is nothing new, and what changes elsewhere still goes on.
     assert not lab.sync().changed
@@ -180,7 +180,7 @@ def test_a_table_that_comes_back_as_it_was_says_that_it_works_again(lab: Lab) ->
     assert lab.sync().failed
     lab.run("ALTER TABLE away RENAME TO item")
     run = lab.sync()
-    assert [(table.table, table.reason) for table in run.tables][0] == ("public.item", "works again")
+    assert next((table.table, table.reason) for table in run.tables) == ("public.item", "works again")
     assert run.as_of > lab.sync().started_at.replace(year=2000)
     assert not status.read_status(lab.job).problems
 
