@@ -20,8 +20,8 @@ def zone(schedule: config.Schedule) -> tzinfo:
 def trigger(schedule: config.Schedule) -> BaseTrigger:
     """`every`, or `cron` in the schedule's time zone.
 
-    Where clocks go forward, a time that does not exist is skipped that day; where they go back, a time that exists
-    twice is met once.
+    Where clocks go forward, a time that does not exist is met an hour later; where they go back, a
+    time that exists twice is met twice. A run too many finds nothing changed.
     """
     if schedule.cron is not None:
         return CronTrigger.from_crontab(schedule.cron, timezone=zone(schedule))

@@ -24,6 +24,7 @@ from jobs.source import translated
 PAUSE = 0.05
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
+_NEWEST_TOMBSTONE = "(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)"
 Session = psycopg.Connection[tuple[object, ...]]
 
 

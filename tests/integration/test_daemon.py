@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import time
@@ -242,4 +241,4 @@ def test_a_config_that_is_wrong_from_the_start_ends_it_with_2(lab: Lab) -> None:
     with running(config) as daemon:
         assert daemon.end() == 2
         assert "either every or cron" in "".join(daemon.lines)
-    assert os.listdir(lab.folder) == ["config.toml"]
+    assert [path.name for path in lab.folder.iterdir()] == ["config.toml"]

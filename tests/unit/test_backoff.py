@@ -1,0 +1,48 @@
+"""Pauses after failures, and which of them are told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from jobs.backoff import Backoff, Reporter
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_pauses_double_up_to_the_cap_and_begin_anew_after_a_success() -> None:
+    backoff = Backoff(first=timedelta(seconds=1), cap=timedelta(seconds=10))
+    assert [backoff.failed().total_seconds() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    backoff.succeeded()
+    assert backoff.failed() == timedelta(seconds=1)
+
+
+def test_a_year_of_failures_does_not_overflow() -> None:
+    backoff = Backoff()
+    backoff.failures = 600_000
+    assert backoff.failed() == timedelta(minutes=1)
+
+
+def test_a_failure_is_told_once_and_again_with_a_count_when_it_was_quiet_for_long_enough() -> None:
+    reporter = Reporter(quiet=timedelta(minutes=5))
+    told = [reporter.failed("down", NOON + timedelta(minutes=minute)) for minute in range(12)]
+    assert [(minute, trouble.count) for minute, trouble in enumerate(told) if trouble] == [(0, 1), (5, 6), (10, 11)]
+    assert all(trouble.since == NOON for trouble in told if trouble)
+
+
+def test_another_message_is_told_at_once() -> None:
+    reporter = Reporter()
+    reporter.failed("down", NOON)
+    assert reporter.failed("no permission", NOON + timedelta(seconds=1)) is not None
+    assert reporter.failed("no permission", NOON + timedelta(seconds=2)) is None
+
+
+def test_recovery_is_told_once_with_how_often_and_since_when() -> None:
+    reporter = Reporter()
+    assert reporter.succeeded() is None
+    for second in range(3):
+        reporter.failed("down", NOON + timedelta(seconds=second))
+    over = reporter.succeeded()
+    assert over is not None
+    assert (over.count, over.since, over.message) == (3, NOON, "down")
+    assert reporter.succeeded() is None
+    assert reporter.failed("down", NOON) is not None

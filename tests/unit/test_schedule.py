@@ -1,0 +1,84 @@
+"""When the daemon runs: intervals, cron lines, and the days on which the clocks change."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from freezegun import freeze_time
+from freezegun.api import real_datetime
+
+from app import config, errors
+from jobs import schedule
+
+
+def next_runs(line: str, start: datetime, count: int, zone: str = "Europe/Berlin") -> list[str]:
+    """The next runs of a cron line as a daemon meets them that sleeps until each: in UTC."""
+    trigger = schedule.trigger(config.Schedule(cron=line, timezone=zone))
+    found: list[str] = []
+    previous = None
+    # freezegun's datetimes forget their fold, which is what this is about: only the clock is frozen.
+    with freeze_time(start, ignore=["apscheduler"]) as clock:
+        for _ in range(count):
+            now = real_datetime.fromtimestamp(time.time(), UTC)
+            due = trigger.get_next_fire_time(previous, now)
+            assert due is not None
+            found.append(due.astimezone(UTC).strftime("%d. %H:%M"))
+            clock.move_to(due.astimezone(UTC) + timedelta(milliseconds=1))
+            previous = due
+    return found
+
+
+def test_every_is_an_interval_and_ten_seconds_where_nothing_is_said() -> None:
+    trigger = schedule.trigger(config.Schedule())
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    first = trigger.get_next_fire_time(now, now)
+    assert first is not None
+    assert first - now == timedelta(seconds=10)
+
+
+def test_cron_is_read_in_its_time_zone() -> None:
+    winter = datetime(2026, 11, 23, tzinfo=UTC)
+    assert next_runs("0 3 * * *", winter, 2) == ["23. 02:00", "24. 02:00"]
+    assert next_runs("0 3 * * *", winter, 1, zone="UTC") == ["23. 03:00"]
+
+
+def test_a_daily_run_keeps_its_local_time_when_clocks_go_forward() -> None:
+    # In 2026 Berlin's clocks jump from 2:00 to 3:00 on 29 March.
+    assert next_runs("0 5 * * *", datetime(2026, 3, 27, 12, tzinfo=UTC), 3) == ["28. 04:00", "29. 03:00", "30. 03:00"]
+
+
+def test_a_time_that_does_not_exist_that_day_is_met_an_hour_later() -> None:
+    runs = next_runs("30 2 * * *", datetime(2026, 3, 28, 12, tzinfo=UTC), 2)
+    assert runs == ["29. 01:30", "30. 00:30"]
+
+
+def test_a_time_that_exists_twice_is_met_twice() -> None:
+    # On 25 October they go back from 3:00 to 2:00.
+    runs = next_runs("30 2 * * *", datetime(2026, 10, 24, 12, tzinfo=UTC), 3)
+    assert runs == ["25. 00:30", "25. 01:30", "26. 01:30"]
+
+
+def test_a_run_every_five_minutes_goes_on_through_both_changes() -> None:
+    for start in (datetime(2026, 3, 29, 0, tzinfo=UTC), datetime(2026, 10, 25, 0, tzinfo=UTC)):
+        runs = next_runs("*/5 * * * *", start, 36)
+        expected = [(start + timedelta(minutes=5 * step)).strftime("%d. %H:%M") for step in range(36)]
+        assert runs == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('cron = "61 * * * *"', "61"),
+        ('cron = "* * *"', "Wrong number of fields"),
+        ('timezone = "Mars/Olympus"', "Mars/Olympus"),
+        ('every = "1ms"', "every"),
+    ],
+)
+def test_a_schedule_that_can_not_be_kept_is_refused_when_it_is_read(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[schedule]\n{text}\n")
+    with pytest.raises(errors.ConfigError, match=complaint):
+        config.load(path)
