@@ -209,7 +209,7 @@ def test_every_session_of_a_run_is_bounded_and_the_snapshot_is_let_go_of_early(
 
 def test_timeouts_are_set_on_every_session_also_on_duckdb_s(bank: Bank) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    query = f"SELECT {', '.join(f"""current_setting('{name}') AS {name}""" for name in names)}"
+    query = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
     with bank.job.source.connect() as conn:
         mine = conn.execute(query.encode()).fetchone()
     with target.opened(bank.job, bank.folder / "other.duckdb") as file:

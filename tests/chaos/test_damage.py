@@ -1,0 +1,195 @@
+"""Reporting files damaged byte by byte: set aside, rebuilt, reported; never passed on in silence."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from app import errors, reporting
+from jobs import target, verify
+from tests.support.bank import TABLES, Bank
+
+HEADER, FIRST_BLOCK, BLOCK = 4096, 3 * 4096, 256 * 1024
+Harm = Callable[[bytearray], None]
+
+
+@pytest.fixture
+def bank(empty_db: str, tmp_path: Path) -> Bank:
+    """A bank whose file has many blocks of rows."""
+    found = Bank.opened(empty_db, tmp_path)
+    found.run("INSERT INTO move SELECT -g, 0, 0, random() * 1e15 FROM generate_series(1, 60000) AS g")
+    found.run("UPDATE meter SET n = n")
+    for _ in range(2):
+        found.sync()
+        found.run("UPDATE account SET balance = balance WHERE id = 1")
+    return found
+
+
+def flip(place: int) -> Harm:
+    def harm(content: bytearray) -> None:
+        content[place] ^= 1 << random.randrange(8)
+
+    return harm
+
+
+def cut(size: int) -> Harm:
+    def harm(content: bytearray) -> None:
+        del content[size:]
+
+    return harm
+
+
+def zero_block(number: int) -> Harm:
+    def harm(content: bytearray) -> None:
+        start = FIRST_BLOCK + number * BLOCK
+        content[start : start + BLOCK] = bytes(len(content[start : start + BLOCK]))
+
+    return harm
+
+
+AT_OPENING = {
+    "magic": flip(9),
+    "version": flip(12),
+    "cut to nothing": cut(0),
+    "cut in the header": cut(HEADER + 100),
+    "cut at the first block": cut(FIRST_BLOCK),
+    "zeros": zero_block(0),
+}
+
+
+def damage(path: Path, harm: Harm) -> None:
+    """Change the bytes of a file, which stays the same inode."""
+    content = bytearray(path.read_bytes())
+    harm(content)
+    path.write_bytes(content)
+
+
+def damage_headers(path: Path) -> None:
+    """Both headers: DuckDB opens the newer one."""
+    damage(path, flip(HEADER + 20))
+    damage(path, flip(2 * HEADER + 20))
+
+
+def data_blocks(path: Path) -> list[int]:
+    """The blocks that hold rows of `move`."""
+    with duckdb.connect(":memory:") as conn:
+        conn.execute(f"ATTACH '{path}' AS file (READ_ONLY)")
+        conn.execute("USE file")
+        found = conn.execute("SELECT DISTINCT block_id FROM pragma_storage_info('public.move') WHERE block_id >= 0")
+        return [row[0] for row in found.fetchall()]
+
+
+@pytest.mark.parametrize("name", [*AT_OPENING, "headers"])
+def test_a_published_file_that_won_t_open_is_set_aside_and_built_anew(bank: Bank, name: str) -> None:
+    published = bank.link.resolve()
+    damage_headers(published) if name == "headers" else damage(published, AT_OPENING[name])
+    with pytest.raises(errors.TargetUnusable) as caught, reporting.open(bank.link) as store:
+        store.query("SELECT sum(amount) FROM public.move")
+    assert caught.value.hint
+    bank.move()
+    run = bank.sync()
+    if name not in ("zeros",) or run.warnings:
+        assert "damaged" in run.warnings[0]
+        assert "set aside as" in run.warnings[0]
+        assert (bank.folder / "reporting.damaged.duckdb").exists()
+    bank.assert_equal()
+    bank.move()
+    assert not bank.sync().warnings
+    bank.assert_equal()
+
+
+def test_a_damaged_file_keeps_its_name_while_the_source_is_away(bank: Bank) -> None:
+    """A file of which a part can be read is better than none."""
+    damage_headers(bank.link.resolve())
+    away = Bank("postgresql://nobody@127.0.0.1:1/none", bank.folder, bank.specs)
+    for _ in range(2):
+        with pytest.raises(errors.SourceUnavailable):
+            away.sync()
+        assert bank.link.exists()
+    assert bank.sync().warnings
+    bank.assert_equal()
+
+
+@pytest.mark.parametrize("kind", ["spare", "work"])
+@pytest.mark.parametrize("name", [*AT_OPENING, "headers", "rows"])
+def test_a_damaged_file_that_nobody_reads_is_replaced_without_a_word(bank: Bank, kind: str, name: str) -> None:
+    files = bank.job.files
+    if kind == "work":
+        code, _ = bank.finished("sync", fault="after_checkpoint")
+        assert code < 0
+    path = files.work if kind == "work" else files.spare
+    if name == "headers":
+        damage_headers(path)
+    elif name == "rows":
+        for block in data_blocks(path):
+            damage(path, zero_block(block))
+    else:
+        damage(path, AT_OPENING[name])
+    bank.run("UPDATE move SET amount = 1 WHERE id = -30000", "DELETE FROM move WHERE id = -1")
+    bank.sync()
+    bank.assert_equal()
+    bank.move()
+    bank.sync()
+    bank.assert_equal()
+
+
+def test_verify_finds_damage_among_the_rows_and_mends_it(bank: Bank) -> None:
+    bank.sync()
+    for block in data_blocks(bank.link.resolve()):
+        damage(bank.link.resolve(), flip(FIRST_BLOCK + block * BLOCK + 5000))
+    with pytest.raises(errors.TargetUnusable) as read, reporting.open(bank.link) as store:
+        store.query("SELECT sum(amount) FROM public.move")
+    assert read.value.hint
+    with pytest.raises(target.Damaged) as caught:
+        verify.verify(bank.job)
+    assert "checksum" in caught.value.message
+    assert "verify --repair" in (caught.value.hint or "")
+    code, err = bank.finished("verify")
+    assert (code, "Traceback" in err) == (1, False)
+    found = verify.verify(bank.job, repair=True)
+    assert "damaged" in found.warnings[0]
+    bank.assert_equal()
+    assert verify.verify(bank.job).equal
+
+
+def test_a_full_sync_heals_damage_among_the_rows(bank: Bank) -> None:
+    bank.sync()
+    for block in data_blocks(bank.link.resolve()):
+        damage(bank.link.resolve(), zero_block(block))
+    bank.sync(full=True)
+    bank.assert_equal()
+    assert verify.verify(bank.job).equal
+
+
+def test_a_run_of_some_tables_never_replaces_a_damaged_file_by_a_part(bank: Bank) -> None:
+    damage_headers(bank.link.resolve())
+    with pytest.raises(target.Damaged, match="damaged"):
+        bank.sync(tables=["public.account"])
+    assert bank.sync().warnings
+    bank.assert_equal()
+
+
+def test_random_damage_is_always_found_or_harmless(bank: Bank) -> None:
+    """Every block has a checksum, so what a flipped bit changes is never read as a value."""
+    whole = {name: bank.source_rows(name) for name in TABLES}
+    bank.sync()
+    pristine = bank.link.resolve().read_bytes()
+    rounds, found = int(os.environ.get("NEAPTIDE_DAMAGES", "40")), 0
+    copy = bank.folder / "copy.duckdb"
+    for _ in range(rounds):
+        copy.write_bytes(pristine)
+        damage(copy, flip(random.randrange(len(pristine))))
+        try:
+            with reporting.open(copy) as store:
+                for name in TABLES:
+                    rows = store.query(f"SELECT count(*) FROM (FROM {name} ORDER BY ALL)").rows
+                    assert rows == [(len(whole[name]),)]
+        except errors.TargetUnusable as error:
+            assert error.hint
+            found += 1
+    assert found > rounds // 3
