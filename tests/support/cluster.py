@@ -85,9 +85,9 @@ def open_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Cluster]:
-    """A cluster in `root`, gone at the end."""
-    server = EmbeddedServer(root, settings=FAST)
+def running(root: Path, **settings: str) -> Iterator[Cluster]:
+    """A cluster in `root`, gone at the end; `settings` are server parameters over the fast ones."""
+    server = EmbeddedServer(root, settings={**FAST, **settings})
     server.start()
     try:
         yield Cluster(server)
