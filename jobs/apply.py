@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg import sql
 
 from app import errors
-from jobs import catalogue, filters, probe, quoting, types, watermark
+from jobs import catalogue, filters, losses, probe, quoting, types, watermark
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.snapshot import Snapshot
@@ -66,15 +67,33 @@ class Delta:
         self.gone = f"temp.gone_{place}"
         self.read = 0
 
-    def gather(self, now: Snapshot, *, force_deletes: bool = False) -> None:
-        """Read what changed. For a table that is compared whole, read all of it."""
+    def gather(self, now: Snapshot, *, force_deletes: bool = False, published: Path | None = None) -> None:
+        """Read what changed. For a table that is compared whole, read all of it.
+
+        Raises `errors.SourceChanged` where more rows are gone than the table's entry allows, also when compared with
+        the `published` file.
+        """
         since = self._since(now)
         keep = filters.both(since, filters.kept(self.table))
         self._target.execute(
             f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
         )
         self.read = self._target.one(f"SELECT count(*) FROM {self.changed}")
-        self._gather_gone(since, force_deletes=force_deletes)
+        self._gather_gone(since)
+        error = None if force_deletes else self._loss(published)
+        if error:
+            raise error
+
+    def _loss(self, published: Path | None) -> errors.SourceChanged | None:
+        table = self.table
+        if table.spec.deletes != "compare" or not self._target.one(f"SELECT count(*) FROM {self.gone}"):
+            return None
+        keys = quoting.listed(table.key)
+        present = f"SELECT {keys} FROM {self.changed}" if table.stamp is None else self._present()
+        return losses.refused(self._target, table, present, published)
+
+    def _present(self) -> str:
+        return source_rows(self.table, self.table.key_plans(), filters.kept(self.table))
 
     def _since(self, now: Snapshot) -> str:
         stamp = self.table.stamp
@@ -140,7 +159,7 @@ class Delta:
         query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
         return bool(self._target.one(query) == 0)
 
-    def _gather_gone(self, since: str, *, force_deletes: bool) -> None:
+    def _gather_gone(self, since: str) -> None:
         table, keys = self.table, self.table.key_plans()
         columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in keys) or "nothing INTEGER"
         self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns})")
@@ -151,9 +170,7 @@ class Delta:
         elif table.spec.deletes == "tombstone":
             self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
         elif table.spec.deletes == "compare":
-            self._gather_absent(source_rows(table, keys, filters.kept(table)))
-        if table.spec.deletes == "compare" and not force_deletes:
-            self._refuse_too_many()
+            self._gather_absent(self._present())
         if table.stamp is not None and filters.left(table):
             left = filters.both(since, filters.left(table))
             self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, left)}")
@@ -163,34 +180,17 @@ class Delta:
         self._target.execute(f"INSERT INTO {self.gone} ({inside}) EXCEPT ({present})")
 
 
-    def _refuse_too_many(self) -> None:
-        error = _too_many(self._target, self.table, self._target.one(f"SELECT count(*) FROM {self.gone}"))
-        if error:
-            raise error
-
-
-def too_lossy(target: Target, step: Step, loaded: str) -> errors.SourceChanged | None:
+def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -> errors.SourceChanged | None:
     """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
 
     A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
     """
     table = step.table
-    if step.saved is None or table.spec.deletes != "compare" or step.saved.signature.get("key") != list(table.key):
+    if step.saved is None or table.spec.deletes != "compare" or not table.key:
         return None
-    keys = ", ".join(f"{quoting.identifier(name)}::VARCHAR" for name in table.key)
-    gone = f"SELECT {keys} FROM {out(table)} EXCEPT SELECT {keys} FROM {loaded}"
-    return _too_many(target, table, target.one(f"SELECT count(*) FROM ({gone})")) if table.key else None
-
-
-def _too_many(target: Target, table: Table, lost: int) -> errors.SourceChanged | None:
-    """An empty or half-empty source is more often an accident than a decision."""
-    total = target.one(f"SELECT count(*) FROM {out(table)}")
-    if not lost or (lost < total and lost <= total * table.spec.max_delete_share):
+    if step.saved.signature.get("key") != list(table.key):
         return None
-    return errors.SourceChanged(
-        f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
-        hint="if that is right, run `neaptide sync --force-deletes`",
-    )
+    return losses.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
 def _tombstoned_keys(table: Table, mark: Watermark) -> str:

@@ -335,7 +335,7 @@ class _Runner:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
         found: dict[str, errors.NeaptideError] = {}
         for step in [] if self.options.full or self.options.force_deletes else steps:
-            error = apply.too_lossy(file, step, load.loading_name(step.table))
+            error = apply.too_lossy(file, step, load.loading_name(step.table), self.job.files.published)
             if error:
                 found[step.table.name] = error
                 load.drop(file, step.table)
@@ -407,7 +407,8 @@ class _Runner:
 
     def _apply_delta(self, file: Target, step: Step, place: int, now: Moment) -> Counts:
         delta = Delta(file, step, place)
-        delta.gather(now.snapshot, force_deletes=self.options.force_deletes)
+        published = self.job.files.published
+        delta.gather(now.snapshot, force_deletes=self.options.force_deletes, published=published)
         if not _gapless(step):
             delta.drop_unchanged()
         counts = delta.apply()

@@ -1,0 +1,39 @@
+"""Refuses to take over a loss that is more often an accident than a decision: `deletes = "compare"`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app import errors
+from jobs import quoting
+from jobs.tables import Table
+from jobs.target import Target
+
+
+def refused(target: Target, table: Table, present: str, published: Path | None) -> errors.SourceChanged | None:
+    """The error where too many of the file's keys are missing from `present`, a DuckDB SELECT of the source's keys.
+
+    The file being written may be a run older than the published one: what that has taken over already is no news.
+    """
+    lost, total = _lost(target, table, "out", present)
+    if _is_bearable(table, lost, total):
+        return None
+    if published is not None:
+        target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+        lost, total = _lost(target, table, "published", present)
+        if _is_bearable(table, lost, total):
+            return None
+    return errors.SourceChanged(
+        f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
+        hint="if that is right, run `neaptide sync --force-deletes`",
+    )
+
+
+def _lost(target: Target, table: Table, base: str, present: str) -> tuple[int, int]:
+    name, keys = f"{base}.{table.file_quoted}", quoting.listed(table.key)
+    lost = target.one(f"SELECT count(*) FROM (SELECT {keys} FROM {name} EXCEPT ({present}))")
+    return lost, target.one(f"SELECT count(*) FROM {name}")
+
+
+def _is_bearable(table: Table, lost: int, total: int) -> bool:
+    return not lost or (lost < total and lost <= total * table.spec.max_delete_share)
