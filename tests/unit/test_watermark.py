@@ -1,0 +1,95 @@
+"""The rule that picks rows, and the watermark that follows: pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import watermark
+from jobs.snapshot import AGE_LIMIT, Snapshot
+from jobs.source import FloorReading
+from jobs.watermark import Stamp, Watermark
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+STAMP = Stamp("updated_at", "updated_at")
+
+
+def snapshot(text: str) -> Snapshot:
+    return Snapshot.parse(text, as_of=NOON)
+
+
+def picked(stamp: Stamp, last: Watermark, now: Snapshot) -> str:
+    return watermark.changed_rows(stamp, last, now).as_string(None)
+
+
+def test_a_floor_lies_at_the_oldest_transaction_less_the_margin() -> None:
+    assert FloorReading(NOON, None, 0, 0).candidate(MINUTE) == NOON - MINUTE
+    assert FloorReading(NOON, NOON - MINUTE, 0, 0).candidate(MINUTE) == NOON - 2 * MINUTE
+
+
+def test_a_floor_does_not_rise_while_a_transaction_hides_when_it_began() -> None:
+    assert FloorReading(NOON, None, 0, 0).advances
+    assert not FloorReading(NOON, None, 1, 0).advances
+    assert not FloorReading(NOON, None, 0, 1).advances
+    assert watermark.next_floor(NOON, NOON + MINUTE, advances=False) == NOON
+    assert watermark.next_floor(None, NOON, advances=False) is None
+
+
+def test_a_floor_sinks_with_a_clock_that_steps_back_each_time_within_the_margin() -> None:
+    for advances in (True, False):
+        floor = watermark.next_floor(NOON, NOON - MINUTE, advances=advances)
+        assert floor is not None
+        assert watermark.next_floor(floor, NOON - 2 * MINUTE, advances=advances) == NOON - 2 * MINUTE
+
+
+def test_both_ends_of_the_rule_are_inclusive() -> None:
+    found = picked(STAMP, Watermark(snapshot("100:120:100"), NOON), snapshot("130:130:"))
+    assert found == ("\"updated_at\" >= '2026-11-23T12:00:00+00:00'::timestamptz AND age(xmin) <= age('100'::xid)")
+
+
+def test_ids_beyond_32_bits_are_compared_by_age() -> None:
+    last = Watermark(snapshot(f"{2**33 + 5}:{2**33 + 9}:"), NOON)
+    assert "age('5'::xid)" in picked(STAMP, last, snapshot(f"{2**33 + 9}:{2**33 + 9}:"))
+
+
+def test_after_2_to_the_31_transactions_the_floor_alone_decides() -> None:
+    last = Watermark(snapshot("100:100:"), NOON)
+    far = snapshot(f"{100 + AGE_LIMIT}:{100 + AGE_LIMIT}:")
+    assert "age" in picked(STAMP, last, snapshot(f"100:{99 + AGE_LIMIT}:"))
+    assert "age" not in picked(STAMP, last, far)
+    assert AGE_LIMIT < 2**31
+    assert not watermark.needs_reload(last, far, "updated_at")
+    assert watermark.needs_reload(Watermark(last.snapshot, None), far, "updated_at")
+    assert not watermark.needs_reload(Watermark(last.snapshot, None), far, "xid")
+
+
+def test_no_floor_leaves_the_age_alone_to_decide() -> None:
+    assert picked(STAMP, Watermark(snapshot("7:7:"), None), snapshot("9:9:")) == "age(xmin) <= age('7'::xid)"
+
+
+def test_after_a_standby_the_snapshot_says_nothing_of_what_was_running() -> None:
+    by_xid = Stamp("sync_xid", "xid")
+    primary, standby = Watermark(snapshot("7:9:7"), None), Watermark(snapshot("7:9:"), None, standby=True)
+    assert picked(by_xid, primary, snapshot("9:9:")) == (
+        "\"sync_xid\" >= '7'::xid8 AND NOT pg_visible_in_snapshot(\"sync_xid\", '7:9:7'::pg_snapshot)"
+    )
+    assert picked(by_xid, standby, snapshot("9:9:")) == "\"sync_xid\" >= '7'::xid8"
+
+
+@given(hours=st.integers(-12, 14), seconds=st.integers(0, 86_400))
+def test_a_stamp_without_a_zone_is_never_above_its_own_floor(hours: int, seconds: int) -> None:
+    """Whatever zone the writer's session had."""
+    moment = NOON + timedelta(seconds=seconds)
+    written = moment.astimezone(timezone(timedelta(hours=hours))).replace(tzinfo=None)
+    found = picked(Stamp("s", "updated_at", zoned=False), Watermark(snapshot("7:7:"), moment), snapshot("9:9:"))
+    assert datetime.fromisoformat(found.split("'")[1]) <= written
+
+
+def test_a_clock_that_lost_more_than_the_margin_is_told_from_one_that_lost_less() -> None:
+    assert watermark.clock_stepped_back(NOON, NOON - 2 * MINUTE, None, MINUTE)
+    assert not watermark.clock_stepped_back(NOON, NOON - MINUTE, None, MINUTE)
+    assert watermark.clock_stepped_back(NOON, NOON + MINUTE, timedelta(hours=1), MINUTE)
+    assert not watermark.clock_stepped_back(NOON, NOON + timedelta(hours=1), timedelta(hours=1), MINUTE)
