@@ -88,6 +88,32 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
     return {"seconds": time.monotonic() - began, "bytes": Path(path).stat().st_size}
 
 
+def steps(url: str, path: str, table: str) -> dict[str, Any]:
+    """One session reads a table in ever longer ways: decoded and counted, put in memory, put in a file."""
+    import duckdb
+
+    from jobs.target import _extension
+
+    forget(path)
+    spent = {}
+    with closing(duckdb.connect(path)) as file:
+        found = _extension()
+        file.execute(f"LOAD '{found}'" if found else "LOAD postgres")
+        file.execute(f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)")
+        file.execute("ATTACH ':memory:' AS memory_only")
+        rows = f"SELECT * FROM postgres_query('pg', 'SELECT * FROM {table}')"
+        ways = {
+            "decoded by DuckDB": f"SELECT max(COLUMNS(*)) FROM ({rows})",
+            "in a table in memory": f"CREATE TABLE memory_only.t AS {rows}",
+            "in a file": f"CREATE TABLE t AS {rows}; CHECKPOINT",
+        }
+        for name, statement in ways.items():
+            began = time.monotonic()
+            file.execute(statement).fetchall()
+            spent[name] = time.monotonic() - began
+    return {"steps": spent}
+
+
 def runs(
     url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
     kept: bool = True,
@@ -149,7 +175,13 @@ def _stamps(path: str) -> list[tuple[str, int]]:
     return sorted((found.name, found.stat().st_mtime_ns) for found in link.parent.glob(f"{link.stem}*.duckdb"))
 
 
-ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {"track": track, "load": load, "table_as": table_as, "runs": runs}
+ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "track": track,
+    "load": load,
+    "table_as": table_as,
+    "steps": steps,
+    "runs": runs,
+}
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ from tests.bench import child, source
 from tests.bench.bench import Bench, interleaved, seconds
 from tests.bench.figures import median_phases, pair_ratio
 
-GROUP = "first load"
+GROUP, STEPS = "first load", "one session's way"
 _PARTS = 4
 
 
 def measure(bench: Bench) -> None:
     """All of it."""
     _one_table(bench)
+    _steps(bench)
     _several_tables(bench)
 
 
@@ -45,6 +46,19 @@ def _one_table(bench: Bench) -> None:
     report.add(GROUP, "one session / all, pair by pair", "x", pair_ratio(seconds(alone), seconds(ours)))
     report.hold(GROUP, "first load / DuckDB's own CREATE TABLE AS, the same threads", ratios.median, 1.15)
     report.hold("memory", f"peak MB of a first load of {bench.rows:,} rows", max(one["peak"] for one in ours), 600)
+
+
+def _steps(bench: Bench) -> None:
+    """What each part of the way adds, with one session: PostgreSQL's COPY, DuckDB's decoding, its memory, its file."""
+    url = bench.facts()
+    works = [
+        lambda: copy_out(bench, url)["seconds"],
+        lambda: child.call("steps", url=url, path=bench.target("steps"), table=source.FACTS)["steps"],
+    ]
+    copied, found = interleaved(works, max(2, bench.repeats // 2))
+    bench.report.add(STEPS, "copied out by PostgreSQL and thrown away", "s", copied)
+    for name in found[0]:
+        bench.report.add(STEPS, name, "s", [one[name] for one in found])
 
 
 def _several_tables(bench: Bench) -> None:
