@@ -201,7 +201,7 @@ class Table(_Section):
 
     `columns` are the ones to copy, `exclude_columns` the ones not to; `where` picks rows, in PostgreSQL's SQL. `rename`
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
-    what has no key.
+    what has no key. `index` is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
     """
 
     name: str
@@ -209,6 +209,7 @@ class Table(_Section):
     deletes: Literal["tombstone", "compare", "soft", "ignore"] = "tombstone"
     key: list[str] | None = Field(default=None, min_length=1)
     stamp: str | None = None
+    index: Literal["btree", "brin", "none"] = "btree"
     soft_column: str | None = None
     max_delete_share: float = Field(default=0.5, gt=0, le=1)
     exclude: list[str] = []
@@ -231,6 +232,12 @@ class Table(_Section):
     def _soft_needs_a_column(self) -> Table:
         if (self.deletes == "soft") != (self.soft_column is not None):
             raise ValueError('deletes = "soft" and soft_column go together')
+        return self
+
+    @model_validator(mode="after")
+    def _an_xid_has_no_brin(self) -> Table:
+        if self.index == "brin" and self.watermark == "xid":
+            raise ValueError('PostgreSQL has no BRIN index for xid8: index = "brin" goes with watermark = "updated_at"')
         return self
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ class Installed:
 
     triggers: frozenset[tuple[int, str, str]] = frozenset()
     functions: frozenset[tuple[str, str, str]] = frozenset()
-    indexes: frozenset[tuple[int, str]] = frozenset()
+    indexes: frozenset[tuple[int, str, str, str]] = frozenset()
     tables: bool = False
 
 
@@ -99,7 +99,7 @@ def _installed(conn: Connection, tables: list[Table]) -> Installed:
     return Installed(
         frozenset((row["relid"], row["name"], row["mark"]) for row in rows["triggers_in_place"]),
         frozenset((row["name"], row["mark"], row["source"]) for row in rows["functions_in_place"]),
-        frozenset((row["relid"], row["column"]) for row in rows["indexes_in_place"]),
+        frozenset((row["relid"], row["column"], row["name"], row["method"]) for row in rows["indexes_in_place"]),
         rows["tables_in_place"][0]["there"],
     )
 
@@ -163,11 +163,18 @@ class _Install:
         self.trigger(XID if by_xid else STAMP, "BEFORE INSERT OR UPDATE", "FOR EACH ROW", function)
 
     def index(self) -> None:
-        """An index that begins with the stamp."""
-        if (self.table.relid, self.column) not in self.have.indexes:
-            name = quoting.identifier(f"neaptide_{self.table.spec.watermark}_{self.table.relid}")
-            column = quoting.identifier(self.column)
-            self.lines.append(f"CREATE INDEX IF NOT EXISTS {name} ON {self.table.quoted} ({column})")
+        """An index that begins with the stamp; its owner's, of any kind, will do. Ours is of the kind asked for."""
+        table, wanted = self.table, self.table.spec.index
+        name = f"neaptide_{table.spec.watermark}_{table.relid}"
+        place = (table.relid, self.column)
+        found = {index: method for relid, column, index, method in self.have.indexes if (relid, column) == place}
+        ours = found.pop(name, None)
+        if ours and ours != wanted:
+            self.lines.append(f"DROP INDEX {quoting.qualified(table.schema, name)}")
+        if wanted not in ("none", ours) and not found:
+            using, options = ("USING brin ", _BRIN) if wanted == "brin" else ("", "")
+            on = f"{table.quoted} {using}({quoting.identifier(self.column)}){options}"
+            self.lines.append(f"CREATE INDEX IF NOT EXISTS {quoting.identifier(name)} ON {on}")
 
     def tombstones(self) -> None:
         """The triggers that record the keys of rows that go."""
@@ -206,6 +213,9 @@ class _Install:
                 f"COMMENT ON TRIGGER {quoted} ON {table} IS '{_mark(line)}'",
             ]
 
+
+# Small ranges: rows that changed lie scattered, and each range that holds one is read whole.
+_BRIN = " WITH (pages_per_range = 4, autosummarize = on)"
 
 # Writers need no right on the schema neaptide: what writes to it runs as its owner, with a fixed search path.
 _DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp "

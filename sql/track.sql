@@ -36,9 +36,11 @@ INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname = 'neaptide' AND p.prorettype = 'trigger'::regtype;
 
 -- name: indexes_in_place
--- The columns that a whole, valid index of a table begins with.
-SELECT i.indrelid::bigint AS relid, a.attname::text AS column
+-- The columns that a whole, valid index of a table begins with, and what kind of index that is.
+SELECT i.indrelid::bigint AS relid, a.attname::text AS column, c.relname::text AS name, m.amname::text AS method
 FROM pg_index AS i
+INNER JOIN pg_class AS c ON c.oid = i.indexrelid
+INNER JOIN pg_am AS m ON m.oid = c.relam
 INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL;
 
