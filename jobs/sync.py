@@ -380,6 +380,8 @@ class _Runner:
 
     def _keep_last(self, file: Target, now: Moment, published: State) -> None:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
+        if not now.failures:
+            return
         path, mine = self.job.files.published, file.state().tables
         behind = [
             name
