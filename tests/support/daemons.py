@@ -80,14 +80,14 @@ def running(config: Path, **env: str) -> Iterator[Daemon]:
         daemon.stop()
 
 
-def write_config(lab: Lab, *, every: str = "1h", more: str = "", schedule: str = "", name: str = "config.toml") -> Path:
+def write_config(lab: Lab, *, every: str = "1h", more: str = "", schedule: str = "", margin: str = "0s") -> Path:
     """A config for the lab's source, target and tables."""
     lab.folder.mkdir(parents=True, exist_ok=True)
     tables = "".join(f"[[tables]]\nname = {json.dumps(spec['name'])}\n" for spec in lab.specs)
-    path = lab.folder / name
+    path = lab.folder / "config.toml"
     passing = path.with_suffix(".passing")
     passing.write_text(
-        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "0s"\n'
+        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "{margin}"\n'
         f'[schedule]\nevery = "{every}"\n{schedule}\n{more}\n{tables}'
     )
     passing.replace(path)
