@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import psycopg
 
 from app import errors
 from jobs import sockets
-from jobs.source import Connection, Source
+from jobs.source import Source
 from jobs.target import Target
 
 # How long the server may take to end the sessions itself before their sockets are shut down.
@@ -45,7 +45,7 @@ class Deadline:
                 hint="raise [sync] deadline, or find out what keeps PostgreSQL from answering",
             ) from error
 
-    def guard(self, session: Connection | Target) -> None:
+    def guard(self, session: psycopg.Connection[Any] | Target) -> None:
         """End this session too when the time is up."""
         if isinstance(session, Target):
             self._sessions.append(session)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import psycopg
 
-from app import statements
+from app import errors, statements
+from jobs.deadline import Deadline
 from jobs.job import Job
 
 EVERY = timedelta(hours=1)
 _BATCH = 20_000
 _SECONDS = 2.0
+# A server that stopped answering must not hold up the next run.
+_LONGEST = timedelta(seconds=30)
 
 
 def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
@@ -27,7 +30,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
     try:
         looked.touch()
         return purge(job)
-    except (psycopg.Error, OSError):
+    except (psycopg.Error, OSError, errors.NeaptideError):
         return 0
 
 
@@ -38,7 +41,9 @@ def purge(job: Job) -> int:
     """
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
     until, gone = time.monotonic() + _SECONDS, 0
-    with psycopg.connect(job.source.conninfo("neaptide purge"), autocommit=True) as conn:
+    limit = Deadline(_LONGEST, job.source)
+    with limit, psycopg.connect(job.source.conninfo("neaptide purge"), autocommit=True) as conn:
+        limit.guard(conn)
         while time.monotonic() < until:
             batch = _batch(conn, given)
             gone += batch
