@@ -25,6 +25,7 @@ COMMANDS = {
     "sync": "app.face.sync",
     "daemon": "app.face.daemon",
     "status": "app.face.status",
+    "runs": "app.face.runs",
     "verify": "app.face.verify",
     "report": "app.face.report",
     "sql": "app.face.sqlcmd",

@@ -106,7 +106,10 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status(_Report):
-    """How the reporting file stands. `as_of` is None where there is none yet; `age` is seconds."""
+    """How the reporting file stands. `as_of` is None where there is none yet; `age` is seconds.
+
+    `daemon` is what the daemon of this target wrote last: state, process, next run, last error; None without one.
+    """
 
     path: str
     as_of: datetime | None
@@ -117,6 +120,13 @@ class Status(_Report):
     tables: tuple[TableStatus, ...]
     runs: tuple[dict[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
+    daemon: dict[str, Any] | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something needs doing. An age beyond `[freshness] warn` alone is no more than a warning."""
+        tolerated = 1 if self.level == "warn" else 0
+        return self.level in ("missing", "fail") or len(self.problems) > tolerated
 
 
 @dataclass(frozen=True)

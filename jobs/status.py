@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app import config, statements
-from jobs import freshness, target
+from app import config, errors, statements
+from jobs import freshness, health, target
 from jobs.job import Job
 from jobs.results import Status, TableStatus
 from jobs.target import Target
@@ -20,9 +20,12 @@ _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     published = job.files.published
-    running = _is_running(job)
+    running, daemon = _is_running(job), health.read(job.files)
+    complaints = _of_daemon(daemon)
     if published is None:
-        return Status(str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE,))
+        return Status(
+            str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
+        )
     with target.opened(job, published, read_only=True) as file:
         state = file.state()
         run_id = state.run_id
@@ -34,8 +37,29 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
-            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)), tuple(problems),
+            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)),
+            (*problems, *complaints), daemon,
         )  # fmt: skip
+
+
+def history(job: Job, most: int) -> list[dict[str, Any]]:
+    """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
+    published = job.files.published
+    if published is None:
+        raise errors.NoReportingFile(_NO_FILE)
+    with target.opened(job, published, read_only=True) as file:
+        return recent_runs(file, most)
+
+
+def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
+    """What is wrong with the daemon, and what to do."""
+    if daemon is None or daemon["state"] == health.STOPPING:
+        return []
+    if daemon["alive"] is False:
+        return [f"the daemon (process {daemon['pid']}) has died: start `neaptide daemon` again, and see its log"]
+    if daemon["failures_in_a_row"]:
+        return [f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}"]
+    return []
 
 
 def recent_runs(file: Target, most: int) -> list[dict[str, Any]]:
@@ -72,7 +96,13 @@ def _table(job: Job, row: dict[str, Any], file: Target, later: datetime | None) 
         row["action"] or "",
         row["rows_in"] or 0,
         row["rows_out"] or 0,
+        _size(file, name),
     )
+
+
+def _size(file: Target, name: str) -> int:
+    """The bytes of the blocks a table has to itself; small tables share theirs."""
+    return int(file.rows(statements.get("status", "size"), {"name": f"out.{name}"})[0]["bytes"])
 
 
 def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:

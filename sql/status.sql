@@ -25,3 +25,9 @@ SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows
 FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT $most;
+
+-- name: size
+-- How many bytes of the file a table's blocks take.
+SELECT count(DISTINCT i.block_id) * (SELECT any_value(d.block_size) FROM pragma_database_size() AS d) AS bytes
+FROM pragma_storage_info($name) AS i
+WHERE i.persistent AND i.block_id >= 0;
