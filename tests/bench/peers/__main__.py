@@ -135,8 +135,7 @@ def _readers(url: str, tool: Tool) -> str:
     tool.prepare(url, checks.SMALL)
     tool.load(url, checks.SMALL)
     source.change(url, CHANGED, rows, 1, checks.SMALL)
-    tried, failed = checks.readers_locked_out(tool, url, checks.SMALL)
-    return f"{failed} of {tried}"
+    return checks.readers_locked_out(tool, url, checks.SMALL)
 
 
 def _or_error(work: Any) -> Any:

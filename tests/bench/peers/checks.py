@@ -26,7 +26,7 @@ VALUES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "jsonb number with many digits": ("jsonb", '{"n": 12345678901234567890.10}', ('{"n": 12345678901234567890.10}',)),
     "time 24:00:00": ("time", "24:00:00", ("24:00:00",)),
     "interval of months and days": ("interval", "1 mon 2 days", ("1 month 2 days", "1 mon 2 days")),
-    "array of numerics": ("numeric(9,2)[]", "{1.10,2.20}", ("[1.10, 2.20]", "{1.10,2.20}", '["1.10","2.20"]')),
+    "array of numerics": ("numeric(9,2)[]", "{1.10,2.20}", ("[1.10, 2.20]", "{1.10,2.20}", '["1.10","2.20"]', "[1.1, 2.2]", "[1.1000000000,2.2000000000]")),
     "bytea": ("bytea", "\\x00ff10", ("\\x00\\xFF\\x10", "\\x00ff10")),
     "bigint at its end": ("bigint", "9223372036854775807", ("9223372036854775807",)),
 }  # fmt: skip
@@ -87,18 +87,25 @@ def _value(tool: Tool, url: str, kind: str, text: str, kept: tuple[str, ...]) ->
     return "kept" if found in kept else f"changed to {found}"
 
 
-def readers_locked_out(tool: Tool, url: str, table: str) -> tuple[int, int]:
-    """How often another process tried to open the file while it was brought up to date, and how often it could not."""
+def readers_locked_out(tool: Tool, url: str, table: str) -> str:
+    """How often another process tried to open the file while it was brought up to date, and how often it could not.
+
+    The other way round, a tool may be locked out by the reader: then the update itself fails, which is said, too.
+    """
     reader = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.peers.reader", tool.path, table], cwd=machine.ROOT, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert reader.stdout is not None
     reader.stdout.readline()
-    tool.update(url, table)
+    ended = ""
+    try:
+        tool.update(url, table)
+    except Failed:
+        ended = "; the update itself failed"
     told, _ = reader.communicate("stop\n", timeout=60)
     tried, failed = told.split()
-    return int(tried), int(failed)
+    return f"{failed} of {tried}{ended}"
 
 
 def fingerprint(path: Path, table: str) -> tuple[int, int]:
