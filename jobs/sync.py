@@ -134,6 +134,7 @@ class _Runner:
         self.started = datetime.now(UTC)
         self.began: dict[str, Any] | None = clock.mark()
         self.phases: dict[str, float] = {}
+        self._under_way: dict[str, float] = {}
         self._released = False
 
     def run(self) -> Run:
@@ -447,14 +448,21 @@ class _Runner:
         kind = "full" if self.options.full else "sync"
         return Run(
             run_id, kind, self.started, datetime.now(UTC), as_of, now.snapshot.text, changed,
-            tables, dict(self.phases), tuple(dict.fromkeys(now.warnings)),
+            tables, self._phases(), tuple(dict.fromkeys(now.warnings)),
         )  # fmt: skip
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
         began = time.monotonic()
+        self._under_way[name] = began
         yield
+        del self._under_way[name]
         self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
+
+    def _phases(self) -> dict[str, float]:
+        """Seconds by phase, so far: the record of a run is written in the middle of one."""
+        now = time.monotonic()
+        return self.phases | {name: now - began for name, began in self._under_way.items()}
 
 
 def _told(steps: list[Step], now: Moment) -> list[Step]:
