@@ -1,4 +1,4 @@
-"""A reader that opens a file read-only, counts a table, and closes it, again and again until told to stop; twenty times a second at most."""
+"""Opens a file read-only, counts a table, closes it, twenty times a second at most, until told to stop."""
 
 import sys
 import threading
