@@ -20,6 +20,7 @@ from app.face.base import Face, Group
 COMMANDS = {
     "demo": "app.face.demo",
     "db": "app.face.db",
+    "init": "app.face.init",
     "track": "app.face.track",
     "untrack": "app.face.track:untrack",
     "sync": "app.face.sync",

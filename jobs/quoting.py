@@ -14,6 +14,8 @@ from app import errors
 _PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
 _NAME = re.compile(rf"(?P<schema>{_PART})\.(?P<name>(?:\"(?:[^\"]|\"\")+\"|.+))")
 _PLAIN = re.compile(r"[^\".]+")
+# A `*` outside of quotes makes a pattern.
+_SIMPLE = re.compile(r"[^\".*]+")
 
 
 def identifier(name: str) -> str:
@@ -62,7 +64,7 @@ def raw_split(text: str) -> tuple[str, ...]:
 
 def join_name(schema: str, name: str) -> str:
     """Schema and name as config.toml writes them; the inverse of `split_name`."""
-    return ".".join(part if _PLAIN.fullmatch(part) else identifier(part) for part in (schema, name))
+    return ".".join(part if _SIMPLE.fullmatch(part) else identifier(part) for part in (schema, name))
 
 
 def unquoted(part: str) -> str:

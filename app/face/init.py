@@ -1,0 +1,86 @@
+"""A first config for a database that is there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app import errors
+from app.face import show
+from app.face.base import Command, Face, json_option, pass_face
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+_EXAMPLES = (
+    "neaptide init --url postgresql://reader@db.example.com/shop",
+    "neaptide init --url embedded:var/postgres --schema shop -o shop.toml",
+)
+
+
+@click.command("init", cls=Command, examples=_EXAMPLES)
+@click.option("--url", envvar="NEAPTIDE_SOURCE__URL", required=True, help="The PostgreSQL to look at.")
+@click.option("--schema", "schemas", multiple=True, metavar="S", help="Only this schema; may be repeated.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--with-password", is_flag=True, help="Write the URL's password into the file, too.")
+@json_option
+@pass_face
+def command(
+    face: Face,
+    *,
+    url: str,
+    schemas: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    with_password: bool,
+    as_json: bool,
+) -> None:
+    """Look at a database and write a config for it.
+
+    For each table a choice and the reason as a comment. Nothing on the server is changed.
+    """
+    from jobs import config_text, init
+
+    path = output or face.config_path
+    if path.exists() and not force:
+        raise errors.UsageError(f"{path} exists", hint="replace it with --force, or name another with -o")
+    choices = init.propose(_job(url, path), schemas)
+    _write(path, config_text.config_text(url, choices, with_password=with_password))
+    if as_json:
+        show.as_json([{"name": one.name, "off": one.off, **one.values, "reasons": one.reasons} for one in choices])
+    else:
+        rows = [
+            (
+                one.name,
+                config_text.size(one.bytes),
+                "not synced" if one.off else one.values["watermark"],
+                " ".join(one.reasons),
+            )
+            for one in choices
+        ]
+        show.table(("table", "size", "watermark", "why"), rows)
+    face.say(f"wrote {path}; next: neaptide track, neaptide sync --dry-run, neaptide sync, neaptide verify")
+
+
+def _job(url: str, path: Path) -> Job:
+    from pydantic import SecretStr, ValidationError
+
+    from app import bootstrap, config
+
+    try:
+        source = config.Source(url=SecretStr(url))
+    except ValidationError as error:
+        raise errors.UsageError("; ".join(str(item["msg"]) for item in error.errors(include_input=False))) from None
+    # Not through the environment, which would win over --url.
+    settings = config.Settings(base=path.absolute().parent).model_copy(update={"source": source})
+    return bootstrap.job(settings)
+
+
+def _write(path: Path, text: str) -> None:
+    """With a password in it, for nobody else's eyes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")

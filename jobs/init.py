@@ -1,0 +1,183 @@
+"""Proposes a config for a database: a choice for each table, and the reason. Changes nothing on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app import config, errors, statements
+from jobs import catalogue, quoting, selection, triggers
+from jobs.catalogue import Found, Table
+from jobs.job import Job
+from jobs.source import Connection
+from jobs.tables import STAMP_TYPES, XID_COLUMN
+
+# Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
+SMALL = 512 * 1024
+_NAMES = ("updated_at", "last_update", "last_updated", "modified_at", "modified_date", "changed_at", "update_time")
+_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One table's entry. `values` are its keys in config.toml; `reasons` are sentences; `off`: it is commented out."""
+
+    name: str
+    rows: int
+    bytes: int
+    values: dict[str, Any] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    off: bool = False
+
+
+def propose(job: Job, schemas: Sequence[str] = ()) -> list[Choice]:
+    """A choice for every table of the schemas, of all but PostgreSQL's own where none is named.
+
+    Raises `errors.UsageError` for a schema that isn't there, or has nothing in it.
+    """
+    with job.source.connect(application="neaptide init") as conn, conn.transaction():
+        rows = conn.execute(statements.get("init", "relations"), {"schemas": list(schemas)}).fetchall()
+        missing = sorted(set(schemas) - {row["schema"] for row in rows})
+        if missing or not rows:
+            what = f"the schema {missing[0]}" if missing else "the database"
+            raise errors.UsageError(f"{what} has no tables, or this role can't see it", hint="see --schema and --url")
+        keys = _keys(conn, rows)
+        entries = {row["relid"]: _entry(row, keys.get(row["relid"], [])) for row in rows}
+        found, renamed = _looked(conn, job, list(entries.values()))
+        by_name = {table.source_name: table for table in found.tables}
+        return [_choice(row, by_name, found, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return quoting.join_name(row["schema"], row["name"])
+
+
+def _keys(conn: Connection, rows: list[dict[str, Any]]) -> dict[int, list[list[str]]]:
+    found: dict[int, list[list[str]]] = {}
+    for row in conn.execute(statements.get("init", "keys"), {"relids": [row["relid"] for row in rows]}):
+        found.setdefault(row["relid"], []).append(row["columns"])
+    return found
+
+
+def _entry(row: dict[str, Any], unique: list[list[str]]) -> dict[str, Any]:
+    """The entry to look at the table with; a key is named where the catalogue may know of no primary one."""
+    return {"name": _name(row), **({"unique": unique[0]} if unique and row["kind"] in "rp" else {})}
+
+
+def _looked(conn: Connection, job: Job, entries: list[dict[str, Any]]) -> tuple[Found, dict[str, dict[str, Any]]]:
+    """What the catalogue says, with new names for what DuckDB could not tell from another, by the source's name."""
+    renamed = _new_names(entries, job.settings.target_path.stem)
+    tables = [{"name": entry["name"], **renamed.get(entry["name"], {})} for entry in entries]
+    found = catalogue.look(conn, _with_tables(job.settings, tables))
+    lacking = {table.source_name for table in found.tables if not table.source_key and table.kind in "rp"}
+    keyed = [
+        {**table, **({"key": entry["unique"]} if table["name"] in lacking and "unique" in entry else {})}
+        for table, entry in zip(tables, entries, strict=True)
+    ]
+    return catalogue.look(conn, _with_tables(job.settings, keyed)), renamed
+
+
+def _with_tables(settings: config.Settings, tables: list[dict[str, Any]]) -> config.Settings:
+    return settings.model_copy(update={"tables": [config.Table(**table) for table in tables], "exclude": []})
+
+
+def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, Any]]:
+    """Another schema for a reserved one, and a number for each but the first of several names that fold alike."""
+    found: dict[str, dict[str, Any]] = {}
+    taken: set[tuple[str, str]] = set()
+    schemas: dict[str, str] = {}
+    for entry in entries:
+        schema, name = quoting.split_name(entry["name"])
+        other = schema if selection.problem((schema, name), stem) is None else f"source_{schema}"
+        while schemas.setdefault(quoting.fold(other), schema) != schema:
+            other += "_2"
+        new, number = name, 1
+        while (quoting.fold(other), quoting.fold(new)) in taken:
+            number += 1
+            new = f"{name}_{number}"
+        taken.add((quoting.fold(other), quoting.fold(new)))
+        if (other, new) != (schema, name):
+            found[entry["name"]] = {"rename": quoting.join_name(other, new)}
+    return found
+
+
+def _choice(row: dict[str, Any], tables: dict[str, Table], found: Found, entry: dict[str, Any]) -> Choice:
+    name = _name(row)
+    choice = Choice(name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)})
+    table = tables.get(name)
+    if table is None:
+        file_name = quoting.join_name(*quoting.split_name(entry.get("rename", name)))
+        error = found.failures.get(file_name) or errors.Bug(f"{name} was not looked at")
+        return replace(choice, off=True, reasons=(f"Can't be synced: {error.message}.", f"{error.hint or ''}"))
+    choice = replace(choice, columns=tuple(_told_columns(table)))
+    if row["kind"] in _KINDS:
+        return _whole(choice, f"{_KINDS[row['kind']]}, so it can only be compared whole each time", off=True)
+    if table.parts and row["kind"] == "r":
+        return _whole(choice, "other tables inherit from it, past its triggers; it has their rows, too")
+    if row["child"]:
+        return _whole(choice, "it inherits from a table that has its rows already", off=True)
+    return _tracked(choice, row, table)
+
+
+def _renaming(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key == "rename"}
+
+
+def _whole(choice: Choice, reason: str, *, off: bool = False) -> Choice:
+    return replace(
+        choice,
+        off=off,
+        values={**choice.values, "watermark": "none"},
+        reasons=(
+            *choice.reasons,
+            f"It is {reason}." if reason.startswith("a ") else f"{reason[0].upper()}{reason[1:]}.",
+        ),
+    )
+
+
+def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
+    """A table that triggers can follow."""
+    if not table.source_key:
+        what = "it has no primary key and no unique index on NOT NULL columns, so all of it is compared each time"
+        return _whole(choice, f"{what}; a key would let it be followed")
+    values: dict[str, Any] = {} if table.spec.key is None else {"key": list(table.spec.key)}
+    key = f"Key ({', '.join(table.source_key)})."
+    stamp, reason = _stamp(table)
+    if stamp is None and row["bytes"] <= SMALL:
+        what = (
+            "it is small and has no stamp that a trigger keeps, so comparing all of it costs least and changes nothing"
+        )
+        return _whole(replace(choice, values={**choice.values, **values}, reasons=(key,)), what)
+    mode = {"watermark": "updated_at", "stamp": stamp} if stamp else {"watermark": "xid"}
+    return replace(choice, values={**choice.values, **values, **mode, "deletes": "tombstone"}, reasons=(key, reason))
+
+
+def _stamp(table: Table) -> tuple[str | None, str]:
+    """The column to use as it is or with one trigger more, or None; and why."""
+    kinds = {info.name: info.type.resolved.name for info in table.infos}
+    usable = [name for name in kinds if kinds[name] in STAMP_TYPES["updated_at"]]
+    kept = [name for name in usable if triggers.stamped(table.triggers, name)]
+    if kept:
+        return kept[0], f"A trigger keeps {kept[0]} on INSERT and UPDATE: it is used as it is."
+    half = [name for name in usable if triggers.stamps(table.triggers, name, triggers.UPDATE)]
+    if half:
+        return half[0], (
+            f"A trigger keeps {half[0]} on UPDATE only, so INSERT may set any time: `neaptide track` adds a trigger"
+            " that stamps both."
+        )
+    told = next((name for name in usable if name in _NAMES), None)
+    why = (
+        f"No trigger keeps {told}, so writers may set any time and it is left alone" if told else "No column is a stamp"
+    )
+    return None, f"{why}: `neaptide track` adds the column {XID_COLUMN}, an index on it and a trigger that keeps it."
+
+
+def _told_columns(table: Table) -> list[str]:
+    """What becomes of the columns that are not the same type in DuckDB."""
+    return [
+        f"{info.name} {info.type_name}: {plan.note.split(';')[0]}"
+        for info, plan in zip(table.copied, table.columns, strict=True)
+        if not plan.lossless or plan.note.split(";")[0] != "exact"
+    ]

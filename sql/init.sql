@@ -1,0 +1,42 @@
+-- name: relations
+-- Every table, view and foreign table of some schemas (of all but PostgreSQL's own where none is named), with its size.
+-- Partitions are left out: their table has their rows.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.oid::bigint AS relid,
+    c.relkind::text AS kind,
+    c.relpersistence::text AS persistence,
+    c.reltuples::bigint AS rows,
+    coalesce(
+        CASE WHEN c.relkind = 'p'
+            THEN (SELECT sum(pg_table_size(t.relid)) FROM pg_partition_tree(c.oid) AS t)
+            ELSE pg_table_size(c.oid)
+        END, 0
+    )::bigint AS bytes,
+    EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS child
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE
+    c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't' AND NOT c.relispartition
+    AND n.nspname NOT LIKE 'pg\_%%' AND n.nspname NOT IN ('information_schema', 'neaptide')
+    AND (cardinality(%(schemas)s::text[]) = 0 OR n.nspname = ANY(%(schemas)s::text[]))
+    -- What an extension brought is the extension's.
+    AND NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    )
+ORDER BY n.nspname, c.relname;
+
+-- name: keys
+-- The columns of each unique index on NOT NULL columns, the fewest columns first.
+SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY k.place) AS columns
+FROM pg_index AS i
+CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE
+    i.indrelid = ANY(%(relids)s::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+    AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+GROUP BY i.indexrelid, i.indrelid
+HAVING bool_and(a.attnotnull)
+ORDER BY count(*), i.indexrelid;

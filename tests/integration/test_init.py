@@ -1,0 +1,149 @@
+"""From a database that is there already to a file that equals it: init, track, dry run, sync, verify."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app import config
+from tests.support.cli import Cli
+from tests.support.samples import MUSIC, RENTAL, SAMPLES, TRADE
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_db: str) -> Cli:
+    """The command line in a folder without a config; the URL's password comes from the environment."""
+    monkeypatch.setenv("NEAPTIDE_SOURCE__URL", empty_db)
+    return Cli(tmp_path)
+
+
+def execute(url: str, script: str) -> None:
+    """A script of several statements, in one transaction."""
+    with psycopg.connect(url) as conn:
+        conn.execute(script.encode())
+
+
+def catalogue_state(url: str) -> list[tuple[object, ...]]:
+    """Everything that an installation would leave behind."""
+    query = "SELECT 'class', relname::text FROM pg_class UNION ALL SELECT 'trigger', tgname::text FROM pg_trigger"
+    more = " UNION ALL SELECT 'proc', proname::text FROM pg_proc UNION ALL SELECT 'column', attname::text FROM pg_attribute"
+    with psycopg.connect(url) as conn:
+        return sorted(conn.execute((query + more).encode()).fetchall())
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_a_sample_database_is_followed_after_four_commands(cli: Cli, empty_db: str, name: str) -> None:
+    schema, changes = SAMPLES[name]
+    execute(empty_db, schema)
+    before = catalogue_state(empty_db)
+    cli("init").ok()
+    assert catalogue_state(empty_db) == before
+    cli("track").ok()
+    planned = cli("sync", "--dry-run", "--json").ok().json
+    assert {table["action"] for table in planned["tables"]} == {"full"}
+    assert cli("status").code == 1
+    assert cli("sync", "--json").ok().json["changed"]
+    assert cli("verify", "--json").ok().json["equal"]
+    execute(empty_db, changes)
+    planned = {table["table"]: table for table in cli("sync", "--dry-run", "--json").ok().json["tables"]}
+    done = {table["table"]: table for table in cli("sync", "--json").ok().json["tables"]}
+    assert not any(table["error"] for table in done.values())
+    assert {table["action"] for table in done.values()} <= {"delta", "none"}
+    # Of a table that is compared whole, a dry run does not know yet what is gone.
+    assert any(table["deletes"] for table in planned.values()) or name == "music"
+    assert cli("verify", "--json").ok().json["equal"]
+    assert cli("sync", "--json").ok().json["changed"] is False
+    cli("untrack").ok()
+    assert catalogue_state(empty_db) == before
+
+
+def test_each_choice_has_its_reason(cli: Cli, empty_db: str) -> None:
+    execute(empty_db, RENTAL)
+    execute(empty_db, TRADE)
+    cli("init").ok()
+    text = (cli.folder / "config.toml").read_text()
+    told = {name: " ".join(part.replace("\n# ", " ").split()) for name, part in entries(text).items()}
+    assert "adds a trigger that stamps both" in told["public.film"]
+    assert "fulltext tsvector" in told["public.film"]
+    assert 'stamp = "last_update"' in told["public.film"]
+    assert "it is used as it is" in told["trade.orders"]
+    assert "no primary key" in told["trade.notes"]
+    assert "inherit from it" in told["trade.places"]
+    assert 'key = ["id"]' in told["trade.sessions"]
+    assert "payment_p2022_01" not in text
+    off = {name for name in told if re.search(rf'^# name = "{re.escape(name)}"', text, re.MULTILINE)}
+    assert off == {"public.film_list", "public.rental_by_category", "trade.cities"}
+    settings = config.load(cli.folder / "config.toml")
+    assert {table.name for table in settings.tables} == set(told) - off
+
+
+def entries(text: str) -> dict[str, str]:
+    """Comment and keys of each table's entry, by name."""
+    parts = re.split(r"\n\n", text)
+    named = ((re.search(r'name = "(.+)"', part), part) for part in parts)
+    return {found[1]: part for found, part in named if found}
+
+
+def test_only_the_schemas_asked_for(cli: Cli, empty_db: str) -> None:
+    execute(empty_db, MUSIC)
+    execute(empty_db, TRADE)
+    chosen = cli("init", "--schema", "Chinook", "--json").ok().json
+    assert {one["name"].split(".")[0] for one in chosen} == {"Chinook"}
+    assert cli("init", "--force", "--schema", "nowhere").code == 2
+
+
+def test_a_config_that_is_there_is_not_overwritten(cli: Cli, empty_db: str) -> None:
+    execute(empty_db, MUSIC)
+    (cli.folder / "config.toml").write_text("# mine\n")
+    done = cli("init")
+    assert done.code == 2
+    assert "--force" in done.err
+    assert (cli.folder / "config.toml").read_text() == "# mine\n"
+    cli("init", "-o", str(cli.folder / "other.toml")).ok()
+    cli("init", "--force").ok()
+    assert "[[tables]]" in (cli.folder / "config.toml").read_text()
+
+
+def test_a_password_is_only_written_when_asked_for(cli: Cli, empty_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(empty_db, MUSIC)
+    password = empty_db.split(":")[2].split("@")[0]
+    monkeypatch.delenv("NEAPTIDE_SOURCE__URL")
+    path = cli.folder / "config.toml"
+    done = cli("init", "--url", empty_db).ok()
+    assert password not in path.read_text() + done.out + done.err
+    assert "NEAPTIDE_SOURCE__URL" in path.read_text()
+    cli("init", "--url", empty_db, "--force", "--with-password").ok()
+    assert password in path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_can_not_be_synced_is_commented_out_with_the_way_out(cli: Cli, postgres, empty_db: str) -> None:  # type: ignore[no-untyped-def]
+    execute(empty_db, TRADE)
+    role = f"reader_{empty_db.rsplit('_', 1)[1][:12]}"
+    execute(empty_db, f"CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA trade TO {role}")
+    execute(empty_db, f"GRANT SELECT ON trade.orders, trade.notes TO {role}")
+    execute(empty_db, "ALTER TABLE trade.notes ENABLE ROW LEVEL SECURITY")
+    try:
+        url = re.sub("//[^@]+@", f"//{role}:reader@", empty_db)
+        cli("init", "--url", url).ok()
+        told = entries((cli.folder / "config.toml").read_text().replace("\n# ", "\n#\n").replace("#\n", ""))
+        assert "GRANT SELECT" in " ".join(told["trade.customers"].split())
+        assert "BYPASSRLS" in " ".join(told["trade.notes"].split())
+        assert [table.name for table in config.load(cli.folder / "config.toml").tables] == ["trade.orders"]
+    finally:
+        execute(empty_db, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_names_that_differ_only_in_case_get_another_name(cli: Cli, empty_db: str) -> None:
+    execute(empty_db, 'CREATE TABLE public."Item" (id int PRIMARY KEY); CREATE TABLE public.item (id int PRIMARY KEY)')
+    execute(empty_db, "CREATE SCHEMA temp; CREATE TABLE temp.t (id int PRIMARY KEY); INSERT INTO temp.t VALUES (1)")
+    cli("init").ok()
+    assert {table.name: table.rename for table in config.load(cli.folder / "config.toml").tables} == {
+        "public.Item": None, "public.item": "public.item_2", "temp.t": "source_temp.t",
+    }  # fmt: skip
+    cli("track").ok()
+    cli("sync").ok()
+    assert cli("verify", "--json").ok().json["equal"]
