@@ -9,12 +9,13 @@ export PIP_ROOT_USER_ACTION := ignore
 PY := .venv/bin/python
 STAMP := .venv/stamp
 WORKERS ?= auto
+MINUTES ?= 480
 TESTS ?= tests/unit tests/integration tests/acceptance tests/chaos
 
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test bench bench-peers lint types contracts check format lock clean moved
+.PHONY: help setup demo test mutants soak bench bench-peers lint types contracts check format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -38,6 +39,12 @@ demo: setup ## embedded PostgreSQL, generated orders, a sync and three reports
 
 test: setup ## all tests but the soak and the benchmarks
 	@$(PY) -m pytest -n "$(WORKERS)" -m "not soak and not bench" $(TESTS)
+
+mutants: setup ## open each trap by a change of one line, and see the test that then fails
+	@$(PY) -m tests.mutants $(OPTIONS)
+
+soak: setup ## eight writers, three readers, a sync a second, kills, then verify; MINUTES=480
+	@$(PY) -m tests.soak --minutes "$(MINUTES)" $(OPTIONS)
 
 bench: setup ## measure; OPTIONS="--quick" to try it out, see tests/bench/README.md
 	@$(PY) -m tests.bench $(OPTIONS)

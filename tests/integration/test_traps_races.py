@@ -214,3 +214,19 @@ def test_a_hung_lock_is_a_clear_error_and_no_loss(trio: Trio) -> None:
         owner.execute("UPDATE stamped SET name = 'locked' WHERE id = 1")
         owner.commit()
     trio.sync()
+
+
+def test_what_is_being_written_has_no_name_that_readers_open(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = trio.lab.job.files
+    looked: list[str] = []
+
+    def look(name: str) -> None:
+        if name in ("snapshot_joined", "before_commit", "after_checkpoint", "before_rename"):
+            looked.append(name)
+            assert not any(path.exists() and path.samefile(files.work) for path in (files.a, files.b, files.link))
+
+    monkeypatch.setattr(faults, "point", look)
+    for turn in range(3):
+        trio.run(f"UPDATE {{t}} SET name = 'turn {turn}'")
+        trio.sync()
+    assert len(looked) == 12

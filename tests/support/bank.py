@@ -26,7 +26,7 @@ from tests.support.syncing import Lab
 ACCOUNTS, TOKENS, START = 100, 50, 1000
 TABLES = ("public.account", "public.move", "public.meter", "public.token")
 _STAMP = "updated_at timestamptz NOT NULL DEFAULT clock_timestamp()"
-_SCHEMA = (
+SCHEMA = (
     f"CREATE TABLE account (id integer PRIMARY KEY, balance bigint NOT NULL, {_STAMP})",
     f"CREATE TABLE move (id bigint PRIMARY KEY, payer integer, payee integer, amount bigint, {_STAMP})",
     f"CREATE TABLE meter (id integer PRIMARY KEY, n bigint NOT NULL, {_STAMP})",
@@ -62,7 +62,7 @@ class Bank(Lab):
     def opened(cls, url: str, folder: Path) -> Bank:
         """A tracked bank with a config file beside its target."""
         found = cls(url, folder, [{"name": name} for name in TABLES])
-        found.run(*_SCHEMA)
+        found.run(*SCHEMA)
         found.track()
         found.configure()
         return found

@@ -1,0 +1,337 @@
+"""The list: what is opened, by which change in which file, and which test finds it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RACES = "tests/integration/test_traps_races.py::"
+TRANSACTIONS = "tests/integration/test_traps_transactions.py::"
+DELETES = "tests/integration/test_traps_deletes.py::"
+WRITES = "tests/integration/test_traps_writes.py::"
+KEYS = "tests/integration/test_traps_keys.py::"
+PARTITIONS = "tests/integration/test_traps_partitions.py::"
+SOURCE = "tests/integration/test_traps_source.py::"
+MODES = "tests/integration/test_traps_modes.py::"
+PURGE = "tests/integration/test_tombstone_purge.py::"
+TRACK = "tests/integration/test_track.py::"
+VERIFY = "tests/integration/test_verify.py::"
+RULE = "tests/unit/test_watermark.py::"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`before` must stand in `file` exactly once; with `after` in its place, `test` must fail."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        "the floor is read after the snapshot",
+        "jobs/moment.py",
+        "            found = select(",
+        "            reading = source.read_floor(conn)\n            found = select(",
+        RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
+    ),
+    Mutant(
+        "the floor takes no heed of other sessions",
+        "jobs/source.py",
+        "return min(self.clock, self.oldest or self.clock) - margin",
+        "return self.clock - margin",
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "the naive rule: newer than the last run",
+        "jobs/watermark.py",
+        "    floor: datetime | None\n    standby: bool = False",
+        "    floor: datetime | None\n    standby: bool = False\n\n"
+        "    def __post_init__(self) -> None:\n        object.__setattr__(self, 'floor', self.snapshot.as_of)",
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "prepared transactions are counted before the sessions are read",
+        "jobs/source.py",
+        '    sessions = one(conn, "sessions")\n    pending = one(conn, "prepared")["pending"]\n',
+        '    pending = one(conn, "prepared")["pending"]\n    sessions = one(conn, "sessions")\n',
+        RACES + "test_a_transaction_that_is_prepared_between_the_two_places_it_may_stand_in",
+    ),
+    Mutant(
+        "the clock is read after the sessions",
+        "jobs/source.py",
+        '    clock = one(conn, "clock")["clock"]\n    sessions = one(conn, "sessions")\n',
+        '    sessions = one(conn, "sessions")\n    clock = one(conn, "clock")["clock"]\n',
+        RACES + "test_a_transaction_that_begins_between_clock_and_sessions",
+    ),
+    Mutant(
+        "the floor rises while a transaction is prepared",
+        "jobs/source.py",
+        "return not self.hidden and not self.prepared",
+        "return not self.hidden",
+        TRANSACTIONS + "test_prepared_transactions_that_are_ended_some_syncs_later",
+    ),
+    Mutant(
+        "the floor rises while sessions hide",
+        "jobs/source.py",
+        "return not self.hidden and not self.prepared",
+        "return not self.prepared",
+        SOURCE + "test_a_role_that_may_not_see_other_sessions_loses_nothing_and_is_told_which_grant_helps",
+    ),
+    Mutant(
+        "the floor never sinks",
+        "jobs/watermark.py",
+        "return None if last is None else min(last, candidate)",
+        "return last",
+        RULE + "test_a_floor_sinks_with_a_clock_that_steps_back_each_time_within_the_margin",
+    ),
+    Mutant(
+        "no margin for the clock",
+        "jobs/source.py",
+        "return min(self.clock, self.oldest or self.clock) - margin",
+        "return min(self.clock, self.oldest or self.clock)",
+        SOURCE + "test_a_clock_that_steps_back_within_the_margin_loses_nothing",
+    ),
+    Mutant(
+        "a clock set back is not found out",
+        "jobs/watermark.py",
+        "return clock < expected - margin",
+        "return False",
+        SOURCE + "test_a_clock_that_steps_back_beyond_the_margin_is_found_out_and_mended",
+    ),
+    Mutant(
+        "only the newest clock counts, not the floor's own",
+        "jobs/sync.py",
+        "for reading in (saved.clock, beside))",
+        "for reading in (beside,))",
+        SOURCE + "test_the_clock_that_counts_is_the_one_the_floor_was_made_by",
+    ),
+    Mutant(
+        "> for >= at the floor",
+        "jobs/watermark.py",
+        'sql.SQL("{} >= {}").format(column, _floor_literal',
+        'sql.SQL("{} > {}").format(column, _floor_literal',
+        RACES + "test_a_row_stamped_at_the_very_floor_is_read",
+    ),
+    Mutant(
+        "< for <= at the last snapshot's xmin",
+        "jobs/watermark.py",
+        '"age(xmin) <= age({}::xid)"',
+        '"age(xmin) < age({}::xid)"',
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "the age counts from the last snapshot's xmax",
+        "jobs/watermark.py",
+        "sql.Literal(str(last.snapshot.xmin % 2**32))",
+        "sql.Literal(str(last.snapshot.xmax % 2**32))",
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "pg_visible_in_snapshot on xmin, which savepoints lie about",
+        "jobs/watermark.py",
+        'sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(last.snapshot.xmin % 2**32)))',
+        'sql.SQL("NOT pg_visible_in_snapshot(xmin::text::xid8, {}::pg_snapshot)")'
+        ".format(sql.Literal(last.snapshot.text))",
+        TRANSACTIONS + "test_savepoints_nested_released_and_rolled_back",
+    ),
+    Mutant(
+        "age is trusted after 2^31 transactions",
+        "jobs/snapshot.py",
+        "return self.xmax - earlier.xmin < AGE_LIMIT",
+        "return True",
+        RULE + "test_after_2_to_the_31_transactions_the_floor_alone_decides",
+    ),
+    Mutant(
+        "> for >= on the transaction's id",
+        "jobs/watermark.py",
+        'sql.SQL("{} >= {}::xid8")',
+        'sql.SQL("{} > {}::xid8")',
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "changes are read from the last snapshot's xmax on",
+        "jobs/watermark.py",
+        "format(column, sql.Literal(str(last.snapshot.xmin)))",
+        "format(column, sql.Literal(str(last.snapshot.xmax)))",
+        TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
+    ),
+    Mutant(
+        "the stamp does not name its transaction",
+        "jobs/track.py",
+        '("pg_current_xact_id()", "xid8") if by_xid',
+        '("\'1\'::xid8", "xid8") if by_xid',
+        TRANSACTIONS + "test_savepoints_nested_released_and_rolled_back",
+    ),
+    Mutant(
+        "a tombstone deletes a key that is there",
+        "jobs/apply.py",
+        'f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"',
+        '""',
+        RACES + "test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_tombstone_read_again",
+    ),
+    Mutant(
+        "a change of key leaves no tombstone",
+        "jobs/track.py",
+        'return " OR ".join(f"OLD.',
+        'return "false" if columns else " OR ".join(f"OLD.',
+        DELETES + "test_rows_key_changes_and_swapped_keys",
+    ),
+    Mutant(
+        "another spelling of a key is the same key",
+        "jobs/track.py",
+        '"" if plan.same_equality else catalogue.EXACT',
+        '"" if plan else catalogue.EXACT',
+        KEYS + "test_rows_with_any_key_are_updated_respelled_and_deleted",
+    ),
+    Mutant(
+        "a key is recorded as the deleting session spells it",
+        "jobs/track.py",
+        "if all(map(keys.same_in_json, table.key_infos())):",
+        "if table:",
+        KEYS + "test_rows_with_any_key_are_updated_respelled_and_deleted",
+    ),
+    Mutant(
+        "the marker of a TRUNCATE is ignored",
+        "jobs/probe.py",
+        'sql.SQL(question).format(since, sql.SQL("")),',
+        'sql.SQL("false"),',
+        DELETES + "test_a_marker_of_a_truncate_is_enough_to_copy_the_table_anew",
+    ),
+    Mutant(
+        "a table that was rewritten is not copied anew",
+        "jobs/tables.py",
+        '            "storage": self.storage,\n',
+        "",
+        SOURCE + "test_ddl_that_changes_values_without_a_trigger",
+    ),
+    Mutant(
+        "TRUNCATE and DDL are not locked out before the snapshot",
+        "jobs/source.py",
+        "        if tables:\n            conn.execute(",
+        "        if tables == 0:\n            conn.execute(",
+        RACES + "test_a_truncate_after_the_snapshot_waits_for_the_run",
+    ),
+    Mutant(
+        "a reader does not join the snapshot",
+        "jobs/target.py",
+        'command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"',
+        'command = "SELECT 1"',
+        RACES + "test_all_tables_are_read_at_one_moment",
+    ),
+    Mutant(
+        "the watermark is written outside the transaction",
+        "jobs/sync.py",
+        "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
+        "        file.write_watermarks([_mark(step, now) for step in steps if step.table.name not in loaded], run_id)\n"
+        "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
+        RACES + "test_a_run_that_breaks_leaves_rows_and_watermark_together",
+    ),
+    Mutant(
+        "triggers do not fire in sessions that replicate",
+        "jobs/track.py",
+        "ENABLE ALWAYS TRIGGER",
+        "ENABLE TRIGGER",
+        WRITES + "test_writes_of_a_session_that_replicates",
+    ),
+    Mutant(
+        "a trigger switched off and on again is not found out",
+        "jobs/tables.py",
+        '            "triggers": [trigger.version for trigger in self.triggers if self._matters(trigger)],\n',
+        "",
+        SOURCE + "test_triggers_switched_off_and_on_again_are_found_out",
+    ),
+    Mutant(
+        "a trigger that keeps what the client sent is taken for a stamp",
+        "jobs/triggers.py",
+        "        return stamps is not None and not",
+        "        return self.assigns(column) or stamps is not None and not",
+        WRITES + "test_a_trigger_of_the_owners_that_trusts_clients_is_not_enough",
+    ),
+    Mutant(
+        "partitions that come, go or are truncated are not seen",
+        "jobs/tables.py",
+        '            "partitions": list(self.parts),\n',
+        "",
+        PARTITIONS + "test_partitions_that_come_and_go",
+    ),
+    Mutant(
+        "a statement trigger records the deletes of a partitioned table",
+        "jobs/tables.py",
+        "return self.kind == PARTITIONED or self.subscribed",
+        "return self.subscribed",
+        PARTITIONS + "test_rows_that_move_and_rows_written_to_a_partition_itself",
+    ),
+    Mutant(
+        "a partition that is being detached counts",
+        "sql/catalogue.sql",
+        " AND NOT i.inhdetachpending",
+        "",
+        PARTITIONS + "test_a_detach_that_waits_for_its_second_half",
+    ),
+    Mutant(
+        "a comparison of keys deletes whatever is gone",
+        "jobs/losses.py",
+        "return not lost or (",
+        "return True or (",
+        MODES + "test_a_comparison_refuses_to_delete_too_much_unless_told_to",
+    ),
+    Mutant(
+        "a forced delete is asked for again by the other file",
+        "jobs/losses.py",
+        "    if published is not None:",
+        "    if published is None:",
+        MODES + "test_a_comparison_refuses_to_delete_too_much_unless_told_to",
+    ),
+    Mutant(
+        "a table without a key keeps only what was new",
+        "jobs/apply.py",
+        "        if not self.table.key:\n            # Such",
+        "        if self.table is None:\n            # Such",
+        MODES + "test_tables_without_a_watermark_follow_with_a_key_and_without",
+    ),
+    Mutant(
+        "a run of some tables publishes the others as they were a run earlier",
+        "jobs/sync.py",
+        "partial=bool(options.tables)",
+        "partial=False",
+        MODES + "test_a_run_of_one_table_leaves_the_others_as_new_as_they_were",
+    ),
+    Mutant(
+        "tombstones that were purged are not missed",
+        "jobs/plan.py",
+        "saved.watermark.snapshot.xmin <= table.purged",
+        "saved.watermark.snapshot.xmin < 0",
+        PURGE + "test_a_file_that_is_older_than_what_was_purged_copies_its_tables_anew",
+    ),
+    Mutant(
+        "tombstones are purged that somebody may not have seen yet",
+        "sql/tombstones.sql",
+        "t.xid < pg_snapshot_xmin(pg_current_snapshot())",
+        "t.xid IS NOT NULL",
+        PURGE + "test_tombstones_that_a_running_transaction_may_not_see_yet_stay",
+    ),
+    Mutant(
+        "track makes anew what is in place",
+        "jobs/track.py",
+        "if (self.table.relid, name, _mark(line)) not in self.have.triggers:",
+        "if True:",
+        TRACK + "test_a_second_track_touches_nothing_and_the_next_run_copies_nothing",
+    ),
+    Mutant(
+        "a repair leaves the other file to bring the difference back",
+        "jobs/verify.py",
+        "secrets.token_hex(8)",
+        "published.lineage",
+        VERIFY + "test_repair_mends_what_differs_and_the_other_file_does_not_bring_it_back",
+    ),
+    Mutant(
+        "the file that is written has a name that readers may open",
+        "jobs/files.py",
+        "        _replace_by_link(published, spare)\n        faults",
+        "        faults",
+        RACES + "test_what_is_being_written_has_no_name_that_readers_open",
+    ),
+)
