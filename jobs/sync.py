@@ -17,6 +17,7 @@ from jobs import (
     apply,
     catalogue,
     clock,
+    compact,
     faults,
     files,
     freshness,
@@ -79,6 +80,7 @@ def sync_once(
         job.files.clean()
         run = _run(job, options, progress or Silent())
         tombstones.purge_sometimes(job)
+        compact.sometimes(job, run)
         return run
 
 
