@@ -1,0 +1,83 @@
+"""Keeps the files small: a file in which little is alive is written anew, between two runs, out of everyone's way.
+
+DuckDB uses freed blocks again and, at a checkpoint, merges row groups of which much was deleted; measured over
+thousands of runs a file stays at one to two times the size of a fresh load. What it doesn't do is to give room back
+after a large delete, or after a table was copied anew. So once in a while the file that is not published is looked at,
+and where less than `ALIVE` of it is alive, a compact copy takes its place as the next run's work file.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from app import errors, statements
+from jobs import faults, quoting, target
+from jobs.job import Job
+from jobs.results import Run
+from jobs.target import Target
+
+# A file is rebuilt beyond three times of what it needs.
+ALIVE = 1 / 3
+# Below this it isn't worth the while.
+SMALLEST = 16 * 2**20
+# Look after two runs of so many, because each looks at one of the two files.
+EVERY = 50
+
+
+def sometimes(job: Job, run: Run) -> bool:
+    """Look at the file that isn't published, and rebuild it if it is due; whether it was. Call with the lock held.
+
+    That it can't be done, for want of room or because the file is damaged, is no failure of the run: it stays as it
+    is.
+    """
+    if not run.changed or int(run.run_id.partition("-")[0]) % EVERY > 1:
+        return False
+    with suppress(errors.NeaptideError, OSError):
+        return if_needed(job)
+    return False
+
+
+def if_needed(job: Job, *, smallest: int = SMALLEST) -> bool:
+    """Rebuild the file that isn't published where too little of it is alive; whether it was."""
+    files = job.files
+    spare = files.spare
+    if files.work.exists() or not spare.exists() or spare.stat().st_size < smallest:
+        return False
+    if alive(job, spare) >= ALIVE:
+        return False
+    rebuild(job, spare)
+    return True
+
+
+def alive(job: Job, path: Path) -> float:
+    """The share of the file's blocks that hold rows which are still there."""
+    with target.opened(job, path, read_only=True) as file:
+        total = file.rows(statements.get("compact", "blocks"))[0]["total"]
+        used = sum(_blocks_alive(file, schema, name) for schema, name in file.copied_tables())
+    return min(1.0, used / total) if total else 1.0
+
+
+def _blocks_alive(file: Target, schema: str, name: str) -> float:
+    table = f"out.{quoting.qualified(schema, name)}"
+    found = file.rows(statements.get("compact", "storage"), {"name": table})[0]
+    rows = file.one(f"SELECT count(*) FROM {table}")
+    return float(found["blocks"] * rows / found["stored"]) if found["stored"] else 0.0
+
+
+def rebuild(job: Job, path: Path) -> None:
+    """Make a compact copy of the file the work file, from which the next run goes on."""
+    work = job.files.work
+    copying = work.with_name(f"{work.name}.copy")
+    copying.unlink(missing_ok=True)
+    try:
+        with target.opened(job, path, read_only=True) as file:
+            file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact")
+            file.execute("COPY FROM DATABASE out TO compact")
+            file.execute("CHECKPOINT compact")
+            file.execute("DETACH compact")
+        faults.point("compacted")
+        copying.replace(work)
+    finally:
+        copying.unlink(missing_ok=True)
+        copying.with_name(f"{copying.name}.wal").unlink(missing_ok=True)

@@ -1,0 +1,12 @@
+-- name: blocks
+-- How many blocks the attached file has, free ones included.
+SELECT d.total_blocks AS total
+FROM pragma_database_size() AS d
+WHERE d.database_name = 'out';
+
+-- name: storage
+-- How many blocks a table takes, and how many rows lie in them, deleted ones included.
+SELECT
+    count(DISTINCT i.block_id) FILTER (WHERE i.block_id >= 0) AS blocks,
+    coalesce(sum(i.count) FILTER (WHERE i.column_id = 0 AND i.column_path = '[0]'), 0) AS stored
+FROM pragma_storage_info($name) AS i;
