@@ -160,7 +160,9 @@ def _stamp(table: Table) -> tuple[str | None, str]:
     usable = [name for name in kinds if kinds[name] in STAMP_TYPES["updated_at"]]
     kept = [name for name in usable if triggers.stamped(table.triggers, name)]
     if kept:
-        return kept[0], f"A trigger keeps {kept[0]} on INSERT and UPDATE: it is used as it is."
+        always = all(trigger.always for trigger in table.triggers if trigger.assigns(kept[0]))
+        more = "" if always else " `neaptide track` adds one that keeps it in sessions that replicate, too."
+        return kept[0], f"A trigger keeps {kept[0]} on INSERT and UPDATE: it is used as it is.{more}"
     half = [name for name in usable if triggers.stamps(table.triggers, name, triggers.UPDATE)]
     if half:
         return half[0], (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -22,6 +22,10 @@ STAMP, XID = "zz_neaptide_stamp", "zz_neaptide_xid"
 DELETE, KEY, TRUNCATE = "neaptide_delete", "neaptide_key", "neaptide_truncate"
 TRIGGERS = (STAMP, XID, DELETE, KEY, TRUNCATE)
 LOCK_TIMEOUT = "3s"
+# Bytes of a table from which on its index is built without holding up writers.
+BIG = 64 * 2**20
+_CONCURRENTLY = "CONCURRENTLY"
+_ADDED = "Added by neaptide track; neaptide untrack removes it"
 
 # What a key's text form hangs on in the deleting session. Types outside the list below are recorded as text.
 _TEXT_SETTINGS = ("intervalstyle", "timezone", "extra_float_digits", "bytea_output", "xmlbinary")
@@ -35,6 +39,7 @@ class Installed:
     functions: frozenset[tuple[str, str, str]] = frozenset()
     indexes: frozenset[tuple[int, str, str, str]] = frozenset()
     tables: bool = False
+    bytes: dict[int, int] = field(default_factory=dict)
 
 
 Build = Callable[[Table, Installed], list[str]]
@@ -49,19 +54,20 @@ def track(job: Job, names: list[str]) -> list[str]:
 
 
 def untrack(job: Job, names: list[str]) -> list[str]:
-    """Remove every trigger and function of the tables; with no names, of all, and the schema with them."""
-    lines = _lines(job, names, remove)
-    return _execute(job, lines + ([] if names else _statements("remove_schema")))
+    """Remove from the tables what `track` put there: triggers, functions, indexes, and columns that it added.
+
+    With no names from every table of the database, whatever the config says of it, and the schema with it.
+    """
+    return _execute(job, _removal(job, names))
 
 
 def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
     """The same as SQL for somebody else to run; nothing is changed."""
-    found = _lines(job, names, remove if untrack else install)
-    if untrack and not names:
-        found += _statements("remove_schema")
+    found = _removal(job, names) if untrack else _lines(job, names, install)
     if not found:
         return "-- Everything is in place.\n"
-    lines = ["BEGIN;", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';", *found, "COMMIT;"]
+    inside, after = _parted(found)
+    lines = ["BEGIN;", f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';", *inside, "COMMIT;", *after]
     return "\n".join(line if line.endswith(";") else f"{line};" for line in lines) + "\n"
 
 
@@ -75,17 +81,38 @@ def _lines(job: Job, names: list[str], build: Build) -> list[str]:
 def _execute(job: Job, lines: list[str]) -> list[str]:
     if not lines:
         return []
+    inside, after = _parted(lines)
     with translated(), psycopg.connect(job.source.conninfo("neaptide track")) as conn:
         conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         # Two who track at once would race for the same names.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('neaptide track'))")
-        for line in lines:
+        for line in inside:
             conn.execute(line.encode())
+    _execute_alone(job, after)
     return lines
 
 
+def _execute_alone(job: Job, lines: list[str]) -> None:
+    """Indexes that are built while others write can't be part of a transaction, and take their time."""
+    if not lines:
+        return
+    with translated(), psycopg.connect(job.source.conninfo("neaptide track"), autocommit=True) as conn:
+        conn.execute("SET lock_timeout = 0")
+        conn.execute("SET statement_timeout = 0")
+        for line in lines:
+            conn.execute(line.encode())
+
+
+def _parted(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The statements of the transaction, and those that come after it."""
+    return [one for one in lines if _CONCURRENTLY not in one], [one for one in lines if _CONCURRENTLY in one]
+
+
 def _tables(job: Job, conn: Connection, names: Iterable[str]) -> list[Table]:
-    found = catalogue.read(conn, job.settings)
+    return _named(catalogue.read(conn, job.settings), names)
+
+
+def _named(found: list[Table], names: Iterable[str]) -> list[Table]:
     wanted = list(names) or [table.source_name for table in found]
     unknown = sorted(set(wanted) - {name for table in found for name in (table.source_name, table.name)})
     if unknown:
@@ -101,10 +128,11 @@ def _installed(conn: Connection, tables: list[Table]) -> Installed:
         frozenset((row["name"], row["mark"], row["source"]) for row in rows["functions_in_place"]),
         frozenset((row["relid"], row["column"], row["name"], row["method"]) for row in rows["indexes_in_place"]),
         rows["tables_in_place"][0]["there"],
+        {row["relid"]: row["bytes"] for row in rows["sizes"]},
     )
 
 
-_LOOKUPS = ("triggers_in_place", "functions_in_place", "indexes_in_place", "tables_in_place")
+_LOOKUPS = ("triggers_in_place", "functions_in_place", "indexes_in_place", "tables_in_place", "sizes")
 
 
 def install(table: Table, have: Installed) -> list[str]:
@@ -123,11 +151,23 @@ def install(table: Table, have: Installed) -> list[str]:
     return [*([] if have.tables or not found.uses_schema else _statements("tombstone_table")), *found.lines]
 
 
-def remove(table: Table, _have: Installed) -> list[str]:
-    """The statements that remove the triggers and functions; a stamp column stays, it may be in use."""
-    dropped = [f"DROP TRIGGER IF EXISTS {quoting.identifier(name)} ON {table.quoted}" for name in TRIGGERS]
-    functions = [_function(kind, table) for kind in ("stamp", "xid", "deleted", "key", "truncated")]
-    return dropped + [f"DROP FUNCTION IF EXISTS neaptide.{name}()" for name in functions]
+def _removal(job: Job, names: list[str]) -> list[str]:
+    with job.source.connect(application="neaptide track") as conn, conn.transaction():
+        tables = _named(catalogue.look(conn, job.settings).tables, names) if names else []
+        given = {"relids": [table.relid for table in tables], "mark": _ADDED}
+        rows = conn.execute(statements.get("track", "traces"), given).fetchall()
+    kinds = ("stamp", "xid", "deleted", "key", "truncated")
+    functions = [f"DROP FUNCTION IF EXISTS neaptide.{_function(kind, table)}()" for table in tables for kind in kinds]
+    return [_dropped(row) for row in rows] + (functions if names else _statements("remove_schema"))
+
+
+def _dropped(row: dict[str, str]) -> str:
+    name, table = quoting.identifier(row["name"]), quoting.qualified(row["schema"], row["relation"])
+    return {
+        "trigger": f"DROP TRIGGER IF EXISTS {name} ON {table}",
+        "index": f"DROP INDEX IF EXISTS {quoting.qualified(row['schema'], row['name'])}",
+        "column": f"ALTER TABLE {table} DROP COLUMN IF EXISTS {name}",
+    }[row["kind"]]
 
 
 def _stamped_by_itself(table: Table) -> bool:
@@ -154,10 +194,15 @@ class _Install:
     def stamp(self) -> None:
         """The column, and the trigger that keeps it."""
         by_xid = self.table.spec.watermark == "xid"
-        value, kind = ("pg_current_xact_id()", "xid8") if by_xid else ("clock_timestamp()", "timestamptz")
-        column = quoting.identifier(self.column)
+        value = "pg_current_xact_id()" if by_xid else "clock_timestamp()"
+        column, table = quoting.identifier(self.column), self.table.quoted
         if self.table.stamp is None:
-            self.lines.append(f"ALTER TABLE {self.table.quoted} ADD COLUMN {column} {kind} NOT NULL DEFAULT {value}")
+            # One value for all rows that are there: PostgreSQL then rewrites none of them.
+            kind = "xid8 NOT NULL DEFAULT '0'" if by_xid else "timestamptz NOT NULL DEFAULT now()"
+            self.lines += [
+                f"ALTER TABLE {table} ADD COLUMN {column} {kind}",
+                f"COMMENT ON COLUMN {table}.{column} IS '{_ADDED}'",
+            ]
         function = self.function("xid" if by_xid else "stamp", f"NEW.{column} := {value}; RETURN NEW;")
         # Its name sorts last: the last BEFORE trigger has the last word on the stamp.
         self.trigger(XID if by_xid else STAMP, "BEFORE INSERT OR UPDATE", "FOR EACH ROW", function)
@@ -174,7 +219,12 @@ class _Install:
         if wanted not in ("none", ours) and not found:
             using, options = ("USING brin ", _BRIN) if wanted == "brin" else ("", "")
             on = f"{table.quoted} {using}({quoting.identifier(self.column)}){options}"
-            self.lines.append(f"CREATE INDEX IF NOT EXISTS {quoting.identifier(name)} ON {on}")
+            # A big table's is built while others write. One that was cut short is left behind and of no use.
+            alone = f"{_CONCURRENTLY} " if self.have.bytes.get(table.relid, 0) > BIG and table.kind == "r" else ""
+            self.lines += [
+                f"DROP INDEX {alone}IF EXISTS {quoting.qualified(table.schema, name)}",
+                f"CREATE INDEX {alone}{quoting.identifier(name)} ON {on}",
+            ]
 
     def tombstones(self) -> None:
         """The triggers that record the keys of rows that go."""
@@ -188,7 +238,7 @@ class _Install:
         else:
             deleted = self.function("deleted", many, settings)
             self.trigger(DELETE, "AFTER DELETE", "REFERENCING OLD TABLE AS gone FOR EACH STATEMENT", deleted)
-        self.trigger(KEY, "AFTER UPDATE", f"FOR EACH ROW WHEN ({_key_changes(self.table)})", key)
+        self.trigger(KEY, _after_update(self.table), f"FOR EACH ROW WHEN ({_key_changes(self.table)})", key)
         truncated = self.function("truncated", into % ("VALUES (", "NULL); RETURN NULL;"), _DEFINER)
         self.trigger(TRUNCATE, "AFTER TRUNCATE", "FOR EACH STATEMENT", truncated)
 
@@ -227,6 +277,13 @@ def _text_settings(table: Table) -> str:
         return _DEFINER
     exact = "".join(f"SET {name} = {quoting.literal(types.READER_SETTINGS[name])} " for name in _TEXT_SETTINGS)
     return f"{_DEFINER}SET datestyle = {types.READER_SETTINGS['datestyle']} {exact}"
+
+
+def _after_update(table: Table) -> str:
+    """To look at both keys costs an update as much as its stamp: only those that name the key do, where that will do."""
+    if table.row_deletes or triggers.may_change(table.triggers, table.source_key):
+        return "AFTER UPDATE"
+    return f"AFTER UPDATE OF {quoting.listed(table.source_key)}"
 
 
 def _key_changes(table: Table) -> str:

@@ -49,3 +49,36 @@ WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisvalid AND i.indpred IS NULL
 SELECT
     to_regclass('neaptide.tombstone') IS NOT NULL AND to_regclass('neaptide.tombstone_xid') IS NOT NULL
     AND to_regclass('neaptide.purge') IS NOT NULL AS there;
+
+-- name: sizes
+-- The bytes of each table, without its indexes.
+SELECT c.oid::bigint AS relid, pg_table_size(c.oid) AS bytes
+FROM pg_class AS c
+WHERE c.oid = ANY(%(relids)s::oid[]);
+
+-- name: traces
+-- What `track` put on some tables, on all where none is given: triggers by their functions, indexes by their names,
+-- columns by their comments.
+SELECT 'trigger' AS kind, n.nspname::text AS schema, c.relname::text AS relation, t.tgname::text AS name
+FROM pg_trigger AS t
+INNER JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.pronamespace = to_regnamespace('neaptide')
+INNER JOIN pg_class AS c ON c.oid = t.tgrelid
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE t.tgparentid = 0 AND (cardinality(%(relids)s::oid[]) = 0 OR c.oid = ANY(%(relids)s::oid[]))
+UNION ALL
+SELECT 'index' AS kind, n.nspname::text AS schema, c.relname::text AS relation, i.relname::text AS name
+FROM pg_index AS x
+INNER JOIN pg_class AS i ON i.oid = x.indexrelid
+INNER JOIN pg_class AS c ON c.oid = x.indrelid
+INNER JOIN pg_namespace AS n ON n.oid = i.relnamespace
+WHERE
+    i.relname ~ ('^neaptide_(updated_at|xid)_' || c.oid::text || '$')
+    AND (cardinality(%(relids)s::oid[]) = 0 OR c.oid = ANY(%(relids)s::oid[]))
+UNION ALL
+SELECT 'column' AS kind, n.nspname::text AS schema, c.relname::text AS relation, a.attname::text AS name
+FROM pg_attribute AS a
+INNER JOIN pg_class AS c ON c.oid = a.attrelid
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE
+    col_description(c.oid, a.attnum) = %(mark)s AND NOT a.attisdropped AND NOT c.relispartition
+    AND (cardinality(%(relids)s::oid[]) = 0 OR c.oid = ANY(%(relids)s::oid[]));

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from app import config
+from jobs import track
 from tests.support.cli import Cli
 from tests.support.samples import MUSIC, RENTAL, SAMPLES, TRADE
 
@@ -28,10 +30,13 @@ def execute(url: str, script: str) -> None:
 
 def catalogue_state(url: str) -> list[tuple[object, ...]]:
     """Everything that an installation would leave behind."""
-    query = "SELECT 'class', relname::text FROM pg_class UNION ALL SELECT 'trigger', tgname::text FROM pg_trigger"
-    more = " UNION ALL SELECT 'proc', proname::text FROM pg_proc UNION ALL SELECT 'column', attname::text FROM pg_attribute"
+    query = """
+    SELECT 'class', relname::text FROM pg_class UNION ALL SELECT 'trigger', tgname::text FROM pg_trigger
+    UNION ALL SELECT 'function', proname::text FROM pg_proc
+    UNION ALL SELECT 'column', attname::text FROM pg_attribute WHERE NOT attisdropped
+    """
     with psycopg.connect(url) as conn:
-        return sorted(conn.execute((query + more).encode()).fetchall())
+        return sorted(conn.execute(query.encode()).fetchall())
 
 
 @pytest.mark.parametrize("name", list(SAMPLES))
@@ -109,7 +114,7 @@ def test_a_config_that_is_there_is_not_overwritten(cli: Cli, empty_db: str) -> N
 
 def test_a_password_is_only_written_when_asked_for(cli: Cli, empty_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
     execute(empty_db, MUSIC)
-    password = empty_db.split(":")[2].split("@")[0]
+    password = urlsplit(empty_db).password or ""
     monkeypatch.delenv("NEAPTIDE_SOURCE__URL")
     path = cli.folder / "config.toml"
     done = cli("init", "--url", empty_db).ok()
@@ -145,5 +150,27 @@ def test_names_that_differ_only_in_case_get_another_name(cli: Cli, empty_db: str
         "public.Item": None, "public.item": "public.item_2", "temp.t": "source_temp.t",
     }  # fmt: skip
     cli("track").ok()
+    cli("sync").ok()
+    assert cli("verify", "--json").ok().json["equal"]
+
+
+def test_the_index_of_a_big_table_is_built_while_others_write(
+    cli: Cli, empty_db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(track, "BIG", 0)
+    execute(empty_db, "CREATE TABLE public.t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 90000)")
+    cli("init").ok()
+    script = cli("track", "--print").ok().out
+    assert script.index("COMMIT;") < script.index("CREATE INDEX CONCURRENTLY")
+    # A build that was cut short leaves an index that PostgreSQL does not use.
+    with psycopg.connect(empty_db, autocommit=True) as conn:
+        conn.execute("ALTER TABLE t ADD COLUMN sync_xid xid8 DEFAULT '0'")
+        name = f"neaptide_xid_{conn.execute('SELECT %s::regclass::oid', ['public.t']).fetchone()[0]}"  # type: ignore[index]
+        conn.execute(f"CREATE INDEX {name} ON t (sync_xid)".encode())
+        conn.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
+        cli("track").ok()
+        valid = conn.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name]).fetchone()
+        assert valid == (True,)
+        cli("track").ok()
     cli("sync").ok()
     assert cli("verify", "--json").ok().json["equal"]

@@ -33,7 +33,8 @@ CREATE TABLE public.payment (
 ) PARTITION BY RANGE (payment_date);
 CREATE TABLE public.payment_p2022_01 PARTITION OF public.payment FOR VALUES FROM ('2022-01-01') TO ('2022-02-01');
 CREATE TABLE public.payment_p2022_02 PARTITION OF public.payment FOR VALUES FROM ('2022-02-01') TO ('2022-03-01');
-CREATE VIEW public.film_list AS SELECT f.film_id, f.title, l.name FROM public.film f JOIN public.language l USING (language_id);
+CREATE VIEW public.film_list AS
+    SELECT f.film_id, f.title, l.name FROM public.film f JOIN public.language l USING (language_id);
 CREATE MATERIALIZED VIEW public.rental_by_category AS SELECT rating, count(*) AS n FROM public.film GROUP BY rating;
 CREATE TRIGGER last_updated BEFORE UPDATE ON public.language FOR EACH ROW EXECUTE FUNCTION public.last_updated();
 CREATE TRIGGER last_updated BEFORE UPDATE ON public.film FOR EACH ROW EXECUTE FUNCTION public.last_updated();
