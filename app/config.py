@@ -87,6 +87,7 @@ class Target(_Section):
     """The reporting file: the name readers open, which is also what DuckDB calls it in queries."""
 
     path: Path = Path("var/reporting.duckdb")
+    mode: Literal["symlink", "pointer"] = "symlink"
     memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     threads: int | None = Field(default=None, ge=1)
 

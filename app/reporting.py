@@ -160,7 +160,7 @@ def _open_now(path: Path) -> Store:
 def _published(path: Path) -> tuple[Path, tuple[int, int]]:
     """The file behind the link, and which file on disk it is."""
     try:
-        file = path.resolve(strict=True)
+        file = _by_its_own_name(path) if not path.is_symlink() else path.resolve(strict=True)
         status = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise errors.NoReportingFile(f"there is no reporting file at {path} yet", hint=_SYNC) from None
@@ -171,6 +171,20 @@ def _published(path: Path) -> tuple[Path, tuple[int, int]]:
             f"{path} can't be opened: no permission", hint="give this user the right to read it"
         )
     return file, (status.st_dev, status.st_ino)
+
+
+def _by_its_own_name(path: Path) -> Path:
+    """Where `path` is a second name of the published file, not a link to it, its first.
+
+    DuckDB gives a process that has a path open already the same database again, whatever has that name by now.
+    """
+    status = path.stat()
+    for letter in ("a", "b"):
+        own = path.with_name(f"{path.stem}.{letter}{path.suffix}")
+        with suppress(OSError):
+            if os.path.samestat(own.stat(), status):
+                return own
+    return path
 
 
 def _moved(path: Path, before: tuple[int, int]) -> bool:

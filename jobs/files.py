@@ -7,6 +7,9 @@ whole, published file that nobody writes to. The run therefore writes under a th
     begin     work = second name of the spare's inode;  spare's name -> the published inode (a hard link, by rename)
     publish   work is renamed to the spare's name;      the symlink is swapped to it (by rename)
 
+With `mode = "pointer"` there is no symlink: `reporting.duckdb` is a second name (a hard link) of the published file,
+swapped by rename as well, and `reporting.duckdb.current` holds the published file's name for programs that want it.
+
 Each step is one atomic rename, so a kill between any two leaves both public names whole. A log (`.wal`) belongs to the
 work file alone, and DuckDB would replay it onto whatever file has the name: it always goes before its file does.
 """
@@ -51,6 +54,7 @@ class Files:
     """All names that belong to one target. Nothing is touched until a method is called."""
 
     link: Path
+    mode: str = "symlink"
 
     @property
     def a(self) -> Path:
@@ -90,6 +94,10 @@ class Files:
         return self.link.with_name(f".{self.link.name}.swap")
 
     @property
+    def pointer(self) -> Path:
+        return self.link.with_name(f"{self.link.name}.current")
+
+    @property
     def freshness(self) -> Path:
         return self.link.with_name(f"{self.link.name}.freshness")
 
@@ -101,11 +109,12 @@ class Files:
             if target not in (self.a, self.b):
                 raise errors.TargetUnusable(f"{self.link} is a link to {target}, which Neaptide did not make")
             return target if target.exists() else None
-        if self.link.exists():
+        found = next((path for path in (self.a, self.b) if _same(path, self.link)), None)
+        if found is None and self.link.exists():
             raise errors.TargetUnusable(
                 f"{self.link} exists and is no link of Neaptide's", hint="move it away, or set another [target] path"
             )
-        return None
+        return found
 
     @property
     def spare(self) -> Path:
@@ -169,11 +178,24 @@ class Files:
         faults.point("before_swap")
         if self.published != spare:
             self._swap.unlink(missing_ok=True)
-            self._swap.symlink_to(spare.name)
+            if self.mode == "pointer":
+                os.link(spare, self._swap)
+            else:
+                self._swap.symlink_to(spare.name)
             faults.point("swap_made")
             self._swap.replace(self.link)
         faults.point("after_swap")
+        self._point_to(spare)
         _sync_to_disk(self.link.parent)
+
+    def _point_to(self, published: Path) -> None:
+        """Write the pointer of `mode = "pointer"`, or take away one that is left of it."""
+        if self.mode != "pointer":
+            self.pointer.unlink(missing_ok=True)
+            return
+        passing = _passing(self.pointer)
+        passing.write_text(f"{published.name}\n", encoding="utf-8")
+        passing.replace(self.pointer)
 
     @translated()
     def set_aside(self) -> Path:
@@ -190,7 +212,7 @@ class Files:
     def clean(self) -> None:
         """Remove what an earlier run left: spilled data and half-made names. Call with the lock held."""
         shutil.rmtree(self.spill, ignore_errors=True)
-        passing = [_passing(path) for path in (self.a, self.b, self.aside, self.freshness)]
+        passing = [_passing(path) for path in (self.a, self.b, self.aside, self.freshness, self.pointer)]
         for path in (*passing, self._swap, self._copy):
             path.unlink(missing_ok=True)
 

@@ -39,7 +39,7 @@ class Job:
     @property
     def files(self) -> Files:
         """The target's names on disk."""
-        return Files(self.settings.target_path)
+        return Files(self.settings.target_path, self.settings.target.mode)
 
     @property
     def load_workers(self) -> int:
