@@ -54,7 +54,8 @@ def alive(job: Job, path: Path) -> float:
     """The share of the file's blocks that hold rows which are still there."""
     with target.opened(job, path, read_only=True) as file:
         total = file.rows(statements.get("compact", "blocks"))[0]["total"]
-        used = sum(_blocks_alive(file, schema, name) for schema, name in file.copied_tables())
+        tables = file.rows(statements.get("compact", "tables"))
+        used = sum(_blocks_alive(file, row["schema"], row["name"]) for row in tables)
     return min(1.0, used / total) if total else 1.0
 
 

@@ -4,6 +4,12 @@ SELECT d.total_blocks AS total
 FROM pragma_database_size() AS d
 WHERE d.database_name = 'out';
 
+-- name: tables
+-- Every table of the file, Neaptide's own included.
+SELECT t.schema_name AS schema, t.table_name AS name
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'out';
+
 -- name: storage
 -- How many blocks a table takes, and how many rows lie in them, deleted ones included.
 SELECT
