@@ -229,7 +229,7 @@ def _triggers(conn: Connection, relids: list[int]) -> dict[int, list[Trigger]]:
         if row["enabled"] in ("O", "A"):
             trigger = Trigger(
                 row["name"], row["schema"], row["type"], row["source"] or "", row["version"], row["conditional"],
-                row["enabled"] == "A",
+                row["enabled"] == "A", row["narrow"],
             )  # fmt: skip
             found[row["relid"]].append(trigger)
     return found

@@ -173,7 +173,7 @@ def _unstamped(table: Table) -> str | None:
 
 
 def _untombstoned(table: Table) -> str | None:
-    if not triggers.tombstoned(table.triggers, row_deletes=table.row_deletes):
+    if not triggers.tombstoned(table.triggers, row_deletes=table.row_deletes, key=table.source_key):
         return f"the triggers of {table.source_name} that record deleted rows are missing or disabled"
     wanted = {keys.recorded(row, table.key_infos()) for row in ("OLD", "gone")}
     if not triggers.records(table.triggers, wanted):

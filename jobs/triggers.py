@@ -16,11 +16,16 @@ _STAMPS = (
     r"(pg_catalog\.)?(((now|(clock|transaction|statement)_timestamp)\(\)|current_timestamp|localtimestamp)"
     r"(attimezone'utc')?|pg_current_xact_id\(\))"
 )
+_ONLY_STAMPS = re.compile(rf"begin(new\.\w+:?={_STAMPS};)+returnnew;end;?")
+_ASSIGNED = re.compile(r"new\.(\w+):?=")
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger that fires for ordinary sessions; `version` changes when anybody touches it."""
+    """A trigger that fires for ordinary sessions; `version` changes when anybody touches it.
+
+    `narrow` is one that fires only where an UPDATE names some columns (UPDATE OF).
+    """
 
     name: str
     schema: str
@@ -29,6 +34,7 @@ class Trigger:
     version: str
     conditional: bool
     always: bool = False
+    narrow: bool = False
 
     def fires(self, *events: int, before: bool, row: bool) -> bool:
         """Whether it fires at this moment for all of these events."""
@@ -65,12 +71,27 @@ def stamps(triggers: Iterable[Trigger], column: str, event: int) -> bool:
     return bool(assigning) and assigning[-1].keeps(column)
 
 
-def tombstoned(triggers: Iterable[Trigger], *, row_deletes: bool) -> bool:
+def may_change(triggers: Iterable[Trigger], key: Iterable[str]) -> bool:
+    """Whether somebody else's trigger may change the key of an UPDATE that does not name it.
+
+    Only of one that does nothing but stamp other columns it is certain that it does not.
+    """
+    named = {_plain(column) for column in key}
+    changing = [t for t in triggers if t.schema != OURS and t.fires(UPDATE, before=True, row=True)]
+    return any(
+        not _ONLY_STAMPS.fullmatch(_plain(t.source)) or named & set(_ASSIGNED.findall(_plain(t.source)))
+        for t in changing
+    )
+
+
+def tombstoned(triggers: Iterable[Trigger], *, row_deletes: bool, key: Iterable[str]) -> bool:
     """Whether Neaptide's triggers record every deleted key, every changed key and every TRUNCATE."""
+    triggers = list(triggers)
     ours = [trigger for trigger in triggers if trigger.schema == OURS]
+    every_update = row_deletes or may_change(triggers, key)
     return (
         any(t.fires(DELETE, before=False, row=row_deletes) for t in ours)
-        and any(t.fires(UPDATE, before=False, row=True) for t in ours)
+        and any(t.fires(UPDATE, before=False, row=True) and not (t.narrow and every_update) for t in ours)
         and any(t.fires(TRUNCATE, before=False, row=False) for t in ours)
     )
 

@@ -65,6 +65,7 @@ SELECT
     t.tgtype::integer AS type,
     p.prosrc AS source,
     t.tgqual IS NOT NULL OR cardinality(t.tgattr::smallint[]) > 0 AS conditional,
+    cardinality(t.tgattr::smallint[]) > 0 AS narrow,
     n.nspname AS schema,
     t.oid::text || ':' || t.xmin::text || ':' || p.oid::text || ':' || p.xmin::text AS version
 FROM pg_trigger AS t

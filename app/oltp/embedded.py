@@ -33,6 +33,8 @@ SETTINGS: Mapping[str, str] = {
     "max_prepared_transactions": "20",
     "wal_level": "replica",
     "track_commit_timestamp": "off",
+    # The role has the name of Neaptide's own schema, which "$user" would make the place for whatever is created.
+    "search_path": "public",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",

@@ -1,0 +1,89 @@
+"""A changed key is a deleted one too: also where a trigger changes it, in an UPDATE that does not name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app import errors
+from tests.support.servers import ask
+from tests.support.syncing import Lab
+
+TABLE = "CREATE TABLE public.part (id int PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now())"
+MOVES = """
+CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF NEW.name = 'move' THEN NEW.id := NEW.id + 1000; END IF; RETURN NEW; END $$
+"""
+STAMPS = """
+CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at := clock_timestamp();  -- nothing else
+    RETURN NEW;
+END $$
+"""
+TRIGGER = "CREATE TRIGGER before_all BEFORE INSERT OR UPDATE ON part FOR EACH ROW EXECUTE FUNCTION {}()"
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """Ten rows, not tracked yet."""
+    found = Lab(empty_db, tmp_path, [{"name": "public.part"}])
+    found.run(TABLE, "INSERT INTO part SELECT g, 'part' FROM generate_series(1, 10) AS g")
+    return found
+
+
+def looks_at_every_update(lab: Lab) -> bool:
+    return bool(ask(lab.url, "SELECT cardinality(tgattr::int2[]) = 0 FROM pg_trigger WHERE tgname = 'neaptide_key'"))
+
+
+@pytest.mark.parametrize(("function", "every"), [("", False), (STAMPS, False), (MOVES, True)])
+def test_only_where_a_trigger_may_change_the_key_every_update_is_looked_at(
+    lab: Lab, function: str, every: bool
+) -> None:
+    if function:
+        lab.run(function, TRIGGER.format("stamps" if function is STAMPS else "moves"))
+    lab.track()
+    assert looks_at_every_update(lab) is every
+    lab.sync()
+    for change in (
+        "UPDATE part SET name = 'move' WHERE id = 3",
+        "UPDATE part SET id = id + 100 WHERE id < 3",
+        "UPDATE part SET id = id, name = 'same' WHERE id = 4",
+        "INSERT INTO part VALUES (5, 'x') ON CONFLICT (id) DO UPDATE SET id = 500",
+        "MERGE INTO part USING (VALUES (6)) AS v (id) ON part.id = v.id WHEN MATCHED THEN UPDATE SET id = 600",
+    ):
+        lab.run(change)
+        lab.sync()
+        lab.assert_equal()
+
+
+def test_a_trigger_that_comes_later_and_may_change_the_key_is_noticed(lab: Lab) -> None:
+    lab.track()
+    lab.sync()
+    lab.run(MOVES, TRIGGER.format("moves"))
+    with pytest.raises(errors.NotTracked, match="record deleted rows"):
+        lab.sync()
+    lab.track()
+    assert looks_at_every_update(lab)
+    lab.sync()
+    lab.run("UPDATE part SET name = 'move' WHERE id = 3")
+    lab.sync()
+    lab.assert_equal()
+
+
+def test_keys_that_change_by_cascade_or_are_generated_are_recorded(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.child"}, {"name": "public.made"}])
+    lab.run(
+        TABLE,
+        "INSERT INTO part SELECT g, 'part' FROM generate_series(1, 3) AS g",
+        "CREATE TABLE public.child (part int REFERENCES part ON UPDATE CASCADE, n int, PRIMARY KEY (part, n))",
+        "INSERT INTO child SELECT g, 1 FROM generate_series(1, 3) AS g",
+        "CREATE TABLE public.made (base int, id int GENERATED ALWAYS AS (base * 2) STORED PRIMARY KEY)",
+        "INSERT INTO made (base) VALUES (1), (2)",
+    )
+    lab.track()
+    lab.sync()
+    lab.run("UPDATE part SET id = 30 WHERE id = 3", "UPDATE made SET base = 20 WHERE base = 2")
+    lab.sync()
+    lab.assert_equal()
