@@ -15,7 +15,7 @@ TESTS ?= tests/unit tests/integration tests/acceptance tests/chaos
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test mutants soak bench bench-peers lint types contracts check format lock clean moved
+.PHONY: help setup demo test mutants soak bench bench-writes bench-peers lint types contracts check format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -48,6 +48,9 @@ soak: setup ## eight writers, three readers, a sync a second, kills, then verify
 
 bench: setup ## measure; OPTIONS="--quick" to try it out, see tests/bench/README.md
 	@$(PY) -m tests.bench $(OPTIONS)
+
+bench-writes: setup ## what tracking costs those who write, with pgbench
+	@$(PY) -m tests.bench.write_cost $(OPTIONS)
 
 bench-peers: setup ## the same work with dlt, Sling and ingestr
 	@$(PY) -m tests.bench.peers $(OPTIONS)
