@@ -1,0 +1,105 @@
+"""`[target] mode = "pointer"`: no symlink, the same promises; and what may change on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from app import reporting
+from jobs import sync
+from jobs.files import Files
+from jobs.job import Job
+from tests.support.syncing import Lab
+
+
+class PointerLab(Lab):
+    """A lab whose target is in the mode under test."""
+
+    mode = "pointer"
+
+    @property
+    def job(self) -> Job:
+        job = super().job
+        target = job.settings.target.model_copy(update={"mode": self.mode})
+        return Job(job.settings.model_copy(update={"target": target}), job.url)
+
+    def sync(self, **given: Any) -> Any:
+        return sync.sync_once(self.job, **given)
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> PointerLab:
+    """A tracked table of ten rows."""
+    found = PointerLab(empty_db, tmp_path / "with space", [{"name": "public.item"}])
+    found.run(
+        "CREATE TABLE item (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now())",
+        "INSERT INTO item SELECT g, 'item ' || g FROM generate_series(1, 10) AS g",
+    )
+    found.track()
+    return found
+
+
+def test_the_published_name_is_a_file_of_its_own_right_at_every_turn(lab: PointerLab) -> None:
+    link = lab.folder / "reporting.duckdb"
+    for step in range(5):
+        lab.run(f"UPDATE item SET name = 'step {step}' WHERE id = 1")
+        lab.sync()
+        assert not link.is_symlink()
+        named = lab.folder / (lab.folder / "reporting.duckdb.current").read_text().strip()
+        assert named.samefile(link)
+        lab.assert_equal()
+    files = {path.stat().st_ino for path in lab.folder.iterdir() if path.suffix == ".duckdb"}
+    assert len(files) <= 3
+
+
+def test_a_reader_keeps_its_state_and_the_next_one_gets_the_new_one_also_in_the_same_process(lab: PointerLab) -> None:
+    link = lab.folder / "reporting.duckdb"
+    lab.sync()
+    with reporting.open(link) as first:
+        for step in range(3):
+            lab.run(f"INSERT INTO item VALUES ({100 + step}, 'new')")
+            lab.sync()
+            with reporting.open(link) as later:
+                assert later.query("SELECT count(*) FROM public.item").rows == [(11 + step,)]
+        assert first.query("SELECT count(*) FROM public.item").rows == [(10,)]
+
+
+def test_the_mode_may_change_both_ways(lab: PointerLab) -> None:
+    link = lab.folder / "reporting.duckdb"
+    for step, mode in enumerate(("symlink", "pointer", "symlink", "pointer", "pointer")):
+        lab.mode = mode
+        lab.run(f"UPDATE item SET name = 'step {step}' WHERE id = 1")
+        lab.sync()
+        assert link.is_symlink() is (mode == "symlink")
+        assert (lab.folder / "reporting.duckdb.current").exists() is (mode == "pointer")
+        lab.assert_equal()
+
+
+def test_a_stranger_s_file_is_left_alone(lab: PointerLab) -> None:
+    lab.folder.mkdir()
+    with duckdb.connect(str(lab.folder / "reporting.duckdb")) as mine:
+        mine.execute("CREATE TABLE precious AS SELECT 1 AS one")
+    with pytest.raises(Exception, match="no link of Neaptide's"):
+        lab.sync()
+    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as mine:
+        assert mine.execute("SELECT one FROM precious").fetchall() == [(1,)]
+
+
+def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: PointerLab) -> None:
+    """The states between the steps, made by hand: the published file is still known, and the next run goes on."""
+    link = lab.folder / "reporting.duckdb"
+    lab.sync()
+    lab.run("UPDATE item SET name = 'x' WHERE id = 1")
+    lab.sync()
+    files = Files(link, "pointer")
+    published = files.published
+    assert published is not None
+    files.pointer.write_text("reporting.nothing.duckdb\n")
+    (lab.folder / ".reporting.duckdb.swap").hardlink_to(files.spare)
+    assert files.published == published
+    lab.run("UPDATE item SET name = 'y' WHERE id = 1")
+    lab.sync()
+    lab.assert_equal()
