@@ -189,15 +189,16 @@ def _found_by_key(table: Table) -> str:
         for plan in table.columns
     )
     doubled = ", ".join(f"{name} AS k{place}" for place, name in enumerate(keys))
+    there = _free("there", table)
     return f"""
     CREATE TEMP TABLE found AS
     WITH pairs AS (
         SELECT
-            CASE WHEN f.__there IS NULL THEN 'missing' WHEN s.__there IS NULL THEN 'extra' ELSE 'different' END AS kind,
+            CASE WHEN f.{there} IS NULL THEN 'missing' WHEN s.{there} IS NULL THEN 'extra' ELSE 'different' END AS kind,
             list_filter([{differing}], lambda c: c IS NOT NULL) AS columns,
             {parts}
-        FROM (SELECT *, 1 AS __there FROM temp.in_source) AS s
-        FULL JOIN (SELECT *, 1 AS __there FROM temp.in_file) AS f ON {joined}
+        FROM (SELECT *, 1 AS {there} FROM temp.in_source) AS s
+        FULL JOIN (SELECT *, 1 AS {there} FROM temp.in_file) AS f ON {joined}
     )
     SELECT DISTINCT kind, CASE WHEN kind = 'different' THEN columns END AS columns, * EXCLUDE (kind, columns)
     FROM pairs WHERE kind <> 'different' OR len(columns) > 0
@@ -211,17 +212,18 @@ def _found_by_row(table: Table) -> str:
     names = [quoting.identifier(plan.name) for plan in table.columns]
     values = ", ".join(f"{name} AS k{place}" for place, name in enumerate(names))
     exact = ", ".join(plan.exact_sql for plan in table.columns)
+    side = _free("side", table)
     return f"""
     CREATE TEMP TABLE found AS
     WITH counted AS (
-        SELECT {values}, sum(side) AS balance
+        SELECT {values}, sum({side}) AS balance
         FROM (
-            SELECT *, 1 AS side FROM temp.in_source
+            SELECT *, 1 AS {side} FROM temp.in_source
             UNION ALL
-            SELECT *, -1 AS side FROM temp.in_file
+            SELECT *, -1 AS {side} FROM temp.in_file
         )
         GROUP BY {", ".join(names)}, {exact}
-        HAVING sum(side) <> 0
+        HAVING sum({side}) <> 0
     )
     SELECT
         CASE WHEN balance > 0 THEN 'missing' ELSE 'extra' END AS kind,
@@ -229,6 +231,14 @@ def _found_by_row(table: Table) -> str:
         * EXCLUDE (balance)
     FROM counted, LATERAL (SELECT unnest(range(abs(balance)::BIGINT)) AS n)
     """
+
+
+def _free(name: str, table: Table) -> str:
+    """A column name that the table does not have, quoted."""
+    taken = {quoting.fold(plan.name) for plan in table.columns}
+    while name in taken:
+        name += "_"
+    return quoting.identifier(name)
 
 
 def _listed_keys(table: Table) -> str:

@@ -119,14 +119,22 @@ GROUP BY i.indexrelid, i.indrelid
 HAVING bool_and(a.attnotnull);
 
 -- name: tombstones_exist
--- Whether `neaptide track` has made the table of deleted keys, and whether this role may read it.
+-- Whether `neaptide track` has made the table of deleted keys, and whether this role may read it. Looked up by hand:
+-- to_regclass fails for a role that may not use the schema.
 SELECT
-    to_regclass('neaptide.tombstone') IS NOT NULL AS there,
-    coalesce(has_table_privilege(to_regclass('neaptide.tombstone'), 'SELECT'), false) AS readable;
+    count(*) > 0 AS there,
+    coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), false) AS readable
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'neaptide' AND c.relname = 'tombstone';
 
 -- name: purge_readable
 -- Whether `neaptide track` has made the record of purged tombstones, and whether this role may read it.
-SELECT coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'SELECT'), false) AS readable;
+SELECT
+    coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')), false) AS readable
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'neaptide' AND c.relname = 'purge';
 
 -- name: purged
 -- The newest transaction of which tombstones were deleted, per table.
