@@ -35,6 +35,7 @@ def test_a_key_given_away_and_taken_up_in_one_transaction(trio: Trio) -> None:
         trio.sync()
         session.commit()
     trio.sync()
+    trio.settle()
 
 
 @pytest.mark.parametrize("order", list(permutations(("old", "new"))), ids=str)
@@ -58,6 +59,7 @@ def test_a_key_deleted_by_one_transaction_and_inserted_by_another(
     trio.sync()
     trio.run("UPDATE {t} SET name = 'other' WHERE id = 6")
     trio.sync()
+    trio.settle()
 
 
 def test_delete_and_insert_of_one_key_in_one_transaction(trio: Trio) -> None:
@@ -70,6 +72,7 @@ def test_delete_and_insert_of_one_key_in_one_transaction(trio: Trio) -> None:
     trio.sync()
     trio.run("DELETE FROM {t} WHERE id = 5")
     trio.sync()
+    trio.settle()
 
 
 def test_a_tombstone_that_is_read_again_kills_no_row(trio: Trio) -> None:

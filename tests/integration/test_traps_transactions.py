@@ -31,6 +31,7 @@ def test_transactions_that_end_in_any_order_and_last_for_many_syncs(trio: Trio) 
     for session in sessions:
         session.close()
     trio.sync()
+    trio.settle()
 
 
 def test_a_transaction_without_an_id_until_after_the_sync_is_not_lost(trio: Trio) -> None:
@@ -42,6 +43,7 @@ def test_a_transaction_without_an_id_until_after_the_sync_is_not_lost(trio: Trio
         trio.sync()
         late.commit()
     trio.sync()
+    trio.settle()
 
 
 def test_savepoints_nested_released_and_rolled_back(trio: Trio) -> None:
@@ -57,6 +59,7 @@ def test_savepoints_nested_released_and_rolled_back(trio: Trio) -> None:
         trio.sync()
         late.commit()
     trio.sync()
+    trio.settle()
     assert "1" in {row[0] for row in trio.lab.file_rows("public.stamped")}
 
 
@@ -70,6 +73,7 @@ def test_a_savepoint_that_takes_its_id_between_two_syncs_is_not_lost(trio: Trio)
             trio.sync()
         late.commit()
     trio.sync()
+    trio.settle()
 
 
 BLOCK = """
@@ -96,6 +100,7 @@ def test_plpgsql_blocks_that_catch_exceptions(trio: Trio) -> None:
         trio.sync()
         late.commit()
     trio.sync()
+    trio.settle()
 
 
 def test_prepared_transactions_that_are_ended_some_syncs_later(trio: Trio) -> None:
@@ -117,6 +122,7 @@ def test_prepared_transactions_that_are_ended_some_syncs_later(trio: Trio) -> No
     assert row_counts(run)["stamped"][2] == 1
     trio.run("UPDATE {t} SET name = 'on' WHERE id = 9")
     trio.sync()
+    trio.settle()
 
 
 def test_a_transaction_prepared_between_two_syncs_while_others_go_on(trio: Trio) -> None:
@@ -140,6 +146,7 @@ def test_rows_written_twice_by_one_transaction_and_by_two(trio: Trio) -> None:
         late.commit()
     trio.run("UPDATE {t} SET name = 'third' WHERE id = 1")
     trio.sync()
+    trio.settle()
 
 
 def test_a_failed_statement_leaves_nothing(trio: Trio) -> None:

@@ -68,6 +68,7 @@ def test_upserts_by_an_orm_that_overtake_and_roll_back(trio: Trio) -> None:
         lost.rollback()
     engine.dispose()
     trio.sync()
+    trio.settle()
 
 
 def test_updates_that_change_nothing_and_stamps_that_clients_send(trio: Trio) -> None:
@@ -104,12 +105,14 @@ def test_a_trigger_of_the_owners_that_trusts_clients_is_not_enough(empty_db: str
         "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN NEW.updated_at := coalesce(NEW.updated_at, now()); RETURN NEW; END $$",
         "CREATE TRIGGER a BEFORE INSERT OR UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION keep()",
+        "ALTER TABLE {t} ENABLE ALWAYS TRIGGER a",
         "DROP TRIGGER IF EXISTS zz_neaptide_stamp ON {t}",
     )
     trio.lab.track()
     trio.sync()
     trio.run("UPDATE {t} SET name = 'old', updated_at = '2001-01-01' WHERE id = 1")
     trio.sync()
+    trio.settle()
 
 
 def test_a_first_sync_while_writers_write(empty_db: str, tmp_path: Path) -> None:
@@ -123,3 +126,4 @@ def test_a_first_sync_while_writers_write(empty_db: str, tmp_path: Path) -> None
         trio.sync()
         two.commit()
     trio.sync()
+    trio.settle()

@@ -33,8 +33,13 @@ MUTANTS = (
     Mutant(
         "the floor is read after the snapshot",
         "jobs/moment.py",
-        "            found = select(",
-        "            reading = source.read_floor(conn)\n            found = select(",
+        "        reading = source.read_floor(conn)\n"
+        '        faults.point("floor_read")\n'
+        "        names = catalogue.lockable(conn, job.settings)\n"
+        "        with source.snapshot(conn, names) as snapshot:\n",
+        "        names = catalogue.lockable(conn, job.settings)\n"
+        "        with source.snapshot(conn, names) as snapshot:\n"
+        "            reading = source.read_floor(conn)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),
     Mutant(
@@ -157,13 +162,6 @@ MUTANTS = (
         "format(column, sql.Literal(str(last.snapshot.xmin)))",
         "format(column, sql.Literal(str(last.snapshot.xmax)))",
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
-    ),
-    Mutant(
-        "the stamp does not name its transaction",
-        "jobs/track.py",
-        '("pg_current_xact_id()", "xid8") if by_xid',
-        '("\'1\'::xid8", "xid8") if by_xid',
-        TRANSACTIONS + "test_savepoints_nested_released_and_rolled_back",
     ),
     Mutant(
         "a tombstone deletes a key that is there",

@@ -60,6 +60,12 @@ class Trio:
         self.lab.assert_equal()
         return run
 
+    def settle(self) -> None:
+        """Bring both files on, one after the other: what the watermark of one has missed shows when it is its turn."""
+        for turn in range(2):
+            self.run(f"INSERT INTO {{t}} (id) VALUES ({9000 + turn})")
+            self.sync()
+
 
 def row_counts(run: results.Run) -> dict[str, tuple[str, int, int]]:
     """Each table's action, rows in and rows out."""
