@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.oltp.embedded import EmbeddedServer
     from app.ports import UnitOfWorkFactory
     from jobs.job import Job
+    from jobs.keep import Keep
     from jobs.results import Progress
 
 
@@ -51,11 +52,11 @@ def source_url(settings: config.Settings, *, start: bool = True) -> str:
     return server.url()
 
 
-def job(settings: config.Settings, *, start: bool = True) -> Job:
-    """What a sync, a comparison or a status needs."""
+def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = None) -> Job:
+    """What a sync, a comparison or a status needs; with a `keep`, its sessions stay open between runs."""
     from jobs.job import Job
 
-    return Job(settings, source_url(settings, start=start))
+    return Job(settings, source_url(settings, start=start), keep)
 
 
 @contextmanager
@@ -85,14 +86,16 @@ def reporting_file(
     max_staleness: timedelta | None = None,
     timeout: timedelta | None = None,
     progress: Progress | None = None,
+    keep: Keep | None = None,
 ) -> AbstractContextManager[reporting.Store]:
     """The published reporting file, brought up to date first where it is older than `max_staleness`.
 
     Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
+    A program that asks often gives a `keep`, which makes short runs several times as fast, and closes it at the end.
     """
     from app import reporting
 
-    refresh = _refresh(settings, timeout, progress)
+    refresh = _refresh(settings, timeout, progress, keep)
     return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness)
 
 
@@ -104,7 +107,7 @@ def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
 
 
 def _refresh(
-    settings: config.Settings, timeout: timedelta | None, progress: Progress | None
+    settings: config.Settings, timeout: timedelta | None, progress: Progress | None, keep: Keep | None
 ) -> Callable[[], datetime | None]:
     def run() -> datetime | None:
         from jobs import clock, results, sync
@@ -112,7 +115,7 @@ def _refresh(
         since = clock.mark()
         within = timeout.total_seconds() if timeout is not None else None
         try:
-            done = sync.sync_once(job(settings), since=since, within=within, progress=progress or results.Silent())
+            done = sync.sync_once(job(settings, keep=keep), since=since, within=within, progress=progress or results.Silent())
         except (errors.LockHeld, errors.SourceTimeout) as error:
             if timeout is None:
                 raise
