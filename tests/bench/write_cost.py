@@ -221,8 +221,9 @@ def main() -> None:
         with source.folder() as folder, _running(folder / "postgres", settings) as cluster:
             bench = Bench(cluster, folder, report, options.seconds, options.pairs)
             setups = [setup for setup in SETUPS if not options.only or setup.name in options.only]
-            throughput(bench, f"throughput lost, fsync = {fsync}, {CLIENTS} clients", setups)
-            write(report, options.json)
+            if not options.pieces:
+                throughput(bench, f"throughput lost, fsync = {fsync}, {CLIENTS} clients", setups)
+                write(report, options.json)
             if fsync == "off" and Path("/proc/self/schedstat").exists():
                 pieces(bench, 2 * options.pairs)
                 write(report, options.json)
@@ -245,6 +246,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=5, help="how long each half of a pair lasts (default 5)")
     parser.add_argument("--pairs", type=int, default=7, help="how many pairs (default 7)")
     parser.add_argument("--fsync", nargs="+", choices=("on", "off"), default=("on", "off"), help="which servers")
+    parser.add_argument("--pieces", action="store_true", help="the single statements alone, with --fsync off")
     parser.add_argument("--only", nargs="+", choices=[setup.name for setup in SETUPS], help="these setups")
     parser.add_argument("--json", type=Path, default=Path("var/bench-writes.json"), help="where the JSON goes")
     return parser.parse_args()
