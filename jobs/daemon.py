@@ -238,8 +238,8 @@ class Service:
         now = datetime.now(UTC)
         self._runs.succeeded()
         self.board.succeeded(run, (now - self._began).total_seconds(), now)
-        self._recovered(self._run_reporter)
         self._tell(run, now)
+        self._tell_failed_tables(run, now)
         for warning in run.warnings:
             self.log.warning(warning, action="run_warning")
         self._plan_next()
@@ -255,6 +255,17 @@ class Service:
             action="run_done", run_id=run.run_id, as_of=run.as_of.isoformat(), changed=run.changed,
             seconds=round((now - self._began).total_seconds(), 3), **counts,
         )  # fmt: skip
+
+    def _tell_failed_tables(self, run: Run, now: datetime) -> None:
+        """Some tables stayed as they were: no reason to run less often, but one to be told."""
+        if not run.failed:
+            self._recovered(self._run_reporter)
+            return
+        message = "; ".join(f"{table.table} is left as it was: {table.error}" for table in run.failed)
+        self.board.failed(message, now)
+        trouble = self._run_reporter.failed(message, now)
+        if trouble is not None:
+            self.log.error(message, action="table_failed", failures=trouble.count, since=trouble.since.isoformat())
 
     def _run_failed(self, error: BaseException) -> None:
         if self._stopping.is_set():
