@@ -188,6 +188,25 @@ def test_a_standby_behind_the_primary_that_was_synced_last_is_waited_for(pair: P
     lab.assert_equal()
 
 
+def test_a_standby_behind_is_found_out_also_where_it_has_seen_the_newest_transaction_id(
+    pair: Pair, labs: tuple[Lab, Lab]
+) -> None:
+    """The older transaction commits last: both servers show the same xmax, only the log tells them apart."""
+    writer, lab = labs
+    with writer.connect(autocommit=False) as slow:
+        slow.execute("DELETE FROM item WHERE id = 2")
+        writer.run("INSERT INTO item VALUES (11, 'newest id')")
+        pair.caught_up()
+        with pair.paused():
+            slow.commit()
+            writer.sync()
+            with pytest.raises(errors.StandbyBehind):
+                lab.sync()
+    pair.caught_up()
+    lab.sync()
+    lab.assert_equal()
+
+
 def test_updated_at_is_refused_on_a_standby_and_none_is_not(pair: Pair, tmp_path: Path) -> None:
     writer = item_lab(pair.urls[0], tmp_path)
     pair.caught_up()
