@@ -61,11 +61,12 @@ def load(url: str, path: str, tables: Sequence[str], connections: int = 4, progr
 
     wanted = job(url, path, tables, connections=connections)
     forget(path)
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
-    seconds = time.monotonic() - began
+    seconds, used = time.monotonic() - began, time.process_time() - used
     rows = sum(table.rows_in for table in run.tables)
-    return {"seconds": seconds, "phases": run.phases, "rows": rows, "bytes": Path(path).stat().st_size}
+    size = Path(path).stat().st_size
+    return {"seconds": seconds, "processor": used, "phases": run.phases, "rows": rows, "bytes": size}
 
 
 def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = None) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
     from jobs.target import _extension
 
     forget(path)
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     with closing(duckdb.connect(path, config={"threads": threads} if threads else {})) as file:
         file.execute("SET preserve_insertion_order = false")
         found = _extension()
@@ -85,7 +86,8 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
             file.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
             file.execute(f"CREATE TABLE {name} AS SELECT * FROM pg.{name}")
         file.execute("CHECKPOINT")
-    return {"seconds": time.monotonic() - began, "bytes": Path(path).stat().st_size}
+    seconds, used = time.monotonic() - began, time.process_time() - used
+    return {"seconds": seconds, "processor": used, "bytes": Path(path).stat().st_size}
 
 
 def steps(url: str, path: str, table: str) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def _one_table(bench: Bench) -> None:
     report.add(GROUP, "DuckDB: CREATE TABLE AS from the attached table", "s", seconds(theirs))
     report.add(GROUP, "PostgreSQL: COPY TO STDOUT (FORMAT binary)", "s", seconds(copied))
     report.add(GROUP, "Neaptide's file", "MB", [one["bytes"] / 2**20 for one in ours])
+    for name, found in (("Neaptide", ours), ("CREATE TABLE AS", theirs)):
+        report.add(GROUP, f"processor time of the copying process: {name}", "s", [one["processor"] for one in found])
     report.phases["first load"] = median_phases([one["phases"] for one in ours])
     ratios = report.add(
         GROUP, "Neaptide / CREATE TABLE AS, pair by pair", "x", pair_ratio(seconds(ours), seconds(theirs))
