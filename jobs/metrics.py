@@ -6,10 +6,10 @@ Names follow https://prometheus.io/docs/practices/naming/: base units, `_total` 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
@@ -116,7 +116,7 @@ def _moment(name: str, text: str, moment: datetime) -> Metric:
 def _connections(job: Job) -> int:
     """Sockets of this process, less those of the HTTP server itself."""
     count = 0
-    for name in os.listdir("/dev/fd"):
+    for path in Path("/dev/fd").iterdir():
         with suppress(OSError):
-            count += os.readlink(f"/dev/fd/{name}").startswith("socket:")
+            count += str(path.readlink()).startswith("socket:")
     return count if job.settings.http.listen is None else max(0, count - 2)

@@ -89,7 +89,10 @@ def _show(found: Status, as_json: bool) -> None:
         }
     )
     rows = [
-        (one.table, one.rows, one.mode, one.deletes, _lag(one.lag), one.last_action, one.rows_in, one.rows_out, one.bytes)
+        (
+            *(one.table, one.rows, one.mode, one.deletes, _lag(one.lag)),
+            *(one.last_action, one.rows_in, one.rows_out, one.bytes),
+        )
         for one in found.tables
     ]
     if rows:
