@@ -18,7 +18,7 @@ from jobs import faults, sync
 from jobs.job import Job
 from tests.support.bank import Bank
 
-ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "40"))
+ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "30"))
 # What only happens where tables are copied anew, or where a reader holds the file that is next.
 IN_A_LOAD = {"piece_loaded", "table_loaded"}
 ONTO_A_COPY = {"copied"}

@@ -23,7 +23,7 @@ from tests.support.proxy import Proxy
 from tests.support.syncing import Lab
 
 # Bytes that PostgreSQL sends before the fault: while connecting, in the control queries, in the rows.
-MOMENTS = (0, 300, 3_000, 60_000)
+MOMENTS = (0, 3_000, 60_000)
 
 _SESSIONS = """
 SELECT pid, backend_xmin::text AS xmin, state, query
