@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.support.machine import Machine
 
 # `make test` gives it a while; `make soak` gives it hours.
-SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "20"))
 SEED = os.environ.get("NEAPTIDE_SEED")
 BOUNDS = settings(
     max_examples=4,

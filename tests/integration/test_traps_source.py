@@ -44,6 +44,7 @@ def shifted(empty_db: str, tmp_path: Path) -> Trio:
         "CREATE TRIGGER zzz BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION late()",
         "CREATE TRIGGER zzz BEFORE INSERT OR UPDATE ON compared FOR EACH ROW EXECUTE FUNCTION late()",
     )
+    trio.lab.track()
     trio.sync()
     return trio
 
