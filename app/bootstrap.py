@@ -115,7 +115,8 @@ def _refresh(
         since = clock.mark()
         within = timeout.total_seconds() if timeout is not None else None
         try:
-            done = sync.sync_once(job(settings, keep=keep), since=since, within=within, progress=progress or results.Silent())
+            shown = progress or results.Silent()
+            done = sync.sync_once(job(settings, keep=keep), since=since, within=within, progress=shown)
         except (errors.LockHeld, errors.SourceTimeout) as error:
             if timeout is None:
                 raise

@@ -65,7 +65,7 @@ class Comparison:
         )
 
     def mend(self) -> int:
-        """Write what the source has over what differs; the number of rows mended. Call after `run`, in a transaction."""
+        """Write what the source has over what differs; the number of rows mended. After `run`, in a transaction."""
         table, name = self._table, apply.out(self._table)
         columns = quoting.listed(plan.name for plan in table.columns)
         if not table.key:

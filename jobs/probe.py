@@ -44,8 +44,8 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
 def _question(place: int, step: Step, now: Snapshot) -> sql.Composable:
     mark, table, stamp = step.mark, step.table, step.table.stamp
     assert stamp is not None
-    # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. Not EXISTS,
-    # in which PostgreSQL leaves the order out.
+    # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. EXISTS
+    # would not do: PostgreSQL leaves the order out of it.
     rows = sql.SQL("(SELECT true FROM {} WHERE {} ORDER BY {} DESC LIMIT 1) IS NOT NULL").format(
         sql.Identifier(table.schema, table.relation),
         watermark.changed_rows(stamp, mark, now),

@@ -120,7 +120,7 @@ class Target:
         self._has_source = True
 
     def join_snapshot(self, snapshot: Snapshot) -> None:
-        """Make this transaction's PostgreSQL session read in the exported snapshot. Must be its first statement there."""
+        """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there."""
         command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"
         self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
         self._lock(snapshot.locked)

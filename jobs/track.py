@@ -280,7 +280,7 @@ def _text_settings(table: Table) -> str:
 
 
 def _after_update(table: Table) -> str:
-    """To look at both keys costs an update as much as its stamp: only those that name the key do, where that will do."""
+    """Looking at both keys costs an update as much as its stamp: only one that names the key is, where that will do."""
     if table.row_deletes or triggers.may_change(table.triggers, table.source_key):
         return "AFTER UPDATE"
     return f"AFTER UPDATE OF {quoting.listed(table.source_key)}"

@@ -96,6 +96,4 @@ def of_customer(
     filters = {"customer_id": customer_id, "status": status}
     found = store.query(statements.get("queries/orders", "of_customer"), {**filters, **pages.bounds(page, size)})
     total = store.query(statements.get("queries/orders", "count_of_customer"), filters).rows[0][0]
-    return pages.Page(
-        tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
-    )
+    return pages.Page(tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of)

@@ -185,8 +185,7 @@ def test_pairs_of_a_big_shop_take_a_few_seconds(tmp_path: Path) -> None:
     number = itertools.count()
     at = reportchecks.utc(2024, 1, 1)
     products = [
-        {**shop["products"][0], "id": uuid.UUID(int=next(number) + 2**100), "sku": f"P{place}"}
-        for place in range(3000)
+        {**shop["products"][0], "id": uuid.UUID(int=next(number) + 2**100), "sku": f"P{place}"} for place in range(3000)
     ]
     weights = [1 / (1 + place) ** 0.7 for place in range(3000)]
     orders = [

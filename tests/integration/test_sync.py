@@ -19,7 +19,8 @@ CREATE TABLE item (
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A tracked table of ten rows."""
     found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
-    found.run(ITEMS, "INSERT INTO item (id, name, price) SELECT g, 'item ' || g, g * 1.5 FROM generate_series(1, 10) AS g")
+    rows = "SELECT g, 'item ' || g, g * 1.5 FROM generate_series(1, 10) AS g"
+    found.run(ITEMS, f"INSERT INTO item (id, name, price) {rows}")
     found.track()
     return found
 
