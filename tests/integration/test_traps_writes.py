@@ -74,12 +74,14 @@ def test_upserts_by_an_orm_that_overtake_and_roll_back(trio: Trio) -> None:
 def test_updates_that_change_nothing_and_stamps_that_clients_send(trio: Trio) -> None:
     trio.run("UPDATE {t} SET name = name WHERE id < 4")
     trio.sync()
-    for stamp in ("NULL", "'2001-01-01'", "'2101-01-01'", "'infinity'", "'-infinity'"):
-        trio.run(f"UPDATE stamped SET name = name || '!', updated_at = {stamp} WHERE id IN (1, 5)")
-        trio.run(f"INSERT INTO compared (id, updated_at) SELECT max(id) + 1, {stamp} FROM compared")
-        trio.run("UPDATE counted SET name = name || '!', sync_xid = '5' WHERE id IN (1, 5)")
+    for turn, stamps in enumerate((("NULL", "'2001-01-01'"), ("'2101-01-01'", "'infinity'", "'-infinity'"))):
+        for place, stamp in enumerate(stamps):
+            keys = f"{1 + place}, {5 + place}"
+            trio.run(f"UPDATE stamped SET name = name || '!', updated_at = {stamp} WHERE id IN ({keys})")
+            trio.run(f"INSERT INTO compared (id, updated_at) SELECT max(id) + 1, {stamp} FROM compared")
+            trio.run(f"UPDATE counted SET name = name || '!', sync_xid = '5' WHERE id IN ({keys})")
         trio.sync()
-        trio.run("UPDATE {t} SET name = 'later' WHERE id = 2")
+        trio.run(f"UPDATE {{t}} SET name = 'later {turn}' WHERE id = 9")
         trio.sync()
 
 
