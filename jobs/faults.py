@@ -34,6 +34,8 @@ POINTS = (
     "before_freshness",
     "after_freshness",
 )
+# What happens only where a file is rebuilt between two runs.
+BETWEEN_RUNS = ("compacted",)
 
 _WANTED, _, _NTH = os.environ.get("NEAPTIDE_FAULT", "").partition(":")
 _seen: Counter[str] = Counter()

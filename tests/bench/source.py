@@ -145,4 +145,6 @@ def size(url: str, name: str) -> float:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    # A second one must not cut short the clearing away that the first one begins.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + number)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from jobs import compact
+from jobs import compact, faults
 from tests.support.syncing import Lab
 
 ROWS = 200_000
@@ -64,6 +66,20 @@ def test_a_reader_of_the_old_file_keeps_it(lab: Lab) -> None:
         lab.sync()
         assert reader.execute("SELECT count(*) FROM public.item").fetchone() == (ROWS,)
     lab.assert_equal()
+
+
+def test_a_rebuild_that_is_killed_leaves_the_files_as_they_were(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAPTIDE_FAULT", faults.BETWEEN_RUNS[0])
+    killed = get_context("spawn").Process(target=compact.rebuild, args=(lab.job, lab.job.files.spare))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    lab.assert_equal()
+    lab.run("UPDATE item SET name = 'after' WHERE id = 3")
+    lab.sync()
+    lab.assert_equal()
+    assert not list(lab.folder.glob("*.copy*"))
+    assert not list(lab.folder.glob(".*.copy*"))
 
 
 def test_runs_look_at_the_files_once_in_a_while(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,8 +62,8 @@ def test_the_stamp_is_the_moment_of_writing_not_of_the_transactions_begin(shop: 
 def test_every_table_has_the_stamp_and_its_index(shop: Shop) -> None:
     stamped = shop.rows(
         "SELECT tgrelid::regclass::text FROM pg_trigger"
-        " WHERE tgfoid = 'shop.stamp_updated_at'::regproc AND tgtype = 23 AND tgenabled = 'O'"
-    )  # 23: row, before, insert, update
+        " WHERE tgfoid = 'shop.stamp_updated_at'::regproc AND tgtype = 23 AND tgenabled = 'A'"
+    )  # 23: row, before, insert, update; A: always
     indexed = shop.rows("SELECT tablename FROM pg_indexes WHERE schemaname = 'shop' AND indexdef LIKE '%(updated_at)'")
     assert sorted(name for (name,) in stamped) == sorted(f"shop.{table}" for table in TABLES)
     assert sorted(name for (name,) in indexed) == sorted(TABLES)
