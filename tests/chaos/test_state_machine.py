@@ -16,8 +16,8 @@ from tests.support.machine import Machine
 SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "20"))
 SEED = os.environ.get("NEAPTIDE_SEED")
 BOUNDS = settings(
-    max_examples=4,
-    stateful_step_count=40,
+    max_examples=2,
+    stateful_step_count=100,
     deadline=None,
     database=None,
     print_blob=True,
