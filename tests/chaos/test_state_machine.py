@@ -16,8 +16,9 @@ from tests.support.machine import Machine
 SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "20"))
 SEED = os.environ.get("NEAPTIDE_SEED")
 BOUNDS = settings(
-    max_examples=2,
-    stateful_step_count=100,
+    # The first one of a round is always next to nothing.
+    max_examples=4,
+    stateful_step_count=60,
     deadline=None,
     database=None,
     print_blob=True,

@@ -54,6 +54,7 @@ WRITES = {
 KEYS = st.integers(0, 7)
 SESSIONS = st.integers(0, 3)
 TABLE = st.sampled_from(TABLES)
+AT_ONCE = st.sampled_from(["delete", "insert", "key change"])
 ROWS = ("insert", "insert several", "update", "update all", "upsert", "merge", "caught")
 
 
@@ -117,11 +118,11 @@ class Machine(RuleBasedStateMachine):
         """One statement that takes keys away or changes them."""
         self._write(place, table, what, a, b)
 
-    @rule(place=SESSIONS, table=TABLE, what=st.sampled_from(["delete", "insert", "key change"]), a=KEYS, b=KEYS)
-    def write_at_once(self, place: int, table: str, what: str, a: int, b: int) -> None:
+    @rule(place=SESSIONS, table=TABLE, what=AT_ONCE, a=KEYS, b=KEYS, then=st.booleans())
+    def write_at_once(self, place: int, table: str, what: str, a: int, b: int, then: bool) -> None:
         """One statement with a transaction of its own around it, unless one is open."""
         self._write(place, table, what, a, b)
-        self.end(place, "commit")
+        self.end(place, "commit", then)
 
     def _write(self, place: int, table: str, what: str, a: int, b: int) -> None:
         self.number += 1
@@ -149,12 +150,15 @@ class Machine(RuleBasedStateMachine):
         if self._do(place, f"{'RELEASE' if release else 'ROLLBACK TO'} SAVEPOINT {points[at]}"):
             del points[at if release else at + 1 :]
 
-    @rule(place=SESSIONS, how=st.sampled_from(["commit", "commit", "rollback"]))
-    def end(self, place: int, how: str) -> None:
-        """End the transaction; constraints that were deferred may still refuse it."""
+    @rule(place=SESSIONS, how=st.sampled_from(["commit", "commit", "rollback"]), then=st.booleans())
+    def end(self, place: int, how: str, then: bool) -> None:
+        """End the transaction; constraints that were deferred may still refuse it. Hypothesis leaves whole rules out
+        of a story, so a sync is a part of this one too."""
         self.savepoints[place].clear()
         with suppress(psycopg.Error):
             getattr(self.sessions[place], how)()
+        if then:
+            self.sync("")
 
     @rule(place=SESSIONS)
     def prepare(self, place: int) -> None:
