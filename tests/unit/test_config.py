@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +17,8 @@ SECRET = "hunter2/secret"
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SOURCE__URL", "TARGET__PATH", "SCHEDULE__EVERY"):
-        monkeypatch.delenv(f"NEAPTIDE_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("NEAPTIDE_")]:
+        monkeypatch.delenv(name)
 
 
 def load(folder: Path, content: str) -> config.Settings:
@@ -129,10 +131,77 @@ def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path, monkeypat
     assert settings.source.lock_timeout == timedelta(seconds=7)
 
 
+@pytest.mark.parametrize(
+    ("name", "written", "key", "read"),
+    [
+        ("NEAPTIDE_SOURCE__MAX_CONNECTIONS", "7", "source.max_connections", 7),
+        ("NEAPTIDE_SCHEDULE__WAKE_ON_COMMIT", "false", "schedule.wake_on_commit", False),
+        ("NEAPTIDE_TARGET__THREADS", "3", "target.threads", 3),
+        ("neaptide_sync__margin", "5s", "sync.margin", timedelta(seconds=5)),
+        ("NEAPTIDE_HTTP__LISTEN", "127.0.0.1:8321", "http.listen", "127.0.0.1:8321"),
+        ("NEAPTIDE_TARGET", '{"mode": "pointer"}', "target.mode", "pointer"),
+        ("NEAPTIDE_EXCLUDE", '["shop.audit"]', "exclude", ["shop.audit"]),
+    ],
+)
+def test_every_key_has_a_variable_and_a_section_is_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, written: str, key: str, read: object
+) -> None:
+    monkeypatch.setenv(name, written)
+    found = load(tmp_path, '[target]\nmemory_limit = "1GB"')
+    assert operator.attrgetter(key)(found) == read
+    assert found.target.memory_limit == "1GB"
+
+
+def test_a_variable_for_a_key_wins_over_that_for_its_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAPTIDE_SOURCE__LOCK_TIMEOUT", "3s")
+    monkeypatch.setenv("NEAPTIDE_SOURCE", '{"lock_timeout": "9s", "max_connections": 2}')
+    source = load(tmp_path, "").source
+    assert (source.lock_timeout, source.max_connections) == (timedelta(seconds=3), 2)
+
+
+def test_tables_in_the_environment_are_those_instead_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEAPTIDE_TABLES", '[{"name": "b"}]')
+    assert [table.name for table in load(tmp_path, "[[tables]]\nname = 'a'").tables] == ["b"]
+
+
 def test_a_bad_value_in_the_environment_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEAPTIDE_SOURCE__URL", f"postgres:/{SECRET}")
     message = refusal(tmp_path, "")
+    assert "source: the url" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("NEAPTIDE_SOURCE__HOST", SECRET, "source.host: unknown key"),
+        ("NEAPTIDE_SOURCE__URL__HOST", SECRET, "source.url: "),
+        ("NEAPTIDE_SURCE__URL", SECRET, "NEAPTIDE_SURCE__URL: there is no section [surce]"),
+        ("NEAPTIDE_SOURCE", SECRET, "NEAPTIDE_SOURCE is a whole section, and not in JSON"),
+        ("NEAPTIDE_SOURCE", f'["{SECRET}"]', "source: "),
+        ("NEAPTIDE_SOURCE", f'"{SECRET}"', "source: "),
+        ("NEAPTIDE_HTTP", f'{{"token": ["{SECRET}"]}}', "http.token: "),
+        ("NEAPTIDE_TABLES__0__NAME", SECRET, "tables: "),
+        ("NEAPTIDE_BASE__X", SECRET, "NEAPTIDE_BASE__X: there is no section [base]"),
+    ],
+)
+def test_a_variable_that_names_no_key_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    message = refusal(tmp_path, "")
+    assert told in message
+    assert "hunter2" not in message
+
+
+def test_variables_of_others_and_of_the_command_line_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NEAPTIDE_CONFIG", "NEAPTIDE_DEBUG", "NEAPTIDE_SERVICE_HOST", "NEAPTIDE_BASE", "OTHER_SOURCE__URL"):
+        monkeypatch.setenv(name, "elsewhere")
+    assert load(tmp_path, "") == config.Settings(base=tmp_path)
 
 
 def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:

@@ -1,0 +1,15 @@
+"""config.toml, typed: read once, checked once, the environment over the file.
+
+`NEAPTIDE_SOURCE__URL` overrides `[source] url`, and so on for every key. Unknown keys are refused. Relative paths
+count from the folder of the config file.
+"""
+
+from __future__ import annotations
+
+from app.config.file import load
+from app.config.sections import Freshness, Http, Schedule, Source, Sync, Target
+from app.config.settings import Settings
+from app.config.table import Table
+from app.config.values import duration
+
+__all__ = ["Freshness", "Http", "Schedule", "Settings", "Source", "Sync", "Table", "Target", "duration", "load"]

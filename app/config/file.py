@@ -1,0 +1,59 @@
+"""config.toml: read once, checked once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from app import errors
+from app.config import environment
+from app.config.settings import Settings
+
+# What is never shown, not even where it is wrong.
+_SECRETS = {"url", "mask_key", "token"}
+_HIDDEN = "base"
+
+
+def load(path: Path) -> Settings:
+    """Read and check the config file. Raises `errors.ConfigError` naming file, key and what is wrong with it."""
+    content = _read(path)
+    if _HIDDEN in content:
+        raise errors.ConfigError(f"{path}: {_HIDDEN}: unknown key")
+    content = environment.over(content, os.environ, Settings.model_fields.keys() - {_HIDDEN})
+    try:
+        return Settings(**content, base=path.absolute().parent)
+    except ValidationError as error:
+        _refuse(path, error)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise errors.ConfigError(
+            f"{path} does not exist", hint="run `neaptide init --url …`, or name a file with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise errors.ConfigError(f"{path} can't be read: {error}") from error
+
+
+def _refuse(path: Path, error: ValidationError) -> NoReturn:
+    lines = [f"{path}: {_place(item['loc'])}: {_complaint(dict(item))}" for item in error.errors(include_url=False)]
+    raise errors.ConfigError("\n".join(lines), hint="every key is explained in the sample config.toml") from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[") or "config"
+
+
+def _complaint(item: dict[str, Any]) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown key"
+    value, loc = item["input"], item["loc"]
+    # A whole section that is no table may be a secret that was put in the wrong place.
+    plain = isinstance(value, str | int | float | bool) and len(loc) > 1 and not _SECRETS & {*loc}
+    return str(item["msg"]).removeprefix("Value error, ") + (f" (is {value!r})" if plain else "")

@@ -1,0 +1,142 @@
+"""The sections of config.toml: every key with its type, its default and what goes together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from app.config.values import Duration, check_url
+
+# Schemas that every DuckDB file has, and Neaptide's.
+_TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
+_SHORTEST_KEY = 16
+SchemaRule = Literal["evolve", "fail"]
+
+
+class Section(BaseModel):
+    """Keys that aren't known are refused; nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Section):
+    """The PostgreSQL that is read."""
+
+    url: SecretStr = SecretStr("embedded:var/postgres")
+    connect_timeout: Duration = timedelta(seconds=10)
+    statement_timeout: Duration = timedelta(hours=1)
+    lock_timeout: Duration = timedelta(seconds=5)
+    max_connections: int = Field(default=4, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _url_is_known(self) -> Source:
+        check_url(self.url.get_secret_value())
+        return self
+
+
+class Target(Section):
+    """The reporting file: the name readers open, which is also what DuckDB calls it in queries."""
+
+    path: Path = Path("var/reporting.duckdb")
+    mode: Literal["symlink", "pointer"] = "symlink"
+    memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
+    threads: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> Target:
+        if self.path.stem.lower() in _TAKEN_NAMES:
+            raise ValueError(f"path: DuckDB could not tell the file {self.path.name} from a schema: name it otherwise")
+        return self
+
+
+class Schedule(Section):
+    """When the daemon runs."""
+
+    every: Duration | None = None
+    cron: str | None = None
+    timezone: str = "UTC"
+    wake_on_commit: bool = True
+    min_interval: Duration = timedelta(milliseconds=100)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Schedule:
+        if self.every is not None and self.cron is not None:
+            raise ValueError("give either every or cron, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Schedule:
+        """Read it as the daemon will, so that a mistake shows before it starts."""
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {self.timezone!r}: write it like Europe/Berlin") from None
+        if self.every is not None and self.every < timedelta(milliseconds=100):
+            raise ValueError("every is less than 100ms")
+        if self.cron is not None:
+            from apscheduler.triggers.cron import CronTrigger
+
+            CronTrigger.from_crontab(self.cron)
+        return self
+
+    @property
+    def interval(self) -> timedelta:
+        """`every`, or the default of 10 s where neither it nor `cron` is set."""
+        return self.every or timedelta(seconds=10)
+
+
+class Sync(Section):
+    """How a run reads and writes."""
+
+    margin: Duration = timedelta(seconds=60)
+    deadline: Duration = timedelta(hours=2)
+    keep_runs: int = Field(default=1000, ge=1)
+    tombstone_retention: Duration = timedelta(days=7)
+    on_schema_change: SchemaRule = "evolve"
+    mask_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _key_is_long(self) -> Sync:
+        if self.mask_key is not None and len(self.mask_key.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"mask_key is too short: at least {_SHORTEST_KEY} characters, else it can be guessed")
+        return self
+
+
+class Http(Section):
+    """Where monitors may ask: off unless `listen` is set, and off the loopback only with a token."""
+
+    listen: str | None = None
+    token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _guarded_off_the_loopback(self) -> Http:
+        if self.listen is not None and self.token is None and not _is_loopback(self.address[0]):
+            raise ValueError("listen is not on the loopback, so it needs a token: set NEAPTIDE_HTTP__TOKEN")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`. Raises `ValueError` for anything else than HOST:PORT."""
+        host, colon, port = (self.listen or "").rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            raise ValueError("write listen like 127.0.0.1:8321")
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  what an empty host means; it needs a token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Freshness(Section):
+    """How old the reporting file may get before `status` and the health check complain."""
+
+    warn: Duration | None = None
+    fail: Duration | None = None

@@ -1,0 +1,51 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from app.config.sections import Freshness, Http, Schedule, Section, Source, Sync, Target
+from app.config.table import Table
+from app.config.values import EMBEDDED
+
+
+class Settings(Section):
+    """All sections; `base` is the folder that relative paths count from, which no file and no variable sets."""
+
+    source: Source = Source()
+    target: Target = Target()
+    schedule: Schedule = Schedule()
+    sync: Sync = Sync()
+    freshness: Freshness = Freshness()
+    http: Http = Http()
+    exclude: list[str] = Field(default_factory=list)
+    tables: list[Table] = Field(default_factory=list)
+    base: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="after")
+    def _tables_fit(self) -> Settings:
+        names = [table.name for table in self.tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables: {twice[0]} stands there twice")
+        hashed = [table.name for table in self.tables if "hash" in table.mask.values()]
+        if hashed and self.sync.mask_key is None:
+            raise ValueError(
+                f"tables: {hashed[0]} has a mask by hash, which needs a secret: set NEAPTIDE_SYNC__MASK_KEY"
+            )
+        return self
+
+    @property
+    def target_path(self) -> Path:
+        """The reporting file's absolute path."""
+        return (self.base / self.target.path).absolute()
+
+    @property
+    def embedded_root(self) -> Path | None:
+        """The folder of the embedded PostgreSQL, or None where the source is a server by URL."""
+        url = self.source.url.get_secret_value()
+        if not url.startswith(EMBEDDED):
+            return None
+        return (self.base / url.removeprefix(EMBEDDED)).absolute()
