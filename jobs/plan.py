@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from app import errors
 from jobs import changes, watermark
 from jobs.catalogue import Table
+from jobs.ledger import Saved, State
 from jobs.snapshot import Snapshot, position
 from jobs.source import Identity
-from jobs.target import Saved, State
 from jobs.watermark import Watermark
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"

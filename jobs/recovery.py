@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app import errors
-from jobs import freshness, quoting, target
+from jobs import freshness, ledger, quoting, target
 from jobs.catalogue import Table
+from jobs.duckdb_errors import Damaged
 from jobs.job import Job
+from jobs.ledger import State
 from jobs.moment import Moment
 from jobs.plan import check_identity
 from jobs.source import Connection
-from jobs.target import State, Target
+from jobs.target import Target
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ def published_state(job: Job) -> tuple[State, list[str]]:
         return State(), []
     try:
         with target.opened(job, published, read_only=True) as file:
-            return file.state(), []
-    except target.Damaged as error:
+            return ledger.read(file), []
+    except Damaged as error:
         return given_up(job), [set_aside(job, error)]
 
 
@@ -67,7 +69,7 @@ def given_up(job: Job) -> State:
     return State(run_id=str(freshness.read(job.files).get("run_id", "")), damaged=True)
 
 
-def set_aside(job: Job, error: target.Damaged) -> str:
+def set_aside(job: Job, error: Damaged) -> str:
     """Keep the damaged file; returns the warning that says so."""
     return f"{error.message}; it was set aside as {job.files.set_aside()} and built anew"
 
@@ -79,8 +81,8 @@ def peek(job: Job) -> State:
         return State()
     try:
         with target.opened(job, published, read_only=True) as file:
-            return file.state()
-    except target.Damaged:
+            return ledger.read(file)
+    except Damaged:
         return State()
 
 
@@ -103,7 +105,7 @@ def _usable(job: Job, published: State, now: Moment) -> bool:
     """
     try:
         with target.opened(job, job.files.work) as file:
-            state = file.state()
+            state = ledger.read(file)
         if not published.lineage:
             check_identity(state, now.identity, now.snapshot)
     except (errors.TargetUnusable, errors.SourceChanged, errors.StandbyBehind):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import freshness, health, target
+from jobs import files, freshness, health, ledger, target
 from jobs.job import Job
 from jobs.results import Status, TableStatus
 from jobs.target import Target
@@ -20,14 +19,14 @@ _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     published = job.files.published
-    running, daemon = _is_running(job), health.read(job.files)
+    running, daemon = files.is_locked(job.files), health.read(job.files)
     complaints = _of_daemon(daemon)
     if published is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
         )
     with target.opened(job, published, read_only=True) as file:
-        state = file.state()
+        state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
         later = _moved_on(job, run_id)
@@ -65,7 +64,7 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
 def recent_runs(file: Target, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
     found = file.rows(statements.get("status", "runs"), {"most": most})
-    return [{**row, "phases": json.loads(row["phases"]), "warnings": json.loads(row["warnings"])} for row in found]
+    return [{**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}} for row in found]
 
 
 def _oldest(rows: list[dict[str, Any]]) -> datetime | None:
@@ -118,19 +117,3 @@ def _bytes(job: Job, published: Path) -> int:
     found = {path.stat().st_ino: path.stat().st_size for path in (published, job.files.a, job.files.b) if path.exists()}
     return sum(found.values())
 
-
-def _is_running(job: Job) -> bool:
-    """Whether somebody holds the lock now."""
-    import fcntl
-
-    try:
-        handle = os.open(job.files.lock, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False

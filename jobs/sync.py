@@ -21,7 +21,9 @@ from jobs import (
     faults,
     files,
     freshness,
+    ledger,
     load,
+    nulls,
     plan,
     probe,
     quoting,
@@ -32,12 +34,14 @@ from jobs import (
 from jobs.apply import Counts, Delta
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
+from jobs.duckdb_errors import Damaged
 from jobs.job import Job
+from jobs.ledger import Saved, State
 from jobs.moment import Moment, moment
 from jobs.plan import DELTA, FULL, Step
 from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.target import Saved, State, Target
+from jobs.target import Target
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ class _Runner:
     def _is_quiet(self, now: Moment, published: State, deadline: Deadline) -> bool:
         try:
             return self._nothing_new(now, published, deadline)
-        except (target.Damaged, TableFailed):
+        except (Damaged, TableFailed):
             # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
             return False
 
@@ -233,8 +237,18 @@ class _Runner:
             freshness.write(
                 self.job.files, published.run_id, as_of, clock.reading(now.reading.clock), self._mark_of(now)
             )
-        tables = (*(TableRun(table.name, "none") for table in now.tables), *_failed(now))
+        notes = self._nulls(now, published)
+        tables = (
+            *(TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in now.tables),
+            *_failed(now),
+        )
         return self._result(now, published.run_id, tables, as_of=as_of, changed=False)
+
+    def _nulls(self, now: Moment, published: State) -> dict[str, tuple[str, ...]]:
+        """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
+        if not any(nulls.columns(table) for table in now.tables):
+            return {}
+        return {step.table.name: nulls.told(now, step) for step in self._steps(now, published)}
 
     def _write(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
@@ -248,7 +262,7 @@ class _Runner:
 
     def _built(self, now: Moment, published: State, release: Callable[[], None], deadline: Deadline) -> Run:
         options = self.options
-        damage = target.Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
+        damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
         for way in recovery.ways(
             published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
         ):
@@ -256,7 +270,7 @@ class _Runner:
                 now.warnings.append(recovery.set_aside(self.job, damage))
             try:
                 return self._build(way, now, published, release, deadline)
-            except target.Damaged as error:
+            except Damaged as error:
                 self.job.files.drop_work()
                 damage = error
                 if self._released:
@@ -289,13 +303,13 @@ class _Runner:
 
     def _bring_up_file(self, file: Target, now: Moment, published: State, *, history: bool) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        target.create_schema(file)
-        state = file.state()
+        ledger.create_schema(file)
+        state = ledger.read(file)
         steps = _told(self._steps(now, state), now)
         run_id = next_run_id(published, state)
         anew = [step for step in steps if step.action == FULL]
         lineage = state.lineage if _continues(anew, state, self.options) else secrets.token_hex(8)
-        file.write_identity(now.identity, now.snapshot, lineage)
+        ledger.write_identity(file, now.identity, now.snapshot, lineage)
         with self._phase("load"):
             loaded = self._load(file, anew, now, run_id)
         earlier = self.job.files.published if history else None
@@ -323,13 +337,13 @@ class _Runner:
         for step in steps:
             with file.transaction():
                 load.swap(file, step.table)
-                file.write_watermarks([_mark(step, now)], run_id)
+                ledger.write_watermarks(file, [_mark(step, now)], run_id)
             faults.point("table_loaded")
         seconds = time.monotonic() - began
         return {
             step.table.name: TableRun(
                 step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason,
-                step.table.notes,
+                (*step.table.notes, *nulls.told(now, step)),
             )
             for step in steps
         }  # fmt: skip
@@ -367,14 +381,14 @@ class _Runner:
                 loaded.get(step.table.name) or self._table(file, step, place, now, published)
                 for place, step in enumerate(steps)
             ]
-            marked = [step for step, table_run in zip(steps, done, strict=True) if table_run.error is None]
-            file.write_watermarks([_mark(step, now) for step in marked if step.table.name not in loaded], run_id)
-            done += self._remove_orphans(file, now, file.state())
+            marked = [step for step in steps if step.table.name not in loaded]
+            ledger.write_watermarks(file, [_mark(step, now) for step in marked], run_id)
+            done += self._remove_orphans(file, now, ledger.read(file))
             self._keep_last(file, now, published)
             done += _failed(now)
             run = self._result(now, run_id, tuple(done), as_of=self._as_of(now, published), changed=True)
             keep = self.job.settings.sync.keep_runs
-            target.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
+            ledger.write_run(file, run, clock.reading(now.reading.clock), earlier, keep=keep)
             catalogue.check_types(self.job, now.tables)
             now.settle()
             faults.point("before_commit")
@@ -385,7 +399,7 @@ class _Runner:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
         if not now.failures:
             return
-        path, mine = self.job.files.published, file.state().tables
+        path, mine = self.job.files.published, ledger.read(file).tables
         behind = [
             name
             for name in now.failures
@@ -393,10 +407,9 @@ class _Runner:
             and (name not in mine or mine[name].watermark != published.tables[name].watermark)
         ]
         if behind and path is not None:
-            file.take_over(path, behind)
+            ledger.take_over(file, path, behind)
 
     def _table(self, file: Target, step: Step, place: int, now: Moment, published: State) -> TableRun:
-        notes = step.table.notes
         if not step.news:
             reason = "works again" if step.table.name in published.errors else ""
             return TableRun(step.table.name, "none", reason=reason)
@@ -404,6 +417,7 @@ class _Runner:
         self.progress.start(step.table.name, None)
         with self._diagnosed(now, step.table):
             counts = self._apply_delta(file, step, place, now)
+            notes = (*step.table.notes, *nulls.told(now, step))
         self.progress.advance(step.table.name, counts.read)
         self.progress.finish(step.table.name)
         faults.point("table_done")

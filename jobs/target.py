@@ -6,12 +6,8 @@ another kind of target that can be attached can take the file's place.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,42 +16,12 @@ import duckdb
 
 from app import errors, statements
 from jobs import quoting
+from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
-from jobs.results import Run
 from jobs.snapshot import Snapshot
-from jobs.source import Identity, Source
-from jobs.watermark import Watermark
+from jobs.source import Source
 
 _LOCK_WAIT = "200ms"
-# Raise it with every change of sql/target.sql's tables: files of another format are built anew.
-FORMAT = 2
-_IDENTITY = ("system_id", "timeline", "database_oid", "database")
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What the file says of one table: how far it was read, and the signature it was read with."""
-
-    table: str
-    relid: int
-    mode: str
-    watermark: Watermark
-    signature: dict[str, Any]
-    clock: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class State:
-    """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other."""
-
-    lineage: str = ""
-    identity: dict[str, Any] = field(default_factory=dict)
-    run_id: str = ""
-    tables: dict[str, Saved] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    wal: str = ""
-    # The file would not open: it is built anew.
-    damaged: bool = False
 
 
 class Target:
@@ -140,60 +106,9 @@ class Target:
         except errors.SourceTimeout as error:
             raise errors.SchemaMoving(hint="the same call works once the change is made") from error
 
-    def state(self) -> State:
-        """What the attached file says of itself; an empty state for a new one.
-
-        Raises `Damaged` for a file of another version: it is only a copy, and is built anew like a broken one.
-        """
-        if not self.has("neaptide.file"):
-            return State()
-        file = next(iter(self.block("read_file")), {})
-        if file.get("format", FORMAT) != FORMAT:
-            raise Damaged(f"the reporting file has format {file['format']}, this version writes {FORMAT}")
-        last = next(iter(self.block("read_last_run")), {"run_id": ""})
-        identity: dict[str, Any] = {key: file[key] for key in _IDENTITY if key in file}
-        tables = {row["table_name"]: _saved(row) for row in self.block("read_watermarks")}
-        failed = {row["table_name"]: row["error"] for row in self.block("read_errors")}
-        return State(file.get("lineage", ""), identity, last["run_id"], tables, failed, wal=file.get("wal") or "")
-
-    def write_identity(self, identity: Identity, now: Snapshot, lineage: str) -> None:
-        """Say whose copy this file is, and how far that one's log had come."""
-        values = asdict(identity)
-        self.block("forget_file")
-        self.block(
-            "write_file",
-            {
-                "format": FORMAT,
-                "lineage": lineage,
-                "wal": now.wal,
-                **{key: values[key] for key in _IDENTITY},
-            },
-        )
-
-    def write_watermark(self, saved: Saved, run_id: str) -> None:
-        """Put a table's watermark in place of its last one."""
-        self.write_watermarks([saved], run_id)
-
-    def write_watermarks(self, marks: list[Saved], run_id: str) -> None:
-        """Put the watermarks in place of the tables' last ones."""
-        self.block("forget_watermarks", {"names": json.dumps([saved.table for saved in marks])})
-        self.block("write_watermarks", {"rows": json.dumps([_mark_row(saved, run_id) for saved in marks])})
-
     def close(self) -> None:
         """End the session and everything in it."""
         self.connection.close()
-
-    def take_over(self, published: Path, names: list[str]) -> None:
-        """Copy these tables with their watermarks from the published file; they are as they are there."""
-        self.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
-        for name in names:
-            schema, table = quoting.split_name(name)
-            quoted = quoting.qualified(schema, table)
-            self.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(schema)}")
-            self.execute(f"DROP TABLE IF EXISTS out.{quoted}")
-            self.execute(f"CREATE TABLE out.{quoted} AS FROM published.{quoted}")
-        self.block("forget_watermarks", {"names": json.dumps(names)})
-        self.block("take_over_watermarks", {"names": json.dumps(names)})
 
     def checkpoint(self) -> None:
         """Write the log into the file and let go of it: afterwards it is one whole file, and closed."""
@@ -252,153 +167,6 @@ def _connect(job: Job) -> Target:
     target = Target(connection)
     target.execute("SET TimeZone = 'UTC'")
     return target
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """DuckDB's errors become ours."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise translate(error) from error
-
-
-_OPTIONS = re.compile(r'(Unable to connect to Postgres) at ".*": ')
-_FULL = ("No space left", "File too large", "disk quota", "Disk quota", "out of space", "max_temp_directory_size")
-_DAMAGED = (
-    "orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize",
-    "Could not read enough bytes", "Could not read all bytes",
-)  # fmt: skip
-# libpq's words for a session that ended, as the extension passes them on.
-_GONE = (
-    "Unable to connect to Postgres", "server closed the connection", "could not receive data from server",
-    "could not send data to server", "terminating connection due to", "no connection to the server",
-    "Connection reset by peer", "SSL connection has been closed", "SSL SYSCALL error", "connection not open",
-    "Broken pipe", "the database system is",
-)  # fmt: skip
-# An error of PostgreSQL's may speak of damage too; it is that of its own files.
-_FROM_SOURCE = ("Postgres", "Failed to prepare query", "Failed to execute query")
-_REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file is set aside and built anew"
-
-
-def translate(error: duckdb.Error) -> errors.NeaptideError:
-    """The error of ours for one of DuckDB's."""
-    text = str(error).strip()
-    # It quotes the options of the session, and among them may be the key of the masks.
-    first = _OPTIONS.sub(r"\1: ", text.split("\n")[0])
-    if any(sign in text for sign in _FULL):
-        return errors.DiskFull(
-            f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
-        )
-    if any(sign in text for sign in _GONE):
-        return errors.SourceUnavailable(
-            f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
-        )
-    if "conflict with recovery" in text:
-        return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
-    if "ERROR: " in text:
-        return _told_by_postgresql(text.split("ERROR: ", 1)[1].split("\n")[0].strip())
-    if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
-        return errors.SourceTimeout(
-            f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"
-        )
-    if isinstance(
-        error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException
-    ):
-        return _of_the_file(text, first)
-    return errors.NeaptideError(f"DuckDB: {first}")
-
-
-def _of_the_file(text: str, first: str) -> errors.NeaptideError:
-    if any(sign in text for sign in _FROM_SOURCE):
-        return errors.NeaptideError(f"DuckDB: {first}")
-    if any(sign in text for sign in _DAMAGED):
-        return Damaged(f"the reporting file is damaged: {first}", hint=_REBUILD)
-    if "Could not set lock" in text:
-        hint = "close the program that opened it for writing; readers open it read-only"
-        return errors.TargetUnusable(f"the reporting file is held by another program: {first}", hint=hint)
-    return errors.TargetUnusable(f"DuckDB: {first}")
-
-
-def _told_by_postgresql(text: str) -> errors.NeaptideError:
-    """What PostgreSQL answered to a query that DuckDB sent it."""
-    if "canceling statement due to" in text:
-        return errors.SourceTimeout(
-            f"the run was cut short: {text}", hint="raise [source] statement_timeout or [sync] deadline"
-        )
-    if "permission denied" in text:
-        return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
-    return errors.NeaptideError(f"PostgreSQL: {text}")
-
-
-class Damaged(errors.TargetUnusable):
-    """A reporting file that is not whole; it is only a copy."""
-
-
-def create_schema(target: Target) -> None:
-    """Neaptide's own tables, where they are not there yet."""
-    text = statements.get("target", "create_schema")
-    if not target.has("neaptide.freshness"):
-        target.execute(text)
-
-
-def write_run(target: Target, run: Run, clock: dict[str, Any], published: Path | None, *, keep: int) -> None:
-    """Record the run, and the runs that only the published file knows of; forget the oldest."""
-    if published is not None:
-        _take_over_runs(target, published)
-    tables = run.tables
-    target.block(
-        "write_run",
-        {
-            "run_id": run.run_id,
-            "kind": run.kind,
-            "started_at": run.started_at,
-            "finished_at": run.finished_at,
-            "as_of": run.as_of,
-            "snapshot": run.snapshot,
-            "clock": json.dumps(clock),
-            "rows_in": sum(table.rows_in for table in tables),
-            "rows_out": sum(table.rows_out for table in tables),
-            "phases": json.dumps(run.phases),
-            "warnings": json.dumps(run.warnings),
-        },
-    )
-    told = [table for table in tables if table.action != "none" or table.reason or table.notes]
-    rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
-    target.block("write_table_runs", {"rows": json.dumps(rows)})
-    target.block("forget_old_runs", {"keep": keep})
-    target.block("forget_old_table_runs")
-
-
-def _take_over_runs(target: Target, published: Path) -> None:
-    """Each of the two files writes every other run; the history has all."""
-    target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
-    target.block("take_over_table_runs")
-    target.block("take_over_runs")
-
-
-def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
-    """As sql/target.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
-    mark = saved.watermark
-    return {
-        "table_name": saved.table,
-        "relid": saved.relid,
-        "mode": saved.mode,
-        "snapshot": mark.snapshot.text,
-        "as_of": mark.snapshot.as_of.isoformat(),
-        "floor": mark.floor.isoformat() if mark.floor else None,
-        "standby": mark.standby,
-        "signature": json.dumps(saved.signature),
-        "clock": json.dumps(saved.clock),
-        "run_id": run_id,
-    }
-
-
-def _saved(row: dict[str, Any]) -> Saved:
-    as_of: datetime = row["as_of"]
-    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
-    clock = json.loads(row["clock"])
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]), clock)
 
 
 def _extension() -> Path | None:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, clock, files, freshness, moment, plan, recovery, sync, target
+from jobs import apply, clock, files, freshness, ledger, moment, plan, recovery, sync, target
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
+from jobs.duckdb_errors import Damaged
 from jobs.job import Job
+from jobs.ledger import Saved, State
 from jobs.moment import Moment
 from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.sync import Options
-from jobs.target import Saved, State, Target
+from jobs.target import Target
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         same_source = _catch_up(job, scope, now, published, deadline)
         try:
             checks = _checked(job, scope, now, deadline, progress)
-        except target.Damaged as error:
+        except Damaged as error:
             checks = _built_anew(job, scope, now, deadline, progress, error)
         now.warnings.extend([] if same_source else ["the file was made from another source and compared as it was"])
         return Verification(
@@ -94,11 +96,11 @@ def _checked(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: 
 
 
 def _built_anew(
-    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, error: target.Damaged
+    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, error: Damaged
 ) -> list[TableCheck]:
     """A part of the file that only a comparison reads is damaged: nothing in it can be mended, so all is copied anew.
 
-    Raises `target.Damaged` where that was not asked for, or only for some of the tables.
+    Raises `Damaged` where that was not asked for, or only for some of the tables.
     """
     if not scope.repair or scope.tables:
         raise error
@@ -116,7 +118,7 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
         file.attach_source(job.source)
         with file.transaction():
             file.join_snapshot(now.snapshot)
-            state = file.state()
+            state = ledger.read(file)
             return [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
 
 
@@ -129,7 +131,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
         file.attach_source(job.source)
         with file.transaction():
             file.join_snapshot(now.snapshot)
-            state = file.state()
+            state = ledger.read(file)
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]
             if not scope.tables:
@@ -188,12 +190,12 @@ def _record(
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = sync.next_run_id(published, published)
     now.settle()
-    file.write_identity(now.identity, now.snapshot, secrets.token_hex(8))
+    ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8))
     for step in steps:
         mark, table = now.mark(None), step.table
         seen = clock.reading(now.reading.clock)
-        file.write_watermark(
-            Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen), run_id
+        ledger.write_watermark(
+            file, Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen), run_id
         )
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
@@ -205,5 +207,5 @@ def _record(
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs
-    target.write_run(file, run, clock.reading(now.reading.clock), None, keep=keep)
+    ledger.write_run(file, run, clock.reading(now.reading.clock), None, keep=keep)
     return run

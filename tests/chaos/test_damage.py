@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from app import errors, reporting
-from jobs import target, verify
+from jobs import duckdb_errors, verify
 from tests.support.bank import TABLES, Bank
 
 HEADER, FIRST_BLOCK, BLOCK = 4096, 3 * 4096, 256 * 1024
@@ -147,7 +147,7 @@ def test_verify_finds_damage_among_the_rows_and_mends_it(bank: Bank) -> None:
     with pytest.raises(errors.TargetUnusable) as read, reporting.open(bank.link) as store:
         store.query("SELECT sum(amount) FROM public.move")
     assert read.value.hint
-    with pytest.raises(target.Damaged) as caught:
+    with pytest.raises(duckdb_errors.Damaged) as caught:
         verify.verify(bank.job)
     assert "checksum" in caught.value.message
     assert "verify --repair" in (caught.value.hint or "")
@@ -170,7 +170,7 @@ def test_a_full_sync_heals_damage_among_the_rows(bank: Bank) -> None:
 
 def test_a_run_of_some_tables_never_replaces_a_damaged_file_by_a_part(bank: Bank) -> None:
     damage_headers(bank.link.resolve())
-    with pytest.raises(target.Damaged, match="damaged"):
+    with pytest.raises(duckdb_errors.Damaged, match="damaged"):
         bank.sync(tables=["public.account"])
     assert bank.sync().warnings
     bank.assert_equal()

@@ -223,7 +223,7 @@ MUTANTS = (
         "the watermark is written outside the transaction",
         "jobs/sync.py",
         "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
-        "        file.write_watermarks([_mark(step, now) for step in steps if step.table.name not in loaded], run_id)\n"
+        "        ledger.write_watermarks(file, [_mark(step, now) for step in steps if step.table.name not in loaded], run_id)\n"
         "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
         RACES + "test_a_run_that_breaks_leaves_rows_and_watermark_together",
     ),

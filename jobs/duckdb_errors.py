@@ -1,0 +1,92 @@
+"""DuckDB's errors, told as ours: which of the two sides failed, and what can be done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from app import errors
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """DuckDB's errors become ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error) from error
+
+
+_OPTIONS = re.compile(r'(Unable to connect to Postgres) at ".*": ')
+_FULL = ("No space left", "File too large", "disk quota", "Disk quota", "out of space", "max_temp_directory_size")
+_DAMAGED = (
+    "orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize",
+    "Could not read enough bytes", "Could not read all bytes",
+)  # fmt: skip
+# libpq's words for a session that ended, as the extension passes them on.
+_GONE = (
+    "Unable to connect to Postgres", "server closed the connection", "could not receive data from server",
+    "could not send data to server", "terminating connection due to", "no connection to the server",
+    "Connection reset by peer", "SSL connection has been closed", "SSL SYSCALL error", "connection not open",
+    "Broken pipe", "the database system is",
+)  # fmt: skip
+# An error of PostgreSQL's may speak of damage too; it is that of its own files.
+_FROM_SOURCE = ("Postgres", "Failed to prepare query", "Failed to execute query")
+_REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file is set aside and built anew"
+
+
+def translate(error: duckdb.Error) -> errors.NeaptideError:
+    """The error of ours for one of DuckDB's."""
+    text = str(error).strip()
+    # It quotes the options of the session, and among them may be the key of the masks.
+    first = _OPTIONS.sub(r"\1: ", text.split("\n")[0])
+    if any(sign in text for sign in _FULL):
+        return errors.DiskFull(
+            f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
+        )
+    if any(sign in text for sign in _GONE):
+        return errors.SourceUnavailable(
+            f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
+        )
+    if "conflict with recovery" in text:
+        return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
+    if "ERROR: " in text:
+        return _told_by_postgresql(text.split("ERROR: ", 1)[1].split("\n")[0].strip())
+    if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
+        return errors.SourceTimeout(
+            f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"
+        )
+    if isinstance(
+        error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException
+    ):
+        return _of_the_file(text, first)
+    return errors.NeaptideError(f"DuckDB: {first}")
+
+
+def _of_the_file(text: str, first: str) -> errors.NeaptideError:
+    if any(sign in text for sign in _FROM_SOURCE):
+        return errors.NeaptideError(f"DuckDB: {first}")
+    if any(sign in text for sign in _DAMAGED):
+        return Damaged(f"the reporting file is damaged: {first}", hint=_REBUILD)
+    if "Could not set lock" in text:
+        hint = "close the program that opened it for writing; readers open it read-only"
+        return errors.TargetUnusable(f"the reporting file is held by another program: {first}", hint=hint)
+    return errors.TargetUnusable(f"DuckDB: {first}")
+
+
+def _told_by_postgresql(text: str) -> errors.NeaptideError:
+    """What PostgreSQL answered to a query that DuckDB sent it."""
+    if "canceling statement due to" in text:
+        return errors.SourceTimeout(
+            f"the run was cut short: {text}", hint="raise [source] statement_timeout or [sync] deadline"
+        )
+    if "permission denied" in text:
+        return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
+    return errors.NeaptideError(f"PostgreSQL: {text}")
+
+
+class Damaged(errors.TargetUnusable):
+    """A reporting file that is not whole; it is only a copy."""

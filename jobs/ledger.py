@@ -1,0 +1,170 @@
+"""Neaptide's own tables in the reporting file: whose copy it is, how far each table was read, and what each run did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app import statements
+from jobs import quoting
+from jobs.duckdb_errors import Damaged
+from jobs.results import Run
+from jobs.snapshot import Snapshot
+from jobs.source import Identity
+from jobs.target import Target
+from jobs.watermark import Watermark
+
+# Raise it with every change of sql/target.sql's tables: files of another format are built anew.
+FORMAT = 2
+_IDENTITY = ("system_id", "timeline", "database_oid", "database")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What the file says of one table: how far it was read, and the signature it was read with."""
+
+    table: str
+    relid: int
+    mode: str
+    watermark: Watermark
+    signature: dict[str, Any]
+    clock: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other."""
+
+    lineage: str = ""
+    identity: dict[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    tables: dict[str, Saved] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    wal: str = ""
+    # The file would not open: it is built anew.
+    damaged: bool = False
+
+
+def read(file: Target) -> State:
+    """What the attached file says of itself; an empty state for a new one.
+
+    Raises `Damaged` for a file of another version: it is only a copy, and is built anew like a broken one.
+    """
+    if not file.has("neaptide.file"):
+        return State()
+    about = next(iter(file.block("read_file")), {})
+    if about.get("format", FORMAT) != FORMAT:
+        raise Damaged(f"the reporting file has format {about['format']}, this version writes {FORMAT}")
+    last = next(iter(file.block("read_last_run")), {"run_id": ""})
+    identity: dict[str, Any] = {key: about[key] for key in _IDENTITY if key in about}
+    tables = {row["table_name"]: _saved(row) for row in file.block("read_watermarks")}
+    failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
+    return State(about.get("lineage", ""), identity, last["run_id"], tables, failed, wal=about.get("wal") or "")
+
+
+def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str) -> None:
+    """Say whose copy this file is, and how far that one's log had come."""
+    values = asdict(identity)
+    file.block("forget_file")
+    file.block(
+        "write_file",
+        {
+            "format": FORMAT,
+            "lineage": lineage,
+            "wal": now.wal,
+            **{key: values[key] for key in _IDENTITY},
+        },
+    )
+
+
+def write_watermark(file: Target, saved: Saved, run_id: str) -> None:
+    """Put a table's watermark in place of its last one."""
+    write_watermarks(file, [saved], run_id)
+
+
+def write_watermarks(file: Target, marks: list[Saved], run_id: str) -> None:
+    """Put the watermarks in place of the tables' last ones."""
+    file.block("forget_watermarks", {"names": json.dumps([saved.table for saved in marks])})
+    file.block("write_watermarks", {"rows": json.dumps([_mark_row(saved, run_id) for saved in marks])})
+
+
+def take_over(file: Target, published: Path, names: list[str]) -> None:
+    """Copy these tables with their watermarks from the published file; they are as they are there."""
+    file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+    for name in names:
+        schema, table = quoting.split_name(name)
+        quoted = quoting.qualified(schema, table)
+        file.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(schema)}")
+        file.execute(f"DROP TABLE IF EXISTS out.{quoted}")
+        file.execute(f"CREATE TABLE out.{quoted} AS FROM published.{quoted}")
+    file.block("forget_watermarks", {"names": json.dumps(names)})
+    file.block("take_over_watermarks", {"names": json.dumps(names)})
+
+
+def create_schema(file: Target) -> None:
+    """Neaptide's own tables, where they are not there yet."""
+    text = statements.get("target", "create_schema")
+    if not file.has("neaptide.freshness"):
+        file.execute(text)
+
+
+def write_run(file: Target, run: Run, clock: dict[str, Any], published: Path | None, *, keep: int) -> None:
+    """Record the run, and the runs that only the published file knows of; forget the oldest."""
+    if published is not None:
+        _take_over_runs(file, published)
+    tables = run.tables
+    file.block(
+        "write_run",
+        {
+            "run_id": run.run_id,
+            "kind": run.kind,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "as_of": run.as_of,
+            "snapshot": run.snapshot,
+            "clock": json.dumps(clock),
+            "rows_in": sum(table.rows_in for table in tables),
+            "rows_out": sum(table.rows_out for table in tables),
+            "phases": json.dumps(run.phases),
+            "warnings": json.dumps(run.warnings),
+        },
+    )
+    told = [table for table in tables if table.action != "none" or table.reason or table.notes]
+    rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
+    file.block("write_table_runs", {"rows": json.dumps(rows)})
+    file.block("forget_old_runs", {"keep": keep})
+    file.block("forget_old_table_runs")
+
+
+def _take_over_runs(file: Target, published: Path) -> None:
+    """Each of the two files writes every other run; the history has all."""
+    file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+    file.block("take_over_table_runs")
+    file.block("take_over_runs")
+
+
+def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
+    """As sql/file.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
+    mark = saved.watermark
+    return {
+        "table_name": saved.table,
+        "relid": saved.relid,
+        "mode": saved.mode,
+        "snapshot": mark.snapshot.text,
+        "as_of": mark.snapshot.as_of.isoformat(),
+        "floor": mark.floor.isoformat() if mark.floor else None,
+        "standby": mark.standby,
+        "signature": json.dumps(saved.signature),
+        "clock": json.dumps(saved.clock),
+        "run_id": run_id,
+    }
+
+
+def _saved(row: dict[str, Any]) -> Saved:
+    as_of: datetime = row["as_of"]
+    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
+    clock = json.loads(row["clock"])
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]), clock)
