@@ -32,7 +32,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 def _plan(step: Step, now: Moment) -> TablePlan:
     table = step.table
     lack = now.told().get(table.name) or catalogue.untracked(table)
-    rows = _count(now, table, _changed(step, now))
+    rows = _count(now, table, probe.rows_of(step, now.snapshot))
     deletes = 0 if lack else _deletes(step, now)
     return TablePlan(table.name, step.action, step.reason, rows, deletes, verdicts(table), lack)
 
@@ -43,14 +43,6 @@ def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
         ColumnVerdict(column.name, info.type_name, column.duckdb_type, column.lossless, column.note)
         for info, column in zip(table.copied, table.columns, strict=True)
     )
-
-
-def _changed(step: Step, now: Moment) -> str:
-    kept = filters.kept(step.table)
-    if step.action != DELTA or step.table.stamp is None:
-        return kept or "true"
-    since = watermark.changed_rows(step.table.stamp, step.mark, now.snapshot).as_string(None)
-    return filters.both(since, kept)
 
 
 def _count(now: Moment, table: Table, where: str) -> int:

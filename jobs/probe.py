@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from jobs import watermark
+from jobs import filters, watermark
 from jobs.catalogue import Table
 from jobs.plan import DELTA, Step
 from jobs.snapshot import Snapshot
@@ -39,6 +39,14 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
         for row in conn.execute(query):
             found[asked[row["place"]].table.name] = News(row["rows"], row["gone"], row["truncated"])
     return found
+
+
+def rows_of(step: Step, now: Snapshot) -> str:
+    """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""
+    stamp, kept = step.table.stamp, filters.kept(step.table)
+    if step.action != DELTA or stamp is None:
+        return kept or "true"
+    return filters.both(watermark.changed_rows(stamp, step.mark, now).as_string(None), kept)
 
 
 def _question(place: int, step: Step, now: Snapshot) -> sql.Composable:

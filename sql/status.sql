@@ -19,9 +19,17 @@ LEFT JOIN (
 ORDER BY w.table_name;
 
 -- name: runs
--- The newest runs.
+-- The newest runs, each with its tables.
 SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows_out, r.phases::VARCHAR AS phases,
-    r.warnings::VARCHAR AS warnings
+    r.warnings::VARCHAR AS warnings,
+    coalesce((
+        SELECT to_json(list({
+            'table': t.table_name, 'action': t.action, 'reason': t.reason, 'rows_in': t.rows_in,
+            'rows_out': t.rows_out, 'notes': t.notes, 'error': t.error
+        } ORDER BY t.table_name))
+        FROM out.neaptide.table_runs AS t
+        WHERE t.run_id = r.run_id
+    ), '[]')::VARCHAR AS tables
 FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT $most;

@@ -30,7 +30,7 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
 
 
 def show_runs(found: list[dict[str, Any]]) -> None:
-    """A line for each run, with its warnings below."""
+    """A line for each run; below, its warnings and what befell its tables besides new rows."""
     rows = [
         (
             run["run_id"],
@@ -47,6 +47,10 @@ def show_runs(found: list[dict[str, Any]]) -> None:
     for run in found:
         for warning in run["warnings"]:
             click.echo(f"! {run['run_id']}: {warning}")
+        for table in run["tables"]:
+            told = "; ".join(filter(None, (table["error"], table["reason"], *table["notes"])))
+            if told:
+                click.echo(f"  {run['run_id']}: {table['table']}: {told}")
 
 
 def _phases(phases: dict[str, float]) -> str:

@@ -11,7 +11,7 @@ from app.face import show
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
-    from jobs.results import DryRun, Run
+    from jobs.results import DryRun, Run, TableRun
 
 _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
 
@@ -42,11 +42,11 @@ def show_run(face: Face, run: Run, *, as_json: bool) -> int:
     """Print a run; the exit code is 1 if a table failed."""
     if as_json:
         show.as_json(run.as_dict())
-    elif run.changed or run.failed:
+    elif run.changed or any(one.error or one.notes for one in run.tables):
         rows = [
-            (one.table, one.action, one.rows_in, one.rows_out, f"{one.seconds:.2f}", one.error or one.reason)
+            (one.table, one.action, one.rows_in, one.rows_out, f"{one.seconds:.2f}", _why(one))
             for one in run.tables
-            if one.action != "none" or one.error
+            if one.action != "none" or one.error or one.notes
         ]
         show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
     else:
@@ -55,6 +55,10 @@ def show_run(face: Face, run: Run, *, as_json: bool) -> int:
         face.say(f"warning: {warning}")
     show.freshness(face, run.as_of)
     return 1 if run.failed else 0
+
+
+def _why(table: TableRun) -> str:
+    return "; ".join(filter(None, (table.error or table.reason, *table.notes)))
 
 
 def _show_plan(face: Face, plan: DryRun, as_json: bool) -> int:
