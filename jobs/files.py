@@ -17,7 +17,6 @@ work file alone, and DuckDB would replay it onto whatever file has the name: it 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -29,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import faults, handles
+from jobs import advisory, faults, handles
 
 
 @contextmanager
@@ -234,6 +233,15 @@ def locked(files: Files, *, wait: bool = True, timeout: float | None = None) -> 
         yield
 
 
+def is_locked(files: Files) -> bool:
+    """Whether a run is under way, in whatever process; asked without taking the lock, even for an instant."""
+    try:
+        with files.lock.open("rb") as handle:
+            return advisory.is_taken(handle.fileno())
+    except OSError:
+        return False
+
+
 def _sign(fd: int) -> None:
     """Say who holds the lock; only for the message of whoever waits, so a full disk is no reason to stop."""
     with suppress(OSError):
@@ -244,8 +252,7 @@ def _sign(fd: int) -> None:
 def _acquire(fd: int, files: Files, *, wait: bool, timeout: float | None) -> None:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if advisory.try_take(fd):
             return
         if not wait or (deadline is not None and time.monotonic() > deadline):
             raise errors.LockHeld(f"another run holds {files.lock}{_holder(files.lock)}", hint="wait for it to end")

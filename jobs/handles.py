@@ -5,13 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-# struct flock; the BSDs and macOS put the range first.
-_FLOCK = "hhqqi" if sys.platform == "linux" else "qqihh"
+from jobs import advisory
 
 
 def is_open(path: Path) -> bool:
@@ -62,9 +60,7 @@ def _leased(fd: int) -> bool | None:
 
 def _locked_elsewhere(fd: int) -> bool:
     """Ask who would be in the way of a lock; to take it would lock out a reader that comes in this moment."""
-    wanted = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0) if sys.platform == "linux" else (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
     try:
-        found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, *wanted)))
+        return advisory.is_taken(fd)
     except OSError:
         return True
-    return bool(found[0 if sys.platform == "linux" else 3] != fcntl.F_UNLCK)

@@ -116,4 +116,3 @@ def _bytes(job: Job, published: Path) -> int:
     """What both files take on the disk; they may be two names of one."""
     found = {path.stat().st_ino: path.stat().st_size for path in (published, job.files.a, job.files.b) if path.exists()}
     return sum(found.values())
-
