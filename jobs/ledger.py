@@ -80,11 +80,6 @@ def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str
     )
 
 
-def write_watermark(file: Target, saved: Saved, run_id: str) -> None:
-    """Put a table's watermark in place of its last one."""
-    write_watermarks(file, [saved], run_id)
-
-
 def write_watermarks(file: Target, marks: list[Saved], run_id: str) -> None:
     """Put the watermarks in place of the tables' last ones."""
     file.block("forget_watermarks", {"names": json.dumps([saved.table for saved in marks])})

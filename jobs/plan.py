@@ -31,6 +31,14 @@ class Step:
         assert self.saved is not None
         return self.saved.watermark
 
+    @property
+    def gapless(self) -> bool:
+        """Nothing is read twice: no transaction was running at the last snapshot, or each change is read once."""
+        if self.saved is None or self.table.stamp is None:
+            return False
+        mark = self.mark
+        return mark.snapshot.gapless or (self.table.spec.watermark == "xid" and not mark.standby)
+
 
 def steps(
     tables: list[Table], state: State, now: Snapshot, *, full: bool = False, clock_back: frozenset[str] = frozenset()

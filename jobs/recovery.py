@@ -87,30 +87,34 @@ def peek(job: Job) -> State:
 
 
 @contextmanager
-def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Iterator[Target]:
+def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Iterator[tuple[Target, State]]:
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
-    if resumed and not _usable(job, published, now):
-        if published.lineage:
-            job.files.copy_published()
-        else:
-            job.files.drop_work()
-    with target.opened(job, job.files.work) as file:
-        yield file
-
-
-def _usable(job: Job, published: State, now: Moment) -> bool:
-    """Whether the work file opens for writing, and may be brought up to date from its own watermarks.
-
-    A first load that was cut short leaves a file of no published lineage; it goes on if it is of the same source.
-    """
+    ready = False
     try:
         with target.opened(job, job.files.work) as file:
             state = ledger.read(file)
-        if not published.lineage:
-            check_identity(state, now.identity, now.snapshot)
+            if resumed:
+                _check_usable(state, published, now)
+            ready = True
+            yield file, state
     except (errors.TargetUnusable, errors.SourceChanged, errors.StandbyBehind):
-        return False
-    return bool(state.lineage) and state.lineage == (published.lineage or state.lineage)
+        if ready or not resumed:
+            raise
+    if not ready:
+        (job.files.copy_published if published.lineage else job.files.drop_work)()
+        with target.opened(job, job.files.work) as file:
+            yield file, ledger.read(file)
+
+
+def _check_usable(state: State, published: State, now: Moment) -> None:
+    """Raise an error where the work file may not be brought up to date from its own watermarks.
+
+    A first load that was cut short leaves a file of no published lineage; it goes on if it is of the same source.
+    """
+    if not published.lineage:
+        check_identity(state, now.identity, now.snapshot)
+    if not state.lineage or state.lineage != (published.lineage or state.lineage):
+        raise errors.TargetUnusable("the work file is of another lineage than the published file")
 
 
 def is_of_a_table(error: errors.NeaptideError) -> bool:

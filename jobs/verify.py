@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, clock, files, freshness, ledger, moment, plan, recovery, sync, target
+from jobs import apply, build, clock, files, freshness, ledger, moment, plan, recovery, sync, target
+from jobs.attempt import Options, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
-from jobs.ledger import Saved, State
+from jobs.ledger import State
 from jobs.moment import Moment
 from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
-from jobs.sync import Options
 from jobs.target import Target
 
 
@@ -135,7 +135,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]
             if not scope.tables:
-                sync.remove_tables(file, sorted(name for name in state.tables if not now.knows(name)))
+                build.remove_tables(file, sorted(name for name in state.tables if not now.knows(name)))
             run = _record(job, file, now, steps, checks, published, began)
         file.checkpoint()
     same = not state.identity or _is_of(state, now)
@@ -188,15 +188,11 @@ def _record(
     job: Job, file: Target, now: Moment, steps: list[Step], checks: list[TableCheck], published: State, began: datetime
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
-    run_id = sync.next_run_id(published, published)
+    run_id = build.next_run_id(published, published)
     now.settle()
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8))
     for step in steps:
-        mark, table = now.mark(None), step.table
-        seen = clock.reading(now.reading.clock)
-        ledger.write_watermark(
-            file, Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen), run_id
-        )
+        ledger.write_watermarks(file, [saved(step.table, now.mark(None), now)], run_id)
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks

@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     Mutant(
         "only the newest clock counts, not the floor's own",
-        "jobs/sync.py",
+        "jobs/attempt.py",
         "for reading in (saved.clock, beside))",
         "for reading in (beside,))",
         SOURCE + "test_the_clock_that_counts_is_the_one_the_floor_was_made_by",
@@ -221,9 +221,10 @@ MUTANTS = (
     ),
     Mutant(
         "the watermark is written outside the transaction",
-        "jobs/sync.py",
+        "jobs/build.py",
         "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
-        "        ledger.write_watermarks(file, [_mark(step, now) for step in steps if step.table.name not in loaded], run_id)\n"
+        "        marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]\n"
+        "        ledger.write_watermarks(file, marks, self._run_id)\n"
         "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
         RACES + "test_a_run_that_breaks_leaves_rows_and_watermark_together",
     ),

@@ -1,0 +1,142 @@
+"""One attempt to bring the file up to one snapshot: what was asked for, what is known, and what came of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from app import errors
+from jobs import catalogue, clock, freshness, plan, recovery
+from jobs.catalogue import Table
+from jobs.deadline import Deadline
+from jobs.job import Job
+from jobs.ledger import Saved, State
+from jobs.moment import Moment
+from jobs.phases import Phases
+from jobs.plan import FULL, Step
+from jobs.results import Progress, Run, TableRun
+from jobs.watermark import Watermark
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a run asked for."""
+
+    tables: tuple[str, ...] = ()
+    full: bool = False
+    force_deletes: bool = False
+    onto_published: bool = False
+    heal: bool = True
+
+
+class TableFailed(Exception):
+    """One table can't be brought up to date; it is no reason to leave the others as they are."""
+
+    def __init__(self, table: str, error: errors.NeaptideError) -> None:
+        super().__init__(table)
+        self.table, self.error = table, error
+
+
+@dataclass
+class Attempt:
+    """The state of one run: the moment of the source, and what the published file says of itself.
+
+    `began` is a mark of this machine's clock from before the snapshot; None where the snapshot is older than the run.
+    """
+
+    job: Job
+    options: Options
+    progress: Progress
+    now: Moment
+    published: State
+    deadline: Deadline
+    began: dict[str, Any] | None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    phases: Phases = field(default_factory=Phases)
+
+    def set_aside(self) -> None:
+        """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
+        self.now.set_aside(catalogue.check_tracked(self.now.conn, self.now.tables))
+        if not self.options.full:
+            default = self.job.settings.sync.on_schema_change
+            self.now.set_aside(plan.refused(self.now.tables, self.published, default=default))
+        self._refuse_if_none_is_left()
+
+    def fail(self, failures: dict[str, errors.NeaptideError]) -> None:
+        """These tables stay as they are, the others go on."""
+        self.now.set_aside(failures)
+        self._refuse_if_none_is_left()
+
+    def _refuse_if_none_is_left(self) -> None:
+        for error in self.now.failures.values():
+            if not self.now.tables:
+                raise error
+
+    def steps(self, state: State) -> list[Step]:
+        """What is to be done to a file in this state."""
+        now = self.now
+        return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(state))
+
+    def _clock_back(self, state: State) -> frozenset[str]:
+        """The tables since whose last run the source's clock was set back by more than the margin."""
+        now, beside = self.now, freshness.read(self.job.files).get("clock", {})
+        back = frozenset(
+            name
+            for name, saved in state.tables.items()
+            if any(clock.stepped_back(reading, now.reading.clock, now.margin) for reading in (saved.clock, beside))
+        )
+        if back:
+            now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")
+        return back
+
+    def orphans(self, state: State) -> list[str]:
+        """Tables in the file that the config no longer names."""
+        return [] if self.options.tables else sorted(name for name in state.tables if not self.now.knows(name))
+
+    @contextmanager
+    def diagnosed(self, table: Table) -> Iterator[None]:
+        """Raises `TableFailed` for an error that is a matter of this table alone."""
+        try:
+            yield
+        except errors.NeaptideError as error:
+            if not recovery.is_of_a_table(error):
+                raise
+            raise TableFailed(table.name, recovery.told(self.now.conn, table, error)) from error
+
+    def mark(self, step: Step) -> Saved:
+        """What the file will say of the table once the step is done."""
+        mark = self.now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
+        return saved(step.table, mark, self.now)
+
+    def as_of(self) -> datetime:
+        """The file's moment: a table that failed, or that the run leaves out, leaves the file as old as itself."""
+        done = {table.name for table in self.now.tables}
+        left = [kept for name, kept in self.published.tables.items() if name not in done]
+        stays = [kept for kept in left if self.options.tables or kept.table in self.now.failures]
+        return min([self.now.snapshot.as_of, *(kept.watermark.snapshot.as_of for kept in stays)])
+
+    def tell(self, run_id: str) -> None:
+        """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot."""
+        began = None if self.options.tables or self.now.failures else self.began
+        freshness.write(self.job.files, run_id, self.as_of(), clock.reading(self.now.reading.clock), began)
+
+    def failed(self) -> tuple[TableRun, ...]:
+        """The record of the tables that were left as they are."""
+        return tuple(TableRun(name, "failed", error=error) for name, error in self.now.told().items())
+
+    def result(self, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
+        """The run's record as it stands now."""
+        kind = "full" if self.options.full else "sync"
+        return Run(
+            run_id, kind, self.started, datetime.now(UTC), self.as_of(), self.now.snapshot.text, changed,
+            tables, self.phases.seconds(), tuple(dict.fromkeys(self.now.warnings)),
+        )  # fmt: skip
+
+
+def saved(table: Table, mark: Watermark, now: Moment) -> Saved:
+    """What a file says of a table that was brought up to this watermark."""
+    seen = clock.reading(now.reading.clock)
+    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen)

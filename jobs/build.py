@@ -1,0 +1,185 @@
+"""Brings the work file up to the snapshot: tables that are copied anew, then all the rest in one transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from app import errors
+from jobs import apply, catalogue, clock, faults, ledger, load, nulls, probe, quoting, recovery
+from jobs.apply import Counts, Delta
+from jobs.attempt import Attempt, Options, TableFailed
+from jobs.ledger import State
+from jobs.plan import DELTA, FULL, Step
+from jobs.results import Run, TableRun
+from jobs.target import Target
+
+
+class Build:
+    """What one attempt does to its work file. `earlier` is the file whose record of runs is taken over."""
+
+    def __init__(self, attempt: Attempt, file: Target, earlier: Path | None) -> None:
+        self._attempt, self._file, self._earlier = attempt, file, earlier
+        self._now, self._options = attempt.now, attempt.options
+        self._run_id = ""
+        self._loaded: dict[str, TableRun] = {}
+
+    def run(self, state: State) -> Run:
+        """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
+        ledger.create_schema(self._file)
+        steps = self._told(self._attempt.steps(state))
+        self._run_id = next_run_id(self._attempt.published, state)
+        anew = [step for step in steps if step.action == FULL]
+        lineage = state.lineage if _continues(anew, state, self._options) else secrets.token_hex(8)
+        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, lineage)
+        with self._attempt.phases.phase("load"):
+            self._loaded = self._load(anew)
+        with self._attempt.phases.phase("apply"):
+            while True:
+                steps = [step for step in steps if step.table.name not in self._now.failures]
+                try:
+                    return self._transact(steps)
+                except TableFailed as failed:
+                    # What the transaction did so far is gone; the others' share of it is done again.
+                    self._attempt.fail({failed.table: failed.error})
+
+    def _told(self, steps: list[Step]) -> list[Step]:
+        """The steps with their tables' news; a table that was truncated is copied anew."""
+        told = probe.ask(self._now.conn, steps, self._now.snapshot)
+        return [
+            replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
+            for step, news in ((step, told[step.table.name]) for step in steps)
+        ]
+
+    def _load(self, steps: list[Step]) -> dict[str, TableRun]:
+        """Copy tables anew; each is complete, with its watermark, or not there."""
+        if not steps:
+            return {}
+        began, now, job = time.monotonic(), self._now, self._attempt.job
+        rows, failures = load.copy_tables(
+            self._file, [step.table for step in steps], now, workers=job.load_workers, progress=self._attempt.progress
+        )
+        self._attempt.fail({table.name: recovery.told(now.conn, table, error) for table, error in failures})
+        now.settle()
+        self._attempt.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
+        steps = [step for step in steps if step.table.name not in now.failures]
+        for step in steps:
+            with self._file.transaction():
+                load.swap(self._file, step.table)
+                ledger.write_watermarks(self._file, [self._attempt.mark(step)], self._run_id)
+            faults.point("table_loaded")
+        seconds = time.monotonic() - began
+        return {
+            step.table.name: TableRun(
+                step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason,
+                (*step.table.notes, *nulls.told(now, step)),
+            )
+            for step in steps
+        }  # fmt: skip
+
+    def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
+        """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
+        found: dict[str, errors.NeaptideError] = {}
+        published = self._attempt.job.files.published
+        for step in [] if self._options.full or self._options.force_deletes else steps:
+            error = apply.too_lossy(self._file, step, load.loading_name(step.table), published)
+            if error:
+                found[step.table.name] = error
+                load.drop(self._file, step.table)
+        return found
+
+    def _transact(self, steps: list[Step]) -> Run:
+        """Rows, watermarks and the run's record in one transaction."""
+        file, now, attempt = self._file, self._now, self._attempt
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            faults.point("snapshot_joined")
+            done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
+            marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]
+            ledger.write_watermarks(file, marks, self._run_id)
+            done += self._remove_orphans(ledger.read(file))
+            self._keep_last()
+            run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
+            keep = attempt.job.settings.sync.keep_runs
+            ledger.write_run(file, run, clock.reading(now.reading.clock), self._earlier, keep=keep)
+            catalogue.check_types(attempt.job, now.tables)
+            now.settle()
+            faults.point("before_commit")
+        faults.point("after_commit")
+        return run
+
+    def _keep_last(self) -> None:
+        """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
+        if not self._now.failures:
+            return
+        theirs, mine = self._attempt.published.tables, ledger.read(self._file).tables
+        behind = [
+            name
+            for name in self._now.failures
+            if name in theirs and (name not in mine or mine[name].watermark != theirs[name].watermark)
+        ]
+        path = self._attempt.job.files.published
+        if behind and path is not None:
+            ledger.take_over(self._file, path, behind)
+
+    def _table(self, step: Step, place: int) -> TableRun:
+        name, progress = step.table.name, self._attempt.progress
+        if not step.news:
+            return TableRun(name, "none", reason="works again" if name in self._attempt.published.errors else "")
+        began = time.monotonic()
+        progress.start(name, None)
+        with self._attempt.diagnosed(step.table):
+            counts = self._apply_delta(step, place)
+            notes = (*step.table.notes, *nulls.told(self._now, step))
+        progress.advance(name, counts.read)
+        progress.finish(name)
+        faults.point("table_done")
+        seconds = time.monotonic() - began
+        return TableRun(name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds, notes=notes)
+
+    def _apply_delta(self, step: Step, place: int) -> Counts:
+        delta = Delta(self._file, step, place)
+        published = self._attempt.job.files.published
+        delta.gather(self._now.snapshot, force_deletes=self._options.force_deletes, published=published)
+        if not step.gapless:
+            delta.drop_unchanged()
+        counts = delta.apply()
+        delta.drop()
+        return counts
+
+    def _remove_orphans(self, state: State) -> list[TableRun]:
+        gone = self._attempt.orphans(state)
+        remove_tables(self._file, gone)
+        return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def remove_tables(file: Target, names: list[str]) -> None:
+    """Take tables and their watermarks out of the file."""
+    for name in names:
+        file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
+    if names:
+        file.block("forget_watermarks", {"names": json.dumps(names)})
+
+
+# The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
+_FOUND_AGAIN = ("truncated", "storage changed", "first copy")
+_FEW_ROWS = 100_000
+
+
+def _continues(anew: list[Step], state: State, options: Options) -> bool:
+    """Whether the other file may still be brought up to date from its own watermark.
+
+    After a table was copied anew it may not: it would be copied a second time, or keep rows that this run mended.
+    """
+    cheap = all(step.reason in _FOUND_AGAIN and step.table.rows <= _FEW_ROWS for step in anew)
+    return bool(state.lineage) and not options.full and cheap
+
+
+def next_run_id(published: State, state: State) -> str:
+    """One above the newest run of both files; ids sort by age."""
+    last = max(published.run_id, state.run_id)
+    number = int(last.partition("-")[0]) + 1 if last else 1
+    return f"{number:09d}-{secrets.token_hex(3)}"

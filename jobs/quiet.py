@@ -1,0 +1,61 @@
+"""Whether the published file equals the source already, so that a run has nothing to write."""
+
+from __future__ import annotations
+
+from jobs import probe, target
+from jobs.apply import Delta
+from jobs.attempt import Attempt, TableFailed
+from jobs.duckdb_errors import Damaged
+from jobs.plan import FULL, Step
+from jobs.target import Target
+
+
+def is_quiet(attempt: Attempt) -> bool:
+    """Whether nothing changed since the published file's watermarks; False also where that can't be found out."""
+    try:
+        return _nothing_new(attempt)
+    except (Damaged, TableFailed):
+        # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
+        return False
+
+
+def _nothing_new(attempt: Attempt) -> bool:
+    now, published = attempt.now, attempt.published
+    steps = attempt.steps(published)
+    if any(step.action == FULL for step in steps) or attempt.orphans(published):
+        return False
+    if now.told() != {name: error for name, error in published.errors.items() if now.knows(name)}:
+        return False
+    news = probe.ask(now.conn, steps, now.snapshot)
+    doubtful = [step for step in steps if news[step.table.name]]
+    if not doubtful:
+        return True
+    if any(_certain(step, news[step.table.name]) for step in doubtful):
+        return False
+    return _unchanged_rows(attempt, doubtful)
+
+
+def _certain(step: Step, news: probe.News) -> bool:
+    """Whether the news can't be a row or a tombstone read before."""
+    return news.truncated or (step.gapless and (news.rows or step.table.spec.deletes == "tombstone"))
+
+
+def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
+    """Whether everything that was read stands in the published file already."""
+    path = attempt.job.files.published
+    assert path is not None
+    with target.opened(attempt.job, path, read_only=True) as file:
+        attempt.deadline.guard(file)
+        file.attach_source(attempt.job.source)
+        with file.transaction():
+            file.join_snapshot(attempt.now.snapshot)
+            return all(_is_empty(attempt, file, step, place) for place, step in enumerate(steps))
+
+
+def _is_empty(attempt: Attempt, file: Target, step: Step, place: int) -> bool:
+    delta = Delta(file, step, place)
+    with attempt.diagnosed(step.table):
+        delta.gather(attempt.now.snapshot, force_deletes=attempt.options.force_deletes)
+    empty = delta.is_empty()
+    delta.drop()
+    return empty
