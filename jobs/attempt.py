@@ -81,12 +81,13 @@ class Attempt:
         return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(state))
 
     def _clock_back(self, state: State) -> frozenset[str]:
-        """The tables since whose last run the source's clock was set back by more than the margin."""
+        """The tables read by their stamps since whose last run the source's clock was set back beyond the margin."""
         now, beside = self.now, freshness.read(self.job.files).get("clock", {})
         back = frozenset(
             name
             for name, saved in state.tables.items()
-            if any(clock.stepped_back(reading, now.reading.clock, now.margin) for reading in (saved.clock, beside))
+            if saved.mode == "updated_at"
+            and any(clock.stepped_back(reading, now.reading.clock, now.margin) for reading in (saved.clock, beside))
         )
         if back:
             now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")

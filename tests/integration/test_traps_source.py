@@ -92,6 +92,20 @@ def test_a_clock_that_steps_back_beyond_the_margin_is_found_out_and_mended(shift
         assert not shifted.sync().warnings
 
 
+def test_tables_that_are_read_without_a_clock_are_free_of_it(empty_db: str, tmp_path: Path) -> None:
+    modes = {"counted": "xid", "whole": "none"}
+    lab = Lab(empty_db, tmp_path, [{"name": f"public.{name}", "watermark": mode} for name, mode in modes.items()])
+    lab.run(*(f"CREATE TABLE {name} (id int PRIMARY KEY)" for name in modes), "INSERT INTO counted VALUES (1)")
+    lab.track()
+    lab.sync()
+    move_saved_clock(lab, timedelta(hours=1))
+    lab.run("INSERT INTO counted VALUES (2)", "DELETE FROM counted WHERE id = 1")
+    run = lab.sync()
+    assert not run.warnings
+    assert row_counts(run)["counted"] == ("delta", 1, 1)
+    lab.assert_equal()
+
+
 def test_the_clock_that_counts_is_the_one_the_floor_was_made_by(shifted: Trio) -> None:
     """Two steps, each within the margin, are one beyond it; a run that found nothing lies between them."""
     beside = shifted.lab.folder / "reporting.duckdb.freshness"
