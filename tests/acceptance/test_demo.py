@@ -53,14 +53,14 @@ def test_the_whole_path_from_nothing_and_again(fresh: Cli) -> None:
 
 def test_ctrl_c_in_the_middle_leaves_nothing_half_placed(fresh: Cli) -> None:
     process = subprocess.Popen(
-        fresh.command("demo", "--orders", "20000"), cwd=fresh.folder, env=fresh.env(),
+        fresh.command("demo", "--orders", "200000"), cwd=fresh.folder, env=fresh.env(),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while _placed(fresh) == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and "Traceback" not in err
     placed = _placed(fresh)
     assert placed > 0 and placed % 500 == 0

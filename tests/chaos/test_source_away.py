@@ -17,7 +17,7 @@ import pytest
 from app import errors
 from jobs import dryrun, faults, sync, target, verify
 from jobs.job import Job
-from tests.support import cluster
+from tests.support import cluster, servers
 from tests.support.bank import Bank
 from tests.support.proxy import Proxy
 from tests.support.syncing import Lab
@@ -42,10 +42,10 @@ def bank(empty_db: str, tmp_path: Path) -> Bank:
     return found
 
 
-def through(bank: Lab, proxy: Proxy, **bounds: Any) -> Job:
+def through(bank: Lab, proxy: Proxy, connect_timeout: float = 60, **bounds: Any) -> Job:
     """The job by way of the proxy, with its own bounds."""
     settings = bank.job.settings
-    source = settings.source.model_copy(update={"connect_timeout": timedelta(seconds=2)})
+    source = settings.source.model_copy(update={"connect_timeout": timedelta(seconds=connect_timeout)})
     found = settings.sync.model_copy(update=bounds)
     return Job(settings.model_copy(update={"source": source, "sync": found}), proxy.through)
 
@@ -63,10 +63,11 @@ def published_stays(bank: Lab) -> Iterator[None]:
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def in_time() -> Iterator[None]:
+    """Long before the two hours that a run has by default, also on a machine under load."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < seconds
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("skip", [0, 1], ids=["control", "rows"])
@@ -77,7 +78,7 @@ def test_a_line_that_is_cut_ends_the_run_and_the_next_one_works(bank: Bank, faul
         for after in MOMENTS:
             with Proxy(bank.url, fault=fault, after=after, skip=skip) as proxy:
                 try:
-                    with within(20):
+                    with in_time():
                         sync.sync_once(through(bank, proxy), full=True)
                     assert not proxy.struck.is_set() or skip == 0
                     raise AssertionError(f"{fault} after {after} bytes went unnoticed")
@@ -93,29 +94,36 @@ def test_a_source_that_stands_still_is_left_at_the_deadline(bank: Bank, after: i
     if skip == 0 and after == MOMENTS[-1]:
         pytest.skip("the control session gets fewer bytes")
     bank.run("UPDATE move SET amount = 0 WHERE id < 0")
-    with published_stays(bank), Proxy(bank.url, fault="stall", after=after, skip=skip) as proxy:
-        with within(15), pytest.raises((errors.SourceTimeout, errors.SourceUnavailable)) as caught:
-            sync.sync_once(through(bank, proxy, deadline=timedelta(seconds=1.5)), full=True)
-        assert proxy.struck.is_set()
-        if after:
-            assert "deadline" in caught.value.message
+    with published_stays(bank):
+        # On a machine under load the deadline may come before that many bytes have passed.
+        struck = any(stands_still(bank, after, skip, seconds) for seconds in (1.5, 6, 24))
+    assert struck
+
+
+def stands_still(bank: Bank, after: int, skip: int, deadline: float) -> bool:
+    """A run with that deadline in seconds, through a line that stops; whether it did in time."""
+    with Proxy(bank.url, fault="stall", after=after, skip=skip) as proxy:
+        # A line that is dead from the start is given up before the deadline.
+        job = through(bank, proxy, 60 if after else 2, deadline=timedelta(seconds=deadline))
+        with in_time(), pytest.raises((errors.SourceTimeout, errors.SourceUnavailable)) as caught:
+            sync.sync_once(job, full=True)
+        assert not after or "deadline" in caught.value.message
+        return proxy.struck.is_set()
 
 
 def test_the_server_ends_what_a_run_past_its_deadline_had_it_do(bank: Bank) -> None:
     """The server answers, only the line is slow: it is told to end the sessions, and does no more for nobody."""
     with Proxy(bank.url, rate=50_000) as proxy:
         job = through(bank, proxy, deadline=timedelta(seconds=2))
-        with within(15), pytest.raises(errors.SourceTimeout, match="deadline"):
+        with in_time(), pytest.raises(errors.SourceTimeout, match="deadline"):
             sync.sync_once(job, full=True)
         with bank.connect() as conn:
-            deadline = time.monotonic() + 10
-            while left := conn.execute(_SESSIONS).fetchall():
-                assert time.monotonic() < deadline, left
+            servers.until(lambda: not conn.execute(_SESSIONS).fetchall(), "every session has ended")
 
 
 @pytest.mark.parametrize("work", [dryrun.dry_run, verify.verify], ids=["dry run", "verify"])
 def test_other_commands_keep_to_the_deadline_too(bank: Bank, work: Callable[[Job], Any]) -> None:
-    with Proxy(bank.url, fault="stall", after=3_000) as proxy, within(15), pytest.raises(errors.SourceTimeout):
+    with Proxy(bank.url, fault="stall", after=3_000) as proxy, in_time(), pytest.raises(errors.SourceTimeout):
         work(through(bank, proxy, deadline=timedelta(seconds=1)))
 
 
@@ -141,7 +149,7 @@ def test_a_table_that_somebody_locks_is_named_by_a_clear_error(bank: Bank) -> No
     bank.move()
     with published_stays(bank), bank.connect(autocommit=False) as other:
         other.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
-        with within(20):
+        with in_time():
             code, err = bank.finished("sync")
         other.rollback()
     assert code == 1

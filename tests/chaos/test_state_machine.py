@@ -32,7 +32,8 @@ def test_the_file_equals_the_source_after_every_sync_whatever_the_sessions_do(
 ) -> None:
     Machine.set_up(empty_db)
     began, rounds = time.monotonic(), 0
-    while not rounds or (time.monotonic() - began < SECONDS and SEED is None):
+    # On a slow machine the time may be over before there was a sync among what chance brought.
+    while not (rounds and Machine.syncs and Machine.writes) or time.monotonic() - began < SECONDS:
         seed = int(SEED) if SEED else random.randrange(2**32)
         monkeypatch.setattr(core, "global_force_seed", seed)
         try:
@@ -41,5 +42,7 @@ def test_the_file_equals_the_source_after_every_sync_whatever_the_sessions_do(
             error.add_note(f"again with: NEAPTIDE_SEED={seed} pytest tests/chaos/test_state_machine.py")
             raise
         rounds += 1
+        assert rounds < 20 or (Machine.syncs and Machine.writes)
+        if SEED:
+            break
     print(f"{rounds} rounds, {Machine.syncs} syncs, {Machine.writes} writes in {time.monotonic() - began:.0f} s")
-    assert Machine.syncs and Machine.writes

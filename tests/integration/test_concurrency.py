@@ -105,7 +105,7 @@ def test_many_payments_at_once_lose_nothing_and_double_nothing(shop: Shop) -> No
     start = threading.Barrier(4)
 
     def pay(_: int) -> int:
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         done = 0
         for _ in range(5):
             try:
@@ -128,7 +128,7 @@ def test_an_order_is_shipped_once_however_many_try(shop: Shop) -> None:
     start = threading.Barrier(4)
 
     def ship(_: int) -> str:
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         try:
             bus.handle(ShipOrder(at=AT, order_id=order_id), shop.uow)
         except errors.OrderNotPaid as refused:
@@ -145,7 +145,7 @@ def test_of_two_that_take_one_sku_at_once_one_is_refused(shop: Shop) -> None:
 
     def create(_: int) -> str:
         command = CreateProduct(at=AT, product_id=ids.new_id(), sku="NEW", name="New", unit_price=eur("1"))
-        start.wait(timeout=30)
+        start.wait(timeout=60)
         try:
             bus.handle(command, shop.uow)
         except errors.SkuTaken as refused:
@@ -168,13 +168,13 @@ def test_rows_are_changed_in_the_order_of_their_ids_however_they_were_read(shop:
                 uow.commit()
 
         done = pool.submit(rename)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         while shop.rows(query) == [(0,)] and time.monotonic() < deadline:
             time.sleep(0.01)
         free = shop.rows("SELECT id FROM shop.products FOR UPDATE SKIP LOCKED")
         holder.rollback()
-        done.result(timeout=30)
+        done.result(timeout=60)
     assert free == [(high,)]
 
 
@@ -185,7 +185,7 @@ def test_batches_that_change_the_same_rows_in_different_order_do_not_deadlock(sh
     def rename(turn: int) -> None:
         for n in range(10):
             commands = [RenameProduct(at=AT, product_id=one, name=f"{turn} {n}") for one in products[:: (1, -1)[turn]]]
-            start.wait(timeout=30)
+            start.wait(timeout=60)
             assert bus.handle_batch(commands, shop.uow) == []
 
     with ThreadPoolExecutor(2) as pool:

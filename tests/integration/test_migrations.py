@@ -46,7 +46,7 @@ def test_two_processes_at_once_take_turns(empty_db: str) -> None:
             subprocess.Popen([sys.executable, "-c", MIGRATE, empty_db], cwd=ROOT, stderr=subprocess.PIPE, text=True)
             for _ in range(2)
         ]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while waiting(gate) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert waiting(gate) == 2

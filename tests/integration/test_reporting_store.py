@@ -149,8 +149,9 @@ def test_a_file_that_a_writer_holds_is_said_after_a_bounded_wait(
         assert store.as_of == AS_OF
 
 
-def test_a_link_that_moves_off_a_held_file_is_followed(tmp_path: Path) -> None:
+def test_a_link_that_moves_off_a_held_file_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between following the link and opening, the sync publishes the other file and begins to write this one."""
+    monkeypatch.setattr(reporting, "_ATTEMPTS", 10_000)
     link = shopfile.build(tmp_path)
     shopfile.write(tmp_path / "reporting.b.duckdb", {}, run_id="run-2")
     writer = _holding(link.resolve())

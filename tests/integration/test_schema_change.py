@@ -261,7 +261,7 @@ def begin_ddl_after_the_snapshot(lab: Lab, ddl: threading.Thread, monkeypatch: p
         if name == "snapshot_joined" and not ddl.is_alive():
             ddl.start()
             with lab.connect() as conn:
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 60
                 waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
                 while not conn.execute(waiting.encode()).fetchone()[0]:  # type: ignore[index]
                     assert time.monotonic() < deadline

@@ -80,7 +80,7 @@ class Bank(Lab):
         bounds = "\n".join(f'{key} = "{value}"' for key, value in {"margin": "0s", **sync}.items())
         tables = "\n".join(f'[[tables]]\nname = "{name}"' for name in TABLES)
         self.config.write_text(
-            f'[source]\nurl = "{url or self.url}"\nconnect_timeout = "2s"\nlock_timeout = "500ms"\n'
+            f'[source]\nurl = "{url or self.url}"\nconnect_timeout = "30s"\nlock_timeout = "500ms"\n'
             f'[target]\npath = "reporting.duckdb"\n[sync]\n{bounds}\n{tables}\n'
         )
 
@@ -95,7 +95,7 @@ class Bank(Lab):
     def finished(self, *arguments: str, **given: Any) -> tuple[int, str]:
         """Exit code and stderr of one command."""
         process = self.command(*arguments, **given)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
         return process.returncode, err
 
     def move(self, conn: psycopg.Connection[Any] | None = None, times: int = 1) -> None:

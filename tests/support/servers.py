@@ -25,7 +25,7 @@ REPLICATING = {
     "wal_receiver_status_interval": "1s",
     "max_standby_streaming_delay": "30s",
 }
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def ask(url: str, query: str, *given: Any) -> Any:
 
 
 def until(holds: Callable[[], object], what: str) -> None:
-    """Wait for it, for at most half a minute."""
+    """Wait for it, for at most a minute."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, f"still not so: {what}"
