@@ -119,10 +119,10 @@ class Attempt:
         stays = [kept for kept in left if self.options.tables or kept.table in self.now.failures]
         return min([self.now.snapshot.as_of, *(kept.watermark.snapshot.as_of for kept in stays)])
 
-    def tell(self, run_id: str) -> None:
+    def tell(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
         """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot."""
         began = None if self.options.tables or self.now.failures else self.began
-        freshness.write(self.job.files, run_id, self.as_of(), clock.reading(self.now.reading.clock), began)
+        freshness.write(self.job.files, run_id, self.as_of(), clock.reading(self.now.reading.clock), began, ended)
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import apply, catalogue, clock, faults, ledger, load, nulls, probe, quoting, recovery
+from jobs import apply, catalogue, clock, faults, freshness, ledger, load, nulls, probe, quoting, recovery
 from jobs.apply import Counts, Delta
 from jobs.attempt import Attempt, Options, TableFailed
 from jobs.ledger import State
@@ -104,7 +104,8 @@ class Build:
             self._keep_last()
             run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
             keep = attempt.job.settings.sync.keep_runs
-            ledger.write_run(file, run, clock.reading(now.reading.clock), self._earlier, keep=keep)
+            last = freshness.end_known(attempt.job.files)
+            ledger.write_run(file, run, clock.reading(now.reading.clock), self._earlier, last, keep=keep)
             catalogue.check_types(attempt.job, now.tables)
             now.settle()
             faults.point("before_commit")

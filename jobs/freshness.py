@@ -8,16 +8,23 @@ from typing import Any
 
 from jobs import faults, files
 from jobs.files import Files
+from jobs.results import Run
 
 
 @files.translated()
 def write(
-    target: Files, run_id: str, as_of: datetime, clock: dict[str, Any], began: dict[str, Any] | None = None
+    target: Files,
+    run_id: str,
+    as_of: datetime,
+    clock: dict[str, Any],
+    began: dict[str, Any] | None = None,
+    ended: dict[str, Any] | None = None,
 ) -> None:
     """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing.
 
     `began` is a mark of this machine's clock from before the snapshot, of a run that brought all tables up to date:
-    whoever asked for a fresh file before it is served.
+    whoever asked for a fresh file before it is served. `ended` is `end_of` the run that wrote the file; later runs that
+    change nothing keep it.
     """
     content = {
         "run_id": run_id,
@@ -25,12 +32,24 @@ def write(
         "checked_at": datetime.now(UTC).isoformat(),
         "clock": clock,
         "began": began,
+        "ended": ended or end_known(target, run_id),
     }
     faults.point("before_freshness")
     passing = target.freshness.with_name(f".{target.freshness.name}.passing")
     passing.write_text(json.dumps(content), encoding="utf-8")
     passing.replace(target.freshness)
     faults.point("after_freshness")
+
+
+def end_of(run: Run) -> dict[str, Any]:
+    """What the run's record in the file can't say, because it is written before: when it ended, and all phases."""
+    return {"run_id": run.run_id, "finished_at": run.finished_at.isoformat(), "phases": run.phases}
+
+
+def end_known(target: Files, run_id: str = "") -> dict[str, Any] | None:
+    """`end_of` the run that wrote the published file, or None; with `run_id`, only of that one."""
+    found = read(target).get("ended")
+    return found if isinstance(found, dict) and run_id in ("", found.get("run_id")) else None
 
 
 def as_of(target: Files) -> datetime | None:

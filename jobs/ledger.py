@@ -106,10 +106,21 @@ def create_schema(file: Target) -> None:
         file.execute(text)
 
 
-def write_run(file: Target, run: Run, clock: dict[str, Any], published: Path | None, *, keep: int) -> None:
-    """Record the run, and the runs that only the published file knows of; forget the oldest."""
+def write_run(
+    file: Target,
+    run: Run,
+    clock: dict[str, Any],
+    published: Path | None,
+    last: dict[str, Any] | None = None,
+    *,
+    keep: int,
+) -> None:
+    """Record the run, and the runs that only the published file knows of; forget the oldest.
+
+    `last` is how the run that wrote the published file ended; its record there is from before its end.
+    """
     if published is not None:
-        _take_over_runs(file, published)
+        _take_over_runs(file, published, last or {})
     tables = run.tables
     file.block(
         "write_run",
@@ -134,11 +145,19 @@ def write_run(file: Target, run: Run, clock: dict[str, Any], published: Path | N
     file.block("forget_old_table_runs")
 
 
-def _take_over_runs(file: Target, published: Path) -> None:
-    """Each of the two files writes every other run; the history has all."""
+def _take_over_runs(file: Target, published: Path, last: dict[str, Any]) -> None:
+    """Each of the two files writes every other run; the history has all, each completed by the run after it."""
     file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
     file.block("take_over_table_runs")
-    file.block("take_over_runs")
+    file.block("forget_own_last_run")
+    file.block(
+        "take_over_runs",
+        {
+            "last": last.get("run_id", ""),
+            "finished_at": last.get("finished_at"),
+            "phases": json.dumps(last.get("phases", {})),
+        },
+    )
 
 
 def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:

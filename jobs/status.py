@@ -36,7 +36,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
-            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(file, runs)),
+            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon,
         )  # fmt: skip
 
@@ -47,7 +47,7 @@ def history(job: Job, most: int) -> list[dict[str, Any]]:
     if published is None:
         raise errors.NoReportingFile(_NO_FILE)
     with target.opened(job, published, read_only=True) as file:
-        return recent_runs(file, most)
+        return recent_runs(job, file, most)
 
 
 def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
@@ -61,10 +61,23 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
     return []
 
 
-def recent_runs(file: Target, most: int) -> list[dict[str, Any]]:
+def recent_runs(job: Job, file: Target, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
-    found = file.rows(statements.get("status", "runs"), {"most": most})
-    return [{**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}} for row in found]
+    last = freshness.end_known(job.files) or {}
+    return [_run(row, last) for row in file.rows(statements.get("status", "runs"), {"most": most})]
+
+
+def _run(row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
+    """One run. Its record is written before its end, which the next run adds to it; `last` is that of the newest.
+
+    Of a run that was killed after it had published nobody knows the end: then it is None, and so are the seconds.
+    """
+    found = {**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}}
+    if row["run_id"] == last.get("run_id"):
+        found |= {"finished_at": datetime.fromisoformat(last["finished_at"]), "phases": last["phases"]}
+    if "publish" not in found["phases"]:
+        return {**found, "finished_at": None, "seconds": None}
+    return {**found, "seconds": (found["finished_at"] - found["started_at"]).total_seconds()}
 
 
 def _oldest(rows: list[dict[str, Any]]) -> datetime | None:

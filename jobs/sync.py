@@ -141,10 +141,11 @@ class _Runner:
             if self._job.keep is not None:
                 self._job.keep.permit()
             self._job.files.publish()
-            # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
-            with suppress(errors.TargetUnusable):
-                self._attempt.tell(run.run_id)
-        return replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
+        run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
+        # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
+        with suppress(errors.TargetUnusable):
+            self._attempt.tell(run.run_id, freshness.end_of(run))
+        return run
 
     def _built(self) -> Run:
         options, published = self._options, self._attempt.published

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app import errors
@@ -17,6 +17,7 @@ from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.moment import Moment
+from jobs.phases import Phases
 from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.target import Target
@@ -124,12 +125,12 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
 
 def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
-    began, published = datetime.now(UTC), recovery.peek(job)
+    began, published, phases = datetime.now(UTC), recovery.peek(job), Phases()
     job.files.begin(fresh=True)
     with target.opened(job, job.files.work) as file:
         deadline.guard(file)
         file.attach_source(job.source)
-        with file.transaction():
+        with phases.phase("compare"), file.transaction():
             file.join_snapshot(now.snapshot)
             state = ledger.read(file)
             steps = plan.steps(now.tables, state, now.snapshot)
@@ -137,13 +138,17 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             if not scope.tables:
                 build.remove_tables(file, sorted(name for name in state.tables if not now.knows(name)))
             run = _record(job, file, now, steps, checks, published, began)
-        file.checkpoint()
+        with phases.phase("checkpoint"):
+            file.checkpoint()
     same = not state.identity or _is_of(state, now)
     if all(check.equal for check in checks) and same:
         job.files.drop_work()
         return checks
-    job.files.publish()
-    freshness.write(job.files, run.run_id, now.snapshot.as_of, clock.reading(now.reading.clock))
+    with phases.phase("publish"):
+        job.files.publish()
+    run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
+    seen, ended = clock.reading(now.reading.clock), freshness.end_of(run)
+    freshness.write(job.files, run.run_id, now.snapshot.as_of, seen, ended=ended)
     return checks
 
 

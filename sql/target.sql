@@ -141,10 +141,19 @@ FROM (
     }]')) AS t
 );
 
+-- name: forget_own_last_run
+-- The record of the run that wrote this file is from before that run's end; the run after it completed it in the other.
+DELETE FROM out.neaptide.runs
+WHERE run_id = (SELECT max(o.run_id) FROM out.neaptide.runs AS o)
+    AND run_id IN (SELECT r.run_id FROM published.neaptide.runs AS r);
+
 -- name: take_over_runs
--- The runs that wrote the other file.
+-- The runs that wrote the other file; the record of the last is completed by what is known now.
 INSERT INTO out.neaptide.runs
-SELECT r.*
+SELECT r.* REPLACE (
+    CASE WHEN r.run_id = $last THEN $finished_at::TIMESTAMPTZ ELSE r.finished_at END AS finished_at,
+    CASE WHEN r.run_id = $last THEN $phases::JSON ELSE r.phases END AS phases
+)
 FROM published.neaptide.runs AS r
 WHERE r.run_id NOT IN (SELECT o.run_id FROM out.neaptide.runs AS o);
 

@@ -36,7 +36,7 @@ def show_runs(found: list[dict[str, Any]]) -> None:
             run["run_id"],
             show.moment(run["started_at"]),
             run["kind"],
-            f"{(run['finished_at'] - run['started_at']).total_seconds():.2f}",
+            None if run["seconds"] is None else f"{run['seconds']:.2f}",
             run["rows_in"],
             run["rows_out"],
             _phases(run["phases"]),

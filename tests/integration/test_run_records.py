@@ -1,0 +1,79 @@
+"""What the file says of its runs: all phases and the true end, or nothing where nobody knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from jobs import faults, status, verify
+from tests.support.syncing import Lab
+
+ALL = {"probe", "load", "apply", "checkpoint", "publish"}
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """A tracked table, not synced yet."""
+    found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
+    found.run("CREATE TABLE item (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())")
+    found.track()
+    return found
+
+
+def record(run: dict[str, Any]) -> tuple[Any, ...]:
+    return run["run_id"], run["finished_at"], run["phases"], run["seconds"]
+
+
+def test_each_run_has_all_its_phases_and_its_true_end_at_once_and_for_good(lab: Lab) -> None:
+    made = []
+    for key in range(5):
+        lab.run(f"INSERT INTO item VALUES ({key})")
+        run = lab.sync()
+        made.append((run.run_id, run.finished_at, run.phases, (run.finished_at - run.started_at).total_seconds()))
+        assert set(run.phases) == ALL
+        assert not lab.sync().changed
+        assert [record(found) for found in status.history(lab.job, 10)] == made[::-1]
+    assert [record(found) for found in status.read_status(lab.job, runs=2).runs] == made[:-3:-1]
+    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+        kept = file.execute("SELECT finished_at FROM neaptide.runs ORDER BY run_id").fetchall()
+    assert [row[0] for row in kept[:-1]] == [end for _, end, _, _ in made[:-1]]
+
+
+def test_a_repair_tells_its_phases_too(lab: Lab) -> None:
+    lab.run("INSERT INTO item VALUES (1)")
+    lab.sync()
+    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+        file.execute("DELETE FROM public.item")
+    verify.verify(lab.job, repair=True)
+    newest = status.history(lab.job, 1)[0]
+    assert (newest["kind"], set(newest["phases"])) == ("repair", {"compare", "checkpoint", "publish"})
+
+
+class Killed(BaseException):
+    """What ends a run at a fault point."""
+
+
+def test_the_end_of_a_run_that_died_before_it_could_tell_is_not_made_up(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.run("INSERT INTO item VALUES (1)")
+    lab.sync()
+
+    def point(name: str) -> None:
+        if name == "before_freshness":
+            raise Killed
+
+    lab.run("INSERT INTO item VALUES (2)")
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(faults, "point", point)
+        lab.sync()
+    for _ in range(3):
+        died = status.history(lab.job, 5)[-2]
+        assert (died["finished_at"], died["seconds"]) == (None, None)
+        assert "publish" not in died["phases"]
+        lab.run("INSERT INTO item SELECT max(id) + 1 FROM item")
+        lab.sync()
+    assert all(run["seconds"] > 0 for run in status.history(lab.job, 3))
