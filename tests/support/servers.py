@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ import psycopg
 
 from app.oltp import latch, lodging
 from app.oltp.embedded import EmbeddedServer
-from tests.support.cluster import FAST
+from tests.support.cluster import FAST, quick_logins
 
+REPOSITORY = Path(__file__).parents[2]
 REPLICATING = {
     **FAST,
     "wal_level": "logical",
@@ -32,6 +34,7 @@ PATIENCE = 60.0
 def primary(root: Path, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
     """A new server that others can be made from, gone at the end."""
     with started(EmbeddedServer(root, settings={**REPLICATING, **(settings or {})})) as server:
+        quick_logins(server)
         yield server
 
 
@@ -70,6 +73,15 @@ def copy_stopped(of: EmbeddedServer, root: Path) -> None:
 def at(root: Path) -> EmbeddedServer:
     """The server of a folder."""
     return EmbeddedServer(root, settings=REPLICATING)
+
+
+def starter(root: Path, work: str = "") -> list[str]:
+    """A command that starts the server in a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from app.oltp.embedded import EmbeddedServer;"
+        f"server = EmbeddedServer(Path(sys.argv[1]), settings={FAST!r}); server.start(); {work}"
+    )
+    return [sys.executable, "-c", code, str(root)]
 
 
 @contextmanager

@@ -1,0 +1,36 @@
+"""Runs in processes of their own, forked from one that has imported everything: they can be killed, and start fast."""
+
+from __future__ import annotations
+
+import signal
+from multiprocessing import get_context
+
+from jobs import faults, sync, target
+from jobs.job import Job
+from tests.support import extension
+
+SPAWN = get_context("forkserver")
+SPAWN.set_forkserver_preload(["jobs.sync", "jobs.verify", "app.reporting"])
+
+
+def quietly(job: Job, *, full: bool = False, fault: str = "") -> None:
+    """One run in this process, which dies at the point `fault`."""
+    # What NEAPTIDE_FAULT does where it is set before the start.
+    faults._WANTED = fault
+    target.duckdb = extension.checked_once(checked=True)  # type: ignore[attr-defined]
+    sync.sync_once(job, full=full)
+
+
+def ended(job: Job, *, full: bool = False, fault: str = "") -> int:
+    """The exit code of one run in a process of its own."""
+    process = SPAWN.Process(target=quietly, args=(job,), kwargs={"full": full, "fault": fault})
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def killed_at(job: Job, point: str, *, full: bool = False) -> None:
+    """A run that kills itself at the point; fails where it does not come by."""
+    code = ended(job, full=full, fault=point)
+    assert code == -signal.SIGKILL, f"{point} was not reached: {code}"
