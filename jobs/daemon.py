@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import structlog
 from apscheduler import events
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -60,6 +61,7 @@ class Service:
         )
         self._guard = threading.Lock()
         self._leading = threading.Event()
+        self._lock: wake.Session | None = None
         self._idle = threading.Event()
         self._idle.set()
         self._again = False
@@ -133,6 +135,7 @@ class Service:
         while not self._wait(0):
             try:
                 with leader.source_lock(self.job, target_id, self._wait, self._stand_by) as conn:
+                    self._lock = conn
                     self._reached()
                     self._watch(conn)
                     # The lock is kept until nothing is written any more.
@@ -156,8 +159,20 @@ class Service:
 
     def _must_lead(self) -> None:
         """Called by a run before it publishes: another daemon may have taken over while the connection was broken."""
-        if not self._leading.wait(_REGAIN):
-            raise errors.SourceUnavailable("the connection that holds the daemon's lock is gone: nothing is published")
+        until = time.monotonic() + _REGAIN
+        while not (self._leading.is_set() and self._holds_lock()):
+            if self.board.state == health.STANDBY or time.monotonic() > until:
+                raise errors.SourceUnavailable(
+                    "the connection that holds the daemon's lock is gone: nothing is published"
+                )
+            time.sleep(wake.PAUSE)
+
+    def _holds_lock(self) -> bool:
+        """Ask on its own connection: a process or a machine that stood still has lost it without a word."""
+        conn = self._lock
+        with suppress(psycopg.Error):
+            return conn is not None and conn.execute("SELECT 1").fetchone() is not None
+        return False
 
     def _stand_by(self) -> None:
         self._state(health.STANDBY)

@@ -1,5 +1,7 @@
 """Named points at which a test may kill the process: `NEAPTIDE_FAULT=before_swap`, or `before_swap:3` for the third.
 
+`before_swap:3:STOP` is another signal: the process stands still there until it gets SIGCONT.
+
 Without the variable a point is a call that returns at once.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections import Counter
 
 # Every point there is, in the order in which a run may come by; a test kills a run at each.
@@ -37,7 +40,7 @@ POINTS = (
 # What happens only where a file is rebuilt between two runs.
 BETWEEN_RUNS = ("compacted",)
 
-_WANTED, _, _NTH = os.environ.get("NEAPTIDE_FAULT", "").partition(":")
+_WANTED, _NTH, _SIGNAL = [*os.environ.get("NEAPTIDE_FAULT", "").split(":"), "", ""][:3]
 _seen: Counter[str] = Counter()
 
 
@@ -47,4 +50,5 @@ def point(name: str) -> None:
         return
     _seen[name] += 1
     if _seen[name] == int(_NTH or 1):
-        os.kill(os.getpid(), signal.SIGKILL)
+        # To this very thread, which then doesn't get a step further.
+        signal.pthread_kill(threading.get_ident(), signal.Signals[f"SIG{_SIGNAL or 'KILL'}"])

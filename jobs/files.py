@@ -115,6 +115,12 @@ class Files:
             )
         return found
 
+    def version(self) -> tuple[int, int] | None:
+        """What tells the published file from every other: its inode, and when it was written."""
+        published = self.published
+        state = published.stat() if published else None
+        return (state.st_ino, state.st_mtime_ns) if state else None
+
     @property
     def spare(self) -> Path:
         """The name the next version will get."""
@@ -164,8 +170,14 @@ class Files:
         self.work.unlink(missing_ok=True)
 
     @translated()
-    def publish(self) -> None:
-        """Make the work file, closed and checkpointed, the one readers get."""
+    def publish(self, *, over: tuple[int, int] | None = None) -> None:
+        """Make the work file, closed and checkpointed, the one readers get.
+
+        `over` is the version it follows: where another one is published, somebody on another machine, which this one's
+        lock doesn't reach, was faster, and nothing is published. Raises `errors.LockHeld` then.
+        """
+        if over is not None and self.version() != over:
+            raise errors.LockHeld(f"somebody else has published {self.link} meanwhile: this run is given up")
         if self.work_wal.exists():
             raise errors.Bug(f"{self.work_wal} is still there: the file is not checkpointed and can't be published")
         _sync_to_disk(self.work)

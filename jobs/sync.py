@@ -108,6 +108,7 @@ class _Runner:
         self._job, self._now, self._options = attempt.job, attempt.now, attempt.options
         self._phases = attempt.phases
         self._released = False
+        self._over = attempt.job.files.version()
 
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
@@ -140,7 +141,7 @@ class _Runner:
         with self._phases.phase("publish"):
             if self._job.keep is not None:
                 self._job.keep.permit()
-            self._job.files.publish()
+            self._job.files.publish(over=self._over)
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
@@ -174,6 +175,7 @@ class _Runner:
         with recovery.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
+            file.use_threads(1)
             file.attach_source(self._job.source)
             run = Build(self._attempt, file, earlier).run(state)
             self._release()

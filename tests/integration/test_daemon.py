@@ -188,6 +188,34 @@ def test_a_daemon_on_another_machine_with_the_same_target_stands_by_too(lab: Lab
             second.saw("leading")
 
 
+def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab: Lab) -> None:
+    """It stops right before it would publish; its session ends as that of a machine that froze, and the local locks
+    are out of reach for the other, as on another machine."""
+    config = write_config(lab)
+    with running(config, NEAPTIDE_FAULT="after_checkpoint:2:STOP") as first:
+        first_run(first)
+        lab.run("INSERT INTO item VALUES (11, 'for the first')")
+        stat = Path(f"/proc/{first.process.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+        lab.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'neaptide daemon%'")
+        target_id = (lab.folder / "reporting.duckdb.daemon.lock").read_text()
+        for lock in ("reporting.duckdb.daemon.lock", "reporting.duckdb.lock"):
+            (lab.folder / lock).unlink()
+        (lab.folder / "reporting.duckdb.daemon.lock").write_text(target_id)
+        with running(config) as second:
+            first_run(second)
+            lab.run("INSERT INTO item VALUES (12, 'for the second')")
+            wait_until(lambda: rows(lab) == 12)
+            published = (lab.folder / "reporting.duckdb").resolve().stat()
+            first.signal(signal.SIGCONT)
+            assert "nothing is published" in first.saw("run_failed")["event"]
+            first.saw("standby")
+            now = (lab.folder / "reporting.duckdb").resolve().stat()
+            assert (now.st_ino, now.st_mtime_ns) == (published.st_ino, published.st_mtime_ns)
+            lab.run("INSERT INTO item VALUES (13, 'for the second')")
+            wait_until(lambda: rows(lab) == 13)
+
+
 def test_copies_of_their_own_have_daemons_of_their_own(lab: Lab, tmp_path: Path) -> None:
     elsewhere = Lab(lab.url, tmp_path / "elsewhere", lab.specs)
     with running(write_config(lab)) as first, running(write_config(elsewhere)) as second:
