@@ -20,6 +20,9 @@ from jobs.snapshot import Snapshot
 from jobs.target import Target
 from jobs.watermark import Watermark
 
+# Fewer changed rows are applied sooner by one thread than others are started and ended.
+_MANY = 50_000
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -66,6 +69,7 @@ class Delta:
         self.changed = f"temp.changed_{place}"
         self.gone = f"temp.gone_{place}"
         self.read = 0
+        self._deleted = 0
 
     def gather(self, now: Snapshot, *, force_deletes: bool = False, published: Path | None = None) -> None:
         """Read what changed. For a table that is compared whole, read all of it.
@@ -75,18 +79,22 @@ class Delta:
         """
         since = self._since(now)
         keep = filters.both(since, filters.kept(self.table))
+        self._target.use_threads(1)
         self._target.execute(
             f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
         )
         self.read = self._target.one(f"SELECT count(*) FROM {self.changed}")
         self._gather_gone(since)
+        self._deleted = self._target.one(f"SELECT count(*) FROM {self.gone}")
+        if self.read > _MANY:
+            self._target.use_threads()
         error = None if force_deletes else self._loss(published)
         if error:
             raise error
 
     def _loss(self, published: Path | None) -> errors.SourceChanged | None:
         table = self.table
-        if table.spec.deletes != "compare" or not self._target.one(f"SELECT count(*) FROM {self.gone}"):
+        if table.spec.deletes != "compare" or not self._deleted:
             return None
         keys = quoting.listed(table.key)
         present = f"SELECT {keys} FROM {self.changed}" if table.stamp is None else self._present()
@@ -133,7 +141,7 @@ class Delta:
         name, key = out(self.table), self.table.key
         if not key:
             return self._replace()
-        removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}")
+        removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}") if self._deleted else 0
         self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
         columns = quoting.listed(plan.name for plan in self.table.columns)
         added = self._target.one(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {self.changed}")

@@ -29,19 +29,22 @@ class Build:
 
     def run(self, state: State) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        ledger.create_schema(self._file)
+        if not state.lineage:
+            ledger.create_schema(self._file)
         steps = self._told(self._attempt.steps(state))
         self._run_id = next_run_id(self._attempt.published, state)
         anew = [step for step in steps if step.action == FULL]
         lineage = state.lineage if _continues(anew, state, self._options) else secrets.token_hex(8)
-        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, lineage)
+        if anew:
+            # A load that is cut short is found by this to be of the same source, and goes on.
+            self._write_identity(lineage)
         with self._attempt.phases.phase("load"):
             self._loaded = self._load(anew)
         with self._attempt.phases.phase("apply"):
             while True:
                 steps = [step for step in steps if step.table.name not in self._now.failures]
                 try:
-                    return self._transact(steps)
+                    return self._transact(steps, state, lineage)
                 except TableFailed as failed:
                     # What the transaction did so far is gone; the others' share of it is done again.
                     self._attempt.fail({failed.table: failed.error})
@@ -91,7 +94,10 @@ class Build:
                 load.drop(self._file, step.table)
         return found
 
-    def _transact(self, steps: list[Step]) -> Run:
+    def _write_identity(self, lineage: str) -> None:
+        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, lineage)
+
+    def _transact(self, steps: list[Step], state: State, lineage: str) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
         file, now, attempt = self._file, self._now, self._attempt
         with file.transaction():
@@ -99,8 +105,9 @@ class Build:
             faults.point("snapshot_joined")
             done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
             marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]
+            self._write_identity(lineage)
             ledger.write_watermarks(file, marks, self._run_id)
-            done += self._remove_orphans(ledger.read(file))
+            done += self._remove_orphans(state)
             self._keep_last()
             run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
             keep = attempt.job.settings.sync.keep_runs

@@ -53,6 +53,7 @@ def if_needed(job: Job, *, smallest: int = SMALLEST) -> bool:
 def alive(job: Job, path: Path) -> float:
     """The share of the file's blocks that hold rows which are still there."""
     with target.opened(job, path, read_only=True) as file:
+        file.use_threads()
         total = file.rows(statements.get("compact", "blocks"))[0]["total"]
         tables = file.rows(statements.get("compact", "tables"))
         used = sum(_blocks_alive(file, row["schema"], row["name"]) for row in tables)
@@ -73,6 +74,7 @@ def rebuild(job: Job, path: Path) -> None:
     copying.unlink(missing_ok=True)
     try:
         with target.opened(job, path, read_only=True) as file:
+            file.use_threads()
             file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact")
             file.execute("COPY FROM DATABASE out TO compact")
             file.execute("CHECKPOINT compact")

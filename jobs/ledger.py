@@ -58,11 +58,11 @@ def read(file: Target) -> State:
     about = next(iter(file.block("read_file")), {})
     if about.get("format", FORMAT) != FORMAT:
         raise Damaged(f"the reporting file has format {about['format']}, this version writes {FORMAT}")
-    last = next(iter(file.block("read_last_run")), {"run_id": ""})
     identity: dict[str, Any] = {key: about[key] for key in _IDENTITY if key in about}
     tables = {row["table_name"]: _saved(row) for row in file.block("read_watermarks")}
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
-    return State(about.get("lineage", ""), identity, last["run_id"], tables, failed, wal=about.get("wal") or "")
+    run_id, wal = about.get("run_id") or "", about.get("wal") or ""
+    return State(about.get("lineage", ""), identity, run_id, tables, failed, wal)
 
 
 def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str) -> None:
@@ -101,9 +101,7 @@ def take_over(file: Target, published: Path, names: list[str]) -> None:
 
 def create_schema(file: Target) -> None:
     """Neaptide's own tables, where they are not there yet."""
-    text = statements.get("target", "create_schema")
-    if not file.has("neaptide.freshness"):
-        file.execute(text)
+    file.execute(statements.get("target", "create_schema"))
 
 
 def write_run(
@@ -141,8 +139,9 @@ def write_run(
     told = [table for table in tables if table.action != "none" or table.reason or table.notes]
     rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
     file.block("write_table_runs", {"rows": json.dumps(rows)})
-    file.block("forget_old_runs", {"keep": keep})
-    file.block("forget_old_table_runs")
+    forgotten = file.block("forget_old_runs", {"keep": keep})
+    if forgotten[0]["Count"]:
+        file.block("forget_old_table_runs")
 
 
 def _take_over_runs(file: Target, published: Path, last: dict[str, Any]) -> None:
@@ -161,7 +160,7 @@ def _take_over_runs(file: Target, published: Path, last: dict[str, Any]) -> None
 
 
 def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
-    """As sql/file.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
+    """As sql/target.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
     mark = saved.watermark
     return {
         "table_name": saved.table,

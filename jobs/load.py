@@ -52,6 +52,7 @@ def copy_tables(
         apply.create_table(target, table, loading_name(table))
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
+    target.use_threads(1)
     counts, failures = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
     for table, _error in failures:
         drop(target, table)

@@ -57,8 +57,9 @@ ORDER BY r.run_id DESC
 LIMIT 1;
 
 -- name: read_file
--- Whose copy this file is.
-SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database, f.wal
+-- Whose copy this file is, and its newest run; the ids of runs sort by time.
+SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database, f.wal,
+    (SELECT max(r.run_id) FROM out.neaptide.runs AS r) AS run_id
 FROM out.neaptide.file AS f;
 
 -- name: read_watermarks
@@ -66,13 +67,6 @@ FROM out.neaptide.file AS f;
 SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w.signature::VARCHAR AS signature,
     w.clock::VARCHAR AS clock
 FROM out.neaptide.watermarks AS w;
-
--- name: read_last_run
--- The newest run's id; ids sort by time.
-SELECT r.run_id
-FROM out.neaptide.runs AS r
-ORDER BY r.run_id DESC
-LIMIT 1;
 
 -- name: read_errors
 -- Why tables were left as they are by the last run that had anything to say of them.
