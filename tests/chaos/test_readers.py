@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,9 +21,11 @@ from jobs import handles, sync
 from jobs.job import Job
 from jobs.keep import Keep
 from tests.chaos.test_kills import _SPAWN
-from tests.support.bank import Bank, Watcher, state_of, whole
+from tests.support.bank import Bank, Watcher, state_of, whole, wrong_sql
 
 PUBLISHES = int(os.environ.get("NEAPTIDE_PUBLISHES", "100"))
+# The command line, of the version of the `duckdb` module: PyPI has it as duckdb-cli.
+DUCKDB = os.environ.get("NEAPTIDE_DUCKDB") or shutil.which("duckdb")
 
 # A fresh connection for every read, in a process of its own, as a BI tool or the command line opens it.
 _READER = """
@@ -33,7 +36,8 @@ from tests.support.bank import Watcher, whole
 
 watcher, path, over = Watcher(), sys.argv[1], Path(sys.argv[2])
 print("ready", flush=True)
-while not over.exists():
+# The last few reads may be after the last publish: how many go in between is up to the machine.
+while not over.exists() or watcher.reads < 6:
     with duckdb.connect(path, read_only=True) as conn:
         (as_of,) = conn.execute("SELECT as_of::VARCHAR FROM neaptide.freshness").fetchone()
         watcher.saw(whole(conn), as_of)
@@ -126,24 +130,68 @@ def in_a_thread(work: Callable[[], None]) -> Iterator[list[str]]:
         thread.join()
 
 
-def test_no_reader_is_locked_out_or_sees_half_a_run_while_others_publish_and_are_killed(bank: Bank) -> None:
-    deadline = time.monotonic() + 120 + 3 * PUBLISHES
+@pytest.mark.parametrize("mode", ["symlink", "pointer"])
+def test_no_reader_is_locked_out_or_sees_half_a_run_while_others_publish_and_are_killed(bank: Bank, mode: str) -> None:
+    bank.mode = mode
+    bank.move()
+    bank.sync()
     with duckdb.connect(str(bank.link), read_only=True) as long_open, fresh_readers(bank, 2), bank.moving(0.05):
-        first, inode, published = whole(long_open), bank.link.stat().st_ino, 0
-        publisher = Publisher(bank.job)
-        while published < PUBLISHES:
-            assert time.monotonic() < deadline, f"only {published} publishes"
-            publisher.tend(published)
-            # To look at the link is to be a reader, too: there is never a moment without a file.
-            before, inode = inode, bank.link.stat().st_ino
-            published += inode != before
-            time.sleep(0.005)
-        publisher.kill()
+        first = whole(long_open)
+        publish_and_kill(bank, PUBLISHES // 2)
         assert whole(long_open) == first
         bank.check()
     bank.sync()
     bank.assert_equal()
     bank.check_tidy()
+
+
+def publish_and_kill(bank: Bank, publishes: int) -> None:
+    """Somebody publishes so often and is killed all along, with never more than three files on the disk."""
+    deadline = time.monotonic() + 120 + 3 * publishes
+    inode, published = bank.link.stat().st_ino, 0
+    publisher = Publisher(bank.job)
+    try:
+        while published < publishes:
+            assert time.monotonic() < deadline, f"only {published} publishes"
+            publisher.tend(published)
+            # To look at the link is to be a reader, too: there is never a moment without a file.
+            before, inode = inode, bank.link.stat().st_ino
+            published += inode != before
+            assert bank.big_files() <= 3, bank.names()
+            time.sleep(0.005)
+    finally:
+        publisher.kill()
+
+
+@pytest.mark.skipif(DUCKDB is None, reason="no duckdb on the PATH or in NEAPTIDE_DUCKDB")
+def test_the_duckdb_command_line_reads_whole_states_anew_and_from_a_session_that_stays_open(bank: Bank) -> None:
+    assert DUCKDB is not None
+    watcher, query = Watcher(), f"{wrong_sql('public.')};"
+    line = [DUCKDB, "-readonly", "-csv", "-noheader", str(bank.link)]
+
+    def read() -> None:
+        found = subprocess.run([*line, "-c", query], capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+        state, *wrong = map(int, found.stdout.strip().split(","))
+        assert not any(wrong), found.stdout
+        watcher.saw(state, None)
+
+    with (
+        subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as kept,
+        bank.moving(0.05),
+    ):
+        assert kept.stdin and kept.stdout
+        kept.stdin.write(f"{query}\n")
+        first = kept.stdout.readline()
+        with in_a_thread(read) as wrong:
+            publish_and_kill(bank, PUBLISHES // 4)
+        kept.stdin.write(f"{query}\n")
+        assert kept.stdout.readline() == first
+        kept.stdin.close()
+    assert not wrong
+    assert not watcher.wrong
+    assert watcher.reads > 5
+    assert watcher.state > 0
 
 
 def test_readers_in_the_process_that_syncs_see_each_publish_and_never_an_older_one(bank: Bank) -> None:

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from app import reporting
-from jobs import sync
 from jobs.files import Files
-from jobs.job import Job
 from tests.support.syncing import Lab
 
 
-class PointerLab(Lab):
-    """A lab whose target is in the mode under test."""
-
-    mode = "pointer"
-
-    @property
-    def job(self) -> Job:
-        job = super().job
-        target = job.settings.target.model_copy(update={"mode": self.mode})
-        return Job(job.settings.model_copy(update={"target": target}), job.url)
-
-    def sync(self, **given: Any) -> Any:
-        return sync.sync_once(self.job, **given)
-
-
 @pytest.fixture
-def lab(empty_db: str, tmp_path: Path) -> PointerLab:
+def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A tracked table of ten rows."""
-    found = PointerLab(empty_db, tmp_path / "with space", [{"name": "public.item"}])
+    found = Lab(empty_db, tmp_path / "with space", [{"name": "public.item"}], mode="pointer")
     found.run(
         "CREATE TABLE item (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now())",
         "INSERT INTO item SELECT g, 'item ' || g FROM generate_series(1, 10) AS g",
@@ -42,7 +24,7 @@ def lab(empty_db: str, tmp_path: Path) -> PointerLab:
     return found
 
 
-def test_the_published_name_is_a_file_of_its_own_right_at_every_turn(lab: PointerLab) -> None:
+def test_the_published_name_is_a_file_of_its_own_right_at_every_turn(lab: Lab) -> None:
     link = lab.folder / "reporting.duckdb"
     for step in range(5):
         lab.run(f"UPDATE item SET name = 'step {step}' WHERE id = 1")
@@ -55,7 +37,7 @@ def test_the_published_name_is_a_file_of_its_own_right_at_every_turn(lab: Pointe
     assert len(files) <= 3
 
 
-def test_a_reader_keeps_its_state_and_the_next_one_gets_the_new_one_also_in_the_same_process(lab: PointerLab) -> None:
+def test_a_reader_keeps_its_state_and_the_next_one_gets_the_new_one_also_in_the_same_process(lab: Lab) -> None:
     link = lab.folder / "reporting.duckdb"
     lab.sync()
     with reporting.open(link) as first:
@@ -67,7 +49,7 @@ def test_a_reader_keeps_its_state_and_the_next_one_gets_the_new_one_also_in_the_
         assert first.query("SELECT count(*) FROM public.item").rows == [(10,)]
 
 
-def test_the_mode_may_change_both_ways(lab: PointerLab) -> None:
+def test_the_mode_may_change_both_ways(lab: Lab) -> None:
     link = lab.folder / "reporting.duckdb"
     for step, mode in enumerate(("symlink", "pointer", "symlink", "pointer", "pointer")):
         lab.mode = mode
@@ -78,7 +60,7 @@ def test_the_mode_may_change_both_ways(lab: PointerLab) -> None:
         lab.assert_equal()
 
 
-def test_a_stranger_s_file_is_left_alone(lab: PointerLab) -> None:
+def test_a_stranger_s_file_is_left_alone(lab: Lab) -> None:
     lab.folder.mkdir()
     with duckdb.connect(str(lab.folder / "reporting.duckdb")) as mine:
         mine.execute("CREATE TABLE precious AS SELECT 1 AS one")
@@ -88,7 +70,7 @@ def test_a_stranger_s_file_is_left_alone(lab: PointerLab) -> None:
         assert mine.execute("SELECT one FROM precious").fetchall() == [(1,)]
 
 
-def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: PointerLab) -> None:
+def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: Lab) -> None:
     """The states between the steps, made by hand: the published file is still known, and the next run goes on."""
     link = lab.folder / "reporting.duckdb"
     lab.sync()

@@ -28,12 +28,13 @@ class Lab:
     margin: timedelta = NO_MARGIN
     source: dict[str, Any] = field(default_factory=dict)
     sync_options: dict[str, Any] = field(default_factory=dict)
+    mode: str = "symlink"
 
     @property
     def job(self) -> Job:
         settings = config.Settings(
             source={"url": self.url, **self.source},
-            target={"path": self.folder / "reporting.duckdb"},
+            target={"path": self.folder / "reporting.duckdb", "mode": self.mode},
             sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
         )
