@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import resource
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from app import errors
+from jobs import verify
 from tests.support.syncing import Lab, read
 from tests.support.traps import Trio, row_counts
 
@@ -150,14 +153,42 @@ def test_cascades_reach_the_file(empty_db: str, tmp_path: Path) -> None:
     assert lab.file_rows("public.leaf") == []
 
 
-def test_a_great_many_rows_deleted_by_one_statement(empty_db: str, tmp_path: Path) -> None:
-    lab = Lab(empty_db, tmp_path, [{"name": "public.many"}])
+def many_rows(url: str, folder: Path, count: int) -> Lab:
+    """A synced table."""
+    lab = Lab(url, folder, [{"name": "public.many"}])
     lab.run(
         "CREATE TABLE many (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())",
-        "INSERT INTO many SELECT g FROM generate_series(1, 250000) AS g",
+        f"INSERT INTO many SELECT g FROM generate_series(1, {count}) AS g",
     )
     lab.track()
     lab.sync()
+    return lab
+
+
+def test_a_great_many_rows_deleted_by_one_statement(empty_db: str, tmp_path: Path) -> None:
+    lab = many_rows(empty_db, tmp_path, 250_000)
     lab.run("DELETE FROM many WHERE id <= 200000")
     assert row_counts(lab.sync())["many"] == ("delta", 0, 200_000)
     lab.assert_equal()
+
+
+@pytest.mark.soak
+def test_a_million_rows_deleted_by_one_statement_in_bounded_memory(empty_db: str, tmp_path: Path) -> None:
+    lab = many_rows(empty_db, tmp_path, 1_200_000)
+    lab.run("DELETE FROM many WHERE id <= 1000000")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        counts, megabytes = pool.apply(sync_alone, [lab])
+    print(f"peak of the process that synced: {megabytes} MB")
+    assert counts["many"] == ("delta", 0, 1_000_000)
+    assert megabytes < 1000
+    assert verify.verify(lab.job).equal
+    # The other file has the same before it.
+    lab.run("UPDATE many SET id = id WHERE id = 1200000")
+    lab.sync()
+    assert verify.verify(lab.job).equal
+
+
+def sync_alone(lab: Lab) -> tuple[dict[str, tuple[str, int, int]], int]:
+    """One run in a process of its own: what it did, and the most memory the process has had, in MB."""
+    counts = row_counts(lab.sync())
+    return counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
