@@ -10,7 +10,8 @@ PY := .venv/bin/python
 STAMP := .venv/stamp
 WORKERS ?= auto
 MINUTES ?= 480
-TESTS ?= tests/unit tests/integration tests/acceptance tests/chaos
+# The longest first: who has nothing left takes over half of what the others still have.
+TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
@@ -38,7 +39,7 @@ demo: setup ## embedded PostgreSQL, generated orders, a sync and three reports
 	@.venv/bin/neaptide demo
 
 test: setup ## all tests but the soak and the benchmarks
-	@$(PY) -m pytest -n "$(WORKERS)" -m "not soak and not bench" $(TESTS)
+	@$(PY) -m pytest -n "$(WORKERS)" --dist worksteal -m "not soak and not bench" $(TESTS)
 
 mutants: setup ## open each trap by a change of one line, and see the test that then fails
 	@$(PY) -m tests.mutants $(OPTIONS)

@@ -39,7 +39,7 @@ def test_zero_sees_every_commit_that_ended_before_while_a_daemon_and_others_writ
         noise = threading.Thread(target=write_until, args=(lab, done))
         noise.start()
         try:
-            assert pairs.run(config, processes=3, pairs=30) == []
+            assert pairs.run(config, processes=3, pairs=8) == []
         finally:
             done.set()
             noise.join()
