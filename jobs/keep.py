@@ -1,8 +1,8 @@
 """Sessions that outlive a run: what a process that runs often keeps open, because opening is most of a short run.
 
 One PostgreSQL connection, and one DuckDB instance with PostgreSQL attached. They are lent to one run at a time and
-kept only when it ended in order; after an error, and after `RUNS` runs, they are made anew. Nothing about the data is
-kept, only the way to it.
+kept only when it ended in order; after an error, and after `RUNS` runs, they are made anew. Of the data nothing is kept
+but what the published file says of itself, for as long as it is that very file.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class Keep:
     def __init__(self) -> None:
         self.source = Slot(_is_idle)
         self.target = Slot(lambda _: True)
+        # What the published file says of itself, and what tells that file from every other.
+        self.state: tuple[Any, Any] | None = None
         self.permit: Callable[[], None] = lambda: None
         """Called by a run right before it publishes; raises where it must not."""
 
