@@ -16,7 +16,7 @@ TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test mutants soak bench bench-writes bench-peers lint types contracts check format lock clean moved
+.PHONY: help setup demo test mutants soak soak-runs bench bench-writes bench-peers lint types contracts check format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -46,6 +46,9 @@ mutants: setup ## open each trap by a change of one line, and see the test that 
 
 soak: setup ## eight writers, three readers, a sync a second, kills, then verify; MINUTES=480
 	@$(PY) -m tests.soak --minutes "$(MINUTES)" $(OPTIONS)
+
+soak-runs: setup ## ten thousand runs in one process: memory, descriptors, threads, sessions and files stay flat
+	@$(PY) -m tests.soak.runs $(OPTIONS)
 
 bench: setup ## measure; OPTIONS="--quick" to try it out, see tests/bench/README.md
 	@$(PY) -m tests.bench $(OPTIONS)

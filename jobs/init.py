@@ -151,7 +151,18 @@ def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
         )
         return _whole(replace(choice, values={**choice.values, **values}, reasons=(key,)), what)
     mode = {"watermark": "updated_at", "stamp": stamp} if stamp else {"watermark": "xid"}
-    return replace(choice, values={**choice.values, **values, **mode, "deletes": "tombstone"}, reasons=(key, reason))
+    return replace(
+        choice,
+        values={**choice.values, **values, **mode, "deletes": "tombstone"},
+        reasons=(key, reason, *_subscribed(table)),
+    )
+
+
+def _subscribed(table: Table) -> list[str]:
+    """What is else for a table that a subscription fills."""
+    if not table.subscribed:
+        return []
+    return ["Logical replication writes it: `neaptide track` adds triggers that fire for that, too, row by row."]
 
 
 def _stamp(table: Table) -> tuple[str | None, str]:

@@ -53,7 +53,7 @@ def test_every_report_in_the_readme_exists(report: str) -> None:
     assert (ROOT / "sql" / "reports" / f"{report}.sql").is_file()
 
 
-@pytest.mark.parametrize("target", re.findall(r"`?make (\w+)`?", README))
+@pytest.mark.parametrize("target", re.findall(r"`?make ([\w-]+)`?", README))
 def test_every_make_target_in_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
