@@ -333,4 +333,18 @@ MUTANTS = (
         "        faults",
         RACES + "test_what_is_being_written_has_no_name_that_readers_open",
     ),
+    Mutant(
+        "age() is believed also where it has wrapped, on a real server",
+        "jobs/snapshot.py",
+        "return self.xmax - earlier.xmin < AGE_LIMIT",
+        "return True",
+        "tests/chaos/test_wraparound.py::test_ids_that_pass_2_to_the_31_and_the_end_of_an_epoch_lose_nothing",
+    ),
+    Mutant(
+        "a daemon believes that it still leads without asking",
+        "jobs/daemon.py",
+        "while not (self._leading.is_set() and self._holds_lock()):",
+        "while not self._leading.is_set():",
+        "tests/integration/test_daemon.py::test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing",
+    ),
 )
