@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,10 @@ __all__ = [
     "EXACT",
     "PARTITIONED",
     "Found",
+    "Relation",
     "Table",
-    "lockable",
     "look",
+    "reachable",
     "read",
     "stamp_column",
     "unfit",
@@ -30,6 +31,8 @@ __all__ = [
 # Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
 EXACT = '::text COLLATE "C"'
 Row = dict[str, Any]
+# Tables and partitioned tables: relations that hold rows of their own.
+ORDINARY = "rp"
 
 
 @dataclass
@@ -40,6 +43,19 @@ class Found:
     failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Relation:
+    """What can be locked: `kind` is pg_class's, `quoted` is for PostgreSQL, `name` for people."""
+
+    relid: int
+    kind: str
+    name: str
+    quoted: str
+
+
+Hold = Callable[[list[Relation]], Mapping[int, errors.NeaptideError]]
+
+
 def read(conn: Connection, settings: config.Settings) -> list[Table]:
     """The tables of the config, patterns resolved. Raises the error of the first that can't be copied."""
     found = look(conn, settings)
@@ -48,17 +64,21 @@ def read(conn: Connection, settings: config.Settings) -> list[Table]:
     return found.tables
 
 
-def look(conn: Connection, settings: config.Settings) -> Found:
+def look(conn: Connection, settings: config.Settings, hold: Hold | None = None) -> Found:
     """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
 
-    An entry for a single table wins over a pattern, a later pattern over an earlier one.
+    An entry for a single table wins over a pattern, a later pattern over an earlier one. `hold` is asked, before any
+    table is looked at more closely, which of them are out of reach, and why.
     """
     found = Found()
     chosen = _chosen(conn, settings, found)
-    facts = _Facts(conn, list(chosen))
+    away = hold(_within_reach(row for _, row in chosen.values())) if hold else {}
+    facts = _Facts(conn, [relid for relid in chosen if relid not in away])
     for relid, (spec, row) in chosen.items():
         name = quoting.join_name(*selection.name_in_file(spec, row["schema"], row["name"]))
         try:
+            if relid in away:
+                raise away[relid]
             found.tables.append(_table(conn, settings, facts, spec, {**row, "relid": relid}))
         except errors.NeaptideError as error:
             found.failures[name] = error
@@ -66,14 +86,18 @@ def look(conn: Connection, settings: config.Settings) -> Found:
     return found
 
 
-def lockable(conn: Connection, settings: config.Settings) -> list[str]:
-    """The quoted names of the config's tables that LOCK TABLE takes from this role."""
-    rows = [row for _, row in _chosen(conn, settings, Found()).values()]
+def reachable(conn: Connection, settings: config.Settings) -> list[Relation]:
+    """The config's relations that this role may read."""
+    return _within_reach(row for _, row in _chosen(conn, settings, Found()).values())
+
+
+def _within_reach(rows: Iterable[Row]) -> list[Relation]:
     return [
-        quoting.qualified(row["schema"], row["name"])
+        Relation(row["relid"], row["kind"], quoting.join_name(row["schema"], row["name"]),
+                 quoting.qualified(row["schema"], row["name"]))
         for row in rows
-        if row["kind"] in "rp" and row["readable"] and row["reachable"]
-    ]
+        if row["readable"] and row["reachable"]
+    ]  # fmt: skip
 
 
 def _chosen(conn: Connection, settings: config.Settings, found: Found) -> dict[int, tuple[config.Table, Row]]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app import errors
-from jobs import catalogue, faults, source
-from jobs.catalogue import Found, Table
+from jobs import catalogue, faults, locks, source
+from jobs.catalogue import Found, Relation, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Connection, FloorReading, Identity
 from jobs.watermark import Watermark, next_floor
+
+# How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
+_ATTEMPTS = 4
+# What LOCK takes: tables, partitioned ones, and views with all that lies below them.
+_LOCKABLE = "rpv"
 
 
 @dataclass
@@ -69,14 +74,58 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
         identity = source.identity(conn)
         reading = source.read_floor(conn)
         faults.point("floor_read")
-        names = catalogue.lockable(conn, job.settings)
-        with source.snapshot(conn, names) as snapshot:
-            found = select(catalogue.look(conn, job.settings), wanted)
+        with ExitStack() as stack:
+            snapshot, found = _seen(conn, job, stack)
+            found = select(found, wanted)
             catalogue.check_standby(identity, found.tables)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables),
             )  # fmt: skip
+
+
+def _seen(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found]:
+    """The snapshot, open until `stack` is closed, and the tables in it; taken again where the schema moved meanwhile.
+
+    Raises `errors.SchemaMoving` where it goes on moving.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        with ExitStack() as attempt:
+            try:
+                seen = _looked(conn, job, attempt)
+            except errors.SchemaMoving:
+                if not left:
+                    raise
+            else:
+                stack.enter_context(attempt.pop_all())
+                return seen
+    raise errors.SchemaMoving
+
+
+def _looked(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found]:
+    """First the locks, then the snapshot, then what it shows of the tables."""
+    listed = [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
+    stack.enter_context(conn.transaction())
+    locked, held = locks.take(conn, listed)
+    snapshot = stack.enter_context(source.snapshot(conn, locked))
+    touched: list[str] = []
+
+    def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:
+        """The tables that somebody else holds. Raises `errors.SchemaMoving` for one that came after the locks."""
+        known = {*locked, *held}
+        if any(relation.quoted not in known for relation in relations if relation.kind in catalogue.ORDINARY):
+            raise errors.SchemaMoving("a table was made at this moment")
+        later = {one.relid: one.quoted for one in relations if one.kind not in catalogue.ORDINARY}
+        names, away = locks.settle(conn, {relid: name for relid, name in later.items() if name not in held})
+        touched.extend(names)
+        return {
+            one.relid: locks.held_by(conn, one.relid, one.name)
+            for one in relations
+            if one.quoted in held or one.relid in away
+        }
+
+    found = catalogue.look(conn, job.settings, hold)
+    return replace(snapshot, touched=tuple(touched)), found
 
 
 def select(found: Found, wanted: tuple[str, ...]) -> Found:

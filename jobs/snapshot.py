@@ -26,7 +26,8 @@ class Snapshot:
     `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by.
     `wal` is a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits
     that are not on the disk yet as well, and is empty on a standby, which replays only what is. `locked` are the quoted
-    tables that the snapshot's own session keeps from being altered.
+    tables and views that the snapshot's own session keeps from being altered, `touched` those of them that LOCK doesn't
+    take.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Snapshot:
     wal: str = ""
     wal_end: str = ""
     locked: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
 
     @classmethod
     def parse(

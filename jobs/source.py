@@ -152,26 +152,22 @@ def read_floor(conn: Connection) -> FloorReading:
 
 
 @contextmanager
-def snapshot(conn: Connection, tables: Sequence[str] = ()) -> Iterator[Snapshot]:
-    """One REPEATABLE READ, READ ONLY transaction on `conn`; other sessions may join it while this is open.
+def snapshot(conn: Connection, locked: Sequence[str] = ()) -> Iterator[Snapshot]:
+    """Take the snapshot of the transaction that is open on `conn`; other sessions may join it while that is open.
 
-    The quoted `tables` are locked against DDL before the snapshot is taken (LOCK takes none itself): TRUNCATE and
-    ALTER TABLE are not MVCC-safe, a snapshot taken before one sees an empty or a rewritten table after it.
+    The quoted tables `locked` are locked in it already, and whoever joins it has to lock them, too.
     """
-    with conn.transaction():
-        if tables:
-            conn.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE".encode())
-        row = one(conn, "snapshot")
-        try:
-            yield Snapshot.parse(
-                row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"],
-                locked=tuple(tables),
-            )  # fmt: skip
-        except errors.SourceUnavailable:
-            # A reader whose session a standby ended knows only that it is gone; this one is told why.
-            with translated():
-                conn.execute("SELECT 1")
-            raise
+    row = one(conn, "snapshot")
+    try:
+        yield Snapshot.parse(
+            row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"],
+            locked=tuple(locked),
+        )  # fmt: skip
+    except errors.SourceUnavailable:
+        # A reader whose session a standby ended knows only that it is gone; this one is told why.
+        with translated():
+            conn.execute("SELECT 1")
+        raise
 
 
 def wait_until_durable(conn: Connection, wal_end: str, since: float) -> None:

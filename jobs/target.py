@@ -6,7 +6,7 @@ another kind of target that can be attached can take the file's place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from app import errors, statements
-from jobs import quoting
+from jobs import locks, quoting
 from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
@@ -105,18 +105,19 @@ class Target:
         """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there."""
         command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"
         self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
-        self._lock(snapshot.locked)
+        self._lock(snapshot)
 
-    def _lock(self, tables: Sequence[str]) -> None:
-        """Lock the tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
+    def _lock(self, snapshot: Snapshot) -> None:
+        """Lock the run's tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
 
         PostgreSQL queues for locks: behind a waiting ALTER TABLE this session would wait for the one that holds the
         snapshot, which waits for this session, and every writer with them.
         """
-        if not tables:
+        wanted = [locks.statement(snapshot.locked)] if snapshot.locked else []
+        wanted += map(locks.touch, snapshot.touched)
+        if not wanted:
             return
-        lock = f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE"
-        command = f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'; {lock}; SET LOCAL lock_timeout = DEFAULT"
+        command = "; ".join([f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'", *wanted, "SET LOCAL lock_timeout = DEFAULT"])
         try:
             self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
         except errors.SourceTimeout as error:

@@ -184,3 +184,31 @@ SELECT
     ) AS state
 FROM pg_type AS t
 WHERE t.oid = ANY(%(oids)s::oid[]);
+
+-- name: holders
+-- Who holds a lock on a table that keeps readers away, in words; other roles' sessions show their process only.
+SELECT string_agg(concat_ws(' ', 'process', l.pid, '(' || nullif(a.application_name, '') || ')'), ', ') AS who
+FROM pg_locks AS l
+LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.relation = %(relid)s::oid AND l.granted AND l.mode = 'AccessExclusiveLock';
+
+-- name: refreshed
+-- A materialized view among or below these relations that has other rows now than the snapshot shows: the function
+-- looks at the catalogue as it is, the column is as it was.
+WITH RECURSIVE below AS (
+    SELECT r.relid
+    FROM unnest(%(relids)s::oid[]) AS r (relid)
+    UNION
+    SELECT d.refobjid
+    FROM below AS b
+    INNER JOIN pg_class AS v ON v.oid = b.relid AND v.relkind = 'v'
+    INNER JOIN pg_rewrite AS w ON w.ev_class = b.relid
+    INNER JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+    WHERE d.refclassid = 'pg_class'::regclass
+)
+
+SELECT c.relname AS name
+FROM below AS b
+INNER JOIN pg_class AS c ON c.oid = b.relid
+WHERE c.relkind = 'm' AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode
+LIMIT 1;

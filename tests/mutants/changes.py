@@ -35,10 +35,10 @@ MUTANTS = (
         "jobs/moment.py",
         "        reading = source.read_floor(conn)\n"
         '        faults.point("floor_read")\n'
-        "        names = catalogue.lockable(conn, job.settings)\n"
-        "        with source.snapshot(conn, names) as snapshot:\n",
-        "        names = catalogue.lockable(conn, job.settings)\n"
-        "        with source.snapshot(conn, names) as snapshot:\n"
+        "        with ExitStack() as stack:\n"
+        "            snapshot, found = _seen(conn, job, stack)\n",
+        "        with ExitStack() as stack:\n"
+        "            snapshot, found = _seen(conn, job, stack)\n"
         "            reading = source.read_floor(conn)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),
