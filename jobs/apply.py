@@ -128,11 +128,11 @@ class Delta:
         return self.counts(base) == (0, 0)
 
     def counts(self, base: str = "out") -> tuple[int, int]:
-        """How many rows would go in and how many keys would go out."""
+        """How many rows would go in and how many would go out; without a key, all of them."""
         gone = (
             f"SELECT count(*) FROM {base}.{self.table.file_quoted} WHERE {_in(self.table.key, self.gone)}"
             if self.table.key
-            else "SELECT 0"
+            else f"SELECT count(*) FROM {base}.{self.table.file_quoted}"
         )
         return self._target.one(f"SELECT count(*) FROM {self.changed}"), self._target.one(gone)
 

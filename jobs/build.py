@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from app import errors
@@ -31,7 +30,7 @@ class Build:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         if not state.lineage:
             ledger.create_schema(self._file)
-        steps = self._told(self._attempt.steps(state))
+        steps = probe.told(self._attempt.steps(state), self._now.conn, self._now.snapshot)
         self._run_id = next_run_id(self._attempt.published, state)
         anew = [step for step in steps if step.action == FULL]
         lineage = state.lineage if _continues(anew, state, self._options) else secrets.token_hex(8)
@@ -48,14 +47,6 @@ class Build:
                 except TableFailed as failed:
                     # What the transaction did so far is gone; the others' share of it is done again.
                     self._attempt.fail({failed.table: failed.error})
-
-    def _told(self, steps: list[Step]) -> list[Step]:
-        """The steps with their tables' news; a table that was truncated is copied anew."""
-        told = probe.ask(self._now.conn, steps, self._now.snapshot)
-        return [
-            replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
-            for step, news in ((step, told[step.table.name]) for step in steps)
-        ]
 
     def _load(self, steps: list[Step]) -> dict[str, TableRun]:
         """Copy tables anew; each is complete, with its watermark, or not there."""

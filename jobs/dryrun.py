@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from psycopg import sql
+from dataclasses import replace
 
-from jobs import catalogue, filters, moment, plan, probe, recovery, watermark
+from app import errors
+from jobs import catalogue, moment, plan, probe, recovery, target
+from jobs.apply import Delta
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.moment import Moment
-from jobs.plan import DELTA, FAILED, Step
+from jobs.plan import FAILED, FULL, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
+from jobs.target import Target
 
 
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
-    """Count, in one snapshot, what the next run would read. A table that lacks tracking says so instead."""
+    """Count, in one snapshot, what the next run would do to the published file.
+
+    What changed is read as a run reads it, into memory. A table that lacks tracking says so instead.
+    """
     state = recovery.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
     with limit, moment.moment(job, wanted, limit) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused
-        tables = [_plan(step, now) for step in plan.steps(now.tables, state, now.snapshot)]
+        tables = _plans(job, now, plan.steps(now.tables, state, now.snapshot), limit)
         there = {table.table for table in tables}
         tables += [
             TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.told().items() if name not in there
@@ -29,12 +35,50 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings))
 
 
-def _plan(step: Step, now: Moment) -> TablePlan:
+def _plans(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> list[TablePlan]:
+    lacks = {step.table.name: now.told().get(step.table.name) or catalogue.untracked(step.table) for step in steps}
+    ready = [step for step in steps if not lacks[step.table.name]]
+    told = {step.table.name: step for step in probe.told(ready, now.conn, now.snapshot)}
+    steps = [told.get(step.table.name, step) for step in steps]
+    counts = _changes(job, now, [step for step in told.values() if step.action != FULL and step.news], limit)
+    return [_plan(step, now, lacks[step.table.name], counts) for step in steps]
+
+
+def _plan(step: Step, now: Moment, lack: str | None, counts: dict[str, TablePlan]) -> TablePlan:
     table = step.table
-    lack = now.told().get(table.name) or catalogue.untracked(table)
-    rows = _count(now, table, probe.rows_of(step, now.snapshot))
-    deletes = 0 if lack else _deletes(step, now)
-    return TablePlan(table.name, step.action, step.reason, rows, deletes, verdicts(table), lack)
+    found = counts.get(table.name)
+    if found is not None:
+        return replace(found, columns=verdicts(table))
+    rows = 0 if not step.news else _count(now, table, probe.rows_of(step, now.snapshot))
+    return TablePlan(table.name, step.action, step.reason, rows, 0, verdicts(table), lack)
+
+
+def _changes(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
+    """What would go in and out of tables that are not copied anew, or why one would fail."""
+    path = job.files.published
+    if not steps or path is None:
+        return {}
+    with target.opened(job, path, read_only=True) as file:
+        limit.guard(file)
+        file.attach_source(job.source)
+        return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
+
+
+def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
+    name = step.table.name
+    try:
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            delta = Delta(file, step, place)
+            delta.gather(now.snapshot)
+            rows, deletes = (0, 0) if delta.is_empty() else delta.counts()
+            delta.drop()
+    except errors.NeaptideError as error:
+        if not recovery.is_of_a_table(error):
+            raise
+        better = recovery.told(now.conn, step.table, error)
+        return TablePlan(name, step.action, step.reason, 0, 0, error=better.message)
+    return TablePlan(name, step.action, step.reason, rows, deletes)
 
 
 def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
@@ -47,23 +91,5 @@ def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
 
 def _count(now: Moment, table: Table, where: str) -> int:
     row = now.conn.execute(f"SELECT count(*) AS n FROM {table.quoted} WHERE {where}".encode()).fetchone()
-    assert row is not None
-    return int(row["n"])
-
-
-def _deletes(step: Step, now: Moment) -> int:
-    """Keys to be deleted, and rows that were changed so that they don't belong in the file any more."""
-    if step.action != DELTA or step.table.stamp is None:
-        return 0
-    left, since = filters.left(step.table), watermark.changed_rows(step.table.stamp, step.mark, now.snapshot)
-    leaving = _count(now, step.table, filters.both(since.as_string(None), left)) if left else 0
-    return leaving + (_tombstones(step, now) if step.table.spec.deletes == "tombstone" else 0)
-
-
-def _tombstones(step: Step, now: Moment) -> int:
-    query = sql.SQL("SELECT count(DISTINCT key) AS n FROM neaptide.tombstone WHERE {}").format(
-        probe.tombstones_since(step.table, step.mark)
-    )
-    row = now.conn.execute(query).fetchone()
     assert row is not None
     return int(row["n"])

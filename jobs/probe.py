@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
 from jobs import filters, watermark
 from jobs.catalogue import Table
-from jobs.plan import DELTA, Step
+from jobs.plan import DELTA, FULL, Step
 from jobs.snapshot import Snapshot
 from jobs.source import Connection
 from jobs.watermark import Watermark
@@ -39,6 +39,16 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
         for row in conn.execute(query):
             found[asked[row["place"]].table.name] = News(row["rows"], row["gone"], row["truncated"])
     return found
+
+
+def told(steps: Iterable[Step], conn: Connection, now: Snapshot) -> list[Step]:
+    """The steps with their tables' news; a table that was truncated is copied anew."""
+    given = list(steps)
+    found = ask(conn, given, now)
+    return [
+        replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
+        for step, news in ((step, found[step.table.name]) for step in given)
+    ]
 
 
 def rows_of(step: Step, now: Snapshot) -> str:
