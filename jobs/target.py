@@ -183,8 +183,6 @@ def _connect(job: Job) -> Target:
         connection = duckdb.connect(":memory:", config=options)
     target = Target(connection)
     target.execute("SET TimeZone = 'UTC'")
-    # A checkpoint would write many row groups anew for the few rows that were deleted from each: see jobs/compact.py.
-    target.execute("SET max_vacuum_tasks = 0")
     return target
 
 
