@@ -175,6 +175,7 @@ class _Runner:
         with recovery.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
+            file.use_threads(1)
             file.attach_source(self._job.source)
             run = Build(self._attempt, file, earlier).run(state)
             self._release()
