@@ -80,5 +80,7 @@ def _comment(sentences: Iterable[str]) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    """A string or a list of them as TOML writes it; JSON's escapes are TOML's, but for DEL."""
+    """A string, a list or a table of them as TOML writes it; JSON's escapes are TOML's, but for DEL."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -49,8 +49,17 @@ def _plan(step: Step, now: Moment, lack: str | None, counts: dict[str, TablePlan
     found = counts.get(table.name)
     if found is not None:
         return replace(found, columns=verdicts(table))
-    rows = 0 if not step.news else _count(now, table, probe.rows_of(step, now.snapshot))
-    return TablePlan(table.name, step.action, step.reason, rows, 0, verdicts(table), lack)
+    rows, misfits = _count(now, table, probe.rows_of(step, now.snapshot)) if step.news else (0, 0)
+    error = recovery.misfit(now.conn, table) if misfits and not lack else None
+    return TablePlan(
+        table.name,
+        step.action,
+        step.reason,
+        rows,
+        0,
+        verdicts(table),
+        f"{error.message} ({error.hint})" if error else lack,
+    )
 
 
 def _changes(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
@@ -89,7 +98,10 @@ def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
     )
 
 
-def _count(now: Moment, table: Table, where: str) -> int:
-    row = now.conn.execute(f"SELECT count(*) AS n FROM {table.quoted} WHERE {where}".encode()).fetchone()
+def _count(now: Moment, table: Table, where: str) -> tuple[int, int]:
+    """The rows to be copied, and those that would make the table fail."""
+    bad = " OR ".join(plan.lossy_sql for plan in table.columns if plan.rule == "fail" and plan.lossy_sql) or "false"
+    query = f"SELECT count(*) AS n, count(*) FILTER (WHERE {bad}) AS bad FROM {table.quoted} WHERE {where}"
+    row = now.conn.execute(query.encode()).fetchone()
     assert row is not None
-    return int(row["n"])
+    return int(row["n"]), int(row["bad"])

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import psycopg
+
 from app import config, errors, statements
 from jobs import catalogue, quoting, selection, triggers
 from jobs.catalogue import Found, Table
@@ -15,6 +17,8 @@ from jobs.tables import STAMP_TYPES, XID_COLUMN
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
 SMALL = 512 * 1024
+# Rows of a table that are looked at for values that don't fit.
+_LOOKED_AT = 10_000
 _NAMES = ("updated_at", "last_update", "last_updated", "modified_at", "modified_date", "changed_at", "update_time")
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
@@ -47,7 +51,32 @@ def propose(job: Job, schemas: Sequence[str] = ()) -> list[Choice]:
         entries = {row["relid"]: _entry(row, keys.get(row["relid"], [])) for row in rows}
         found, renamed = _looked(conn, job, list(entries.values()))
         by_name = {table.source_name: table for table in found.tables}
-        return [_choice(row, by_name, found, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows]
+        choices = [
+            _choice(row, by_name, found, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows
+        ]
+        return [_ruled(conn, choice, by_name.get(choice.name)) for choice in choices]
+
+
+def _ruled(conn: Connection, choice: Choice, table: Table | None) -> Choice:
+    """The choice with the rule `text` for columns that hold values DuckDB's type can't, among the first rows."""
+    lossy = [plan for plan in table.columns if plan.lossy_sql] if table and table.kind in catalogue.ORDINARY else []
+    if table is None or not lossy:
+        return choice
+    fields = ", ".join(f"bool_or({plan.lossy_sql}) AS n{n}" for n, plan in enumerate(lossy))
+    try:
+        with conn.transaction():
+            query = f"SELECT {fields} FROM (SELECT * FROM {table.quoted} LIMIT {_LOOKED_AT}) AS looked"
+            row = conn.execute(query.encode()).fetchone() or {}
+    except psycopg.Error:
+        # Locked, or too slow: the first sync names the row.
+        return choice
+    found = [plan for n, plan in enumerate(lossy) if row[f"n{n}"]]
+    if not found:
+        return choice
+    names = ", ".join(f"{plan.name} (else {plan.duckdb_type})" for plan in found)
+    reason = f"Values were found that DuckDB's type can't hold, so these columns are kept as text: {names}."
+    values = {**choice.values, "rules": {plan.name: "text" for plan in found}}
+    return replace(choice, values=values, reasons=(*choice.reasons, reason))
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import freshness, ledger, quoting, target
+from jobs import filters, freshness, ledger, quoting, target
 from jobs.catalogue import Table
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
@@ -151,7 +151,8 @@ def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:
         shown_key = [name for name in table.source_key if name not in table.spec.mask]
         key = quoting.listed(shown_key) or "ctid::text AS ctid"
         with conn.transaction():
-            row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {plan.lossy_sql} LIMIT 1".encode()).fetchone()
+            where = filters.both(plan.lossy_sql, filters.kept(table))
+            row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {where} LIMIT 1".encode()).fetchone()
         if row:
             shown = ", ".join(f"{name} = {value}" for name, value in row.items())
             return errors.UnsupportedValue(

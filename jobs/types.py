@@ -112,7 +112,7 @@ def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
 
 
 _CONSEQUENCE: dict[Rule | None, str] = {
-    "fail": "fails the run, which names the row",
+    "fail": "fails the table, and the error names the row",
     "null": "becomes NULL and is counted",
 }
 

@@ -53,3 +53,13 @@ def test_deletes_that_the_run_would_refuse_are_an_error_of_the_dry_run(empty_db:
     lab.sync()
     lab.run("DELETE FROM t WHERE id > 100")
     assert "are gone" in (dryrun.dry_run(lab.job).tables[0].error or "")
+
+
+def test_a_value_that_would_make_a_first_copy_fail_is_told_before_it_begins(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.t", "watermark": "none", "where": "id < 10"}])
+    lab.run("CREATE TABLE t (id int PRIMARY KEY, grid int[])", "INSERT INTO t VALUES (1, '{1}'), (50, '{{1},{2}}')")
+    assert dryrun.dry_run(lab.job).tables[0].error is None
+    lab.run("INSERT INTO t VALUES (2, '{{1,2},{3,4}}')")
+    error = dryrun.dry_run(lab.job).tables[0].error or ""
+    assert "column grid, row id = 2" in error
+    assert 'rules.grid = "text"' in error

@@ -111,7 +111,45 @@ DELETE FROM trade.notes WHERE ctid IN (SELECT min(ctid) FROM trade.notes);
 UPDATE trade.cities SET name = 'Roma';
 INSERT INTO trade.customers VALUES ('ANTON', 'Antonio', '2');
 """
+# A social network on an ORM that sets updated_at itself, to microseconds, without a trigger: a statement by hand
+# doesn't. Keys by index only, citext, hstore, inet, ranges, arrays of which one row has two dimensions, an index on an
+# expression, a cache that is refreshed.
+TOOTS = """
+CREATE EXTENSION IF NOT EXISTS citext; CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE TABLE public.accounts (
+    id bigserial PRIMARY KEY, username citext NOT NULL DEFAULT '', domain varchar, also_known_as varchar[], fields jsonb,
+    suspended_at timestamp, created_at timestamp NOT NULL DEFAULT now(), updated_at timestamp NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX ON public.accounts (lower(username::text), coalesce(lower(domain::text), ''));
+CREATE TABLE public.users (
+    id bigserial PRIMARY KEY, email varchar NOT NULL, current_sign_in_ip inet, prefs hstore, active tsrange,
+    updated_at timestamp NOT NULL DEFAULT now()
+);
+CREATE TABLE public.statuses (
+    id bigint PRIMARY KEY, text text NOT NULL, visibility integer, tags integer[], grid integer[],
+    updated_at timestamp NOT NULL DEFAULT now()
+);
+CREATE TABLE public.follows (a bigint NOT NULL, b bigint NOT NULL);
+CREATE UNIQUE INDEX ON public.follows (a, b);
+CREATE TABLE public.schema_migrations (version varchar PRIMARY KEY);
+INSERT INTO public.accounts (username, domain, also_known_as, fields)
+    SELECT 'U' || g, 'd' || g % 9, ARRAY['a', NULL], '{"a": 1e400}' FROM generate_series(1, 9000) g;
+INSERT INTO public.users (email, current_sign_in_ip, prefs, active)
+    SELECT 'e' || g, '10.0.0.1/8', 'a=>1,b=>NULL', '[2020-01-01,)' FROM generate_series(1, 9000) g;
+INSERT INTO public.statuses SELECT g, repeat('toot ', 20), 0, '{1,2}',
+    CASE WHEN g = 77 THEN '{{1,2},{3,4}}'::int[] ELSE '{5}' END FROM generate_series(1, 6000) g;
+INSERT INTO public.follows SELECT g, g FROM generate_series(1, 20) g;
+INSERT INTO public.schema_migrations VALUES ('20240101000000');
+"""
+TOOTS_CHANGES = """
+UPDATE public.accounts SET suspended_at = now() WHERE id = 5;
+UPDATE public.users SET email = 'by hand' WHERE id = 3;
+UPDATE public.statuses SET grid = '[0:1]={1,2}' WHERE id = 11;
+DELETE FROM public.statuses WHERE id < 10;
+DELETE FROM public.follows WHERE a = 3;
+"""
 SAMPLES = {
+    "toots": (TOOTS, TOOTS_CHANGES),
     "rental": (RENTAL, RENTAL_CHANGES),
     "music": (MUSIC, MUSIC_CHANGES),
     "trade": (TRADE, TRADE_CHANGES),

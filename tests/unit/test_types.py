@@ -112,6 +112,6 @@ def test_names_are_quoted_everywhere() -> None:
 
 def test_the_note_says_what_becomes_of_a_value_that_cannot_be_kept() -> None:
     info = column(numeric(5, 2))
-    assert types.plan_column(info).note == "exact; NaN fails the run, which names the row"
+    assert types.plan_column(info).note == "exact; NaN fails the table, and the error names the row"
     assert types.plan_column(info, "null").note == "exact; NaN becomes NULL and is counted"
     assert types.plan_column(info, "text").note == "numeric in PostgreSQL's text form"
