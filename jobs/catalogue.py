@@ -147,7 +147,7 @@ class _Facts:
         given = {"relids": relids}
         self._conn = conn
         self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
-        self.parts = {r["relid"]: r["states"] for r in conn.execute(statements.get("catalogue", "partitions"), given)}
+        self.parts = _part_states(conn, relids)
         self.unique: dict[int, list[set[str]]] = defaultdict(list)
         for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
             self.unique[row["relid"]].append(set(row["columns"]))
@@ -268,16 +268,27 @@ def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str,
 
 
 def check_types(job: Job, wanted: Iterable[Table]) -> None:
-    """Raise `errors.SchemaMoving` where the types of these tables are not as they were in the snapshot.
+    """Raise `errors.SchemaMoving` where types or partitions of these tables are not as they were in the snapshot.
 
-    Tables are locked while they are read. Types can't be, and their values are read as they are spelled at the moment.
+    Tables are locked while they are read. Types can't be, and their values are read as they are spelled at the moment;
+    nor is a table kept from getting another partition, whose rows are then read along.
     """
-    before = {oid: state for table in wanted for oid, state in table.type_states.items()}
-    if not before:
+    tables = list(wanted)
+    before = {oid: state for table in tables for oid, state in table.type_states.items()}
+    parts = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}
+    if not before and not parts:
         return
     with job.source.connect(application="neaptide types") as conn:
         if _type_states(conn, before) != before:
             raise errors.SchemaMoving("a type was changed while its values were read")
+        states = _part_states(conn, list(parts)) if parts else {}
+        if any(tuple(states.get(relid, ())) != was for relid, was in parts.items()):
+            raise errors.SchemaMoving("a partition was attached or detached while its table was read")
+
+
+def _part_states(conn: Connection, relids: list[int]) -> dict[int, list[str]]:
+    rows = conn.execute(statements.get("catalogue", "partitions"), {"relids": relids})
+    return {row["relid"]: row["states"] for row in rows}
 
 
 def _type_states(conn: Connection, oids: Iterable[int]) -> dict[int, str]:

@@ -167,3 +167,27 @@ def test_a_view_can_not_change_between_the_snapshot_and_the_read(
     locked = race != "the materialized view is refreshed"
     assert seen == ["LockNotAvailable" if locked else "done"]
     lab.assert_equal()
+
+
+PARTED = """
+CREATE TABLE parted (id int, day date NOT NULL, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE later (id int, day date NOT NULL, PRIMARY KEY (id, day));
+INSERT INTO parted VALUES (1, '2020-05-05'); INSERT INTO later VALUES (2, '2021-05-05');
+"""
+
+
+def test_a_partition_that_is_attached_after_the_snapshot_brings_no_rows_of_another_moment(
+    empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = _lab(empty_db, tmp_path, "parted", "b")
+    lab.run(PARTED)
+    lab.specs[0]["watermark"] = "none"
+    lab.track()
+    attach = "ALTER TABLE parted ATTACH PARTITION later FOR VALUES FROM ('2021-01-01') TO ('2022-01-01')"
+    with monkeypatch.context() as patch:
+        done = _once(patch, lambda: lab.run("INSERT INTO b VALUES (9)", attach), after="snapshot")
+        lab.sync()
+    assert done
+    # Both came after the first snapshot: either both are there or none.
+    lab.assert_equal()

@@ -117,8 +117,9 @@ INSERT INTO trade.customers VALUES ('ANTON', 'Antonio', '2');
 TOOTS = """
 CREATE EXTENSION IF NOT EXISTS citext; CREATE EXTENSION IF NOT EXISTS hstore;
 CREATE TABLE public.accounts (
-    id bigserial PRIMARY KEY, username citext NOT NULL DEFAULT '', domain varchar, also_known_as varchar[], fields jsonb,
-    suspended_at timestamp, created_at timestamp NOT NULL DEFAULT now(), updated_at timestamp NOT NULL DEFAULT now()
+    id bigserial PRIMARY KEY, username citext NOT NULL DEFAULT '', domain varchar, also_known_as varchar[],
+    fields jsonb, suspended_at timestamp, created_at timestamp NOT NULL DEFAULT now(),
+    updated_at timestamp NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX ON public.accounts (lower(username::text), coalesce(lower(domain::text), ''));
 CREATE TABLE public.users (
