@@ -95,7 +95,7 @@ class Attempt:
 
     def orphans(self, state: State) -> list[str]:
         """Tables in the file that the config no longer names."""
-        return [] if self.options.tables else sorted(name for name in state.tables if not self.now.knows(name))
+        return [] if self.options.tables else sorted(state.tables.keys() - self.now.known())
 
     @contextmanager
     def diagnosed(self, table: Table) -> Iterator[None]:
@@ -140,4 +140,4 @@ class Attempt:
 def saved(table: Table, mark: Watermark, now: Moment) -> Saved:
     """What a file says of a table that was brought up to this watermark."""
     seen = clock.reading(now.reading.clock)
-    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature(), seen)
+    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, seen)

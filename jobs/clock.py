@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def stepped_back(saved: dict[str, Any], server: datetime, margin: timedelta) -> 
     return watermark.clock_stepped_back(datetime.fromisoformat(saved["server"]), server, elapsed, max(margin, _NOISE))
 
 
+@lru_cache(maxsize=1)
 def _boot() -> str:
     try:
         return _BOOT.read_text(encoding="ascii").strip()

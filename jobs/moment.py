@@ -49,9 +49,9 @@ class Moment:
         self.failures |= failures
         self.tables = [table for table in self.tables if table.name not in failures]
 
-    def knows(self, name: str) -> bool:
-        """Whether this is one of the run's tables, by its name in the file, ready or not."""
-        return name in self.failures or any(table.name == name for table in self.tables)
+    def known(self) -> set[str]:
+        """The run's tables, by their names in the file, ready or not."""
+        return {*self.failures, *(table.name for table in self.tables)}
 
     def told(self) -> dict[str, str]:
         """Why tables were set aside, each in one line, by name."""

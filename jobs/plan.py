@@ -60,7 +60,7 @@ def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock
 def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
     if saved is None:
         return "first copy"
-    changed = changes.describe(saved.signature, table.signature())
+    changed = changes.describe(saved.signature, table.signature)
     if changed:
         return ", ".join(changed)
     if clock_back and saved.mode == "updated_at":
@@ -79,7 +79,7 @@ def refused(tables: list[Table], state: State, *, default: str) -> dict[str, err
         saved = state.tables.get(table.name)
         if saved is None or (table.spec.on_schema_change or default) != "fail":
             continue
-        changed = changes.of_schema(saved.signature, table.signature())
+        changed = changes.of_schema(saved.signature, table.signature)
         if changed:
             found[table.name] = errors.SchemaChanged(
                 f"{table.source_name} changed: {', '.join(changed)}",

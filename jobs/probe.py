@@ -1,18 +1,19 @@
-"""Asks, in one round trip for all tables, which of them have anything new since their watermarks."""
+"""Asks, in two round trips for all tables, which of them have anything new since their watermarks."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from jobs import filters, watermark
+from jobs import filters, quoting, watermark
 from jobs.catalogue import Table
 from jobs.plan import DELTA, FULL, Step
 from jobs.snapshot import Snapshot
 from jobs.source import Connection
-from jobs.watermark import Watermark
+from jobs.watermark import Stamp, Watermark
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,11 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
     found = {step.table.name: ALL for step in steps}
     asked = [step for step in steps if step.action == DELTA]
     if asked:
-        query = sql.SQL(" UNION ALL ").join([_question(place, step, now) for place, step in enumerate(asked)])
-        for row in conn.execute(query):
-            found[asked[row["place"]].table.name] = News(row["rows"], row["gone"], row["truncated"])
+        deleted = _deleted(conn, [step for step in asked if step.table.spec.deletes == "tombstone"])
+        for row in conn.execute(_questions(asked, now).encode()):
+            step = asked[row["place"]]
+            nothing = (step.table.spec.deletes == "compare", False)
+            found[step.table.name] = News(row["rows"], *deleted.get(step.table.relid, nothing))
     return found
 
 
@@ -59,31 +62,39 @@ def rows_of(step: Step, now: Snapshot) -> str:
     return filters.both(watermark.changed_rows(stamp, step.mark, now).as_string(None), kept)
 
 
-def _question(place: int, step: Step, now: Snapshot) -> sql.Composable:
-    mark, table, stamp = step.mark, step.table, step.table.stamp
-    assert stamp is not None
-    # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. EXISTS
-    # would not do: PostgreSQL leaves the order out of it.
-    rows = sql.SQL("(SELECT true FROM {} WHERE {} ORDER BY {} DESC LIMIT 1) IS NOT NULL").format(
-        sql.Identifier(table.schema, table.relation),
-        watermark.changed_rows(stamp, mark, now),
-        sql.Identifier(stamp.column),
-    )
-    gone, truncated = _deletions(table, mark)
-    return sql.SQL("SELECT {} AS place, {} AS rows, {} AS gone, {} AS truncated").format(
-        sql.Literal(place), rows, gone, truncated
-    )
+def _questions(steps: list[Step], now: Snapshot) -> str:
+    """One query that asks whether rows were written; most tables have the same watermark, so conditions are shared."""
+    conditions: dict[tuple[Stamp, Watermark], str] = {}
+    asked = []
+    for place, step in enumerate(steps):
+        stamp = step.table.stamp
+        assert stamp is not None
+        which = (stamp, step.mark)
+        if which not in conditions:
+            conditions[which] = watermark.changed_rows(stamp, step.mark, now).as_string(None)
+        # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. EXISTS
+        # would not do: PostgreSQL leaves the order out of it.
+        newest = f"WHERE {conditions[which]} ORDER BY {quoting.identifier(stamp.column)} DESC LIMIT 1"
+        asked.append(f"SELECT {place} AS place, (SELECT true FROM {step.table.quoted} {newest}) IS NOT NULL AS rows")
+    return " UNION ALL ".join(asked)
 
 
-def _deletions(table: Table, mark: Watermark) -> tuple[sql.Composable, sql.Composable]:
-    if table.spec.deletes != "tombstone":
-        return sql.SQL("true" if table.spec.deletes == "compare" else "false"), sql.SQL("false")
-    since = tombstones_since(table, mark)
-    question = "EXISTS (SELECT FROM neaptide.tombstone WHERE {} AND key IS {} NULL)"
-    return (
-        sql.SQL(question).format(since, sql.SQL("NOT")),
-        sql.SQL(question).format(since, sql.SQL("")),
-    )
+def _deleted(conn: Connection, steps: list[Step]) -> dict[int, tuple[bool, bool]]:
+    """Whether rows were deleted, and whether all were by TRUNCATE, by the oids of the tables that have such news."""
+    relids = defaultdict(list)
+    for step in steps:
+        relids[step.mark].append(step.table.relid)
+    queries = [
+        sql.SQL(
+            "SELECT relid, bool_or(key IS NOT NULL) AS gone, bool_or(key IS NULL) AS truncated"
+            " FROM neaptide.tombstone WHERE relid = ANY({}::oid[]) AND {} GROUP BY relid"
+        ).format(sql.Literal(tables), watermark.recorded_since("xid", mark))
+        for mark, tables in relids.items()
+    ]
+    if not queries:
+        return {}
+    rows = conn.execute(sql.SQL(" UNION ALL ").join(queries))
+    return {row["relid"]: (row["gone"], row["truncated"]) for row in rows}
 
 
 def tombstones_since(table: Table, mark: Watermark) -> sql.Composable:

@@ -24,7 +24,8 @@ def _nothing_new(attempt: Attempt) -> bool:
     steps = attempt.steps(published)
     if any(step.action == FULL for step in steps) or attempt.orphans(published):
         return False
-    if now.told() != {name: error for name, error in published.errors.items() if now.knows(name)}:
+    known = now.known()
+    if now.told() != {name: error for name, error in published.errors.items() if name in known}:
         return False
     news = probe.ask(now.conn, steps, now.snapshot)
     doubtful = [step for step in steps if news[step.table.name]]

@@ -39,7 +39,9 @@ class Pattern:
         )
 
     def like(self) -> tuple[str, str]:
-        """Both parts as patterns of PostgreSQL's LIKE."""
+        """Both parts as patterns of PostgreSQL's LIKE; as they are where the name is no pattern."""
+        if not self.is_wild:
+            return quoting.unquoted(self.schema), quoting.unquoted(self.name)
         return _glob(self.schema, "%", _like_escaped), _glob(self.name, "%", _like_escaped)
 
 

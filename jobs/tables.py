@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from app import config
@@ -47,27 +48,27 @@ class Table:
     mask_version: str = ""
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The file's name for it, as config.toml would write it."""
         return quoting.join_name(*self.target)
 
-    @property
+    @cached_property
     def source_name(self) -> str:
         """The source's name for it, as config.toml writes it."""
         return quoting.join_name(self.schema, self.relation)
 
-    @property
+    @cached_property
     def quoted(self) -> str:
         """Schema and name for PostgreSQL."""
         return quoting.qualified(self.schema, self.relation)
 
-    @property
+    @cached_property
     def file_quoted(self) -> str:
         """Schema and name for DuckDB."""
         return quoting.qualified(*self.target)
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, ...]:
         """The key's columns by their names in the file."""
         return tuple(plan.name for plan in self.key_plans())
@@ -82,7 +83,7 @@ class Table:
         by_name = {info.name: info for info in self.infos}
         return tuple(by_name[name] for name in self.source_key)
 
-    @property
+    @cached_property
     def stamp(self) -> Stamp | None:
         """The column the watermark is on, or None for a table that is copied whole."""
         if self.spec.watermark == "none":
@@ -103,6 +104,7 @@ class Table:
         """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
         return self.kind == PARTITIONED or self.subscribed
 
+    @cached_property
     def signature(self) -> dict[str, Any]:
         """What must stay the same for a delta to be enough; `jobs.changes` says what a difference means."""
         return {

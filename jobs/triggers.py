@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Bits of pg_trigger.tgtype (PostgreSQL's catalog/pg_trigger.h).
 ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
@@ -96,6 +97,7 @@ def tombstoned(triggers: Iterable[Trigger], *, row_deletes: bool, key: Iterable[
     )
 
 
+@lru_cache(maxsize=1024)
 def _plain(source: str) -> str:
     return "".join(_COMMENTS.sub("", source).lower().split()).replace('"', "")
 

@@ -136,7 +136,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]
             if not scope.tables:
-                build.remove_tables(file, sorted(name for name in state.tables if not now.knows(name)))
+                build.remove_tables(file, sorted(state.tables.keys() - now.known()))
             run = _record(job, file, now, steps, checks, published, began)
         with phases.phase("checkpoint"):
             file.checkpoint()
@@ -186,7 +186,7 @@ def _shape_differs(file: Target, step: Step) -> str | None:
     if step.table.target not in file.copied_tables():
         return "the file has no such table"
     columns = step.saved.signature.get("columns") if step.saved else None
-    return None if columns == step.table.signature()["columns"] else "its columns changed since it was copied"
+    return None if columns == step.table.signature["columns"] else "its columns changed since it was copied"
 
 
 def _record(

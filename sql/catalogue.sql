@@ -1,6 +1,27 @@
 -- name: relations
 -- The tables that the config names, or every one that a pattern matches, with what decides how each is read. `place` is
 -- the entry's. A pattern takes tables only: no views, no partitions (their table has their rows), nothing temporary.
+WITH wanted AS (
+    SELECT u.schema, u.name, u.wild, u.place
+    FROM unnest(%(schemas)s::text[], %(names)s::text[], %(wild)s::boolean[])
+        WITH ORDINALITY AS u (schema, name, wild, place)
+),
+-- A name is found by the catalogue's index, a pattern by a look at every name.
+chosen AS (
+    SELECT w.place, c.oid
+    FROM wanted AS w
+    INNER JOIN pg_namespace AS n ON n.nspname = w.schema
+    INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
+    WHERE NOT w.wild
+    UNION ALL
+    SELECT w.place, c.oid
+    FROM wanted AS w
+    INNER JOIN pg_namespace AS n ON n.nspname LIKE w.schema
+    INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname LIKE w.name
+    WHERE
+        w.wild AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'neaptide'
+        AND n.nspname NOT LIKE 'pg\_%%' AND n.nspname <> 'information_schema'
+)
 SELECT
     w.place::integer AS place,
     c.oid::bigint AS relid,
@@ -24,25 +45,17 @@ SELECT
     has_schema_privilege(n.oid, 'USAGE') AS reachable,
     has_table_privilege(c.oid, 'SELECT') AS readable,
     row_security_active(c.oid) AS filtered,
-    (
+    CASE WHEN has_table_privilege(c.oid, 'SELECT') THEN '{}' ELSE (
         SELECT coalesce(array_agg(a.attname::text), '{}')
         FROM pg_attribute AS a
         WHERE
             a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT')
-    ) AS hidden_columns
-FROM unnest(%(schemas)s::text[], %(names)s::text[], %(wild)s::boolean[])
-    WITH ORDINALITY AS w (schema, name, wild, place)
-INNER JOIN pg_namespace AS n ON n.nspname LIKE w.schema
-INNER JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname LIKE w.name
-WHERE
-    c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't'
-    AND (
-        NOT w.wild OR (
-            c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> 'neaptide'
-            AND n.nspname NOT LIKE 'pg\_%%' AND n.nspname <> 'information_schema'
-        )
-    )
+    ) END AS hidden_columns
+FROM chosen AS w
+INNER JOIN pg_class AS c ON c.oid = w.oid
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't'
 ORDER BY n.nspname, c.relname;
 
 -- name: keys
