@@ -19,7 +19,10 @@ from jobs.tables import STAMP_TYPES, XID_COLUMN
 SMALL = 512 * 1024
 # Rows of a table that are looked at for values that don't fit.
 _LOOKED_AT = 10_000
-_NAMES = ("updated_at", "last_update", "last_updated", "modified_at", "modified_date", "changed_at", "update_time")
+_NAMES = (
+    *("updated_at", "last_update", "last_updated", "modified_at", "modified_date", "modifieddate", "changed_at"),
+    *("update_time", "updated", "modified", "last_modified", "updated_on", "write_date"),
+)
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 

@@ -185,7 +185,7 @@ def _sized_vector(form: Form, kind: TypeInfo) -> Form:
 def numeric(typmod: int) -> Form:
     """DECIMAL where 38 digits hold it, else the exact text."""
     if typmod == -1:
-        note = "as exact text: it has no fixed scale; the rules decimal and double make it a number"
+        note = "as exact text: it has no fixed scale, and the rules decimal and double make it a number"
         return as_text(note, same=False)
     precision, scale = digits(typmod)
     if precision > MAX_DIGITS:
