@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -179,5 +180,11 @@ def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
 def _saved(row: dict[str, Any]) -> Saved:
     as_of: datetime = row["as_of"]
     mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
-    clock = json.loads(row["clock"])
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, json.loads(row["signature"]), clock)
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), _parsed(row["clock"]))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> dict[str, Any]:
+    """A table's signature stays the same for many runs, and all tables of a run have one clock. Only to be read."""
+    found: dict[str, Any] = json.loads(text)
+    return found

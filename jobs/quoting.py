@@ -7,9 +7,12 @@ inside (PostgreSQL with standard_conforming_strings, its default since 9.1).
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable
 
 from app import errors
+
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 _PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
 _NAME = re.compile(rf"(?P<schema>{_PART})\.(?P<name>(?:\"(?:[^\"]|\"\")+\"|.+))")
@@ -30,7 +33,7 @@ def qualified(*names: str) -> str:
 
 def fold(name: str) -> str:
     """What DuckDB goes by when it compares names: it folds the case of ASCII letters, and no others."""
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+    return name.translate(_ASCII_LOWER)
 
 
 def literal(text: str) -> str:
