@@ -199,10 +199,7 @@ def test_another_run_under_way_is_exit_75_with_no_wait(shown: Cli) -> None:
 
 
 def test_ctrl_c_is_exit_130_without_a_traceback(shown: Cli) -> None:
-    process = subprocess.Popen(
-        shown.command("status", "--watch"), cwd=shown.folder, env=shown.env(), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = shown.begun("status", "--watch")
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -52,10 +52,7 @@ def test_the_whole_path_from_nothing_and_again(fresh: Cli) -> None:
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing_half_placed(fresh: Cli) -> None:
-    process = subprocess.Popen(
-        fresh.command("demo", "--orders", "200000"), cwd=fresh.folder, env=fresh.env(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = fresh.begun("demo", "--orders", "200000", stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while _placed(fresh) == 0 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -59,6 +59,15 @@ class Cli:
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def begun(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """As a process that Ctrl-C reaches, also where the tests run in the background, which a shell shields."""
+        python, option, code, *rest = self.command(*arguments)
+        heard = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {code}"
+        return subprocess.Popen(
+            [python, option, heard, *rest], cwd=self.folder, env=self.env(), stdout=stdout, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-c", "from app.cli import main; main()", *map(str, arguments)]
 
