@@ -71,7 +71,7 @@ class LiveStore(reporting.Store):
 @contextmanager
 def open(job: Job) -> Iterator[LiveStore]:  # noqa: A001  live.open beside reporting.open
     """A store that reads PostgreSQL in one snapshot. Raises what a run would."""
-    with moment(job) as now, target.session(job) as session:
+    with moment(job) as now, target.session(job, strict=True) as session:
         session.attach_source(job.source)
         with session.transaction():
             session.join_snapshot(now.snapshot)

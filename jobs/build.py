@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from app import errors
-from jobs import apply, catalogue, clock, faults, freshness, ledger, load, nulls, probe, quoting, recovery
+from jobs import apply, catalogue, clock, faults, freshness, ledger, load, nulls, probe, quoting, recovery, widths
 from jobs.apply import Counts, Delta
 from jobs.attempt import Attempt, Options, TableFailed
 from jobs.ledger import State
@@ -24,15 +24,17 @@ class Build:
         self._attempt, self._file, self._earlier = attempt, file, earlier
         self._now, self._options = attempt.now, attempt.options
         self._run_id = ""
+        self._row_group = widths.ROW_GROUP
         self._loaded: dict[str, TableRun] = {}
 
     def run(self, state: State) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        if not state.lineage:
-            ledger.create_schema(self._file)
         steps = probe.told(self._attempt.steps(state), self._now.conn, self._now.snapshot)
         self._run_id = next_run_id(self._attempt.published, state)
         anew = [step for step in steps if step.action == FULL]
+        self._regroup(state, anew)
+        if not state.lineage:
+            ledger.create_schema(self._file)
         lineage = state.lineage if _continues(anew, state, self._options) else secrets.token_hex(8)
         if anew:
             # A load that is cut short is found by this to be of the same source, and goes on.
@@ -52,9 +54,11 @@ class Build:
         """Copy tables anew; each is complete, with its watermark, or not there."""
         if not steps:
             return {}
-        began, now, job = time.monotonic(), self._now, self._attempt.job
+        began, now = time.monotonic(), self._now
+        # Each session holds what it has of a row group, and a block of every column.
+        workers = self._attempt.job.load_workers if self._row_group == widths.ROW_GROUP else 1
         rows, failures = load.copy_tables(
-            self._file, [step.table for step in steps], now, workers=job.load_workers, progress=self._attempt.progress
+            self._file, [step.table for step in steps], now, workers=workers, progress=self._attempt.progress
         )
         self._attempt.fail({table.name: recovery.told(now.conn, table, error) for table, error in failures})
         now.settle()
@@ -85,8 +89,15 @@ class Build:
                 load.drop(self._file, step.table)
         return found
 
+    def _regroup(self, state: State, anew: list[Step]) -> None:
+        """Let row groups be small enough for the widest table that the file has or gets."""
+        fits = widths.row_group(self._now.conn, [step.table for step in anew], memory=self._file.memory_limit())
+        self._row_group = min(fits, state.row_group)
+        if self._row_group < widths.ROW_GROUP:
+            self._file.regroup(self._row_group)
+
     def _write_identity(self, lineage: str) -> None:
-        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, lineage)
+        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, lineage, self._row_group)
 
     def _transact(self, steps: list[Step], state: State, lineage: str) -> Run:
         """Rows, watermarks and the run's record in one transaction."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, statements
-from jobs import faults, quoting, target
+from jobs import faults, ledger, quoting, target
 from jobs.job import Job
 from jobs.results import Run
 from jobs.target import Target
@@ -76,7 +76,8 @@ def rebuild(job: Job, path: Path) -> None:
     try:
         with target.opened(job, path, read_only=True) as file:
             file.use_threads()
-            file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact")
+            rows = ledger.read(file).row_group
+            file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact (ROW_GROUP_SIZE {rows})")
             file.execute("COPY FROM DATABASE out TO compact")
             file.execute("CHECKPOINT compact")
             file.execute("DETACH compact")

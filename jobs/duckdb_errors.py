@@ -26,6 +26,8 @@ _DAMAGED = (
     "orrupt", "not a valid DuckDB", "checksum", "Checksum", "INTERNAL", "Serialization Error", "deserialize",
     "Could not read enough bytes", "Could not read all bytes",
 )  # fmt: skip
+# A checkpoint that runs out of memory says so in an error of another kind.
+_NO_MEMORY = ("could not allocate block", "failed to pin block", "Out of Memory Error")
 # libpq's words for a session that ended, as the extension passes them on.
 _GONE = (
     "Unable to connect to Postgres", "server closed the connection", "could not receive data from server",
@@ -47,6 +49,8 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         return errors.DiskFull(
             f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
         )
+    if isinstance(error, duckdb.OutOfMemoryException) or any(sign in text for sign in _NO_MEMORY):
+        return errors.TargetUnusable(f"DuckDB ran out of memory: {first}", hint="raise [target] memory_limit")
     if any(sign in text for sign in _GONE):
         return errors.SourceUnavailable(
             f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"

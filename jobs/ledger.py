@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app import statements
-from jobs import quoting
+from jobs import quoting, widths
 from jobs.duckdb_errors import Damaged
 from jobs.results import Run
 from jobs.snapshot import Snapshot
@@ -19,7 +19,7 @@ from jobs.target import Target
 from jobs.watermark import Watermark
 
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
-FORMAT = 2
+FORMAT = 3
 _IDENTITY = ("system_id", "timeline", "database_oid", "database")
 
 
@@ -37,7 +37,10 @@ class Saved:
 
 @dataclass(frozen=True)
 class State:
-    """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other."""
+    """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other.
+
+    `row_group` is the number of rows that its row groups have at most.
+    """
 
     lineage: str = ""
     identity: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class State:
     tables: dict[str, Saved] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     wal: str = ""
+    row_group: int = widths.ROW_GROUP
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -63,11 +67,13 @@ def read(file: Target) -> State:
     tables = {row["table_name"]: _saved(row) for row in file.block("read_watermarks")}
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     run_id, wal = about.get("run_id") or "", about.get("wal") or ""
-    return State(about.get("lineage", ""), identity, run_id, tables, failed, wal)
+    return State(
+        about.get("lineage", ""), identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP)
+    )
 
 
-def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str) -> None:
-    """Say whose copy this file is, and how far that one's log had come."""
+def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:
+    """Say whose copy this file is, how far that one's log had come, and how it is written."""
     values = asdict(identity)
     file.block("forget_file")
     file.block(
@@ -76,6 +82,7 @@ def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str
             "format": FORMAT,
             "lineage": lineage,
             "wal": now.wal,
+            "row_group": row_group,
             **{key: values[key] for key in _IDENTITY},
         },
     )

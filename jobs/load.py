@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, filters, quoting, recovery
+from jobs import apply, faults, filters, quoting, recovery, widths
 from jobs.catalogue import Table
 from jobs.moment import Moment
 from jobs.results import Progress
@@ -23,6 +23,8 @@ from jobs.target import Target
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
 PIECE_BYTES = 64 * 2**20
+# The same where few rows make up a piece: DuckDB holds all of them at once, several times over.
+HUGE_BYTES = PIECE_BYTES // 4
 _PAGE = 8192
 # Below this a piece of its own for each worker gains nothing.
 _SMALL_PAGES = 1024
@@ -34,10 +36,14 @@ Failure = tuple[Table, errors.NeaptideError]
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a table: a condition in PostgreSQL's SQL, empty for all of it."""
+    """A part of a table: a condition in PostgreSQL's SQL, empty for all of it.
+
+    One of `huge` rows is written to the file before the next is read.
+    """
 
     table: Table
     where: str
+    huge: bool = False
 
 
 def copy_tables(
@@ -81,7 +87,15 @@ def cut(table: Table, now: Moment) -> Iterator[Piece]:
     """The pieces of a table. The last one is open, for pages that came after the count."""
     pages, size = _size(table, now)
     kept = filters.kept(table)
-    if table.kind != "r" or table.parts or pages < _SMALL_PAGES:
+    if table.kind != "r" or table.parts:
+        yield Piece(table, kept)
+        return
+    if size > PIECE_BYTES and widths.mean(now.conn, table) * widths.VECTOR > PIECE_BYTES:
+        for begin, end in widths.ranges(now.conn, table, HUGE_BYTES):
+            bounds = [f"ctid >= '{begin}'"] + ([f"ctid < '{end}'"] if end else [])
+            yield Piece(table, filters.both(*bounds, kept), huge=True)
+        return
+    if pages < _SMALL_PAGES:
         yield Piece(table, kept)
         return
     step = max(1, int(pages * PIECE_BYTES / max(size, 1)))
@@ -137,7 +151,7 @@ class _Workers:
             self._failures.append(errors.Bug(f"{type(error).__name__}: {error}"))
 
     def _load(self, session: _Session) -> None:
-        """Pieces until none is left, in one transaction, which keeps its locks on the tables.
+        """Pieces until none is left, or one of huge rows is done, in one transaction.
 
         A table that can't be read ends the transaction: what was read of others in it goes back to the pieces left.
         """
@@ -148,6 +162,10 @@ class _Workers:
                 session.target.join_snapshot(self._now.snapshot)
                 for piece in self._pieces():
                     done.append((piece, self._take(session, piece)))
+                    if piece.huge:
+                        break
+            if piece is not None and piece.huge:
+                session.target.execute("CHECKPOINT out")
         except errors.NeaptideError as error:
             if piece is None or not recovery.is_of_a_table(error):
                 raise

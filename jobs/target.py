@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from app import errors, statements
-from jobs import locks, quoting
+from jobs import locks, quoting, widths
 from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
@@ -132,6 +132,19 @@ class Target:
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
 
+    def regroup(self, rows: int) -> None:
+        """Open the file anew, so that what is written gets row groups of so many rows; before anything is written."""
+        path = self.one("SELECT path FROM duckdb_databases() WHERE database_name = 'out'")
+        self.execute("DETACH out")
+        self.execute(f"ATTACH {quoting.literal(path)} AS out (ROW_GROUP_SIZE {rows})")
+        # To merge small row groups a checkpoint would read them whole. jobs/compact.py looks after such files.
+        self.execute(f"SET max_vacuum_tasks = {0 if rows <= widths.VECTOR else 100}")
+
+    def memory_limit(self) -> int:
+        """How much DuckDB may hold, in bytes."""
+        number, unit = self.one("SELECT current_setting('memory_limit')").split()
+        return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+
     def has(self, name: str) -> bool:
         """Whether the file has a table or view of this quoted name; asked without a look at every attached database."""
         try:
@@ -157,10 +170,13 @@ def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]
 
 
 @contextmanager
-def session(job: Job) -> Iterator[Target]:
-    """A session without files. Where one is kept between runs, it is given back without files, too."""
-    if job.keep is None:
-        with closing(_connect(job)) as target:
+def session(job: Job, *, strict: bool = False) -> Iterator[Target]:
+    """A session without files. Where one is kept between runs, it is given back without files, too.
+
+    One for other people's SQL is `strict`: made for the purpose, and it loads signed extensions only.
+    """
+    if job.keep is None or strict:
+        with closing(_connect(job, strict=strict)) as target:
             yield target
     else:
         with job.keep.target.lend(lambda: _connect(job)) as target:
@@ -169,13 +185,16 @@ def session(job: Job) -> Iterator[Target]:
                 target.execute(f"DETACH DATABASE IF EXISTS {name}")
 
 
-def _connect(job: Job) -> Target:
+def _connect(job: Job, *, strict: bool = False) -> Target:
     settings = job.settings.target
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(job.files.spill),
         "preserve_insertion_order": False,
         "autoinstall_known_extensions": False,
+        # To check the signature of 41 MB takes 0.15 s of each start. The file lies beside this code, from a wheel of
+        # the lock file's hash: who can change it can change the code.
+        "allow_unsigned_extensions": _extension() is not None and not strict,
     }
     if settings.threads:
         options["threads"] = settings.threads
@@ -183,6 +202,8 @@ def _connect(job: Job) -> Target:
         connection = duckdb.connect(":memory:", config=options)
     target = Target(connection)
     target.execute("SET TimeZone = 'UTC'")
+    # DuckDB would draw its own on stdout, into whatever a program reads there.
+    target.execute("SET enable_progress_bar = false")
     return target
 
 

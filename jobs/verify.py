@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, build, clock, files, freshness, ledger, moment, plan, recovery, sync, target
+from jobs import apply, build, clock, files, freshness, ledger, moment, plan, recovery, sync, target, widths
 from jobs.attempt import Options, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
@@ -128,6 +128,8 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
     began, published, phases = datetime.now(UTC), recovery.peek(job), Phases()
     job.files.begin(fresh=True)
     with target.opened(job, job.files.work) as file:
+        if published.row_group < widths.ROW_GROUP:
+            file.regroup(published.row_group)
         deadline.guard(file)
         file.attach_source(job.source)
         with phases.phase("compare"), file.transaction():
@@ -195,7 +197,7 @@ def _record(
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = build.next_run_id(published, published)
     now.settle()
-    ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8))
+    ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group)
     for step in steps:
         ledger.write_watermarks(file, [saved(step.table, now.mark(None), now)], run_id)
     tables = tuple(

@@ -8,7 +8,8 @@ CREATE TABLE IF NOT EXISTS out.neaptide.file (
     timeline INTEGER,
     database_oid BIGINT,
     database VARCHAR,
-    wal VARCHAR
+    wal VARCHAR,
+    row_group INTEGER
 );
 CREATE TABLE IF NOT EXISTS out.neaptide.watermarks (
     table_name VARCHAR,
@@ -58,7 +59,7 @@ LIMIT 1;
 
 -- name: read_file
 -- Whose copy this file is, and its newest run; the ids of runs sort by time.
-SELECT f.format, f.lineage, f.system_id, f.timeline, f.database_oid, f.database, f.wal,
+SELECT f.*,
     (SELECT max(r.run_id) FROM out.neaptide.runs AS r) AS run_id
 FROM out.neaptide.file AS f;
 
@@ -88,8 +89,8 @@ WHERE w.table_name IN (SELECT unnest(from_json($names, '["VARCHAR"]')));
 
 -- name: write_file
 -- Say whose copy this file is.
-INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database, wal)
-VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database, $wal);
+INSERT INTO out.neaptide.file (format, lineage, system_id, timeline, database_oid, database, wal, row_group)
+VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database, $wal, $row_group);
 
 -- name: forget_file
 -- Make room for a new line of `file`.

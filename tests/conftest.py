@@ -8,20 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from jobs import target
-from tests.support import cluster, extension
+from tests.support import cluster
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def extension_checked_once() -> Iterator[None]:
-    """The signature of DuckDB's extension is checked by the first run of a worker."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(target, "duckdb", extension.checked_once())
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import bootstrap, errors, reporting
+from app import bootstrap, errors, live, reporting
 from tests.support import daemons
 from tests.support.syncing import Lab
 
@@ -111,3 +111,8 @@ def test_no_password_shows(lab: Lab) -> None:
 
 def open_live(lab: Lab) -> AbstractContextManager[reporting.Store]:
     return bootstrap.live(bootstrap.load_settings(daemons.write_config(lab)))
+
+
+def test_only_signed_extensions_are_loaded_where_other_people_s_sql_runs(lab: Lab) -> None:
+    with live.open(lab.job) as store:
+        assert store.query("SELECT current_setting('allow_unsigned_extensions')").rows == [(False,)]

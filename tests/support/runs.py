@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from multiprocessing import get_context
 
-from jobs import faults, sync, target
+from jobs import faults, sync
 from jobs.job import Job
-from tests.support import extension
 
 SPAWN = get_context("forkserver")
 SPAWN.set_forkserver_preload(["jobs.sync", "jobs.verify", "app.reporting"])
@@ -17,7 +16,6 @@ def quietly(job: Job, *, full: bool = False, fault: str = "") -> None:
     """One run in this process, which dies at the point `fault`."""
     # What NEAPTIDE_FAULT does where it is set before the start.
     faults._WANTED = fault
-    target.duckdb = extension.checked_once(checked=True)  # type: ignore[attr-defined]
     sync.sync_once(job, full=full)
 
 

@@ -29,12 +29,13 @@ class Lab:
     source: dict[str, Any] = field(default_factory=dict)
     sync_options: dict[str, Any] = field(default_factory=dict)
     mode: str = "symlink"
+    target: dict[str, Any] = field(default_factory=dict)
 
     @property
     def job(self) -> Job:
         settings = config.Settings(
             source={"url": self.url, **self.source},
-            target={"path": self.folder / "reporting.duckdb", "mode": self.mode},
+            target={"path": self.folder / "reporting.duckdb", "mode": self.mode, **self.target},
             sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
         )
