@@ -165,6 +165,7 @@ class _Workers:
                     if piece.huge:
                         break
             if piece is not None and piece.huge:
+                session.target.execute("SET max_vacuum_tasks = 0")
                 session.target.execute("CHECKPOINT out")
         except errors.NeaptideError as error:
             if piece is None or not recovery.is_of_a_table(error):

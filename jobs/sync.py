@@ -182,6 +182,6 @@ class _Runner:
             self._released = True
             faults.point("snapshot_released")
             with self._phases.phase("checkpoint"):
-                file.checkpoint()
+                file.checkpoint(merge=compact.merges(run))
             faults.point("after_checkpoint")
         return run

@@ -30,6 +30,7 @@ class Target:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._has_source = False
+        self._merges = True
         self._threads: int | None = None
         self._all_threads: int | None = None
 
@@ -127,8 +128,12 @@ class Target:
         """End the session and everything in it."""
         self.connection.close()
 
-    def checkpoint(self) -> None:
-        """Write the log into the file and let go of it: afterwards it is one whole file, and closed."""
+    def checkpoint(self, *, merge: bool = True) -> None:
+        """Write the log into the file and let go of it: afterwards it is one whole file, and closed.
+
+        With `merge`, DuckDB also puts small row groups together, and those from which much was deleted.
+        """
+        self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
 
@@ -137,8 +142,8 @@ class Target:
         path = self.one("SELECT path FROM duckdb_databases() WHERE database_name = 'out'")
         self.execute("DETACH out")
         self.execute(f"ATTACH {quoting.literal(path)} AS out (ROW_GROUP_SIZE {rows})")
-        # To merge small row groups a checkpoint would read them whole. jobs/compact.py looks after such files.
-        self.execute(f"SET max_vacuum_tasks = {0 if rows <= widths.VECTOR else 100}")
+        # To merge row groups a checkpoint reads them whole. jobs/compact.py looks after files of huge rows.
+        self._merges = rows > widths.VECTOR
 
     def memory_limit(self) -> int:
         """How much DuckDB may hold, in bytes."""
