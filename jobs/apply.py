@@ -21,7 +21,7 @@ from jobs.target import Target
 from jobs.watermark import Watermark
 
 # Fewer changed rows are applied sooner by one thread than others are started and ended.
-_MANY = 50_000
+_MANY = 5_000
 
 
 @dataclass(frozen=True)
