@@ -68,13 +68,15 @@ def _run(job: Job, options: Options, progress: Progress) -> Run:
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.mark(), datetime.now(UTC)
+    # Before the file is read: whoever publishes from another machine after this is noticed.
+    over = job.files.version()
     published, aside = recovery.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(moment(job, options.tables, deadline))
         now.warnings.extend(aside)
         attempt = Attempt(job, options, progress, now, published, deadline, began, started)
-        return _Runner(attempt, reading.close).run()
+        return _Runner(attempt, reading.close, over).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -97,18 +99,18 @@ def _bounded(job: Job, seconds: float) -> Job:
 def run_in(job: Job, options: Options, now: Moment, published: State, deadline: Deadline) -> Run:
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     onto = replace(options, onto_published=True)
-    return _Runner(Attempt(job, onto, Silent(), now, published, deadline, began=None), lambda: None).run()
+    attempt = Attempt(job, onto, Silent(), now, published, deadline, began=None)
+    return _Runner(attempt, lambda: None, job.files.version()).run()
 
 
 class _Runner:
     """One attempt from its start to the published file."""
 
-    def __init__(self, attempt: Attempt, release: Callable[[], None]) -> None:
-        self._attempt, self._release = attempt, release
+    def __init__(self, attempt: Attempt, release: Callable[[], None], over: tuple[int, int] | None) -> None:
+        self._attempt, self._release, self._over = attempt, release, over
         self._job, self._now, self._options = attempt.job, attempt.now, attempt.options
         self._phases = attempt.phases
         self._released = False
-        self._over = attempt.job.files.version()
 
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
