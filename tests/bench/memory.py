@@ -41,8 +41,10 @@ def _by_rows(bench: Bench) -> None:
     for rows, peak in peaks.items():
         bench.report.add(GROUP, f"first load of {rows:,} rows", "MB", [peak])
     bench.report.hold(GROUP, "peak MB, the largest of them", max(peaks.values()), LIMIT)
-    largest, before = sorted(peaks)[-1], sorted(peaks)[-2]
-    bench.report.hold(GROUP, f"peak at {largest:,} rows / at {before:,}", peaks[largest] / peaks[before], 1.25)
+    if bench.big:
+        # Below some million rows the limit is not reached, so the peak still follows them.
+        largest, before = sorted(peaks)[-1], sorted(peaks)[-2]
+        bench.report.hold(GROUP, f"peak at {largest:,} rows / at {before:,}", peaks[largest] / peaks[before], 1.25)
 
 
 def _wide(bench: Bench) -> None:

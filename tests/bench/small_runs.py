@@ -37,8 +37,10 @@ def measure_tables(bench: Bench) -> None:
     child.call("track", url=url, tables=names)
     changes = [(name, 10, _ROWS) for name in names[:_FEW]]
     works = [
-        lambda: child.call("runs", url=url, path=bench.target("many"), tables=names, times=3, changes=changes),
-        lambda: child.call("runs", url=url, path=bench.target("few"), tables=names[:_FEW], times=3, changes=changes),
+        lambda: child.call("runs", url=url, path=bench.target("many_tables"), tables=names, times=3, changes=changes),
+        lambda: child.call(
+            "runs", url=url, path=bench.target("few_tables"), tables=names[:_FEW], times=3, changes=changes
+        ),
     ]
     many, few = interleaved(works, max(2, bench.repeats // 2))
     all_many, all_few = _joined(many), _joined(few)
