@@ -207,9 +207,9 @@ MUTANTS = (
     ),
     Mutant(
         "TRUNCATE and DDL are not locked out before the snapshot",
-        "jobs/source.py",
-        "        if tables:\n            conn.execute(",
-        "        if tables == 0:\n            conn.execute(",
+        "jobs/locks.py",
+        "        if tables:\n            _lock(conn, tables)",
+        "        if tables == 0:\n            _lock(conn, tables)",
         RACES + "test_a_truncate_after_the_snapshot_waits_for_the_run",
     ),
     Mutant(
