@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from app.oltp import latch, lodging
 from app.oltp.embedded import EmbeddedServer
@@ -128,7 +129,9 @@ def caught_up(standby_url: str, primary_url: str) -> None:
     """Wait until the standby has replayed all that the primary has written by now."""
     # A commit is on the disk before its writer hears of it, so it lies below.
     end = ask(primary_url, "SELECT pg_current_wal_flush_lsn()::text")
+    # The database of the URL may not be there yet: it was made on the primary a moment ago.
+    anywhere = make_conninfo(standby_url, dbname="postgres")
     until(
-        lambda: ask(standby_url, f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn"),
+        lambda: ask(anywhere, f"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn"),
         "the standby has caught up",
     )
