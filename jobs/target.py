@@ -137,6 +137,11 @@ class Target:
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
 
+    def attach(self, path: Path, mode: str = "") -> None:
+        """Open the file as `out`, with row groups of DuckDB's own size."""
+        self.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
+        self._merges = True
+
     def regroup(self, rows: int) -> None:
         """Open the file anew, so that what is written gets row groups of so many rows; before anything is written."""
         path = self.one("SELECT path FROM duckdb_databases() WHERE database_name = 'out'")
@@ -170,7 +175,7 @@ def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]
     """A session with the file at `path` attached as `out`; `errors.TargetUnusable` where DuckDB can't open it."""
     with session(job) as target:
         mode = " (READ_ONLY)" if read_only else ""
-        target.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
+        target.attach(path, mode)
         yield target
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import psycopg
+
 from jobs import quoting, types
 from jobs.source import Connection
 from jobs.tables import Table
@@ -38,7 +40,14 @@ def mean(conn: Connection, table: Table) -> int:
     if table.kind == "r" and not table.parts and table.pages > _SAMPLED_PAGES:
         sample += f" TABLESAMPLE SYSTEM ({100 * _SAMPLED_PAGES / table.pages:.6f})"
     sample = f"SELECT {of_row(table.copied)} AS bytes {sample} LIMIT {_SAMPLED_ROWS}"
-    row = conn.execute(f"SELECT avg(s.bytes)::bigint AS bytes FROM ({sample}) AS s".encode()).fetchone()
+    try:
+        with conn.transaction():
+            row = conn.execute(f"SELECT avg(s.bytes)::bigint AS bytes FROM ({sample}) AS s".encode()).fetchone()
+    except psycopg.Error as error:
+        # A partition on another server that is down, say: the table's own load will tell, and fail that table alone.
+        if conn.closed or isinstance(error, psycopg.errors.QueryCanceled):
+            raise
+        return 0
     return int(row["bytes"] or 0) if row else 0
 
 
@@ -48,6 +57,9 @@ def of_row(infos: Sequence[types.ColumnInfo]) -> str:
 
 
 def _of_value(info: types.ColumnInfo) -> str:
+    if info.generated == "v":
+        # Worked out when it is read, which may fail.
+        return "0"
     name = quoting.identifier(info.name)
     if info.type.resolved.name in _PLAIN:
         return f"octet_length({name})::bigint"
@@ -56,7 +68,8 @@ def _of_value(info: types.ColumnInfo) -> str:
 
 def ranges(conn: Connection, table: Table, most: int) -> Iterator[tuple[str, str | None]]:
     """Ranges of ctid, each of rows of at most `most` bytes together, or of one row; the last one has no end."""
-    query = f"SELECT ctid::text AS place, {of_row(table.copied)} AS bytes FROM ONLY {table.quoted}"
+    # A scan of a large table may begin in its middle, where another one is (synchronize_seqscans).
+    query = f"SELECT ctid::text AS place, {of_row(table.copied)} AS bytes FROM ONLY {table.quoted} ORDER BY ctid"
     begin, held = "(0,0)", 0
     with conn.cursor("widths") as cursor:
         for row in cursor.execute(query.encode()):

@@ -92,3 +92,31 @@ def test_a_row_that_does_not_fit_says_which_setting_helps(empty_db: str, tmp_pat
         lab.sync()
     assert "memory" in caught.value.message
     assert caught.value.hint == "raise [target] memory_limit"
+
+
+def test_pieces_are_in_order_also_where_another_scan_is_in_the_middle_of_the_table(
+    empty_db: str, tmp_path: Path
+) -> None:
+    """PostgreSQL lets a scan of a large table begin where another one is, and come to the start last."""
+    lab = Lab(empty_db, tmp_path, [{"name": "public.page", "watermark": "none"}])
+    lab.run(
+        "CREATE TABLE page (id bigint PRIMARY KEY, body text) WITH (fillfactor = 10)",
+        "INSERT INTO page SELECT g, repeat('x', 700) FROM generate_series(1, 20000) AS g",
+    )
+    with lab.connect(autocommit=False) as other:
+        other.execute("DECLARE half CURSOR FOR SELECT id FROM page")
+        other.execute("FETCH 10000 FROM half")
+        with moment(lab.job) as now:
+            row = now.conn.execute("SELECT id FROM public.page LIMIT 1").fetchone()
+            assert row is not None and row["id"] > 1, "the table is too small for the scans to meet"
+            found = list(widths.ranges(now.conn, now.tables[0], MB))
+            seen = now.conn.execute("SELECT count(*) AS rows FROM public.page").fetchone()
+            held = [
+                now.conn.execute(
+                    "SELECT count(*) AS rows FROM public.page WHERE ctid >= %s::tid AND (%s::tid IS NULL OR ctid < %s)",
+                    [begin, end, end],
+                ).fetchone()
+                for begin, end in found
+            ]
+    assert seen is not None
+    assert sum(row["rows"] for row in held if row) == seen["rows"] == 20_000
