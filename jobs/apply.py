@@ -1,36 +1,15 @@
-"""Brings one table of the file up to the snapshot. Runs inside the run's one DuckDB transaction.
-
-Order within a table: deleted and changed keys out, new versions in. A tombstone deletes only a key that is absent from
-the source in the same snapshot, so reading one again, or one whose key was inserted anew, does no harm.
-"""
+"""How a table's rows are read from PostgreSQL, and what its table in the file is called and made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from psycopg import sql
-
 from app import errors
-from jobs import catalogue, filters, losses, probe, quoting, types, watermark
+from jobs import losses, quoting, types
 from jobs.catalogue import Table
 from jobs.plan import Step
-from jobs.snapshot import Snapshot
 from jobs.target import Target
-from jobs.watermark import Watermark
-
-# Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.
-_MANY = 1_000_000
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Rows read over the wire, put in, and taken out."""
-
-    read: int = 0
-    rows_in: int = 0
-    rows_out: int = 0
 
 
 def out(table: Table) -> str:
@@ -59,135 +38,6 @@ def create_table(target: Target, table: Table, name: str = "") -> None:
     target.execute(f"CREATE TABLE {name or out(table)} ({columns})")
 
 
-class Delta:
-    """What a table's rows and deletes since its watermark are, held in two temporary tables until they are applied."""
-
-    def __init__(self, target: Target, step: Step, place: int) -> None:
-        self._target = target
-        self.step = step
-        self.table = step.table
-        self.changed = f"temp.changed_{place}"
-        self.gone = f"temp.gone_{place}"
-        self.read = 0
-        self._deleted = 0
-
-    def gather(self, now: Snapshot, *, force_deletes: bool = False, published: Path | None = None) -> None:
-        """Read what changed. For a table that is compared whole, read all of it.
-
-        Raises `errors.SourceChanged` where more rows are gone than the table's entry allows, also when compared with
-        the `published` file.
-        """
-        since = self._since(now)
-        keep = filters.both(since, filters.kept(self.table))
-        self._target.use_threads(1)
-        self._target.execute(
-            f"CREATE TEMP TABLE {_bare(self.changed)} AS {source_rows(self.table, self.table.columns, keep)}"
-        )
-        self.read = self._target.one(f"SELECT count(*) FROM {self.changed}")
-        self._gather_gone(since)
-        self._deleted = self._target.one(f"SELECT count(*) FROM {self.gone}")
-        if self.read > _MANY:
-            self._target.use_threads()
-        error = None if force_deletes else self._loss(published)
-        if error:
-            raise error
-
-    def _loss(self, published: Path | None) -> errors.SourceChanged | None:
-        table = self.table
-        if table.spec.deletes != "compare" or not self._deleted:
-            return None
-        keys = quoting.listed(table.key)
-        present = f"SELECT {keys} FROM {self.changed}" if table.stamp is None else self._present()
-        return losses.refused(self._target, table, present, published)
-
-    def _present(self) -> str:
-        return source_rows(self.table, self.table.key_plans(), filters.kept(self.table))
-
-    def _since(self, now: Snapshot) -> str:
-        stamp = self.table.stamp
-        return "" if stamp is None else _text(watermark.changed_rows(stamp, self.step.mark, now))
-
-    def drop_unchanged(self, base: str = "out") -> None:
-        """Forget the rows that stand in `base` to the letter already: read again, but not new."""
-        if not self.table.key:
-            # Such a table is replaced as a whole.
-            return
-        same = " AND ".join(
-            f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self.table.columns
-        )
-        self._target.execute(
-            f"DELETE FROM {self.changed} AS c"
-            f" WHERE EXISTS (SELECT 1 FROM {base}.{self.table.file_quoted} AS b WHERE {same})"
-        )
-
-    def is_empty(self, base: str = "out") -> bool:
-        """Whether `base` holds all of it already."""
-        if not self.table.key:
-            return self.same_rows(base)
-        self.drop_unchanged(base)
-        return self.counts(base) == (0, 0)
-
-    def counts(self, base: str = "out") -> tuple[int, int]:
-        """How many rows would go in and how many would go out; without a key, all of them."""
-        gone = (
-            f"SELECT count(*) FROM {base}.{self.table.file_quoted} WHERE {_in(self.table.key, self.gone)}"
-            if self.table.key
-            else f"SELECT count(*) FROM {base}.{self.table.file_quoted}"
-        )
-        return self._target.one(f"SELECT count(*) FROM {self.changed}"), self._target.one(gone)
-
-    def apply(self) -> Counts:
-        """Deleted keys out; changed keys out; new versions in."""
-        name, key = out(self.table), self.table.key
-        if not key:
-            return self._replace()
-        removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}") if self._deleted else 0
-        self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
-        columns = quoting.listed(plan.name for plan in self.table.columns)
-        added = self._target.one(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {self.changed}")
-        return Counts(self.read, added, removed)
-
-    def drop(self) -> None:
-        """Free the temporary tables."""
-        self._target.execute(f"DROP TABLE IF EXISTS {_bare(self.changed)}")
-        self._target.execute(f"DROP TABLE IF EXISTS {_bare(self.gone)}")
-
-    def _replace(self) -> Counts:
-        """A table without a key: all of it goes and comes, unless both sides hold the same rows."""
-        name = out(self.table)
-        columns = quoting.listed(plan.name for plan in self.table.columns)
-        removed = self._target.one(f"DELETE FROM {name}")
-        added = self._target.one(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {self.changed}")
-        return Counts(self.read, added, removed)
-
-    def same_rows(self, base: str = "out") -> bool:
-        """Whether `base` holds exactly the gathered rows, each as often: for tables without a key."""
-        columns = ", ".join(plan.exact_sql for plan in self.table.columns)
-        mine, theirs = f"SELECT {columns} FROM {self.changed}", f"SELECT {columns} FROM {base}.{self.table.file_quoted}"
-        query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
-        return bool(self._target.one(query) == 0)
-
-    def _gather_gone(self, since: str) -> None:
-        table, keys = self.table, self.table.key_plans()
-        columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in keys) or "nothing INTEGER"
-        self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns})")
-        if not keys:
-            return
-        if table.stamp is None and table.spec.deletes != "ignore":
-            self._gather_absent(f"SELECT {quoting.listed(table.key)} FROM {self.changed}")
-        elif table.spec.deletes == "tombstone":
-            self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
-        elif table.spec.deletes == "compare":
-            self._gather_absent(self._present())
-        if table.stamp is not None and filters.left(table):
-            left = filters.both(since, filters.left(table))
-            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, left)}")
-
-    def _gather_absent(self, present: str) -> None:
-        inside = f"SELECT {quoting.listed(self.table.key)} FROM {out(self.table)}"
-        self._target.execute(f"INSERT INTO {self.gone} ({inside}) EXCEPT ({present})")
-
-
 def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -> errors.SourceChanged | None:
     """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
 
@@ -203,44 +53,7 @@ def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -
     return losses.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
-def _tombstoned_keys(table: Table, mark: Watermark) -> str:
-    """A DuckDB SELECT of the keys deleted since the watermark and absent from the source in this snapshot."""
-    keys, infos = table.key_plans(), table.key_infos()
-    parts = ", ".join(
-        f"(t.key ->> {place})::{info.type_name} AS {quoting.identifier(info.name)}" for place, info in enumerate(infos)
-    )
-    same = " AND ".join(_same_key(info, plan) for info, plan in zip(infos, keys, strict=True))
-    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in keys)
-    wire = (
-        f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
-        f" WHERE {_text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
-        f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"
-    )
-    return over_the_wire(keys, wire)
-
-
-def _same_key(info: types.ColumnInfo, plan: types.ColumnPlan) -> str:
-    """Equal for the index; and the same to the letter where PostgreSQL holds keys equal that the file tells apart."""
-    name = quoting.identifier(info.name)
-    equal = f"s.{name} = k.{name}"
-    exact_too = f"{equal} AND s.{name}{catalogue.EXACT} = k.{name}{catalogue.EXACT}"
-    return equal if plan.same_equality else exact_too
-
-
-def _in(key: Sequence[str], rows: str) -> str:
-    columns = quoting.listed(key)
-    return f"({columns}) IN (SELECT {'(' + columns + ')' if len(key) > 1 else columns} FROM {rows})"
-
-
 def exact(plan: types.ColumnPlan, table: str) -> str:
     """The stored column of one side, in a form that is equal only for the same value."""
     name = quoting.identifier(plan.name)
     return plan.exact_sql.replace(name, f"{table}.{name}")
-
-
-def _text(condition: sql.Composable) -> str:
-    return condition.as_string(None)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("temp.")

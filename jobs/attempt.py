@@ -17,6 +17,7 @@ from jobs.ledger import Saved, State
 from jobs.moment import Moment
 from jobs.phases import Phases
 from jobs.plan import FULL, Step
+from jobs.probe import Known
 from jobs.results import Progress, Run, TableRun
 from jobs.watermark import Watermark
 
@@ -56,6 +57,8 @@ class Attempt:
     began: dict[str, Any] | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     phases: Phases = field(default_factory=Phases)
+    # What was found out while it was asked whether there is anything to do.
+    news: Known = field(default_factory=dict)
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""

@@ -8,9 +8,25 @@ import time
 from pathlib import Path
 
 from app import errors
-from jobs import apply, catalogue, clock, faults, freshness, ledger, load, nulls, probe, quoting, recovery, widths
-from jobs.apply import Counts, Delta
+from jobs import (
+    apply,
+    catalogue,
+    changeset,
+    clock,
+    compact,
+    faults,
+    freshness,
+    history,
+    ledger,
+    load,
+    nulls,
+    probe,
+    quoting,
+    recovery,
+    widths,
+)
 from jobs.attempt import Attempt, Options, TableFailed
+from jobs.delta import Counts, Delta
 from jobs.ledger import State
 from jobs.plan import DELTA, FULL, Step
 from jobs.results import Run, TableRun
@@ -26,10 +42,16 @@ class Build:
         self._run_id = ""
         self._row_group = widths.ROW_GROUP
         self._loaded: dict[str, TableRun] = {}
+        self._carried = changeset.NOTHING
+        self._kept: dict[str, changeset.Changes | None] = {}
+        self._record: history.Record | None = None
+        self._last_end: history.End = None
 
     def run(self, state: State) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        steps = probe.told(self._attempt.steps(state), self._now.conn, self._now.snapshot)
+        self._carried = changeset.found(self._file, state, self._attempt.published)
+        ahead = self._carried.ahead(state, self._attempt.published)
+        steps = probe.told(self._attempt.steps(ahead), self._now.conn, self._now.snapshot, self._attempt.news)
         self._run_id = next_run_id(self._attempt.published, state)
         anew = [step for step in steps if step.action == FULL]
         self._regroup(state, anew)
@@ -41,14 +63,13 @@ class Build:
             self._write_identity(lineage)
         with self._attempt.phases.phase("load"):
             self._loaded = self._load(anew)
-        with self._attempt.phases.phase("apply"):
-            while True:
-                steps = [step for step in steps if step.table.name not in self._now.failures]
-                try:
-                    return self._transact(steps, state, lineage)
-                except TableFailed as failed:
-                    # What the transaction did so far is gone; the others' share of it is done again.
-                    self._attempt.fail({failed.table: failed.error})
+        while True:
+            steps = [step for step in steps if step.table.name not in self._now.failures]
+            try:
+                return self._transact(steps, state, lineage)
+            except TableFailed as failed:
+                # What the transaction did so far is gone; the others' share of it is done again.
+                self._attempt.fail({failed.table: failed.error})
 
     def _load(self, steps: list[Step]) -> dict[str, TableRun]:
         """Copy tables anew; each is complete, with its watermark, or not there."""
@@ -101,25 +122,57 @@ class Build:
 
     def _transact(self, steps: list[Step], state: State, lineage: str) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
-        file, now, attempt = self._file, self._now, self._attempt
-        with file.transaction():
-            file.join_snapshot(now.snapshot)
-            faults.point("snapshot_joined")
-            done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
-            marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]
-            self._write_identity(lineage)
-            ledger.write_watermarks(file, marks, self._run_id)
-            done += self._remove_orphans(state)
-            self._keep_last()
-            run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
-            keep = attempt.job.settings.sync.keep_runs
-            last = freshness.end_known(attempt.job.files)
-            ledger.write_run(file, run, clock.reading(now.reading.clock), self._earlier, last, keep=keep)
-            catalogue.check_types(attempt.job, now.tables)
-            now.settle()
+        file, phases = self._file, self._attempt.phases
+        self._kept = {}
+        with file.transaction(committing=phases.phase("checkpoint")):
+            with phases.phase("apply"):
+                run = self._applied(steps, state, lineage)
+            file.write_through(merge=compact.merges(run))
             faults.point("before_commit")
         faults.point("after_commit")
+        self._hand_on(state)
         return run
+
+    def _applied(self, steps: list[Step], state: State, lineage: str) -> Run:
+        file, now, attempt = self._file, self._now, self._attempt
+        file.join_snapshot(now.snapshot)
+        faults.point("snapshot_joined")
+        done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
+        marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]
+        self._write_identity(lineage)
+        ledger.write_watermarks(file, marks, self._run_id)
+        done += self._remove_orphans(state)
+        self._keep_last()
+        run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
+        self._write_record(run)
+        catalogue.check_types(attempt.job, now.tables)
+        now.settle()
+        return run
+
+    def _write_record(self, run: Run) -> None:
+        attempt, carried = self._attempt, self._carried
+        self._last_end = freshness.end_known(attempt.job.files)
+        self._record = history.of(run, clock.reading(self._now.reading.clock))
+        records = [self._record]
+        if carried.record is not None:
+            history.complete(self._file, carried.base_end)
+            records.insert(0, carried.record.ended(self._last_end))
+        elif self._earlier is not None:
+            history.take_over(self._file, self._earlier, self._last_end)
+        history.write(self._file, records, keep=attempt.job.settings.sync.keep_runs)
+
+    def _hand_on(self, state: State) -> None:
+        """Keep what this run changed for the next one, in a session that stays open.
+
+        Not where the work file was ahead of the published one, because the run that wrote it never got to publish: the
+        next run's file then lacks what both of them changed.
+        """
+        base = self._attempt.published
+        if self._attempt.job.keep is None or state.run_id > base.run_id:
+            changeset.drop(self._file)
+            return
+        made = changeset.Changeset(base, self._run_id, self._kept, self._record, self._last_end)
+        changeset.hand_on(self._file, made)
 
     def _keep_last(self) -> None:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
@@ -137,7 +190,9 @@ class Build:
 
     def _table(self, step: Step, place: int) -> TableRun:
         name, progress = step.table.name, self._attempt.progress
-        if not step.news:
+        if changeset.is_kept(step, self._attempt.published):
+            self._kept[name] = None
+        if not step.news and not self._carried.tables.get(name):
             return TableRun(name, "none", reason="works again" if name in self._attempt.published.errors else "")
         began = time.monotonic()
         progress.start(name, None)
@@ -151,13 +206,19 @@ class Build:
         return TableRun(name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds, notes=notes)
 
     def _apply_delta(self, step: Step, place: int) -> Counts:
-        delta = Delta(self._file, step, place)
-        published = self._attempt.job.files.published
-        delta.gather(self._now.snapshot, force_deletes=self._options.force_deletes, published=published)
+        delta = Delta(self._file, step, f"{self._run_id.rpartition('-')[2]}_{place}")
+        published, earlier = self._attempt.job.files.published, self._carried.tables.get(step.table.name)
+        if step.news:
+            delta.gather(self._now.snapshot, force_deletes=self._options.force_deletes, published=published)
+        if earlier:
+            delta.precede(earlier)
         if not step.gapless:
             delta.drop_unchanged()
         counts = delta.apply()
-        delta.drop()
+        if step.table.name in self._kept:
+            self._kept[step.table.name] = delta.keep()
+        else:
+            delta.drop()
         return counts
 
     def _remove_orphans(self, state: State) -> list[TableRun]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from app import errors
 from jobs import catalogue, moment, plan, probe, recovery, target
-from jobs.apply import Delta
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
+from jobs.delta import Delta
 from jobs.job import Job
 from jobs.moment import Moment
 from jobs.plan import FAILED, FULL, Step
@@ -78,7 +78,7 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     try:
         with file.transaction():
             file.join_snapshot(now.snapshot)
-            delta = Delta(file, step, place)
+            delta = Delta(file, step, f"dry_{place}")
             delta.gather(now.snapshot)
             rows, deletes = (0, 0) if delta.is_empty() else delta.counts()
             delta.drop()

@@ -1,4 +1,4 @@
-"""Neaptide's own tables in the reporting file: whose copy it is, how far each table was read, and what each run did."""
+"""What the reporting file says of itself: whose copy it is, and how far each table was read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 from app import statements
 from jobs import quoting, widths
 from jobs.duckdb_errors import Damaged
-from jobs.results import Run
 from jobs.snapshot import Snapshot
 from jobs.source import Identity
 from jobs.target import Target
@@ -53,23 +52,27 @@ class State:
     damaged: bool = False
 
 
-def read(file: Target) -> State:
+def read(file: Target, known: State | None = None) -> State:
     """What the attached file says of itself; an empty state for a new one.
 
-    Raises `Damaged` for a file of another version: it is only a copy, and is built anew like a broken one.
+    `known` is a state that was read before: it is not read again where the file is of the same run, since each file is
+    written by one run, once, and no other run began with it. Raises `Damaged` for a file of another version: it is
+    only a copy, and is built anew like a broken one.
     """
     if not file.has("neaptide.file"):
         return State()
     about = next(iter(file.block("read_file")), {})
     if about.get("format", FORMAT) != FORMAT:
         raise Damaged(f"the reporting file has format {about['format']}, this version writes {FORMAT}")
+    run_id, lineage = about.get("run_id") or "", about.get("lineage", "")
+    whole = run_id != "" and (about.get("touched_by") or run_id) <= run_id
+    if known is not None and whole and (known.run_id, known.lineage) == (run_id, lineage):
+        return known
     identity: dict[str, Any] = {key: about[key] for key in _IDENTITY if key in about}
     tables = {row["table_name"]: _saved(row) for row in file.block("read_watermarks")}
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
-    run_id, wal = about.get("run_id") or "", about.get("wal") or ""
-    return State(
-        about.get("lineage", ""), identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP)
-    )
+    wal = about.get("wal") or ""
+    return State(lineage, identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP))
 
 
 def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:
@@ -110,61 +113,6 @@ def take_over(file: Target, published: Path, names: list[str]) -> None:
 def create_schema(file: Target) -> None:
     """Neaptide's own tables, where they are not there yet."""
     file.execute(statements.get("target", "create_schema"))
-
-
-def write_run(
-    file: Target,
-    run: Run,
-    clock: dict[str, Any],
-    published: Path | None,
-    last: dict[str, Any] | None = None,
-    *,
-    keep: int,
-) -> None:
-    """Record the run, and the runs that only the published file knows of; forget the oldest.
-
-    `last` is how the run that wrote the published file ended; its record there is from before its end.
-    """
-    if published is not None:
-        _take_over_runs(file, published, last or {})
-    tables = run.tables
-    file.block(
-        "write_run",
-        {
-            "run_id": run.run_id,
-            "kind": run.kind,
-            "started_at": run.started_at,
-            "finished_at": run.finished_at,
-            "as_of": run.as_of,
-            "snapshot": run.snapshot,
-            "clock": json.dumps(clock),
-            "rows_in": sum(table.rows_in for table in tables),
-            "rows_out": sum(table.rows_out for table in tables),
-            "phases": json.dumps(run.phases),
-            "warnings": json.dumps(run.warnings),
-        },
-    )
-    told = [table for table in tables if table.action != "none" or table.reason or table.notes]
-    rows = [{**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told]
-    file.block("write_table_runs", {"rows": json.dumps(rows)})
-    forgotten = file.block("forget_old_runs", {"keep": keep})
-    if forgotten[0]["Count"]:
-        file.block("forget_old_table_runs")
-
-
-def _take_over_runs(file: Target, published: Path, last: dict[str, Any]) -> None:
-    """Each of the two files writes every other run; the history has all, each completed by the run after it."""
-    file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
-    file.block("take_over_table_runs")
-    file.block("forget_own_last_run")
-    file.block(
-        "take_over_runs",
-        {
-            "last": last.get("run_id", ""),
-            "finished_at": last.get("finished_at"),
-            "phases": json.dumps(last.get("phases", {})),
-        },
-    )
 
 
 def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class News:
 
 
 QUIET, ALL = News(False, False, False), News(True, True, False)
+# News by table and the watermark since which it was asked for.
+Known = dict[tuple[str, Watermark | None], News]
 
 
 def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, News]:
@@ -44,14 +46,27 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
     return found
 
 
-def told(steps: Iterable[Step], conn: Connection, now: Snapshot) -> list[Step]:
-    """The steps with their tables' news; a table that was truncated is copied anew."""
-    given = list(steps)
-    found = ask(conn, given, now)
+def told(steps: Iterable[Step], conn: Connection, now: Snapshot, known: Known | None = None) -> list[Step]:
+    """The steps with their tables' news; a table that was truncated is copied anew.
+
+    `known` is news by table and watermark that was asked for in this snapshot already.
+    """
+    given, before = list(steps), known or {}
+    asked = [step for step in given if step.action != DELTA or (step.table.name, step.mark) not in before]
+    found = before | known_of(asked, ask(conn, asked, now))
     return [
         replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
-        for step, news in ((step, found[step.table.name]) for step in given)
+        for step, news in ((step, found[_place(step)]) for step in given)
     ]
+
+
+def known_of(steps: Iterable[Step], news: dict[str, News]) -> Known:
+    """News of these steps by table and watermark."""
+    return {_place(step): news[step.table.name] for step in steps}
+
+
+def _place(step: Step) -> tuple[str, Watermark | None]:
+    return step.table.name, step.mark if step.action == DELTA else None
 
 
 def rows_of(step: Step, now: Snapshot) -> str:

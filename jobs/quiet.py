@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs import probe, target
-from jobs.apply import Delta
 from jobs.attempt import Attempt, TableFailed
+from jobs.delta import Delta
 from jobs.duckdb_errors import Damaged
 from jobs.plan import FULL, Step
 from jobs.target import Target
@@ -28,6 +28,7 @@ def _nothing_new(attempt: Attempt) -> bool:
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:
         return False
     news = probe.ask(now.conn, steps, now.snapshot)
+    attempt.news = probe.known_of(steps, news)
     doubtful = [step for step in steps if news[step.table.name]]
     if not doubtful:
         return True
@@ -54,7 +55,7 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
 
 
 def _is_empty(attempt: Attempt, file: Target, step: Step, place: int) -> bool:
-    delta = Delta(file, step, place)
+    delta = Delta(file, step, f"asked_{place}")
     with attempt.diagnosed(step.table):
         delta.gather(attempt.now.snapshot, force_deletes=attempt.options.force_deletes)
     empty = delta.is_empty()

@@ -72,6 +72,13 @@ def published_state(job: Job) -> tuple[State, list[str]]:
     return state, []
 
 
+def remember(job: Job, state: State) -> None:
+    """What the file that was published a moment ago says of itself need not be read again by the next run."""
+    published = job.files.published
+    if job.keep is not None and published is not None:
+        job.keep.state = (_fingerprint(published), state)
+
+
 def _fingerprint(path: Path) -> tuple[int, ...]:
     """What differs for every file that was ever published, and for one that anybody has touched since."""
     found = path.stat()
@@ -106,7 +113,7 @@ def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Itera
     ready = False
     try:
         with target.opened(job, job.files.work) as file:
-            state = ledger.read(file)
+            state = ledger.read(file, file.changeset.base if file.changeset else None)
             if resumed:
                 _check_usable(state, published, now)
             ready = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from app import errors
 
@@ -65,6 +66,21 @@ class Snapshot:
     def age_is_safe(self, earlier: Snapshot) -> bool:
         """Whether `age(xmin)` still tells rows before `earlier` from rows after it."""
         return self.xmax - earlier.xmin < AGE_LIMIT
+
+    def sees_all_of(self, earlier: Snapshot) -> bool:
+        """Whether every transaction that had ended at `earlier` has ended here."""
+        theirs = earlier.running
+        return (
+            self.xmin >= earlier.xmin
+            and self.xmax >= earlier.xmax
+            and all(xid in theirs or xid >= earlier.xmax for xid in self.running)
+        )
+
+    @cached_property
+    def running(self) -> frozenset[int]:
+        """The transactions below `xmax` that had not ended; a standby names none."""
+        listed = self.text.split(":")[2]
+        return frozenset(map(int, listed.split(","))) if listed else frozenset()
 
     @property
     def gapless(self) -> bool:

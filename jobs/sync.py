@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app import errors
-from jobs import clock, compact, faults, files, freshness, nulls, plan, quiet, recovery, tombstones
+from jobs import clock, compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, tombstones
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.deadline import Deadline
@@ -111,6 +111,7 @@ class _Runner:
         self._job, self._now, self._options = attempt.job, attempt.now, attempt.options
         self._phases = attempt.phases
         self._released = False
+        self._written: State | None = None
 
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
@@ -144,6 +145,8 @@ class _Runner:
             if self._job.keep is not None:
                 self._job.keep.permit()
             self._job.files.publish(over=self._over)
+            if self._written is not None:
+                recovery.remember(self._job, self._written)
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
@@ -180,6 +183,7 @@ class _Runner:
             file.use_threads(1)
             file.attach_source(self._job.source)
             run = Build(self._attempt, file, earlier).run(state)
+            self._written = ledger.read(file) if self._job.keep is not None else None
             self._release()
             self._released = True
             faults.point("snapshot_released")

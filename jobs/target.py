@@ -7,10 +7,10 @@ another kind of target that can be attached can take the file's place.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -21,7 +21,12 @@ from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Source
 
+if TYPE_CHECKING:
+    from jobs.changeset import Changeset
+
 _LOCK_WAIT = "200ms"
+# How long a log may get before DuckDB checkpoints by itself: its default.
+_LOG = "16MiB"
 
 
 class Target:
@@ -29,6 +34,8 @@ class Target:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        # What the last run of this session changed; its tables are among the session's temporary ones.
+        self.changeset: Changeset | None = None
         self._has_source = False
         self._merges = True
         self._threads: int | None = None
@@ -60,8 +67,8 @@ class Target:
         return self.rows(statements.get("target", name), given)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing."""
+    def transaction(self, committing: AbstractContextManager[None] | None = None) -> Iterator[None]:
+        """All or nothing; the commit is done inside `committing`."""
         self.execute("BEGIN")
         try:
             yield
@@ -69,7 +76,8 @@ class Target:
             with suppress(duckdb.Error):
                 self.connection.execute("ROLLBACK")
             raise
-        self.execute("COMMIT")
+        with committing or nullcontext():
+            self.execute("COMMIT")
 
     def attach_source(self, source: Source) -> None:
         """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody."""
@@ -128,18 +136,31 @@ class Target:
         """End the session and everything in it."""
         self.connection.close()
 
+    def write_through(self, *, merge: bool = True) -> None:
+        """Have the commit that comes next write the file itself, as `checkpoint` does, and no log before.
+
+        DuckDB checkpoints in place of a log where a commit would bring that beyond `checkpoint_threshold`. The file
+        is nobody else's yet, so a log that is written, synced to disk and copied into it at once is of no use.
+        """
+        self._set_merging(merge)
+        self.execute("SET checkpoint_threshold = '0b'")
+
     def checkpoint(self, *, merge: bool = True) -> None:
-        """Write the log into the file and let go of it: afterwards it is one whole file, and closed.
+        """Write the log, if there is one, into the file and let go of it: afterwards it is one whole file, and closed.
 
         With `merge`, DuckDB also puts small row groups together, and those from which much was deleted.
         """
-        self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
+        self._set_merging(merge)
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
+
+    def _set_merging(self, merge: bool) -> None:
+        self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
 
     def attach(self, path: Path, mode: str = "") -> None:
         """Open the file as `out`, with row groups of DuckDB's own size."""
         self.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
+        self.execute(f"SET checkpoint_threshold = '{_LOG}'")
         self._merges = True
 
     def regroup(self, rows: int) -> None:
@@ -154,6 +175,11 @@ class Target:
         """How much DuckDB may hold, in bytes."""
         number, unit = self.one("SELECT current_setting('memory_limit')").split()
         return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes that the session's temporary tables take in memory, and bytes that were put on disk for want of it."""
+        row = self.block("memory")[0]
+        return int(row["held"]), int(row["spilled"])
 
     def has(self, name: str) -> bool:
         """Whether the file has a table or view of this quoted name; asked without a look at every attached database."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, build, clock, files, freshness, ledger, moment, plan, recovery, sync, target, widths
+from jobs import apply, build, clock, files, freshness, history, ledger, moment, plan, recovery, sync, target, widths
 from jobs.attempt import Options, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
@@ -210,5 +210,5 @@ def _record(
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs
-    ledger.write_run(file, run, clock.reading(now.reading.clock), None, keep=keep)
+    history.write(file, [history.of(run, clock.reading(now.reading.clock))], keep=keep)
     return run

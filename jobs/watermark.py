@@ -58,6 +58,14 @@ def next_floor(last: datetime | None, candidate: datetime, *, advances: bool) ->
     return None if last is None else min(last, candidate)
 
 
+def includes(since: Watermark, base: Watermark) -> bool:
+    """Whether what is read since the one holds all that a file at the other lacks."""
+    if since == base:
+        return True
+    lower = since.floor is None or (base.floor is not None and since.floor <= base.floor)
+    return lower and base.snapshot.sees_all_of(since.snapshot)
+
+
 def needs_reload(last: Watermark, now: Snapshot, mode: str) -> bool:
     """True where neither test of the rule can be applied: `age` has wrapped and there is no floor."""
     return mode == "updated_at" and last.floor is None and not now.age_is_safe(last.snapshot)

@@ -58,9 +58,11 @@ ORDER BY r.run_id DESC
 LIMIT 1;
 
 -- name: read_file
--- Whose copy this file is, and its newest run; the ids of runs sort by time.
+-- Whose copy this file is, its newest run, and the newest that has touched a table: one that was cut short has no
+-- record. The ids of runs sort by time.
 SELECT f.*,
-    (SELECT max(r.run_id) FROM out.neaptide.runs AS r) AS run_id
+    (SELECT max(r.run_id) FROM out.neaptide.runs AS r) AS run_id,
+    (SELECT max(w.run_id) FROM out.neaptide.watermarks AS w) AS touched_by
 FROM out.neaptide.file AS f;
 
 -- name: read_watermarks
@@ -113,17 +115,30 @@ FROM (
 DELETE FROM out.neaptide.watermarks
 WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 
--- name: write_run
--- The run's record.
+-- name: write_runs
+-- The records of runs.
 INSERT INTO out.neaptide.runs (
     run_id, kind, started_at, finished_at, as_of, snapshot, clock, rows_in, rows_out, phases, warnings
 )
-VALUES (
-    $run_id, $kind, $started_at, $finished_at, $as_of, $snapshot, $clock, $rows_in, $rows_out, $phases, $warnings
+SELECT
+    r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.snapshot, r.clock::JSON, r.rows_in, r.rows_out,
+    r.phases::JSON, r.warnings::JSON
+FROM (
+    SELECT unnest(from_json($rows::JSON, '[{
+        "run_id": "VARCHAR", "kind": "VARCHAR", "started_at": "TIMESTAMPTZ", "finished_at": "TIMESTAMPTZ",
+        "as_of": "TIMESTAMPTZ", "snapshot": "VARCHAR", "clock": "VARCHAR", "rows_in": "BIGINT", "rows_out": "BIGINT",
+        "phases": "VARCHAR", "warnings": "VARCHAR"
+    }]')) AS r
 );
 
+-- name: complete_run
+-- How a run ended, which its record is too early for.
+UPDATE out.neaptide.runs
+SET finished_at = $finished_at::TIMESTAMPTZ, phases = $phases::JSON
+WHERE run_id = $run_id;
+
 -- name: write_table_runs
--- What the run did to each table that it touched.
+-- What runs did to each table that they touched.
 INSERT INTO out.neaptide.table_runs (
     run_id, table_name, action, reason, rows_read, rows_in, rows_out, seconds, notes, error
 )
@@ -173,3 +188,10 @@ DELETE FROM out.neaptide.table_runs WHERE run_id NOT IN (SELECT r.run_id FROM ou
 SELECT t.schema_name AS schema, t.table_name AS name
 FROM duckdb_tables() AS t
 WHERE t.database_name = 'out' AND t.schema_name <> 'neaptide';
+
+-- name: memory
+-- What temporary tables hold in memory, and what of anything was put on disk for want of it.
+SELECT
+    coalesce(sum(m.memory_usage_bytes) FILTER (WHERE m.tag = 'IN_MEMORY_TABLE'), 0) AS held,
+    coalesce(sum(m.temporary_storage_bytes), 0) AS spilled
+FROM duckdb_memory() AS m;

@@ -96,7 +96,7 @@ def test_a_second_kill_at_the_same_step_and_one_elsewhere_change_nothing(bank: B
 
 def test_the_log_of_a_killed_run_is_never_replayed_onto_another_file(bank: Bank) -> None:
     """DuckDB itself would: it goes by the name alone."""
-    kill_at(bank, "after_commit")
+    kill_at(bank, "table_loaded")
     files = bank.job.files
     log = files.work_wal.read_bytes()
     assert log

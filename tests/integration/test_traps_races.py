@@ -236,5 +236,5 @@ def test_what_is_being_written_has_no_name_that_readers_open(trio: Trio, monkeyp
     monkeypatch.setattr(faults, "point", look)
     for turn in range(3):
         trio.run(f"UPDATE {{t}} SET name = 'turn {turn}'")
-        trio.sync()
+        trio.lab.sync()
     assert len(looked) == 12

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from app import errors
+from jobs.keep import Keep
 from tests.support.syncing import Lab
 
 SPECS: list[dict[str, Any]] = [
@@ -86,6 +87,8 @@ class Machine(RuleBasedStateMachine):
         self.savepoints: list[list[str]] = [[] for _ in self.sessions]
         self.prepared: list[str] = []
         self.number = 0
+        self.kept = Keep()
+        self.open.callback(self.kept.close)
 
     def _session(self) -> psycopg.Connection[Any]:
         session = self.open.enter_context(self.lab.connect(autocommit=False))
@@ -158,7 +161,7 @@ class Machine(RuleBasedStateMachine):
         with suppress(psycopg.Error):
             getattr(self.sessions[place], how)()
         if then:
-            self.sync("")
+            self.sync("", kept=True)
 
     @rule(place=SESSIONS)
     def prepare(self, place: int) -> None:
@@ -185,10 +188,14 @@ class Machine(RuleBasedStateMachine):
         name = self.prepared.pop(which % len(self.prepared))
         self.lab.run(f"{how} PREPARED '{name}'")
 
-    @rule(some=st.sampled_from(["", "", "", *TABLES]))
-    def sync(self, some: str) -> None:
-        """A run, after which each table equals the source; where a TRUNCATE holds one, the run gives up."""
+    @rule(some=st.sampled_from(["", "", "", *TABLES]), kept=st.sampled_from([True, True, True, False]))
+    def sync(self, some: str, kept: bool) -> None:
+        """A run, after which each table equals the source; where a TRUNCATE holds one, the run gives up.
+
+        Most are of one process that keeps its sessions, as a daemon does, some of others.
+        """
         type(self).syncs += 1
+        self.lab.keep = self.kept if kept else None
         tables = [f"public.{some}"] if some and self.lab.job.files.published else None
         try:
             run = self.lab.sync(tables=tables, force_deletes=True)

@@ -14,6 +14,7 @@ import psycopg
 from app import config
 from jobs import quoting, results, sync, track
 from jobs.job import Job
+from jobs.keep import Keep
 
 NO_MARGIN = timedelta(0)
 
@@ -30,6 +31,8 @@ class Lab:
     sync_options: dict[str, Any] = field(default_factory=dict)
     mode: str = "symlink"
     target: dict[str, Any] = field(default_factory=dict)
+    # Sessions that stay open between runs, as in the daemon.
+    keep: Keep | None = None
 
     @property
     def job(self) -> Job:
@@ -39,7 +42,7 @@ class Lab:
             sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
         )
-        return Job(settings, self.url)
+        return Job(settings, self.url, self.keep)
 
     def connect(self, **given: Any) -> psycopg.Connection[Any]:
         """A new session of a writer, in autocommit unless told otherwise."""

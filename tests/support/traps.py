@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from app import errors
 from jobs import results
+from jobs.keep import Keep
 from tests.support.syncing import Lab
 
 MODES: dict[str, dict[str, Any]] = {
@@ -24,6 +26,7 @@ class Trio:
     """A lab with three tables. `{t}` in a statement stands for each of them in turn."""
 
     lab: Lab
+    keep: Keep | None = field(default_factory=Keep)
 
     @classmethod
     def made(cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True) -> Trio:
@@ -55,10 +58,24 @@ class Trio:
         return self.lab.connect(autocommit=False)
 
     def sync(self, **given: Any) -> results.Run:
-        """One run, after which both sides hold the same."""
+        """One run, after which both sides hold the same; and one into a target of its own as the daemon does it.
+
+        What it returns is the first.
+        """
         run = self.lab.sync(**given)
         self.lab.assert_equal()
+        if self.keep:
+            self._sync_kept(**given)
         return run
+
+    def _sync_kept(self, **given: Any) -> None:
+        """In sessions that stay open, and once more where a restart of the server ended them."""
+        kept = replace(self.lab, folder=self.lab.folder / "kept", keep=self.keep)
+        try:
+            kept.sync(**given)
+        except errors.SourceUnavailable:
+            kept.sync(**given)
+        kept.assert_equal()
 
     def settle(self) -> None:
         """Bring both files on, one after the other: what the watermark of one has missed shows when it is its turn."""

@@ -1,0 +1,102 @@
+"""What the last run changed, kept in its session so that the next one need not read it from PostgreSQL again.
+
+Each of the two files is written by every other run, so a run brings its file over the changes of two. Those of the run
+before stand in temporary tables of the session that made them, together with the two runs between which they lie. They
+are used for a file of the one run while that of the other is published, and then they are all that tells the two files
+apart. No position is remembered: where anything else is found, each file goes on from its own watermark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobs import watermark
+from jobs.history import End, Record
+from jobs.ledger import State
+from jobs.plan import DELTA, Step
+
+if TYPE_CHECKING:
+    from jobs.target import Target
+
+# What may stay in memory between two runs, as a share of DuckDB's limit.
+_SHARE = 8
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The changes of one table, in two tables of a session: new versions of rows, and keys that are gone."""
+
+    changed: str
+    gone: str
+
+
+@dataclass(frozen=True)
+class Changeset:
+    """Turns a file in the state `base` into that of the run `run_id`, as far as the tables named go.
+
+    `tables` has None for one without changes. `record` is that of the run, `base_end` how the run that wrote `base`
+    ended.
+    """
+
+    base: State
+    run_id: str
+    tables: Mapping[str, Changes | None]
+    record: Record | None = None
+    base_end: End = None
+
+    def leads(self, state: State, published: State) -> bool:
+        """Whether it turns a file in this state into the published one."""
+        return state == self.base and published.run_id == self.run_id and published.lineage == state.lineage != ""
+
+    def ahead(self, state: State, published: State) -> State:
+        """The state of the file once this is applied to it."""
+        return replace(state, tables={**state.tables, **{name: published.tables[name] for name in self.tables}})
+
+
+NOTHING = Changeset(State(), "", {})
+
+
+def is_kept(step: Step, published: State) -> bool:
+    """Whether the table's changes, once read, are all that the file that is published now will lack.
+
+    A comparison of keys is one with a certain file.
+    """
+    base = published.tables.get(step.table.name)
+    if base is None or step.action != DELTA or step.table.spec.deletes == "compare":
+        return False
+    return watermark.includes(step.mark, base.watermark)
+
+
+def found(file: Target, state: State, published: State) -> Changeset:
+    """The changes that lead from a file in this state to the published one, of the tables that both hold alike."""
+    kept = file.changeset
+    if kept is None or not kept.leads(state, published):
+        drop(file)
+        return NOTHING
+    alike = {name: changes for name, changes in kept.tables.items() if _is_alike(name, state, published)}
+    return replace(kept, tables=alike)
+
+
+def _is_alike(name: str, state: State, published: State) -> bool:
+    one, other = state.tables.get(name), published.tables.get(name)
+    return one is not None and other is not None and one.signature == other.signature
+
+
+def drop(file: Target) -> None:
+    """Forget what is kept."""
+    kept, file.changeset = file.changeset, None
+    for changes in kept.tables.values() if kept else ():
+        if changes:
+            file.execute(f"DROP TABLE IF EXISTS {changes.changed}")
+            file.execute(f"DROP TABLE IF EXISTS {changes.gone}")
+
+
+def hand_on(file: Target, changeset: Changeset) -> None:
+    """Keep these changes in place of the last, if they take little room and nothing had to be put on disk."""
+    drop(file)
+    file.changeset = changeset
+    held, spilled = file.memory()
+    if spilled or held > file.memory_limit() / _SHARE:
+        drop(file)
