@@ -138,9 +138,8 @@ class Build:
         file.join_snapshot(now.snapshot)
         faults.point("snapshot_joined")
         done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
-        marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]
         self._write_identity(lineage)
-        ledger.write_watermarks(file, marks, self._run_id)
+        self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)
         done += self._remove_orphans(state)
         self._keep_last()
         run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
@@ -148,6 +147,14 @@ class Build:
         catalogue.check_types(attempt.job, now.tables)
         now.settle()
         return run
+
+    def _write_watermarks(self, steps: list[Step], state: State) -> None:
+        """Of a table that is as the file says, nothing but the position changes."""
+        marks = [self._attempt.mark(step) for step in steps]
+        moved = [mark for mark in marks if ledger.only_moved(state.tables.get(mark.table), mark)]
+        moved_names = {mark.table for mark in moved}
+        ledger.move_watermarks(self._file, moved, self._run_id)
+        ledger.write_watermarks(self._file, (mark for mark in marks if mark.table not in moved_names), self._run_id)
 
     def _write_record(self, run: Run) -> None:
         attempt, carried = self._attempt, self._carried

@@ -64,7 +64,22 @@ def read(conn: Connection, settings: config.Settings) -> list[Table]:
     return found.tables
 
 
-def look(conn: Connection, settings: config.Settings, hold: Hold | None = None) -> Found:
+class Memory:
+    """What was worked out of the catalogue's answers, for a process that asks often: the same answers say the same."""
+
+    def __init__(self) -> None:
+        self.columns = types.Known()
+        self._tables: dict[int, tuple[Any, Table]] = {}
+
+    def table(self, relid: int, facts: Any, make: Callable[[], Table]) -> Table:
+        """The table that was made of the same facts last time, or a new one."""
+        known = self._tables.get(relid)
+        if known is None or known[0] != facts:
+            known = self._tables[relid] = (facts, make())
+        return known[1]
+
+
+def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, memory: Memory | None = None) -> Found:
     """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
 
     An entry for a single table wins over a pattern, a later pattern over an earlier one. `hold` is asked, before any
@@ -73,13 +88,14 @@ def look(conn: Connection, settings: config.Settings, hold: Hold | None = None) 
     found = Found()
     chosen = _chosen(conn, settings, found)
     away = hold(_within_reach(row for _, row in chosen.values())) if hold else {}
-    facts = _Facts(conn, [relid for relid in chosen if relid not in away])
+    memory = memory or Memory()
+    facts = _Facts(conn, [relid for relid in chosen if relid not in away], memory)
     for relid, (spec, row) in chosen.items():
         name = quoting.join_name(*selection.name_in_file(spec, row["schema"], row["name"]))
         try:
             if relid in away:
                 raise away[relid]
-            found.tables.append(_table(conn, settings, facts, spec, {**row, "relid": relid}))
+            found.tables.append(_table(conn, settings, facts, spec, row))
         except errors.NeaptideError as error:
             found.failures[name] = error
     _separate(found, settings.target_path.stem)
@@ -143,9 +159,9 @@ def _relations(conn: Connection, specs: Sequence[config.Table]) -> dict[int, lis
 class _Facts:
     """What the catalogue says of some tables, read in one query for each kind of fact."""
 
-    def __init__(self, conn: Connection, relids: list[int]) -> None:
+    def __init__(self, conn: Connection, relids: list[int], memory: Memory) -> None:
         given = {"relids": relids}
-        self._conn = conn
+        self.memory = memory
         self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
         self.parts = _part_states(conn, relids)
         self.unique: dict[int, list[set[str]]] = defaultdict(list)
@@ -153,7 +169,7 @@ class _Facts:
             self.unique[row["relid"]].append(set(row["columns"]))
         self.triggers = _triggers(conn, relids)
         self.purged = _purged(conn, relids)
-        self.columns = types.read_columns_many(conn, relids)
+        self.columns = memory.columns.read(conn, relids)
         made = {oid for infos in self.columns.values() for info in infos for oid in tables.made(info.type)}
         self._types = _type_states(conn, made)
         self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
@@ -172,6 +188,15 @@ class _Facts:
             return ()
         return tuple(spec.key or self.primary.get(row["relid"], ()))
 
+    def of(self, row: Row) -> tuple[Any, ...]:
+        """All that is known of one table, in a form that can be compared."""
+        relid = row["relid"]
+        infos = self.columns[relid]
+        return (
+            row, self.primary.get(relid), self.parts.get(relid), self.unique[relid], self.triggers[relid],
+            self.purged.get(relid), infos, self.type_states(infos), self.labels(infos),
+        )  # fmt: skip
+
     def labels(self, infos: Iterable[types.ColumnInfo]) -> dict[str, dict[str, str]]:
         """The labels of the enums that these columns hold, by oids."""
         kinds = sorted({str(oid) for info in infos for oid in tables.made(info.type)})
@@ -184,22 +209,28 @@ class _Facts:
 
 def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row) -> Table:
     """One table as it will be copied. Raises `errors.*` where it can't be."""
+    version = _mask_version(spec, settings)
+    known = (spec, version, facts.of(row))
+    table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
+    _check_access(table, row)
+    filters.check(conn, table)
+    return table
+
+
+def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Table:
     relid, name = row["relid"], quoting.join_name(row["schema"], row["name"])
     infos, key = facts.columns[relid], facts.key(spec, row)
     spec, notes = _fitting(spec, row, key)
     copied, plans = columns.choose(spec, name, infos, key)
-    table = Table(
+    return Table(
         spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
         target=selection.name_in_file(spec, row["schema"], row["name"]), source_key=key, infos=tuple(infos),
         copied=copied, columns=plans, triggers=tuple(facts.triggers[relid]), parts=tuple(facts.parts.get(relid, ())),
         storage=f"{row['filenode']} {row['started']}".strip(), subscribed=row["subscribed"],
         purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(copied),
         type_states=facts.type_states(copied),
-        mask_version=_mask_version(spec, settings), notes=notes,
+        mask_version=mask_version, notes=notes,
     )  # fmt: skip
-    _check_access(table, row)
-    filters.check(conn, table)
-    return table
 
 
 def _fitting(spec: config.Table, row: Row, key: Sequence[str]) -> tuple[config.Table, tuple[str, ...]]:
@@ -325,7 +356,7 @@ def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors
     """Why tables lack what their modes need, by name; empty where none does."""
     found: dict[str, errors.NeaptideError] = {}
     for table in wanted:
-        lack = untracked(table)
+        lack = table.lack
         if lack:
             hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
             found[table.name] = errors.NotTracked(lack, hint=hint)

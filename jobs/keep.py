@@ -74,6 +74,8 @@ class Keep:
         self.target = Slot(lambda _: True)
         # What the published file says of itself, and what tells that file from every other.
         self.state: tuple[Any, Any] | None = None
+        # What was worked out of the source's catalogue, made by whoever reads that.
+        self.catalogue: Any = None
         self.permit: Callable[[], None] = lambda: None
         """Called by a run right before it publishes; raises where it must not."""
 

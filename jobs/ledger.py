@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -91,10 +93,26 @@ def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str
     )
 
 
-def write_watermarks(file: Target, marks: list[Saved], run_id: str) -> None:
+def write_watermarks(file: Target, marks: Iterable[Saved], run_id: str) -> None:
     """Put the watermarks in place of the tables' last ones."""
-    file.block("forget_watermarks", {"names": json.dumps([saved.table for saved in marks])})
-    file.block("write_watermarks", {"rows": json.dumps([_mark_row(saved, run_id) for saved in marks])})
+    rows = [_mark_row(saved, run_id) for saved in marks]
+    if rows:
+        file.block("forget_watermarks", {"names": json.dumps([row["table_name"] for row in rows])})
+        file.block("write_watermarks", {"rows": json.dumps(rows)})
+
+
+def only_moved(before: Saved | None, now: Saved) -> bool:
+    """Whether all but the position is as it was."""
+    return before is not None and (before.relid, before.mode, before.signature) == (now.relid, now.mode, now.signature)
+
+
+def move_watermarks(file: Target, marks: Iterable[Saved], run_id: str) -> None:
+    """Move the watermarks of tables that are as the file has them but for the position: most tables have the same."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for saved in marks:
+        alike[json.dumps(_position(saved))].append(saved.table)
+    for position, names in alike.items():
+        file.block("move_watermarks", {**json.loads(position), "names": json.dumps(names), "run_id": run_id})
 
 
 def take_over(file: Target, published: Path, names: list[str]) -> None:
@@ -117,18 +135,24 @@ def create_schema(file: Target) -> None:
 
 def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
     """As sql/target.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
-    mark = saved.watermark
     return {
         "table_name": saved.table,
         "relid": saved.relid,
         "mode": saved.mode,
+        "signature": json.dumps(saved.signature),
+        "run_id": run_id,
+        **_position(saved),
+    }
+
+
+def _position(saved: Saved) -> dict[str, Any]:
+    mark = saved.watermark
+    return {
         "snapshot": mark.snapshot.text,
         "as_of": mark.snapshot.as_of.isoformat(),
         "floor": mark.floor.isoformat() if mark.floor else None,
         "standby": mark.standby,
-        "signature": json.dumps(saved.signature),
         "clock": json.dumps(saved.clock),
-        "run_id": run_id,
     }
 
 

@@ -124,8 +124,18 @@ def _looked(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Fou
             if one.quoted in held or one.relid in away
         }
 
-    found = catalogue.look(conn, job.settings, hold)
+    found = catalogue.look(conn, job.settings, hold, _memory(job))
     return replace(snapshot, touched=tuple(touched)), found
+
+
+def _memory(job: Job) -> catalogue.Memory | None:
+    """What a process that runs often remembers of the catalogue."""
+    if job.keep is None:
+        return None
+    if job.keep.catalogue is None:
+        job.keep.catalogue = catalogue.Memory()
+    memory: catalogue.Memory = job.keep.catalogue
+    return memory
 
 
 def select(found: Found, wanted: tuple[str, ...]) -> Found:

@@ -99,6 +99,11 @@ class Table:
             rounded=info.type.resolved.typmod != -1,
         )
 
+    @cached_property
+    def lack(self) -> str | None:
+        """What it lacks for its modes, as a sentence, or None."""
+        return untracked(self)
+
     @property
     def row_deletes(self) -> bool:
         """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""

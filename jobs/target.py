@@ -112,8 +112,7 @@ class Target:
 
     def join_snapshot(self, snapshot: Snapshot) -> None:
         """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there."""
-        command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"
-        self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+        self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
         self._lock(snapshot)
 
     def _lock(self, snapshot: Snapshot) -> None:
@@ -128,9 +127,25 @@ class Target:
             return
         command = "; ".join([f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'", *wanted, "SET LOCAL lock_timeout = DEFAULT"])
         try:
-            self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+            self._tell_source(command)
         except errors.SourceTimeout as error:
             raise errors.SchemaMoving(hint="the same call works once the change is made") from error
+
+    @contextmanager
+    def in_order_of_pages(self) -> Iterator[None]:
+        """Have PostgreSQL visit a table's pages in their order, each once, and not in the order of an index on it.
+
+        The rows of the margin before the floor are looked at in each run, and its statistics say nothing yet of the
+        newest rows, so it would take an index scan for a few (100,000 new rows among 900,000 of the last minute, all
+        over a table of 5 M: 530 ms by an index scan, 240 ms by a bitmap).
+        """
+        self._tell_source("SET LOCAL enable_indexscan = off")
+        yield
+        # What looks for a few keys, tombstones say, is best served by an index.
+        self._tell_source("SET LOCAL enable_indexscan TO DEFAULT")
+
+    def _tell_source(self, command: str) -> None:
+        self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
 
     def close(self) -> None:
         """End the session and everything in it."""

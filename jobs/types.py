@@ -11,12 +11,13 @@ from typing import Literal
 
 from app import errors
 from jobs import quoting, types_forms
-from jobs.types_catalog import ColumnInfo, TypeInfo, read_columns, read_columns_many
+from jobs.types_catalog import ColumnInfo, Known, TypeInfo, read_columns, read_columns_many
 
 __all__ = [
     "READER_SETTINGS",
     "ColumnInfo",
     "ColumnPlan",
+    "Known",
     "TypeInfo",
     "plan_column",
     "read_columns",

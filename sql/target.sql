@@ -110,6 +110,13 @@ FROM (
     }]')) AS m
 );
 
+-- name: move_watermarks
+-- How far these tables have been read now; whatever else is said of them stays.
+UPDATE out.neaptide.watermarks
+SET snapshot = $snapshot, as_of = $as_of::TIMESTAMPTZ, floor = $floor::TIMESTAMPTZ, standby = $standby,
+    clock = $clock::JSON, run_id = $run_id
+WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
+
 -- name: forget_watermarks
 -- Make room for the next watermarks of these tables.
 DELETE FROM out.neaptide.watermarks

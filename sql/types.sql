@@ -62,3 +62,37 @@ SELECT
     )) FROM types AS t), '[]'::jsonb) AS types,
     -- money is a count of the smallest unit; only this session's lc_monetary knows how many make one.
     scale('1'::money::numeric) AS money_scale
+
+-- name: columns_state
+-- A text that differs where `columns` would say anything else: every row of the catalogue that it reads is named by
+-- its transaction and its place, those of types that nobody can alter left out.
+WITH seen AS (
+    SELECT 'a' AS kind, a.ctid, a.xmin
+    FROM pg_attribute AS a
+    WHERE a.attrelid = ANY(%(relids)s::oid[])
+    UNION ALL
+    SELECT 'd', d.ctid, d.xmin FROM pg_attrdef AS d WHERE d.adrelid = ANY(%(relids)s::oid[])
+    UNION ALL
+    SELECT 't', t.ctid, t.xmin FROM pg_type AS t WHERE t.oid >= 16384 AND t.typtype IN ('b', 'c', 'd', 'e', 'r', 'm')
+    UNION ALL
+    SELECT 'f', f.ctid, f.xmin
+    FROM pg_class AS c
+    JOIN pg_attribute AS f ON f.attrelid = c.oid
+    WHERE c.relkind = 'c'
+    UNION ALL
+    SELECT 'l', l.ctid, l.xmin FROM pg_enum AS l
+    UNION ALL
+    SELECT 'n', n.ctid, n.xmin FROM pg_namespace AS n
+    UNION ALL
+    SELECT 'c', c.ctid, c.xmin FROM pg_collation AS c WHERE c.oid >= 16384
+    UNION ALL
+    SELECT 'x', x.ctid, x.xmin FROM pg_extension AS x
+    UNION ALL
+    SELECT 'p', p.ctid, p.xmin
+    FROM pg_depend AS p
+    WHERE p.refclassid = 'pg_extension'::regclass AND p.classid = 'pg_type'::regclass
+)
+SELECT
+    md5(string_agg(s.kind || s.ctid::text || s.xmin::text, ' ' ORDER BY s.kind, s.ctid))
+    || current_setting('lc_monetary') AS state
+FROM seen AS s;
