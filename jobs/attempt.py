@@ -125,7 +125,7 @@ class Attempt:
     def tell(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
         """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot."""
         began = None if self.options.tables or self.now.failures else self.began
-        freshness.write(self.job.files, run_id, self.as_of(), clock.reading(self.now.reading.clock), began, ended)
+        freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended)
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""
@@ -142,5 +142,4 @@ class Attempt:
 
 def saved(table: Table, mark: Watermark, now: Moment) -> Saved:
     """What a file says of a table that was brought up to this watermark."""
-    seen = clock.reading(now.reading.clock)
-    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, seen)
+    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, now.clocks)

@@ -12,7 +12,6 @@ from jobs import (
     apply,
     catalogue,
     changeset,
-    clock,
     compact,
     faults,
     freshness,
@@ -159,7 +158,7 @@ class Build:
     def _write_record(self, run: Run) -> None:
         attempt, carried = self._attempt, self._carried
         self._last_end = freshness.end_known(attempt.job.files)
-        self._record = history.of(run, clock.reading(self._now.reading.clock))
+        self._record = history.of(run, self._now.clocks)
         records = [self._record]
         if carried.record is not None:
             history.complete(self._file, carried.base_end)

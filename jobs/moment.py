@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from app import errors
-from jobs import catalogue, faults, locks, source
+from jobs import catalogue, clock, faults, locks, source
 from jobs.catalogue import Found, Relation, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -36,6 +37,8 @@ class Moment:
     failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: float = field(default_factory=time.monotonic)
+    # The source's clock beside this machine's, taken when the moment was: what is saved of it must be of one instant.
+    clocks: dict[str, Any] = field(default_factory=dict)
 
     def mark(self, last: Watermark | None) -> Watermark:
         """The watermark a table has after this run."""
@@ -73,6 +76,7 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
             deadline.guard(conn)
         identity = source.identity(conn)
         reading = source.read_floor(conn)
+        clocks = clock.reading(reading.clock)
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack)
@@ -80,7 +84,7 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
             catalogue.check_standby(identity, found.tables)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
-                _warnings(reading, found.tables),
+                _warnings(reading, found.tables), clocks=clocks,
             )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, build, clock, files, freshness, history, ledger, moment, plan, recovery, sync, target, widths
+from jobs import apply, build, files, freshness, history, ledger, moment, plan, recovery, sync, target, widths
 from jobs.attempt import Options, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
@@ -149,8 +149,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
     with phases.phase("publish"):
         job.files.publish()
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
-    seen, ended = clock.reading(now.reading.clock), freshness.end_of(run)
-    freshness.write(job.files, run.run_id, now.snapshot.as_of, seen, ended=ended)
+    freshness.write(job.files, run.run_id, now.snapshot.as_of, now.clocks, ended=freshness.end_of(run))
     return checks
 
 
@@ -210,5 +209,5 @@ def _record(
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs
-    history.write(file, [history.of(run, clock.reading(now.reading.clock))], keep=keep)
+    history.write(file, [history.of(run, now.clocks)], keep=keep)
     return run

@@ -15,6 +15,7 @@ MODES = "tests/integration/test_traps_modes.py::"
 PURGE = "tests/integration/test_tombstone_purge.py::"
 TRACK = "tests/integration/test_track.py::"
 VERIFY = "tests/integration/test_verify.py::"
+KEPT = "tests/integration/test_changeset.py::"
 RULE = "tests/unit/test_watermark.py::"
 
 
@@ -34,12 +35,14 @@ MUTANTS = (
         "the floor is read after the snapshot",
         "jobs/moment.py",
         "        reading = source.read_floor(conn)\n"
+        "        clocks = clock.reading(reading.clock)\n"
         '        faults.point("floor_read")\n'
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack)\n",
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack)\n"
-        "            reading = source.read_floor(conn)\n",
+        "            reading = source.read_floor(conn)\n"
+        "            clocks = clock.reading(reading.clock)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),
     Mutant(
@@ -165,7 +168,7 @@ MUTANTS = (
     ),
     Mutant(
         "a tombstone deletes a key that is there",
-        "jobs/apply.py",
+        "jobs/delta.py",
         'f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"',
         '""',
         RACES + "test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_tombstone_read_again",
@@ -215,17 +218,17 @@ MUTANTS = (
     Mutant(
         "a reader does not join the snapshot",
         "jobs/target.py",
-        'command = f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}"',
-        'command = "SELECT 1"',
+        'self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")',
+        'self._tell_source("SELECT 1")',
         RACES + "test_all_tables_are_read_at_one_moment",
     ),
     Mutant(
         "the watermark is written outside the transaction",
         "jobs/build.py",
-        "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
-        "        marks = [attempt.mark(step) for step in steps if step.table.name not in self._loaded]\n"
-        "        ledger.write_watermarks(file, marks, self._run_id)\n"
-        "        with file.transaction():\n            file.join_snapshot(now.snapshot)\n            faults",
+        "        self._kept = {}\n        with file.transaction(",
+        "        self._kept = {}\n"
+        "        self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)\n"
+        "        with file.transaction(",
         RACES + "test_a_run_that_breaks_leaves_rows_and_watermark_together",
     ),
     Mutant(
@@ -286,7 +289,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table without a key keeps only what was new",
-        "jobs/apply.py",
+        "jobs/delta.py",
         "        if not self.table.key:\n            # Such",
         "        if self.table is None:\n            # Such",
         MODES + "test_tables_without_a_watermark_follow_with_a_key_and_without",
@@ -346,5 +349,33 @@ MUTANTS = (
         "while not (self._leading.is_set() and self._holds_lock()):",
         "while not self._leading.is_set():",
         "tests/integration/test_daemon.py::test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing",
+    ),
+    Mutant(
+        "what was kept is used for a file of any state",
+        "jobs/changeset.py",
+        "return state == self.base and published.run_id == self.run_id and",
+        "return published.run_id == self.run_id and",
+        KEPT + "test_another_process_syncs_or_dies_in_between",
+    ),
+    Mutant(
+        "an older version that was kept goes in beside a newer one",
+        "jobs/delta.py",
+        " ANTI JOIN {newer} USING ({key})",
+        "",
+        KEPT + "test_what_one_run_changed_is_changed_again_by_the_next",
+    ),
+    Mutant(
+        "a key that was kept as gone is taken out although it came back",
+        "jobs/delta.py",
+        " ANTI JOIN {self.changed} USING ({key})",
+        "",
+        KEPT + "test_rows_that_are_read_again_are_handed_on_all_the_same",
+    ),
+    Mutant(
+        "what a run read that began ahead of the published file is kept as if it were all",
+        "jobs/watermark.py",
+        "return lower and base.snapshot.sees_all_of(since.snapshot)",
+        "return True",
+        RULE + "test_a_delta_holds_all_that_a_later_file_lacks_and_no_more",
     ),
 )

@@ -93,3 +93,22 @@ def test_a_clock_that_lost_more_than_the_margin_is_told_from_one_that_lost_less(
     assert not watermark.clock_stepped_back(NOON, NOON - MINUTE, None, MINUTE)
     assert watermark.clock_stepped_back(NOON, NOON + MINUTE, timedelta(hours=1), MINUTE)
     assert not watermark.clock_stepped_back(NOON, NOON + timedelta(hours=1), timedelta(hours=1), MINUTE)
+
+
+def test_a_later_snapshot_sees_all_that_an_earlier_one_saw() -> None:
+    earlier = snapshot("5:10:5,7")
+    for later in ("5:10:5,7", "5:10:5", "7:10:7", "10:10:", "12:15:12", "7:20:7,15"):
+        assert snapshot(later).sees_all_of(earlier), later
+    for other in ("5:9:5,7", "5:10:5,6", "4:10:4", "6:12:6"):
+        assert not snapshot(other).sees_all_of(earlier), other
+
+
+def test_a_delta_holds_all_that_a_later_file_lacks_and_no_more() -> None:
+    since = Watermark(snapshot("5:10:5"), NOON)
+    assert watermark.includes(since, since)
+    assert watermark.includes(since, Watermark(snapshot("11:11:"), NOON + MINUTE))
+    assert watermark.includes(Watermark(snapshot("5:10:5"), None), Watermark(snapshot("11:11:"), NOON))
+    # Older than what was read; stamped below the floor of what was read; or perhaps so.
+    assert not watermark.includes(since, Watermark(snapshot("5:9:5"), NOON + MINUTE))
+    assert not watermark.includes(since, Watermark(snapshot("11:11:"), NOON - MINUTE))
+    assert not watermark.includes(since, Watermark(snapshot("11:11:"), None))
