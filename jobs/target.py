@@ -253,6 +253,9 @@ def _connect(job: Job, *, strict: bool = False) -> Target:
         connection = duckdb.connect(":memory:", config=options)
     target = Target(connection)
     target.execute("SET TimeZone = 'UTC'")
+    # Texts take a fifth of a first load to compress this way, and are read half as fast afterwards, for files that are a
+    # fifth smaller (measured on 5 M rows with one column of mixed text). Repeated ones have a dictionary anyway.
+    target.execute("SET disabled_compression_methods = 'fsst'")
     # DuckDB would draw its own on stdout, into whatever a program reads there.
     target.execute("SET enable_progress_bar = false")
     return target

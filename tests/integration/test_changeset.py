@@ -191,8 +191,10 @@ def another_process(lab: Lab, point: str = "", *, full: bool = False) -> None:
         lab.keep = keep
 
 
-@pytest.mark.parametrize("point", ["", "work_linked", "table_loaded", "after_commit", "before_rename", "before_swap"])
-@pytest.mark.parametrize("emptied", [False, True])
+@pytest.mark.parametrize(
+    ("point", "emptied"),
+    [("", False), ("work_linked", False), ("table_loaded", True), ("after_commit", False), ("before_swap", True)],
+)
 def test_another_process_syncs_or_dies_in_between(lab: Lab, point: str, emptied: bool) -> None:
     change(lab, 20, "id = 4")
     if emptied:
