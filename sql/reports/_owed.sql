@@ -1,6 +1,6 @@
 -- What is still owed on each order that is not cancelled: its total less what has been paid; refunds are already taken
 -- off `paid`. Goods come back only from shipped orders, which are paid in full, so returns change nothing here.
-WITH owed AS (
+, owed AS (
     SELECT
         number,
         customer_id,
@@ -9,8 +9,8 @@ WITH owed AS (
         total,
         paid,
         total - paid AS owed,
-        date_diff('day', CAST(placed_at AT TIME ZONE $timezone AS DATE), CAST($on AS DATE)) AS days
-    FROM shop.orders
+        date_diff('day', day, CAST($on AS DATE)) AS days
+    FROM dated_order
     WHERE status <> 'cancelled' AND total > paid
 ),
 aged AS (

@@ -1,13 +1,14 @@
 -- title: Customer cohorts
 -- description: Customers by the month of their first order, and how many of them ordered again n months later.
+-- include: _days
 -- param: from date = none | the first cohort shown is the month of this day
 -- param: to date = none | the last cohort shown is the month of this day
 -- param: months integer = 12 | months after the first that are followed
 -- param: timezone timezone = UTC | where a month begins
 
-WITH active AS (
-    SELECT DISTINCT customer_id, date_trunc('month', placed_at AT TIME ZONE $timezone) AS month
-    FROM shop.orders
+, active AS (
+    SELECT DISTINCT customer_id, date_trunc('month', day) AS month
+    FROM dated_order
     WHERE status <> 'cancelled'
 ),
 joined AS (

@@ -1,13 +1,10 @@
 -- title: Payments by method
 -- description: Money in and refunds out of every month, by method of payment.
+-- include: _days
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: timezone timezone = UTC | where a day begins
 
-WITH dated AS (
-    SELECT CAST(paid_at AT TIME ZONE $timezone AS DATE) AS day, currency, method, kind, amount
-    FROM shop.payments
-)
 SELECT
     CAST(date_trunc('month', day) AS DATE) AS month,
     currency,
@@ -17,7 +14,7 @@ SELECT
     COUNT(*) FILTER (WHERE kind = 'refund') AS refunds,
     COALESCE(SUM(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded,
     SUM(CASE WHEN kind = 'payment' THEN amount ELSE -amount END) AS net
-FROM dated
+FROM dated_payment
 WHERE ($from IS NULL OR day >= CAST($from AS DATE)) AND ($to IS NULL OR day <= CAST($to AS DATE))
 GROUP BY month, currency, method
 ORDER BY month, currency, method

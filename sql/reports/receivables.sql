@@ -1,5 +1,6 @@
 -- title: Receivables
 -- description: Every order that is not paid in full: total, payments, what is owed, and for how long.
+-- include: _days
 -- include: _owed
 -- param: on date = today | the day that the age is counted to; amounts are those of now
 -- param: timezone timezone = UTC | where a day begins
