@@ -5,9 +5,9 @@
         customer_id,
         currency,
         MAX(day) AS last_day,
-        COUNT(DISTINCT order_id) AS orders,
-        SUM(line_total) AS gross
-    FROM sold
+        COUNT(*) AS orders,
+        SUM(gross) AS gross
+    FROM sale
     WHERE day <= CAST($on AS DATE)
     GROUP BY customer_id, currency
 ),

@@ -1,5 +1,6 @@
 -- title: Bought together
 -- description: Pairs of products in one order: support, confidence both ways, and lift (above 1: more than by chance).
+-- include: _days
 -- include: _sales
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted

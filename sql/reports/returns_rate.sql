@@ -1,5 +1,6 @@
 -- title: Returns by product
 -- description: Of what was sold in the period, how much has come back since, by quantity and by amount.
+-- include: _days
 -- include: _sales
 -- param: from date = none | first day of sale counted
 -- param: to date = none | last day of sale counted
@@ -7,9 +8,10 @@
 -- param: limit integer = 20 | products shown per currency
 -- param: timezone timezone = UTC | where a day begins
 
+-- Whether their order was cancelled is known once they meet the line that was sold.
 , brought_back AS (
     SELECT order_id, line_no, SUM(quantity) AS quantity, SUM(amount) AS amount
-    FROM returned
+    FROM shop.order_returns
     GROUP BY order_id, line_no
 ),
 total AS (

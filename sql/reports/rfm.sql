@@ -1,5 +1,6 @@
 -- title: RFM segments
 -- description: Customers in segments by recency, frequency and money (scores 1 to 5), with each segment's net sales.
+-- include: _days
 -- include: _sales
 -- include: _rfm
 -- param: on date = today | the day that recency is counted to; later sales are left out

@@ -1,5 +1,6 @@
 -- title: RFM scores by customer
 -- description: Recency, frequency and money of every customer with scores from 1 (worst) to 5 (best), and the segment.
+-- include: _days
 -- include: _sales
 -- include: _rfm
 -- param: on date = today | the day that recency is counted to; later sales are left out

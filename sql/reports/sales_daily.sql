@@ -1,5 +1,6 @@
 -- title: Sales per day
 -- description: Orders, gross sales, returns and net sales of every day, with the moving average of net sales.
+-- include: _days
 -- include: _sales
 -- param: from date = none | the first day shown is the one of this day
 -- param: to date = none | the last day shown is the one of this day
@@ -8,16 +9,16 @@
 
 , movement AS (
     SELECT
-        date_trunc('day', sold.day) AS day, sold.currency, sold.order_id, sold.line_total AS gross,
+        date_trunc('day', sale.day) AS day, sale.currency, sale.order_id, sale.gross,
         CAST(0 AS DECIMAL(14, 2)) AS returned
-    FROM sold
+    FROM sale
     UNION ALL
     SELECT
         date_trunc('day', returned.day), returned.currency, NULL, CAST(0 AS DECIMAL(14, 2)), returned.amount
     FROM returned
 ),
 total AS (
-    SELECT day, currency, COUNT(DISTINCT order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
+    SELECT day, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
     FROM movement
     GROUP BY day, currency
 ),

@@ -1,5 +1,6 @@
 -- title: Sales per month
 -- description: Orders, gross sales, returns and net sales of every month, with the moving average of net sales.
+-- include: _days
 -- include: _sales
 -- param: from date = none | the first month shown is the one of this day
 -- param: to date = none | the last month shown is the one of this day
@@ -7,18 +8,21 @@
 -- param: timezone timezone = UTC | where a day begins
 
 , movement AS (
-    SELECT
-        date_trunc('month', sold.day) AS month, sold.currency, sold.order_id, sold.line_total AS gross,
-        CAST(0 AS DECIMAL(14, 2)) AS returned
-    FROM sold
+    SELECT day, currency, order_id, gross, CAST(0 AS DECIMAL(14, 2)) AS returned FROM sale
     UNION ALL
-    SELECT
-        date_trunc('month', returned.day), returned.currency, NULL, CAST(0 AS DECIMAL(14, 2)), returned.amount
-    FROM returned
+    SELECT day, currency, NULL, CAST(0 AS DECIMAL(14, 2)), amount FROM returned
+),
+-- Days come before months, so that the month is worked out of each day and not of each order.
+daily AS (
+    SELECT day, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
+    FROM movement
+    GROUP BY day, currency
 ),
 total AS (
-    SELECT month, currency, COUNT(DISTINCT order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
-    FROM movement
+    SELECT
+        date_trunc('month', day) AS month, currency, CAST(SUM(orders) AS BIGINT) AS orders, SUM(gross) AS gross,
+        SUM(returned) AS returned
+    FROM daily
     GROUP BY month, currency
 ),
 -- A month without sales counts in the average, so every month between the first and the last has a row.

@@ -1,5 +1,6 @@
 -- title: Top products
 -- description: The products with the highest net sales of each currency.
+-- include: _days
 -- include: _sales
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
