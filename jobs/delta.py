@@ -120,11 +120,24 @@ class Delta:
         same = " AND ".join(
             f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self.table.columns
         )
-        there = f"EXISTS (SELECT 1 FROM {base}.{self.table.file_quoted} AS b WHERE {same})"
         fresh = f"temp.fresh_{self._label}"
+        there = f"EXISTS (SELECT 1 FROM {base}.{self.table.file_quoted} AS b WHERE {self._placed(base)}{same})"
         # In a table of its own: to the other file, which is of another moment, all of them may be new.
-        self._make(fresh, f"SELECT c.* FROM {self.changed} AS c WHERE NOT {there}")
+        with self._target.fetching_by_place():
+            self._make(fresh, f"SELECT c.* FROM {self.changed} AS c WHERE NOT {there}")
         self.changed = fresh
+
+    def _placed(self, base: str) -> str:
+        """A condition that leads DuckDB to the rows of `base` with the same keys, whose other columns alone it reads.
+
+        To find them it scans the key (of 5 M rows: 20 ms); to compare all columns at once it would scan all (250 ms).
+        """
+        if any(quoting.fold(plan.name) == "rowid" for plan in self.table.columns):
+            return ""
+        places = f"temp.places_{self._label}"
+        key = _in(self.table.key, self.changed)
+        self._make(places, f"SELECT rowid AS place FROM {base}.{self.table.file_quoted} WHERE {key}")
+        return f"b.rowid IN (SELECT place FROM {places}) AND "
 
     def is_empty(self, base: str = "out") -> bool:
         """Whether `base` holds all of it already."""
