@@ -41,6 +41,7 @@ class Build:
         self._run_id = ""
         self._row_group = widths.ROW_GROUP
         self._loaded: dict[str, TableRun] = {}
+        self._begun: frozenset[str] = frozenset()
         self._carried = changeset.NOTHING
         self._kept: dict[str, changeset.Changes | None] = {}
         self._record: history.Record | None = None
@@ -52,6 +53,7 @@ class Build:
         ahead = self._carried.ahead(state, self._attempt.published)
         steps = probe.told(self._attempt.steps(ahead), self._now.conn, self._now.snapshot, self._attempt.news)
         self._run_id = next_run_id(self._attempt.published, state)
+        self._begun = state.begun
         anew = [step for step in steps if step.action == FULL]
         self._regroup(state, anew)
         if not state.lineage:
@@ -198,18 +200,27 @@ class Build:
         name, progress = step.table.name, self._attempt.progress
         if changeset.is_kept(step, self._attempt.published):
             self._kept[name] = None
+        resumed = self._resumed(step)
         if not step.news and not self._carried.tables.get(name):
-            return TableRun(name, "none", reason="works again" if name in self._attempt.published.errors else "")
+            reason = "works again" if name in self._attempt.published.errors else ""
+            return TableRun(name, "none", reason=reason, notes=resumed)
         began = time.monotonic()
         progress.start(name, None)
         with self._attempt.diagnosed(step.table):
             counts = self._apply_delta(step, place)
-            notes = (*step.table.notes, *nulls.told(self._now, step))
+            notes = (*resumed, *step.table.notes, *nulls.told(self._now, step))
         progress.advance(name, counts.read)
         progress.finish(name)
         faults.point("table_done")
         seconds = time.monotonic() - began
         return TableRun(name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds, notes=notes)
+
+    def _resumed(self, step: Step) -> tuple[str, ...]:
+        """What need not be copied again, because a run that was cut short had copied it."""
+        if step.table.name not in self._begun:
+            return ()
+        rows = self._file.one(f"SELECT count(*) FROM {apply.out(step.table)}")
+        return (f"{rows:,} rows were kept of a run that was cut short",)
 
     def _apply_delta(self, step: Step, place: int) -> Counts:
         delta = Delta(self._file, step, f"{self._run_id.rpartition('-')[2]}_{place}")

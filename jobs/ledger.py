@@ -40,7 +40,8 @@ class Saved:
 class State:
     """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other.
 
-    `row_group` is the number of rows that its row groups have at most.
+    `row_group` is the number of rows that its row groups have at most. `begun` are the tables that a run copied into
+    it which was cut short before its end.
     """
 
     lineage: str = ""
@@ -50,6 +51,7 @@ class State:
     errors: dict[str, str] = field(default_factory=dict)
     wal: str = ""
     row_group: int = widths.ROW_GROUP
+    begun: frozenset[str] = frozenset()
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -71,10 +73,12 @@ def read(file: Target, known: State | None = None) -> State:
     if known is not None and whole and (known.run_id, known.lineage) == (run_id, lineage):
         return known
     identity: dict[str, Any] = {key: about[key] for key in _IDENTITY if key in about}
-    tables = {row["table_name"]: _saved(row) for row in file.block("read_watermarks")}
+    marks = file.block("read_watermarks")
+    tables = {row["table_name"]: _saved(row) for row in marks}
+    begun = frozenset(row["table_name"] for row in marks if row["run_id"] > run_id)
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     wal = about.get("wal") or ""
-    return State(lineage, identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP))
+    return State(lineage, identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP), begun)
 
 
 def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:

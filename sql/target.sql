@@ -68,7 +68,7 @@ FROM out.neaptide.file AS f;
 -- name: read_watermarks
 -- How far each table has been read.
 SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w.signature::VARCHAR AS signature,
-    w.clock::VARCHAR AS clock
+    w.clock::VARCHAR AS clock, w.run_id
 FROM out.neaptide.watermarks AS w;
 
 -- name: read_errors

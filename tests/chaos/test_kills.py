@@ -16,7 +16,8 @@ import pytest
 
 from jobs import faults
 from tests.support import runs
-from tests.support.bank import Bank
+from tests.support.bank import ACCOUNTS, Bank
+from tests.support.cli import Cli
 
 ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "12"))
 # What only happens where tables are copied anew, or where a reader holds the file that is next.
@@ -80,6 +81,24 @@ def test_a_run_killed_at_any_step_leaves_a_whole_file_and_the_next_goes_on(bank:
         bank.assert_equal()
         bank.check_tidy()
         before = bank.check()
+
+
+def test_a_first_load_that_was_cut_short_goes_on_table_by_table_and_says_what_it_kept(
+    empty_db: str, tmp_path: Path
+) -> None:
+    bank = Bank.opened(empty_db, tmp_path)
+    bank.move(times=5)
+    runs.killed_at(bank.job, "table_loaded")
+    assert bank.job.files.published is None
+    bank.move()
+    out = Cli(bank.folder)("sync").ok().out
+    assert re.search(rf"public.account +delta .* {ACCOUNTS} rows were kept of a run", out), out
+    assert out.count("were kept") == 1, out
+    assert re.search(r"public.move +full +6 ", out), out
+    bank.assert_equal()
+    bank.move()
+    assert not any(table.notes for table in bank.sync().tables)
+    bank.assert_equal()
 
 
 def test_a_second_kill_at_the_same_step_and_one_elsewhere_change_nothing(bank: Bank) -> None:
