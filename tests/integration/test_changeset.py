@@ -134,11 +134,11 @@ LATER = (
 
 def test_what_one_run_changed_is_changed_again_by_the_next(lab: Lab, precedes: list[str]) -> None:
     for first, then in LATER:
-        for statement in (first, then, "UPDATE {t} SET n = n + 1 WHERE id = 9"):
+        for statement in (first, then):
             for name in NAMES:
                 write(lab, statement, name)
             synced(lab)
-    assert len(precedes) > 4 * len(LATER)
+    assert len(precedes) > 3 * len(LATER)
 
 
 def test_rows_that_are_read_again_are_handed_on_all_the_same(lab: Lab, precedes: list[str]) -> None:
@@ -166,7 +166,7 @@ class Broken(Exception):
     """What a test throws into a run."""
 
 
-@pytest.mark.parametrize("point", ["before_commit", "after_commit", "after_checkpoint", "before_rename", "after_swap"])
+@pytest.mark.parametrize("point", ["before_commit", "after_commit", "before_rename"])
 def test_a_run_that_breaks_takes_nothing_from_the_next(lab: Lab, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_there(name: str) -> None:
         if name == point:
@@ -193,7 +193,7 @@ def another_process(lab: Lab, point: str = "", *, full: bool = False) -> None:
 
 @pytest.mark.parametrize(
     ("point", "emptied"),
-    [("", False), ("work_linked", False), ("table_loaded", True), ("after_commit", False), ("before_swap", True)],
+    [("", False), ("table_loaded", True), ("after_commit", False)],
 )
 def test_another_process_syncs_or_dies_in_between(lab: Lab, point: str, emptied: bool) -> None:
     change(lab, 20, "id = 4")
@@ -263,7 +263,7 @@ def test_no_temporary_tables_pile_up(lab: Lab) -> None:
 def test_anything_in_any_order(lab: Lab) -> None:
     luck = random.Random(7)
     statements = [statement for pair in LATER for statement in pair]
-    for _ in range(30):
+    for _ in range(20):
         for _ in range(luck.randrange(4)):
             with suppress(psycopg.errors.UniqueViolation):
                 write(lab, luck.choice(statements), luck.choice(NAMES))

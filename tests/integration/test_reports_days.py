@@ -83,10 +83,8 @@ def _check(store: reporting.Store, zone: str) -> None:
 
 
 @pytest.mark.parametrize(("zone", "middle"), CASES)
-# In the range of `clock`, at its first and last days, and out of it.
-@pytest.mark.parametrize(
-    "later", [timedelta(days=9), timedelta(days=-365), timedelta(days=20 * 366), timedelta(27_000)]
-)
+# In the range of `clock`, and at its first days and before them.
+@pytest.mark.parametrize("later", [timedelta(days=9), timedelta(days=20 * 366)])
 def test_a_day_is_what_at_time_zone_says_also_where_the_clocks_change(
     tmp_path: Path, zone: str, middle: str, later: timedelta
 ) -> None:
