@@ -78,6 +78,10 @@ class Memory:
             known = self._tables[relid] = (facts, make())
         return known[1]
 
+    def only(self, relids: Iterable[int]) -> None:
+        """Forget all other tables."""
+        self._tables = {relid: self._tables[relid] for relid in relids if relid in self._tables}
+
 
 def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, memory: Memory | None = None) -> Found:
     """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
@@ -98,6 +102,7 @@ def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, 
             found.tables.append(_table(conn, settings, facts, spec, row))
         except errors.NeaptideError as error:
             found.failures[name] = error
+    memory.only(chosen)
     _separate(found, settings.target_path.stem)
     return found
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jobs import dryrun, status, track, verify
+from jobs import catalogue, dryrun, status, track, verify
+from jobs.keep import Keep
 from tests.support.syncing import Lab
 
 TYPES = (
@@ -56,8 +58,8 @@ CHANGES = {
 
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
-    """One table of three rows."""
-    return made(Lab(empty_db, tmp_path, []), "item", "other")
+    """Two tables of three rows, synced by a process that remembers what the catalogue said."""
+    return made(Lab(empty_db, tmp_path, [], keep=Keep()), "item", "other")
 
 
 def made(lab: Lab, *names: str) -> Lab:
@@ -70,9 +72,10 @@ def made(lab: Lab, *names: str) -> Lab:
     return lab
 
 
-def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [None, Keep()], ids=["new sessions", "kept sessions"])
+def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keep: Keep | None) -> None:
     cases = {name: case for name, case in CHANGES.items() if case[1] is not None}
-    lab = made(Lab(empty_db, tmp_path, []), *cases)
+    lab = made(Lab(empty_db, tmp_path, [], keep=keep), *cases)
     for name, (change, _) in cases.items():
         with lab.connect() as conn:
             conn.execute(change.replace(" t ", f" {name} ").encode())
@@ -85,6 +88,23 @@ def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Pa
         assert not any(table.error for table in lab.sync().tables)
     lab.assert_equal()
     assert verify.verify(lab.job).equal
+
+
+def test_what_the_catalogue_says_again_is_not_worked_out_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    original = catalogue._made
+
+    def made_anew(facts: Any, spec: Any, row: Any, version: str) -> catalogue.Table:
+        asked.append(row["name"])
+        return original(facts, spec, row, version)
+
+    monkeypatch.setattr(catalogue, "_made", made_anew)
+    lab.run("UPDATE item SET n = 5 WHERE id = 1")
+    assert lab.sync().changed
+    assert not asked
+    lab.run("ALTER TABLE item ADD COLUMN b text")
+    assert lab.sync().changed
+    assert asked == ["item"]
 
 
 def test_what_happens_to_types_is_found_too(lab: Lab) -> None:
