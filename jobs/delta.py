@@ -7,7 +7,7 @@ the source in the same snapshot, so reading one again, or one whose key was inse
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from jobs.watermark import Watermark
 _MANY = 1_000_000
 # In a smaller table it makes no difference in which order its pages are read.
 _FEW_PAGES = 1000
+# From here on a scan of the key column for so many keys is shorter with all threads, although they take a while to
+# start and to end.
+_MANY_PAGES, _MANY_KEYS = 10_000, 1000
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Delta:
         self._new = Changes(f"temp.changed_{label}", f"temp.gone_{label}")
         self.changed, self.gone = self._new.changed, self._new.gone
         self.read = 0
-        self._deleted = 0
+        self._rows = self._deleted = 0
 
     def gather(self, now: Snapshot, *, force_deletes: bool = False, published: Path | None = None) -> None:
         """Read what changed. For a table that is compared whole, read all of it.
@@ -88,9 +91,9 @@ class Delta:
 
     def _count(self) -> None:
         """Learn how much there is to be done, and take as many threads as that is worth."""
-        rows = self._target.one(f"SELECT count(*) FROM {self.changed}")
+        self._rows = self._target.one(f"SELECT count(*) FROM {self.changed}")
         self._deleted = self._target.one(f"SELECT count(*) FROM {self.gone}")
-        if rows > _MANY:
+        if self._rows > _MANY:
             self._target.use_threads()
 
     def _make(self, name: str, rows: str) -> None:
@@ -136,7 +139,8 @@ class Delta:
             return ""
         places = f"temp.places_{self._label}"
         key = _in(self.table.key, self.changed)
-        self._make(places, f"SELECT rowid AS place FROM {base}.{self.table.file_quoted} WHERE {key}")
+        with self._scanning():
+            self._make(places, f"SELECT rowid AS place FROM {base}.{self.table.file_quoted} WHERE {key}")
         return f"b.rowid IN (SELECT place FROM {places}) AND "
 
     def is_empty(self, base: str = "out") -> bool:
@@ -160,9 +164,15 @@ class Delta:
         name, key = out(self.table), self.table.key
         if not key:
             return self._replace()
-        removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}") if self._deleted else 0
-        self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
+        with self._scanning():
+            removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}") if self._deleted else 0
+            self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
         return Counts(self.read, self._insert(), removed)
+
+    def _scanning(self) -> AbstractContextManager[None]:
+        """For statements that look at every key of the file's table."""
+        worthwhile = self.table.pages > _MANY_PAGES and self._rows > _MANY_KEYS
+        return self._target.all_threads() if worthwhile else nullcontext()
 
     def _insert(self) -> int:
         columns = quoting.listed(plan.name for plan in self.table.columns)

@@ -110,6 +110,15 @@ class Target:
             self.execute(f"SET threads = {wanted}")
             self._threads = wanted
 
+    @contextmanager
+    def all_threads(self) -> Iterator[None]:
+        """As many threads as there were, for what doesn't wait for PostgreSQL; then as many as before."""
+        self.use_threads(self._threads)
+        before = self._threads
+        self.use_threads()
+        yield
+        self.use_threads(before)
+
     def join_snapshot(self, snapshot: Snapshot) -> None:
         """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there."""
         self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
