@@ -57,7 +57,9 @@ class Build:
         anew = [step for step in steps if step.action == FULL]
         self._regroup(state, anew)
         if not state.lineage:
-            ledger.create_schema(self._file)
+            # At once: each statement would be synced to the disk by itself.
+            with self._file.transaction():
+                ledger.create_schema(self._file)
         lineage = state.lineage if _continues(anew, state, self._options) else secrets.token_hex(8)
         if anew:
             # A load that is cut short is found by this to be of the same source, and goes on.

@@ -51,8 +51,11 @@ def sync_once(
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
         job.files.clean()
+        first = job.files.published is None
         run = _run(job, options, progress or Silent())
-        tombstones.purge_sometimes(job)
+        # Who waits for the first file does not wait for housekeeping: the next run sees to it.
+        if not first:
+            tombstones.purge_sometimes(job)
         compact.sometimes(job, run)
         return run
 
