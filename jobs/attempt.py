@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import catalogue, clock, freshness, plan, recovery
+from jobs import clock, freshness, plan, readiness, recovery
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -62,7 +62,7 @@ class Attempt:
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
-        self.now.set_aside(catalogue.check_tracked(self.now.conn, self.now.tables))
+        self.now.set_aside(readiness.check_tracked(self.now.conn, self.now.tables))
         if not self.options.full:
             default = self.job.settings.sync.on_schema_change
             self.now.set_aside(plan.refused(self.now.tables, self.published, default=default))

@@ -10,7 +10,7 @@ from typing import Any
 from app import config, errors, statements
 from jobs import columns, filters, masks, quoting, selection, tables, types
 from jobs.job import Job
-from jobs.source import Connection, Identity
+from jobs.source import Connection
 from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
 from jobs.triggers import Trigger
 
@@ -343,40 +343,3 @@ def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
         return {}
     rows = conn.execute(statements.get("catalogue", "purged"), {"relids": relids})
     return {row["relid"]: row["xid"] for row in rows}
-
-
-def tombstones_readable(conn: Connection) -> bool:
-    """Whether `neaptide.tombstone` is there. Raises `errors.AccessDenied` where this role may not read it."""
-    row = conn.execute(statements.get("catalogue", "tombstones_exist")).fetchone()
-    assert row is not None
-    if row["there"] and not row["readable"]:
-        raise errors.AccessDenied(
-            "the role may not read neaptide.tombstone",
-            hint="GRANT USAGE ON SCHEMA neaptide TO the reading role, and SELECT ON neaptide.tombstone, neaptide.purge",
-        )
-    return bool(row["there"])
-
-
-def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors.NeaptideError]:
-    """Why tables lack what their modes need, by name; empty where none does."""
-    found: dict[str, errors.NeaptideError] = {}
-    for table in wanted:
-        lack = table.lack
-        if lack:
-            hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
-            found[table.name] = errors.NotTracked(lack, hint=hint)
-    if any(table.spec.deletes == "tombstone" and table.spec.watermark != "none" for table in wanted):
-        tombstones_readable(conn)
-    return found
-
-
-def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:
-    """A standby doesn't show the primary's transactions, so there is no floor: only xid and none are exact there."""
-    if not identity.standby:
-        return
-    for table in wanted:
-        if table.spec.watermark == "updated_at":
-            raise errors.NotTracked(
-                f'{table.source_name}: the source is a hot standby, where watermark = "updated_at" is not exact',
-                hint='set watermark = "xid" and run `neaptide track` on the primary',
-            )

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from jobs import watermark
 from jobs.history import End, Record
 from jobs.ledger import State
 from jobs.plan import DELTA, Step
-
-if TYPE_CHECKING:
-    from jobs.target import Target
+from jobs.target import Target
 
 # What may stay in memory between two runs, as a share of DuckDB's limit.
 _SHARE = 8
@@ -69,14 +66,20 @@ def is_kept(step: Step, published: State) -> bool:
     return watermark.includes(step.mark, base.watermark)
 
 
+def kept(file: Target) -> Changeset | None:
+    """What the last run of this session left, whatever it is good for."""
+    left: Changeset | None = file.left
+    return left
+
+
 def found(file: Target, state: State, published: State) -> Changeset:
     """The changes that lead from a file in this state to the published one, of the tables that both hold alike."""
-    kept = file.changeset
-    if kept is None or not kept.leads(state, published):
+    last = kept(file)
+    if last is None or not last.leads(state, published):
         drop(file)
         return NOTHING
-    alike = {name: changes for name, changes in kept.tables.items() if _is_alike(name, state, published)}
-    return replace(kept, tables=alike)
+    alike = {name: changes for name, changes in last.tables.items() if _is_alike(name, state, published)}
+    return replace(last, tables=alike)
 
 
 def _is_alike(name: str, state: State, published: State) -> bool:
@@ -86,8 +89,8 @@ def _is_alike(name: str, state: State, published: State) -> bool:
 
 def drop(file: Target) -> None:
     """Forget what is kept."""
-    kept, file.changeset = file.changeset, None
-    for changes in kept.tables.values() if kept else ():
+    last, file.left = kept(file), None
+    for changes in last.tables.values() if last else ():
         if changes:
             file.execute(f"DROP TABLE IF EXISTS {changes.changed}")
             file.execute(f"DROP TABLE IF EXISTS {changes.gone}")
@@ -96,7 +99,7 @@ def drop(file: Target) -> None:
 def hand_on(file: Target, changeset: Changeset) -> None:
     """Keep these changes in place of the last, if they take little room and nothing had to be put on disk."""
     drop(file)
-    file.changeset = changeset
+    file.left = changeset
     held, spilled = file.memory()
     if spilled or held > file.memory_limit() / _SHARE:
         drop(file)

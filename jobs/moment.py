@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from app import errors
-from jobs import catalogue, clock, faults, locks, source
+from jobs import catalogue, clock, faults, locks, readiness, source
 from jobs.catalogue import Found, Relation, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -81,7 +81,7 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack)
             found = select(found, wanted)
-            catalogue.check_standby(identity, found.tables)
+            readiness.check_standby(identity, found.tables)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables), clocks=clocks,

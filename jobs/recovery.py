@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import filters, freshness, ledger, quoting, target
+from jobs import changeset, filters, freshness, ledger, quoting, target
 from jobs.catalogue import Table
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
@@ -113,7 +113,8 @@ def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Itera
     ready = False
     try:
         with target.opened(job, job.files.work) as file:
-            state = ledger.read(file, file.changeset.base if file.changeset else None)
+            last = changeset.kept(file)
+            state = ledger.read(file, last.base if last else None)
             if resumed:
                 _check_usable(state, published, now)
             ready = True

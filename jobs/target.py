@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
@@ -20,9 +20,6 @@ from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Source
-
-if TYPE_CHECKING:
-    from jobs.changeset import Changeset
 
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.
@@ -34,8 +31,8 @@ class Target:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        # What the last run of this session changed; its tables are among the session's temporary ones.
-        self.changeset: Changeset | None = None
+        # What one run leaves in the session for the next: see jobs/changeset.py.
+        self.left: Any = None
         self._has_source = False
         self._merges = True
         self._threads: int | None = None

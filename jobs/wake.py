@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from app import errors, statements
-from jobs import catalogue
+from jobs import catalogue, readiness
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import translated
@@ -76,7 +76,7 @@ def question(job: Job) -> sql.Composed | None:
             tables = catalogue.look(reading, job.settings).tables
             tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]
-            if tombstones and catalogue.tombstones_readable(reading):
+            if tombstones and readiness.tombstones_readable(reading):
                 parts.append(
                     sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")])
                 )

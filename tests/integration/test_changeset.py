@@ -240,13 +240,13 @@ def test_the_history_is_whole_in_both_files(lab: Lab) -> None:
 def test_what_takes_much_room_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch, precedes: list[str]) -> None:
     change(lab, 1)
     synced(lab)
-    assert target(lab).changeset is not None
+    assert target(lab).left is not None
     precedes.clear()
     monkeypatch.setattr(changeset, "_SHARE", 10**6)
     for turn in range(3):
         change(lab, turn + 2)
         synced(lab)
-        assert target(lab).changeset is None
+        assert target(lab).left is None
         assert target(lab).one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'temp'") == 0
     assert set(precedes) <= {"stamped", "counted", "picked", "soft", "blind"}
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import catalogue, dryrun, source, verify
+from jobs import catalogue, dryrun, readiness, source, verify
 from jobs.catalogue import Relation
 from tests.support.syncing import Lab, read
 
@@ -115,7 +115,7 @@ def test_a_table_that_is_made_after_the_list_is_locked_all_the_same(
     def truncate(*_given: object) -> None:
         tried.append(_attempt(lab, "TRUNCATE c"))
 
-    monkeypatch.setattr(catalogue, "check_standby", truncate)
+    monkeypatch.setattr(readiness, "check_standby", truncate)
     run = lab.sync()
     assert done == [after]
     if after == "list":
