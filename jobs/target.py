@@ -34,6 +34,9 @@ class Target:
         # What one run leaves in the session for the next: see jobs/changeset.py.
         self.left: Any = None
         self._has_source = False
+        # What DuckDB may hold by the settings, once it may hold more for a while.
+        self._limit: int | None = None
+        self._more = 0
         self._merges = True
         self._threads: int | None = None
         self._all_threads: int | None = None
@@ -184,6 +187,7 @@ class Target:
         self._set_merging(merge)
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
+        self._allow_no_more()
 
     def _set_merging(self, merge: bool) -> None:
         self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
@@ -206,6 +210,17 @@ class Target:
         """How much DuckDB may hold, in bytes."""
         number, unit = self.one("SELECT current_setting('memory_limit')").split()
         return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+
+    def allow_more(self, more: int) -> None:
+        """Let DuckDB hold so many bytes beyond its limit until the file is checkpointed."""
+        self._limit = self._limit or self.memory_limit()
+        self._more += more
+        self.execute(f"SET memory_limit = '{self._limit + self._more}B'")
+
+    def _allow_no_more(self) -> None:
+        if self._more:
+            self._more = 0
+            self.execute(f"SET memory_limit = '{self._limit}B'")
 
     def memory(self) -> tuple[int, int]:
         """Bytes that the session's temporary tables take in memory, and bytes that were put on disk for want of it."""
