@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import catalogue, filters, losses, probe, quoting, types, watermark, widths
+from jobs import catalogue, filters, losses, probe, quoting, types, watermark
 from jobs.apply import exact, out, over_the_wire, source_rows
 from jobs.changeset import Changes
 from jobs.plan import Step
@@ -28,8 +28,6 @@ _FEW_PAGES = 1000
 # From here on a scan of the key column for so many keys is shorter with all threads, although they take a while to
 # start and to end.
 _MANY_PAGES, _MANY_KEYS = 10_000, 1000
-# What DuckDB holds until the commit for each vector with a deleted row; a quarter of it is to be on the safe side.
-_NOTE = 26 * 1024
 
 
 @dataclass(frozen=True)
@@ -166,21 +164,10 @@ class Delta:
         name, key = out(self.table), self.table.key
         if not key:
             return self._replace()
-        self._make_room()
         with self._scanning():
             removed = self._target.one(f"DELETE FROM {name} WHERE {_in(key, self.gone)}") if self._deleted else 0
             self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self.changed)}")
         return Counts(self.read, self._insert(), removed)
-
-    def _make_room(self) -> None:
-        """DuckDB holds a note of some 20 KB for each 2,048 rows of which it deletes some, which can't go to the disk.
-
-        In a table of 50 M rows of which 20,000 change all over it that is more than the memory limit by itself.
-        """
-        rows = self._target.one(f"SELECT count(*) FROM {out(self.table)}")
-        notes = min(self._rows + self._deleted, rows // widths.VECTOR + 1) * _NOTE
-        if notes > self._target.memory_limit() // 4:
-            self._target.allow_more(notes)
 
     def _scanning(self) -> AbstractContextManager[None]:
         """For statements that look at every key of the file's table."""

@@ -24,6 +24,10 @@ from jobs.source import Source
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.
 _LOG = "16MiB"
+# DuckDB notes which rows are deleted of each 2,048 of which one is, and holds the notes of all that it looks at.
+_NOTE = 26 * 1024
+# A smaller file has too few rows for it to matter.
+_LARGE = 64 * 2**20
 
 
 class Target:
@@ -187,7 +191,6 @@ class Target:
         self._set_merging(merge)
         self.execute("CHECKPOINT out")
         self.execute("DETACH out")
-        self._allow_no_more()
 
     def _set_merging(self, merge: bool) -> None:
         self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
@@ -197,6 +200,7 @@ class Target:
         self.execute(f"ATTACH {quoting.literal(str(path))} AS out{mode}")
         self.execute(f"SET checkpoint_threshold = '{_LOG}'")
         self._merges = True
+        self._make_room(path)
 
     def regroup(self, rows: int) -> None:
         """Open the file anew, so that what is written gets row groups of so many rows; before anything is written."""
@@ -211,13 +215,21 @@ class Target:
         number, unit = self.one("SELECT current_setting('memory_limit')").split()
         return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
-    def allow_more(self, more: int) -> None:
-        """Let DuckDB hold so many bytes beyond its limit until the file is checkpointed."""
-        self._limit = self._limit or self.memory_limit()
-        self._more += more
-        self.execute(f"SET memory_limit = '{self._limit + self._more}B'")
+    def _make_room(self, path: Path) -> None:
+        """Let DuckDB hold, beyond its limit, the notes that say which rows of the file are deleted.
 
-    def _allow_no_more(self) -> None:
+        They can't go to the disk, and after many changes all over a table of 50 M rows they are 600 MB.
+        """
+        if not path.exists() or path.stat().st_size < _LARGE:
+            return
+        self._limit = self._limit or self.memory_limit()
+        notes = self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
+        if notes > self._limit // 4:
+            self._more = notes
+            self.execute(f"SET memory_limit = '{self._limit + self._more}B'")
+
+    def give_back_room(self) -> None:
+        """Back to the limit of the settings, once no file is open any more."""
         if self._more:
             self._more = 0
             self.execute(f"SET memory_limit = '{self._limit}B'")
@@ -265,6 +277,7 @@ def session(job: Job, *, strict: bool = False) -> Iterator[Target]:
             yield target
             for name in ("published", "out"):
                 target.execute(f"DETACH DATABASE IF EXISTS {name}")
+            target.give_back_room()
 
 
 def _connect(job: Job, *, strict: bool = False) -> Target:

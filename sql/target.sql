@@ -202,3 +202,9 @@ SELECT
     coalesce(sum(m.memory_usage_bytes) FILTER (WHERE m.tag = 'IN_MEMORY_TABLE'), 0) AS held,
     coalesce(sum(m.temporary_storage_bytes), 0) AS spilled
 FROM duckdb_memory() AS m;
+
+-- name: rows
+-- How many rows all copied tables have together, deleted ones that still take room among them.
+SELECT coalesce(sum(t.estimated_size), 0)::BIGINT AS rows
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'out';
