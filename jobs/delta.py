@@ -80,11 +80,12 @@ class Delta:
             self.changed, self.gone = earlier.changed, earlier.gone
         else:
             key = quoting.listed(self.table.key)
+            columns = quoting.listed(plan.name for plan in self.table.columns)
             newer = f"(SELECT {key} FROM {self.changed} UNION ALL SELECT {key} FROM {self.gone})"
-            rows = f"FROM {earlier.changed} ANTI JOIN {newer} USING ({key})"
+            rows = f"SELECT {columns} FROM {earlier.changed} ANTI JOIN {newer} USING ({key})"
             keys = f"SELECT {key} FROM {earlier.gone} ANTI JOIN {self.changed} USING ({key})"
             both = f"temp.both_changed_{self._label}", f"temp.both_gone_{self._label}"
-            self._make(both[0], f"FROM {self.changed} UNION ALL {rows}")
+            self._make(both[0], f"SELECT {columns} FROM {self.changed} UNION ALL {rows}")
             self._make(both[1], f"SELECT {key} FROM {self.gone} UNION ALL {keys}")
             self.changed, self.gone = both
         self._count()

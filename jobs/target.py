@@ -38,9 +38,8 @@ class Target:
         # What one run leaves in the session for the next: see jobs/changeset.py.
         self.left: Any = None
         self._has_source = False
-        # What DuckDB may hold by the settings, once it may hold more for a while.
-        self._limit: int | None = None
-        self._more = 0
+        # What DuckDB may hold by the settings, and how much more it may hold for now, in bytes.
+        self._limit = self._more = 0
         self._merges = True
         self._threads: int | None = None
         self._all_threads: int | None = None
@@ -211,9 +210,9 @@ class Target:
         self._merges = rows > widths.VECTOR
 
     def memory_limit(self) -> int:
-        """How much DuckDB may hold, in bytes."""
+        """How much DuckDB may hold by the settings, in bytes; what it may beyond them is for a file's notes alone."""
         number, unit = self.one("SELECT current_setting('memory_limit')").split()
-        return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+        return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit)) - self._more
 
     def _make_room(self, path: Path) -> None:
         """Let DuckDB hold, beyond its limit, the notes that say which rows of the file are deleted.
@@ -222,11 +221,10 @@ class Target:
         """
         if not path.exists() or path.stat().st_size < _LARGE:
             return
-        self._limit = self._limit or self.memory_limit()
-        notes = self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
-        if notes > self._limit // 4:
-            self._more = notes
-            self.execute(f"SET memory_limit = '{self._limit + self._more}B'")
+        limit, notes = self.memory_limit(), self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
+        if notes > limit // 4:
+            self._limit, self._more = limit, notes
+            self.execute(f"SET memory_limit = '{limit + notes}B'")
 
     def give_back_room(self) -> None:
         """Back to the limit of the settings, once no file is open any more."""
