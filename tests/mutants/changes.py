@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mutants.kept import KEPT
+from tests.mutants.mutant import Mutant
 
 RACES = "tests/integration/test_traps_races.py::"
 TRANSACTIONS = "tests/integration/test_traps_transactions.py::"
@@ -15,19 +16,7 @@ MODES = "tests/integration/test_traps_modes.py::"
 PURGE = "tests/integration/test_tombstone_purge.py::"
 TRACK = "tests/integration/test_track.py::"
 VERIFY = "tests/integration/test_verify.py::"
-KEPT = "tests/integration/test_changeset.py::"
 RULE = "tests/unit/test_watermark.py::"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`before` must stand in `file` exactly once; with `after` in its place, `test` must fail."""
-
-    name: str
-    file: str
-    before: str
-    after: str
-    test: str
 
 
 MUTANTS = (
@@ -350,32 +339,5 @@ MUTANTS = (
         "while not self._leading.is_set():",
         "tests/integration/test_daemon.py::test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing",
     ),
-    Mutant(
-        "what was kept is used for a file of any state",
-        "jobs/changeset.py",
-        "return state == self.base and published.run_id == self.run_id and",
-        "return published.run_id == self.run_id and",
-        KEPT + "test_another_process_syncs_or_dies_in_between",
-    ),
-    Mutant(
-        "an older version that was kept goes in beside a newer one",
-        "jobs/delta.py",
-        " ANTI JOIN {newer} USING ({key})",
-        "",
-        KEPT + "test_what_one_run_changed_is_changed_again_by_the_next",
-    ),
-    Mutant(
-        "a key that was kept as gone is taken out although it came back",
-        "jobs/delta.py",
-        " ANTI JOIN {self.changed} USING ({key})",
-        "",
-        KEPT + "test_rows_that_are_read_again_are_handed_on_all_the_same",
-    ),
-    Mutant(
-        "what a run read that began ahead of the published file is kept as if it were all",
-        "jobs/watermark.py",
-        "return lower and base.snapshot.sees_all_of(since.snapshot)",
-        "return True",
-        RULE + "test_a_delta_holds_all_that_a_later_file_lacks_and_no_more",
-    ),
+    *KEPT,
 )
