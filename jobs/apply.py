@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import errors
-from jobs import losses, quoting, types
+from jobs import losses, quoting, storage, types
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.target import Target
@@ -32,7 +32,7 @@ def over_the_wire(columns: Sequence[types.ColumnPlan], wire: str) -> str:
 
 def create_table(target: Target, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
-    columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.columns)
+    columns = ", ".join(storage.column(plan, table.key) for plan in table.columns)
     target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.target[0])}")
     target.execute(f"DROP TABLE IF EXISTS {name or out(table)}")
     target.execute(f"CREATE TABLE {name or out(table)} ({columns})")

@@ -1,0 +1,70 @@
+"""How the file's columns are stored: what DuckDB unpacks slowly is not packed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from jobs import compact, verify
+from tests.support.syncing import Lab
+
+ROWS = 30_000
+TABLE = """
+CREATE TABLE sale (
+    id uuid PRIMARY KEY,
+    product uuid NOT NULL,
+    basket uuid NOT NULL,
+    wide numeric(38, 2) NOT NULL,
+    narrow numeric(18, 2) NOT NULL,
+    several numeric(20, 2)[] NOT NULL,
+    nothing uuid,
+    updated_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+# In the order of time, as UUIDv7 are: DuckDB would pack those.
+IDS = "lpad(to_hex({}), 12, '0') || substr(md5(g::text), 13)"
+FILL = f"""
+INSERT INTO sale
+SELECT ({IDS.format("g")})::uuid, ({IDS.format("g % 100")})::uuid, md5((g / 10)::text)::uuid, g % 1000, g % 1000,
+    ARRAY[g % 1000, 5], NULL
+FROM generate_series({{}}, {{}}) AS g
+"""
+
+
+def ways(path: Path) -> dict[str, set[str]]:
+    """By column, in which ways its values are stored."""
+    with duckdb.connect(str(path), read_only=True) as file:
+        found = file.execute(
+            "SELECT column_name, list(DISTINCT compression) FROM pragma_storage_info('public.sale')"
+            " WHERE segment_type <> 'VALIDITY' GROUP BY column_name"
+        ).fetchall()
+    return {name: set(kinds) for name, kinds in found}
+
+
+def test_values_of_128_bits_are_stored_as_they_are_or_in_runs(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.sale"}])
+    lab.run(TABLE, FILL.format(1, ROWS))
+    lab.track()
+    for step in range(3):
+        lab.sync()
+        lab.run(FILL.format(ROWS * (step + 1) + 1, ROWS * (step + 2)), f"DELETE FROM sale WHERE wide = {step}")
+    lab.sync()
+    assert verify.verify(lab.job).equal
+    compact.rebuild(lab.job, lab.job.files.spare)
+    for path in (lab.job.files.a, lab.job.files.b, lab.job.files.work):
+        found = ways(path)
+        assert found["id"] == {"Uncompressed"}
+        assert found["product"] | found["basket"] | found["wide"] == {"RLE"}
+        # What DuckDB unpacks fast is left to it.
+        assert found["narrow"] == {"BitPacking"}
+
+
+def test_a_mask_or_a_rule_that_makes_text_of_them_is_no_hindrance(empty_db: str, tmp_path: Path) -> None:
+    entry = {"name": "public.sale", "mask": {"product": "hash", "basket": "null"}, "rules": {"wide": "text"}}
+    lab = Lab(empty_db, tmp_path, [entry], sync_options={"mask_key": "sixteen characters and more"})
+    lab.run(TABLE, FILL.format(1, 1000))
+    lab.track()
+    lab.sync()
+    assert verify.verify(lab.job).equal
+    assert ways(lab.job.files.a)["wide"] != {"RLE"}
