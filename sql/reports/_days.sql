@@ -14,7 +14,7 @@ WITH clock AS (
     WHERE $timezone <> 'UTC'
         AND ahead = epoch_us(make_timestamptz(midnight + 86400000000) AT TIME ZONE $timezone) - midnight - 86400000000
 ),
-dated_order AS (
+dated_order AS NOT MATERIALIZED (
     SELECT
         orders.id,
         orders.number,

@@ -11,8 +11,11 @@
     SELECT product_id, currency, day, quantity, line_total AS gross, CAST(0 AS DECIMAL(14, 2)) AS returned
     FROM sold
     UNION ALL
-    SELECT product_id, currency, day, -quantity, CAST(0 AS DECIMAL(14, 2)), amount
+    SELECT
+        order_items.product_id, returned.currency, returned.day, -returned.quantity, CAST(0 AS DECIMAL(14, 2)),
+        returned.amount
     FROM returned
+    JOIN shop.order_items ON order_items.order_id = returned.order_id AND order_items.line_no = returned.line_no
 ),
 total AS (
     SELECT
