@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import clock, freshness, plan, readiness, recovery
+from jobs import clock, freshness, plan, quiet_marks, readiness, recovery, source
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.ledger import Saved, State
 from jobs.moment import Moment
 from jobs.phases import Phases
-from jobs.plan import FULL, Step
+from jobs.plan import DELTA, FULL, Step
 from jobs.probe import Known
 from jobs.results import Progress, Run, TableRun
 from jobs.watermark import Watermark
@@ -57,8 +57,9 @@ class Attempt:
     began: dict[str, Any] | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     phases: Phases = field(default_factory=Phases)
-    # What was found out while it was asked whether there is anything to do.
+    # What was found out while it was asked whether there is anything to do, and since when.
     news: Known = field(default_factory=dict)
+    asked: list[Step] = field(default_factory=list)
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
@@ -82,6 +83,16 @@ class Attempt:
         """What is to be done to a file in this state."""
         now = self.now
         return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(state))
+
+    def beyond(self, steps: list[Step]) -> list[Step]:
+        """These steps for the published file, each since the last run that found nothing to do."""
+        marks = quiet_marks.found(self.job.files, self.published.run_id, self.now.snapshot)
+        return [
+            replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
+            if step.saved and step.action == DELTA and step.table.name in marks
+            else step
+            for step in steps
+        ]
 
     def _clock_back(self, state: State) -> frozenset[str]:
         """The tables read by their stamps since whose last run the source's clock was set back beyond the margin."""
@@ -125,7 +136,16 @@ class Attempt:
     def tell(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
         """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot."""
         began = None if self.options.tables or self.now.failures else self.began
-        freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended)
+        quiet = quiet_marks.packed(self._looked()) if ended is None else None
+        freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
+
+    def _looked(self) -> quiet_marks.Marks:
+        """How far this run has looked in vain; as far as the one before, where a crash of the source could undo it."""
+        asked = [step for step in self.asked if step.action == DELTA]
+        if source.is_durable(self.now.conn, self.now.snapshot):
+            return {step.table.name: self.now.mark(step.mark) for step in asked}
+        before = quiet_marks.found(self.job.files, self.published.run_id, self.now.snapshot)
+        return {step.table.name: before[step.table.name] for step in asked if step.table.name in before}
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""

@@ -19,12 +19,13 @@ def write(
     clock: dict[str, Any],
     began: dict[str, Any] | None = None,
     ended: dict[str, Any] | None = None,
+    quiet: list[dict[str, Any]] | None = None,
 ) -> None:
     """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing.
 
     `began` is a mark of this machine's clock from before the snapshot, of a run that brought all tables up to date:
     whoever asked for a fresh file before it is served. `ended` is `end_of` the run that wrote the file; later runs that
-    change nothing keep it.
+    change nothing keep it. `quiet` is how far they have looked, see jobs/quiet_marks.py.
     """
     content = {
         "run_id": run_id,
@@ -33,6 +34,7 @@ def write(
         "clock": clock,
         "began": began,
         "ended": ended or end_known(target, run_id),
+        "quiet": quiet,
     }
     faults.point("before_freshness")
     passing = target.freshness.with_name(f".{target.freshness.name}.passing")

@@ -76,6 +76,13 @@ class Snapshot:
             and all(xid in theirs or xid >= earlier.xmax for xid in self.running)
         )
 
+    def same_as(self, earlier: Snapshot) -> bool:
+        """Whether no transaction that writes ended in between, so that both see the same rows of every table.
+
+        A standby's text doesn't name who was running, so of its snapshots this can't be said: they have no `wal_end`.
+        """
+        return bool(self.wal_end) and self.text == earlier.text
+
     @cached_property
     def running(self) -> frozenset[int]:
         """The transactions below `xmax` that had not ended; a standby names none."""

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from app import config, errors, statements
 from jobs import types
 from jobs.keep import Keep
-from jobs.snapshot import Snapshot
+from jobs.snapshot import Snapshot, position
 
 Connection = psycopg.Connection[dict[str, Any]]
 _DISK_PATIENCE = 60.0
@@ -188,6 +188,15 @@ def wait_until_durable(conn: Connection, wal_end: str, since: float) -> None:
         if waited > longest + _DISK_PATIENCE:
             raise errors.SourceTimeout("the source does not get its log onto the disk", hint="look at its disk's load")
         time.sleep(0.01)
+
+
+def is_durable(conn: Connection, seen: Snapshot) -> bool:
+    """Whether a crash of the server can't undo anything that a snapshot shows, without a wait; a standby can't tell."""
+    if not seen.wal_end or position(seen.wal) >= position(seen.wal_end):
+        return bool(seen.wal_end)
+    row = conn.execute(statements.get("source", "durable"), {"wal_end": seen.wal_end}).fetchone()
+    assert row is not None
+    return bool(row["done"])
 
 
 def one(conn: Connection, name: str) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Watermarks beside the published file: how far runs that found nothing to do have looked since it was written.
+
+Such a run writes no file, so the watermark in there stays where it is, and with it the rows that every later run looks
+at to find nothing new: all that were stamped since a margin before it. After a bulk load of a million rows that is half
+a second of PostgreSQL's time a run, for as long as nothing else changes. By these the next run begins where the last
+one ended. Only the question whether there is anything new goes by them; what is read is read since the file's own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app import errors
+from jobs import freshness
+from jobs.files import Files
+from jobs.snapshot import Snapshot, position
+from jobs.watermark import Watermark
+
+Marks = Mapping[str, Watermark]
+# What one place, which many tables share, is made of.
+_Place = tuple[str, str, str | None, bool, str]
+
+
+def packed(marks: Marks) -> list[dict[str, Any]]:
+    """The watermarks by table as JSON takes them: most tables have the same."""
+    tables: defaultdict[_Place, list[str]] = defaultdict(list)
+    for table, mark in marks.items():
+        at, floor = mark.snapshot, mark.floor.isoformat() if mark.floor else None
+        tables[at.text, at.as_of.isoformat(), floor, mark.standby, at.wal_end].append(table)
+    names = ("snapshot", "as_of", "floor", "standby", "wal_end")
+    return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
+
+
+def found(files: Files, run_id: str, now: Snapshot) -> Marks:
+    """The watermarks by table beside the file of this run; none in the future of `now`, as on a restored server."""
+    content = freshness.read(files)
+    if not run_id or content.get("run_id") != run_id:
+        return {}
+    try:
+        marks = {table: _mark(place) for place in content.get("quiet") or () for table in place["tables"]}
+    except (KeyError, TypeError, ValueError, errors.Bug):
+        # Beside the file lies nothing but what saves time.
+        return {}
+    return {table: mark for table, mark in marks.items() if _lies_behind(mark.snapshot, now)}
+
+
+def _mark(place: Mapping[str, Any]) -> Watermark:
+    as_of, floor = datetime.fromisoformat(place["as_of"]), place["floor"]
+    snapshot = Snapshot.parse(place["snapshot"], as_of=as_of, wal_end=place["wal_end"])
+    return Watermark(snapshot, None if floor is None else datetime.fromisoformat(floor), bool(place["standby"]))
+
+
+def _lies_behind(earlier: Snapshot, now: Snapshot) -> bool:
+    return now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)
