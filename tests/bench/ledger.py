@@ -31,6 +31,7 @@ KINDS = (
     (r"^DELETE FROM (out|temp)\.\S*(changed|facts|\")", "apply: delete the changed keys"),
     (r"^DELETE FROM", "apply: delete"),
     (r"^INSERT INTO out\.\S+ \(.*temp\.changed", "apply: insert the new versions"),
+    (r"^(CREATE TEMP TABLE|DROP TABLE|SELECT count).*(changed|gone)_", "DuckDB: temporary tables"),
     (r"^COMMIT", "commit: DuckDB's log, synced to disk"),
     (r"^CHECKPOINT", "checkpoint"),
     (r"neaptide", "DuckDB: Neaptide's own tables"),
