@@ -93,12 +93,9 @@ def test_a_transaction_id_that_is_given_out_again_after_a_crash_is_not_taken_for
 
 
 @lazily
-@pytest.mark.parametrize("mode", ["updated_at", "xid"])
 def test_a_transaction_id_that_a_quiet_run_saw_and_a_crash_took_back_is_not_taken_for_read(
-    server: EmbeddedServer, tmp_path: Path, mode: str
+    lab: Lab, server: EmbeddedServer
 ) -> None:
-    lab = item_lab(server.url(), tmp_path, mode)
-    lab.sync()
     wait_for_the_wal_writer(lab)
     lab.sync()
     with lab.connect(autocommit=False) as conn:

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,15 +22,26 @@ PASSING = "SELECT pg_current_xact_id()"
 Asked = list[dict[str, Watermark]]
 
 
-@pytest.fixture(params=["updated_at", "xid"])
-def lab(empty_db: str, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
+def made(url: str, folder: Path, mode: str) -> Lab:
     """Two synced tables of ten rows each."""
-    found = Lab(empty_db, tmp_path, [{"name": f"public.{name}", "watermark": request.param} for name in NAMES])
+    found = Lab(url, folder, [{"name": f"public.{name}", "watermark": mode} for name in NAMES])
     for name in NAMES:
         found.run(ITEM.format(name), f"INSERT INTO {name} SELECT g, 'name ' || g FROM generate_series(1, 10) AS g")
     found.track()
     found.sync()
     return found
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """The tables, read by their stamps."""
+    return made(empty_db, tmp_path, "updated_at")
+
+
+@pytest.fixture(params=["updated_at", "xid"])
+def either(empty_db: str, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
+    """The tables in either mode."""
+    return made(empty_db, tmp_path, request.param)
 
 
 @pytest.fixture
@@ -83,7 +93,8 @@ def test_a_quiet_run_looks_since_the_last_one(lab: Lab, asked: Asked, monkeypatc
     lab.assert_equal()
 
 
-def test_what_commits_late_is_not_lost_behind_quiet_runs(lab: Lab) -> None:
+def test_what_commits_late_is_not_lost_behind_quiet_runs(either: Lab) -> None:
+    lab = either
     with lab.connect(autocommit=False) as late, lab.connect(autocommit=False) as later:
         late.execute("UPDATE item SET name = 'late' WHERE id = 1")
         late.execute("SAVEPOINT one")
@@ -130,22 +141,16 @@ def test_a_run_of_one_table_says_nothing_of_the_others(lab: Lab) -> None:
     assert freshness.read(lab.job.files) == before
 
 
-@pytest.mark.parametrize(
-    "quiet",
-    [
-        None, 5, "text", [5], [{}], [{"tables": ["public.item"]}],
-        [{"tables": ["public.item"], "snapshot": "none", "as_of": "x", "floor": 1, "standby": 0, "wal_end": ""}],
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_what_nobody_can_read_beside_the_file_does_no_harm(lab: Lab, quiet: Any) -> None:
-    pass_by(lab)
-    lab.sync()
+def test_what_nobody_can_read_beside_the_file_does_no_harm(lab: Lab) -> None:
+    place = {"tables": ["public.item"], "snapshot": "none", "as_of": "x", "floor": 1, "standby": 0, "wal_end": ""}
     path = lab.job.files.freshness
-    path.write_text(json.dumps({**json.loads(path.read_text()), "quiet": quiet}))
-    lab.run("UPDATE item SET name = 'changed' WHERE id = 1")
-    assert lab.sync().changed
-    lab.assert_equal()
+    for turn, quiet in enumerate((None, 5, "text", [5], [{}], [{"tables": ["public.item"]}], [place])):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "quiet": quiet}))
+        assert not lab.sync().changed, quiet
+        path.write_text(json.dumps({**json.loads(path.read_text()), "quiet": quiet}))
+        lab.run(f"UPDATE item SET name = 'turn {turn}' WHERE id = 1")
+        assert lab.sync().changed, quiet
+        lab.assert_equal()
 
 
 def test_marks_of_another_run_or_from_the_future_are_none(lab: Lab) -> None:

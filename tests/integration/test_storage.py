@@ -9,7 +9,7 @@ import duckdb
 from jobs import compact, verify
 from tests.support.syncing import Lab
 
-ROWS = 30_000
+ROWS = 10_000
 TABLE = """
 CREATE TABLE sale (
     id uuid PRIMARY KEY,
