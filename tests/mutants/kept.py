@@ -1,10 +1,12 @@
-"""Mutants of what a process keeps of its last run."""
+"""Mutants of what is kept of the last run: by a process, and beside the file."""
 
 from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
 CHANGESET = "tests/integration/test_changeset.py::"
+QUIET = "tests/integration/test_quiet_marks.py::"
+CRASH = "tests/chaos/test_source_crash.py::"
 RULE = "tests/unit/test_watermark.py::"
 
 KEPT = (
@@ -35,5 +37,33 @@ KEPT = (
         "return lower and base.snapshot.sees_all_of(since.snapshot)",
         "return True",
         RULE + "test_a_delta_holds_all_that_a_later_file_lacks_and_no_more",
+    ),
+    Mutant(
+        "a quiet run is built upon although a crash of the source may take back what it saw",
+        "jobs/source.py",
+        'return bool(row["done"])',
+        "return True",
+        CRASH + "test_a_transaction_id_that_a_quiet_run_saw_and_a_crash_took_back_is_not_taken_for_read",
+    ),
+    Mutant(
+        "how far a quiet run has looked counts for any file",
+        "jobs/quiet_marks.py",
+        'not run_id or content.get("run_id") != run_id',
+        "not run_id",
+        QUIET + "test_marks_of_another_run_or_from_the_future_are_none",
+    ),
+    Mutant(
+        "a server that was set back counts as having been looked at",
+        "jobs/quiet_marks.py",
+        "return now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)",
+        "return True",
+        QUIET + "test_marks_of_another_run_or_from_the_future_are_none",
+    ),
+    Mutant(
+        "snapshots pass for the same whoever was running",
+        "jobs/snapshot.py",
+        "return bool(self.wal_end) and self.text == earlier.text",
+        "return bool(self.wal_end) and self.xmax == earlier.xmax",
+        QUIET + "test_what_commits_late_is_not_lost_behind_quiet_runs",
     ),
 )
