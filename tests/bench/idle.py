@@ -20,6 +20,8 @@ def measure(bench: Bench) -> None:
     """All of it, on a file that is up to date."""
     url, path, report = bench.facts(), bench.target("idle"), bench.report
     config = _config(bench, url, path)
+    # The worst case: a fifth of the table is stamped within the margin, so that to ask for news means to look at it.
+    source.change(url, bench.rows // 5, bench.rows, 1)
     done = child.call("runs", url=url, path=path, tables=[source.FACTS], times=_TIMES, warm=5)
     quiet = report.add(GROUP, "a run in the daemon", "s", done["seconds"])
     report.add(GROUP, "its processor time, Neaptide's side", "s", done["processor"])
