@@ -134,18 +134,22 @@ class Attempt:
         return min([self.now.snapshot.as_of, *(kept.watermark.snapshot.as_of for kept in stays)])
 
     def tell(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
-        """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot."""
+        """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot.
+
+        `ended` is that of a run that wrote the file; one without found nothing to do, and says how far it has looked.
+        """
         began = None if self.options.tables or self.now.failures else self.began
         quiet = quiet_marks.packed(self._looked()) if ended is None else None
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
 
     def _looked(self) -> quiet_marks.Marks:
-        """How far this run has looked in vain; as far as the one before, where a crash of the source could undo it."""
-        asked = [step for step in self.asked if step.action == DELTA]
-        if source.is_durable(self.now.conn, self.now.snapshot):
-            return {step.table.name: self.now.mark(step.mark) for step in asked}
-        before = quiet_marks.found(self.job.files, self.published.run_id, self.now.snapshot)
-        return {step.table.name: before[step.table.name] for step in asked if step.table.name in before}
+        """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
+        durable = source.is_durable(self.now.conn, self.now.snapshot)
+        return {
+            step.table.name: self.now.mark(step.mark) if durable else step.mark
+            for step in self.asked
+            if step.action == DELTA
+        }
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""

@@ -192,8 +192,10 @@ def wait_until_durable(conn: Connection, wal_end: str, since: float) -> None:
 
 def is_durable(conn: Connection, seen: Snapshot) -> bool:
     """Whether a crash of the server can't undo anything that a snapshot shows, without a wait; a standby can't tell."""
-    if not seen.wal_end or position(seen.wal) >= position(seen.wal_end):
-        return bool(seen.wal_end)
+    if not seen.wal_end:
+        return False
+    if position(seen.wal) >= position(seen.wal_end):
+        return True
     row = conn.execute(statements.get("source", "durable"), {"wal_end": seen.wal_end}).fetchone()
     assert row is not None
     return bool(row["done"])
