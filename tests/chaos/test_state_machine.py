@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.support.machine import Machine
 
 # `make test` gives it a while; `make soak` gives it hours.
-SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "12"))
+SECONDS = float(os.environ.get("NEAPTIDE_SOAK_SECONDS", "8"))
 SEED = os.environ.get("NEAPTIDE_SEED")
 BOUNDS = settings(
     # The first one of a round is always next to nothing.
