@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutants.changes import MUTANTS
+from tests.mutants import registered
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--no-control", action="store_true", help="take it that the tests pass without a change")
     given = parser.parse_args()
-    chosen = [m for m in MUTANTS if not given.words or any(word in m.name for word in given.words)]
+    chosen = [m for m in registered() if not given.words or any(word in m.name for word in given.words)]
     began = time.monotonic()
     sound = given.no_control or control(sorted({m.test for m in chosen}), given.workers)
     width = max(len(m.name) for m in chosen)

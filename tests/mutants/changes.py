@@ -1,8 +1,7 @@
-"""The list: what is opened, by which change in which file, and which test finds it out."""
+"""Mutants of the exact rule: what is opened, by which change in which file, and which test finds it out."""
 
 from __future__ import annotations
 
-from tests.mutants.kept import KEPT
 from tests.mutants.mutant import Mutant
 
 RACES = "tests/integration/test_traps_races.py::"
@@ -339,5 +338,4 @@ MUTANTS = (
         "while not self._leading.is_set():",
         "tests/integration/test_daemon.py::test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing",
     ),
-    *KEPT,
 )

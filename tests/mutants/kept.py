@@ -9,7 +9,7 @@ QUIET = "tests/integration/test_quiet_marks.py::"
 CRASH = "tests/chaos/test_source_crash.py::"
 RULE = "tests/unit/test_watermark.py::"
 
-KEPT = (
+MUTANTS = (
     Mutant(
         "what was kept is used for a file of any state",
         "jobs/changeset.py",
