@@ -101,7 +101,7 @@ class Attempt:
             name
             for name, saved in state.tables.items()
             if saved.mode == "updated_at"
-            and any(clock.stepped_back(reading, now.reading.clock, now.margin) for reading in (saved.clock, beside))
+            and any(clock.stepped_back(reading, now.clocks, now.margin) for reading in (saved.clock, beside))
         )
         if back:
             now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")

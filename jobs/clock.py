@@ -17,9 +17,17 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NOISE = timedelta(seconds=1)
 
 
-def reading(server: datetime) -> dict[str, Any]:
-    """The server's clock beside this machine's time since it was booted, to be saved with the run."""
-    return {"server": server.isoformat(), "boot": _boot(), "seconds": _since_boot()}
+def reading(server: datetime, asked: dict[str, Any]) -> dict[str, Any]:
+    """The server's clock between two moments of this machine's, to be saved with the run.
+
+    `asked` is a mark from before the question; `seconds` is now, after the answer. Times since the machine was booted.
+    """
+    return {"server": server.isoformat(), **asked, "asked": asked["seconds"], "seconds": _since_boot()}
+
+
+def took(reading: dict[str, Any]) -> float:
+    """The seconds between question and answer."""
+    return float(reading["seconds"] - reading["asked"])
 
 
 def mark() -> dict[str, Any]:
@@ -34,16 +42,18 @@ def not_before(later: dict[str, Any] | None, earlier: dict[str, Any]) -> bool:
     )
 
 
-def stepped_back(saved: dict[str, Any], server: datetime, margin: timedelta) -> bool:
-    """Whether the server's clock has lost more than `margin` since the reading was saved.
+def stepped_back(saved: dict[str, Any], now: dict[str, Any], margin: timedelta) -> bool:
+    """Whether the server's clock has certainly lost more than `margin` between two readings.
 
-    On another machine, or after a reboot, only a saved clock that lies in the server's future gives it away.
+    At least as much time went by as lies between the first answer and the second question, however long anything was
+    held up. On another machine, or after a reboot, only a saved clock that lies in the server's future gives it away.
     """
     if not saved:
         return False
-    comparable = saved["boot"] and saved["boot"] == _boot()
-    elapsed = timedelta(seconds=max(0.0, _since_boot() - saved["seconds"])) if comparable else None
-    return watermark.clock_stepped_back(datetime.fromisoformat(saved["server"]), server, elapsed, max(margin, _NOISE))
+    comparable = saved["boot"] and saved["boot"] == now["boot"]
+    elapsed = timedelta(seconds=max(0.0, now["asked"] - saved["seconds"])) if comparable else None
+    before, after = (datetime.fromisoformat(reading["server"]) for reading in (saved, now))
+    return watermark.clock_stepped_back(before, after, elapsed, max(margin, _NOISE))
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from app import errors
-from jobs import catalogue, clock, faults, locks, readiness, source
+from jobs import catalogue, faults, locks, readiness, source
 from jobs.catalogue import Found, Relation, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -76,7 +76,6 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
             deadline.guard(conn)
         identity = source.identity(conn)
         reading = source.read_floor(conn)
-        clocks = clock.reading(reading.clock)
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack)
@@ -84,7 +83,7 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
             readiness.check_standby(identity, found.tables)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
-                _warnings(reading, found.tables), clocks=clocks,
+                _warnings(reading, found.tables), clocks=reading.clocks,
             )  # fmt: skip
 
 
@@ -167,6 +166,12 @@ def _warnings(reading: FloorReading, tables: list[Table]) -> list[str]:
         found.append(
             f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"
             " and each run reads more of the index; GRANT pg_read_all_stats TO the reading role"
+        )
+    if reading.silent:
+        found.append(
+            f"{reading.silent} sessions don't show when their transactions began, since track_activities is off for"
+            " them: the floor stays where it is and each run reads more of the index; set track_activities = on for"
+            " their roles"
         )
     if reading.prepared:
         found.append(

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,12 +15,14 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, statements
-from jobs import types
+from jobs import clock, types
 from jobs.keep import Keep
 from jobs.snapshot import Snapshot, position
 
 Connection = psycopg.Connection[dict[str, Any]]
 _DISK_PATIENCE = 60.0
+# How often the server's clock is asked for at most, and the seconds within which an answer is good.
+_QUESTIONS, _PROMPT = 3, 0.5
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,23 @@ class Identity:
 
 @dataclass(frozen=True)
 class FloorReading:
-    """What the floor is made of, read before the snapshot. Times are the server's."""
+    """What the floor is made of, read before the snapshot. Times are the server's.
+
+    `hidden` sessions do not show this role when their transactions began, `silent` ones show it to nobody. `clocks` is
+    `clock.reading` of the same moment.
+    """
 
     clock: datetime
     oldest: datetime | None
     hidden: int
     prepared: int
+    silent: int = 0
+    clocks: dict[str, Any] = field(default_factory=dict)
 
     @property
     def advances(self) -> bool:
-        """A prepared transaction, or a session that hides when it began, may stamp rows with any earlier time."""
-        return not self.hidden and not self.prepared
+        """A prepared transaction, or one that does not show when it began, may stamp rows with any earlier time."""
+        return not self.hidden and not self.silent and not self.prepared
 
     def candidate(self, margin: timedelta) -> datetime:
         """At or below the stamp of every row that a transaction unfinished now may still commit."""
@@ -145,10 +153,25 @@ def read_floor(conn: Connection) -> FloorReading:
     The order is the rule of design §2: a transaction that begins after the clock was read stamps later than it;
     one that was running is among the sessions; one that was prepared in between is among the prepared.
     """
-    clock = one(conn, "clock")["clock"]
+    server, clocks = _clocks(conn)
     sessions = one(conn, "sessions")
     pending = one(conn, "prepared")["pending"]
-    return FloorReading(clock, sessions["oldest"], sessions["hidden"], pending)
+    return FloorReading(server, sessions["oldest"], sessions["hidden"], pending, sessions["silent"], clocks)
+
+
+def _clocks(conn: Connection) -> tuple[datetime, dict[str, Any]]:
+    """The server's clock, also beside this machine's; asked again where something held up the question or its answer.
+
+    What a stall leaves unknown of the one clock against the other would hide as much of a step back.
+    """
+    found = []
+    for _ in range(_QUESTIONS):
+        asked = clock.mark()
+        server = one(conn, "clock")["clock"]
+        found.append((server, clock.reading(server, asked)))
+        if clock.took(found[-1][1]) < _PROMPT:
+            return found[-1]
+    return min(found, key=lambda one: clock.took(one[1]))
 
 
 @contextmanager

@@ -32,16 +32,28 @@ WHERE d.datname = current_database();
 SELECT clock_timestamp() AS clock;
 
 -- name: sessions
--- When the oldest transaction of another session in this database began, and how many sessions hide theirs.
+-- When the oldest transaction of another session in this database began, and how many sessions are in one of which that
+-- is not known: `hidden` from this role, or `silent`, because track_activities was off for them when it began. That a
+-- session is in a transaction the lock table knows of everybody, whatever is switched off: each holds its virtual id.
 SELECT
-    min(a.xact_start) AS oldest,
-    count(*) FILTER (WHERE a.backend_type IS NULL) AS hidden
-FROM pg_stat_activity AS a
-WHERE
-    a.datid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-    AND a.pid <> pg_backend_pid()
-    -- Autovacuum stamps no row, and may run for hours.
-    AND a.backend_type IS DISTINCT FROM 'autovacuum worker';
+    min(s.xact_start) AS oldest,
+    count(*) FILTER (WHERE s.unknown AND s.backend_type IS NULL) AS hidden,
+    count(*) FILTER (WHERE s.unknown AND s.backend_type IS NOT NULL) AS silent
+FROM (
+    SELECT
+        a.xact_start,
+        a.backend_type,
+        a.xact_start IS NULL
+        -- A client that is idle has said so since; the state of anything else may be an old one.
+        AND (a.backend_type IS DISTINCT FROM 'client backend' OR a.state IS DISTINCT FROM 'idle')
+        AND a.pid IN (SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'virtualxid') AS unknown
+    FROM pg_stat_activity AS a
+    WHERE
+        a.datid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        AND a.pid <> pg_backend_pid()
+        -- Autovacuum, which is nobody's session, stamps no row, and may run for hours.
+        AND a.usesysid IS NOT NULL
+) AS s;
 
 -- name: prepared
 -- How many transactions are prepared in this database; read after the sessions, so that none slips from one to the other.

@@ -23,14 +23,12 @@ MUTANTS = (
         "the floor is read after the snapshot",
         "jobs/moment.py",
         "        reading = source.read_floor(conn)\n"
-        "        clocks = clock.reading(reading.clock)\n"
         '        faults.point("floor_read")\n'
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack)\n",
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack)\n"
-        "            reading = source.read_floor(conn)\n"
-        "            clocks = clock.reading(reading.clock)\n",
+        "            reading = source.read_floor(conn)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),
     Mutant(
@@ -58,22 +56,22 @@ MUTANTS = (
     Mutant(
         "the clock is read after the sessions",
         "jobs/source.py",
-        '    clock = one(conn, "clock")["clock"]\n    sessions = one(conn, "sessions")\n',
-        '    sessions = one(conn, "sessions")\n    clock = one(conn, "clock")["clock"]\n',
+        '    server, clocks = _clocks(conn)\n    sessions = one(conn, "sessions")\n',
+        '    sessions = one(conn, "sessions")\n    server, clocks = _clocks(conn)\n',
         RACES + "test_a_transaction_that_begins_between_clock_and_sessions",
     ),
     Mutant(
         "the floor rises while a transaction is prepared",
         "jobs/source.py",
-        "return not self.hidden and not self.prepared",
-        "return not self.hidden",
+        "return not self.hidden and not self.silent and not self.prepared",
+        "return not self.hidden and not self.silent",
         TRANSACTIONS + "test_prepared_transactions_that_are_ended_some_syncs_later",
     ),
     Mutant(
         "the floor rises while sessions hide",
         "jobs/source.py",
-        "return not self.hidden and not self.prepared",
-        "return not self.prepared",
+        "return not self.hidden and not self.silent and not self.prepared",
+        "return not self.silent and not self.prepared",
         SOURCE + "test_a_role_that_may_not_see_other_sessions_loses_nothing_and_is_told_which_grant_helps",
     ),
     Mutant(
