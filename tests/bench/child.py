@@ -118,12 +118,13 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
 
 def runs(
     url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
-    kept: bool = True,
+    kept: bool = True, beside: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs one after the other in a process that keeps its sessions, as the daemon does; `changes` before each.
 
     A change is (table, rows to change, rows of the table). The first `warm` runs are not counted: there are two files,
-    and the first run onto each finds it in another state than all later ones do.
+    and the first run onto each finds it in another state than all later ones do. With `beside` the bare limit of the
+    first change is measured after each run, as `limits`: seconds of PostgreSQL's COPY and of DuckDB's part.
     """
     from jobs import sync
     from jobs.keep import Keep
@@ -131,7 +132,8 @@ def runs(
     keep = Keep() if kept else None
     wanted = job(url, path, tables, keep=keep)
     sync.sync_once(wanted)
-    seconds, processor, phases, written = [], [], [], 0
+    seconds, processor, phases, limits, written = [], [], [], [], 0
+    bare = _limit(url, path, changes) if beside else None
     try:
         for turn in range(times + warm):
             for name, count, rows in changes:
@@ -142,7 +144,9 @@ def runs(
             spent, used = time.monotonic() - began, time.process_time() - used
             if run.changed != bool(changes):
                 raise RuntimeError(f"a run {'found nothing' if changes else 'wrote'}: {run}")
+            limit = bare.turn(turn) if bare else (0.0, 0.0)
             if turn >= warm:
+                limits.append(limit)
                 seconds.append(spent)
                 processor.append(used)
                 phases.append(run.phases)
@@ -150,7 +154,18 @@ def runs(
     finally:
         if keep is not None:
             keep.close()
-    return {"seconds": seconds, "processor": processor, "phases": phases, "written": written}
+        if bare:
+            bare.close()
+    return {"seconds": seconds, "processor": processor, "phases": phases, "written": written, "limits": limits}
+
+
+def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
+    """The bare limit of the first of these changes, on copies of the published file."""
+    from jobs.target import _extension
+    from tests.bench.limit import Limit
+
+    table, count, rows = changes[0]
+    return Limit(url, Path(path), _extension(), (table, count, rows))
 
 
 def _bars() -> Any:

@@ -31,6 +31,8 @@ SETTINGS = {
     "random_page_cost": "1.1",
 }
 FACTS = "bench.facts"
+# A prime: the rows that change are other ones in each turn.
+TURN = 7919
 _TABLE = """
 CREATE SCHEMA IF NOT EXISTS bench;
 CREATE TABLE {name} (
@@ -135,7 +137,7 @@ def change(url: str, count: int, rows: int, turn: int, name: str = FACTS) -> Non
         " FROM generate_series(0, %(count)s::bigint - 1) AS g WHERE f.id = 1 + g * %(step)s + %(turn)s %% %(step)s",
         count=count,
         step=step,
-        turn=turn * 7919,
+        turn=turn * TURN,
     )
 
 
