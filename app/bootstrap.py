@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app import config, reporting
     from app.oltp.embedded import EmbeddedServer
     from app.ports import UnitOfWorkFactory
+    from app.queries.reports import Catalogue
     from jobs.job import Job
     from jobs.keep import Keep
     from jobs.results import Progress
@@ -78,6 +79,13 @@ def migrate(settings: config.Settings) -> str:
     url = source_url(settings)
     migrations.migrate(url)
     return url
+
+
+def reports(settings: config.Settings) -> Catalogue:
+    """The reports of the config's folder."""
+    from app.queries import reports
+
+    return reports.found_in(settings.reports_path)
 
 
 def reporting_file(

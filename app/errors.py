@@ -83,6 +83,10 @@ class UnknownReport(UsageError):
     """There is no report of that name."""
 
 
+class BadReport(ConfigError):
+    """A report's file can't be read as one."""
+
+
 class BadParameter(UsageError):
     """A report's parameter has the wrong name or type."""
 

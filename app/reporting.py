@@ -38,6 +38,12 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_persistent_secrets": False,
     "python_enable_replacements": False,
 }
+_TABLES = """
+SELECT t.schema_name, t.table_name
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'reporting' AND t.schema_name <> 'neaptide'
+ORDER BY ALL
+"""
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
 _LOCK_DOWN = (
     "SET TimeZone = 'UTC'",
@@ -84,6 +90,10 @@ class Store:
             raise _failure(error) from error
         types = tuple(str(column[1]) for column in described)
         return Result(_distinct([str(column[0]) for column in described]), types, _in_utc(rows, types), self.as_of)
+
+    def tables(self) -> list[tuple[str, str]]:
+        """Schema and name of every copied table, sorted."""
+        return self._connection.execute(_TABLES).fetchall()
 
     def close(self) -> None:
         """Give the file back. Closing twice is fine."""

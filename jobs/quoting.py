@@ -14,6 +14,7 @@ from app import errors
 
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
+_LOWER = re.compile(r"[a-z_][a-z0-9_]*")
 _PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
 _NAME = re.compile(rf"(?P<schema>{_PART})\.(?P<name>(?:\"(?:[^\"]|\"\")+\"|.+))")
 _PLAIN = re.compile(r"[^\".]+")
@@ -34,6 +35,11 @@ def qualified(*names: str) -> str:
 def fold(name: str) -> str:
     """What DuckDB goes by when it compares names: it folds the case of ASCII letters, and no others."""
     return name.translate(_ASCII_LOWER)
+
+
+def readable(*names: str) -> str:
+    """`names` with dots between them, quoted only where they have to be: for people to go on writing."""
+    return ".".join(name if _LOWER.fullmatch(name) else identifier(name) for name in names)
 
 
 def literal(text: str) -> str:

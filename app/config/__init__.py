@@ -7,9 +7,11 @@ count from the folder of the config file.
 from __future__ import annotations
 
 from app.config.file import load
-from app.config.sections import Freshness, Http, Schedule, Source, Sync, Target
+from app.config.sections import Freshness, Http, Reports, Schedule, Source, Sync, Target
 from app.config.settings import Settings
 from app.config.table import Table
 from app.config.values import duration
 
-__all__ = ["Freshness", "Http", "Schedule", "Settings", "Source", "Sync", "Table", "Target", "duration", "load"]
+__all__ = [
+    "Freshness", "Http", "Reports", "Schedule", "Settings", "Source", "Sync", "Table", "Target", "duration", "load",
+]  # fmt: skip

@@ -135,6 +135,12 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class Reports(Section):
+    """The folder of the project's reports, relative to the config."""
+
+    path: Path = Path("reports")
+
+
 class Freshness(Section):
     """How old the reporting file may get before `status` and the health check complain."""
 

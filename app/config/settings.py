@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from app.config.sections import Freshness, Http, Schedule, Section, Source, Sync, Target
+from app.config.sections import Freshness, Http, Reports, Schedule, Section, Source, Sync, Target
 from app.config.table import Table
 from app.config.values import EMBEDDED
 
@@ -20,6 +20,7 @@ class Settings(Section):
     sync: Sync = Sync()
     freshness: Freshness = Freshness()
     http: Http = Http()
+    reports: Reports = Reports()
     exclude: list[str] = Field(default_factory=list)
     tables: list[Table] = Field(default_factory=list)
     base: Path = Field(default=Path(), exclude=True)
@@ -41,6 +42,11 @@ class Settings(Section):
     def target_path(self) -> Path:
         """The reporting file's absolute path."""
         return (self.base / self.target.path).absolute()
+
+    @property
+    def reports_path(self) -> Path:
+        """The absolute path of the folder with the project's reports."""
+        return (self.base / self.reports.path).absolute()
 
     @property
     def embedded_root(self) -> Path | None:

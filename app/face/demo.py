@@ -94,4 +94,5 @@ def _reports(face: Face) -> None:
     with bootstrap.reporting_file(face.settings) as store:
         for name, parameters in _REPORTS:
             click.echo()
-            show.report(reports.run(store, name, parameters), reports.get(name).title)
+            report = reports.shop().get(name)
+            show.report(reports.run(store, report, parameters), report.title)

@@ -1,24 +1,53 @@
-"""The reports of `sql/reports/`."""
+"""A project's reports: run one, list all, write a new one, try them."""
 
 from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from app import errors
 from app.face import show
 from app.face.base import FORMATS, Command, Face, live_option, pass_face, staleness_option
 
 if TYPE_CHECKING:
-    from app.queries.reports import Report
+    from app.queries.report_file import Report
+    from app.queries.reports import Catalogue
+    from app.reporting import Store
 
 _EXAMPLES = (
     "neaptide report",
+    "neaptide report sales_monthly --help",
     "neaptide report sales_monthly -p months=6",
     "neaptide report top_products --max-staleness 10s --format csv",
+    "neaptide report new orders_by_status",
+    "neaptide report --check",
 )
+_NEW = "new"
+_START = """\
+-- title: {title}
+-- description: What it shows, in one sentence.
+-- param: limit integer >= 1 = 20 | how many rows
+SELECT *
+FROM {table}
+LIMIT $limit
+"""
+
+
+class ReportCommand(Command):
+    """`report NAME --help` is about that report, `report --help` about the command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep click from answering `--help` where a report is named."""
+        name = next((word for word in args if not word.startswith("-")), None)
+        asked = {*args} & {"-h", "--help"}
+        if name is None or name == _NEW or not asked:
+            return super().parse_args(ctx, args)
+        ctx.meta["report help"] = True
+        return super().parse_args(ctx, [word for word in args if word not in asked])
 
 
 class Setting(click.ParamType[tuple[str, str]]):
@@ -33,36 +62,52 @@ class Setting(click.ParamType[tuple[str, str]]):
         return key.strip(), text
 
 
-@click.command("report", cls=Command, examples=_EXAMPLES)
+@click.command("report", cls=ReportCommand, examples=_EXAMPLES)
 @click.argument("name", required=False)
+@click.argument("new_name", required=False, metavar="")
 @click.option(
     "-p", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated."
 )
+@click.option("--check", is_flag=True, help="Try every report, or this one, and say what is wrong.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--json", "kind", flag_value="json", help="The same as --format json.")
 @staleness_option
 @live_option
 @pass_face
+@click.pass_context
 def command(
+    ctx: click.Context,
     face: Face,
     *,
     name: str | None,
+    new_name: str | None,
     settings: tuple[tuple[str, str], ...],
+    check: bool,
     kind: str,
     max_staleness: timedelta | None,
     live: bool,
-) -> None:
+) -> int:
     """Run a report; without a name, list them.
 
-    Reports read the reporting file, and say which moment of PostgreSQL it shows.
+    Reports are the .sql files of the folder [reports] path, and read the reporting file. `report new NAME` writes one
+    to begin with, `report NAME --help` shows its parameters.
     """
-    from app.queries import reports
+    from app import bootstrap
 
+    if name == _NEW and new_name is not None:
+        return _write_new(face, new_name)
+    if new_name is not None:
+        raise errors.UsageError(f"one report at a time, not {new_name!r} too", hint="see `neaptide report --help`")
+    found = bootstrap.reports(face.settings)
+    if check:
+        return _check(face, found, name, kind)
     if name is None:
-        _list(reports.catalogue(), kind)
-        return
-    report = reports.get(name)
+        return _list(face, found, kind)
+    report = found.get(name)
+    if "report help" in ctx.meta:
+        return _explain(report, kind)
     _run(face, report, given=dict(settings), kind=kind, max_staleness=max_staleness, live=live)
+    return 0
 
 
 def _run(
@@ -72,33 +117,148 @@ def _run(
     from app.queries import reports
 
     with face.store(max_staleness=max_staleness, live=live) as store:
-        result = reports.run(store, report.name, given)
+        result = reports.run(store, report, given)
     if kind == "table":
         show.report(result, report.title)
     else:
         tables.write(result, kind, sys.stdout, sys.stderr)
 
 
-def _list(found: list[Report], kind: str) -> None:
-    if kind == "table":
-        show.table(
-            ("report", "what it shows", "parameters"), [(one.name, one.description, _names(one)) for one in found]
+def _list(face: Face, found: Catalogue, kind: str) -> int:
+    """Those that the file can answer, and below them the others with the reason."""
+    wrong = _misfits(face, found)
+    fit = [report for name, report in found.reports.items() if name not in wrong]
+    if kind != "table":
+        show.as_json(
+            [_described(one, wrong.get(one.name)) for one in found.reports.values()]
+            + [{"name": name, "error": error.message} for name, error in found.bad.items()]
         )
+        return 0
+    if fit:
+        show.table(
+            ("report", "what it shows", "parameters"),
+            [(one.name, one.description or one.title, _names(one)) for one in fit],
+        )
+    for name, reason in (wrong | {name: error.message for name, error in found.bad.items()}).items():
+        face.say(f"left out: {name}: {reason}")
+    if not found.reports and not found.bad:
+        face.say(f"there are no reports in {found.folder}; write one with `neaptide report new NAME`")
+    return 0
+
+
+def _misfits(face: Face, found: Catalogue) -> dict[str, str]:
+    """Why reports can't be answered by the file, by name; nothing is known of them where there is no file yet."""
+    from app.queries import reports
+
+    try:
+        with face.store() as store:
+            reasons = {name: reports.misfit(store, report) for name, report in found.reports.items()}
+    except errors.NoReportingFile:
+        return {}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _check(face: Face, found: Catalogue, name: str | None, kind: str) -> int:
+    """Run each with the defaults of its parameters; exit code 1 where one fails."""
+
+    wanted = [found.get(name)] if name else list(found.reports.values())
+    with face.store() as store:
+        told = {report.name: _tried(store, report) for report in wanted}
+    if name is None:
+        told |= {bad: error.message for bad, error in found.bad.items()}
+    if kind == "table":
+        show.table(("report", "result"), [(one, reason or "ok") for one, reason in told.items()])
     else:
-        show.as_json([_described(one) for one in found])
+        show.as_json([{"name": one, "ok": not reason, "error": reason or None} for one, reason in told.items()])
+    return 1 if any(told.values()) else 0
+
+
+def _tried(store: Store, report: Report) -> str:
+    """What is wrong with it, in one line. One that needs a parameter is not run, but bound to the file's tables."""
+    from app.queries import reports
+
+    if any(one.default is None for one in report.parameters):
+        return reports.misfit(store, report)
+    try:
+        reports.run(store, report)
+    except errors.NeaptideError as error:
+        return error.message.split("\n")[0]
+    return ""
+
+
+def _explain(report: Report, kind: str) -> int:
+    if kind != "table":
+        show.as_json(_described(report))
+        return 0
+    click.echo(report.title)
+    if report.description:
+        click.echo(report.description)
+    click.echo()
+    rows = [(one.name, one.type, "must be given" if one.default is None else one.default, one.help)
+            for one in report.parameters]  # fmt: skip
+    if rows:
+        show.table(("parameter", "type", "default", "what it does"), rows)
+    else:
+        click.echo("It has no parameters.")
+    click.echo(f"\nExample:\n  {_example(report)}")
+    return 0
+
+
+def _example(report: Report) -> str:
+    """A command line that works: what must be given, or else the first parameter."""
+    from app.queries import parameters
+
+    wanted = [one for one in report.parameters if one.default is None] or report.parameters[:1]
+    return " ".join(["neaptide report", report.name, *(f"-p {one.name}={parameters.example(one)}" for one in wanted)])
+
+
+def _write_new(face: Face, name: str) -> int:
+    """A file to begin with, on a table that is there."""
+    path = face.settings.reports_path / f"{name}.sql"
+    if not name.isidentifier() or name == _NEW or name.startswith("_"):
+        raise errors.UsageError(f"{name!r} is no name for a report", hint="use letters, digits and _, like open_orders")
+    if path.exists():
+        raise errors.UsageError(f"{path} exists", hint="name the new report otherwise")
+    table, title = _some_table(face), name.replace("_", " ").capitalize()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_START.format(title=title, table=table), encoding="utf-8")
+    except OSError as error:
+        raise errors.UsageError(f"{path} can't be written: {error.strerror}") from error
+    face.say(f"wrote {_from_here(path)}; edit it, then: neaptide report {name}")
+    return 0
+
+
+def _some_table(face: Face) -> str:
+    """A table of the file, as SQL names it; of the config where there is no file yet."""
+    from jobs import quoting
+
+    try:
+        with face.store() as store:
+            rows = store.tables()
+    except errors.NoReportingFile:
+        rows = [quoting.split_name(one.rename or one.name) for one in face.settings.tables if not one.is_pattern]
+    return quoting.readable(*rows[0]) if rows else "public.my_table"
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _names(report: Report) -> str:
     return " ".join(one.name for one in report.parameters)
 
 
-def _described(report: Report) -> dict[str, Any]:
-    parameters = [
-        {"name": one.name, "type": one.type, "default": one.default, "help": one.help} for one in report.parameters
-    ]
+def _described(report: Report, reason: str | None = None) -> dict[str, Any]:
+    described = {
+        "name": report.name, "title": report.title, "description": report.description,
+        "parameters": [_parameter(one) for one in report.parameters],
+    }  # fmt: skip
+    return described | ({"error": reason} if reason else {})
+
+
+def _parameter(one: Any) -> dict[str, Any]:
     return {
-        "name": report.name,
-        "title": report.title,
-        "description": report.description,
-        "parameters": parameters,
-    }
+        "name": one.name, "type": one.type, "default": one.default, "help": one.help, "lowest": one.lowest,
+        "highest": one.highest, "choices": list(one.choices),
+    }  # fmt: skip

@@ -4,8 +4,8 @@
 -- include: _sales
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
--- param: min_orders integer = 5 | orders that must hold both products
--- param: limit integer = 20 | pairs shown
+-- param: min_orders integer >= 0 = 5 | orders that must hold both products
+-- param: limit integer >= 0 = 20 | pairs shown
 -- param: timezone timezone = UTC | where a day begins
 
 , basket AS MATERIALIZED (

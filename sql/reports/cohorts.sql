@@ -3,7 +3,7 @@
 -- include: _days
 -- param: from date = none | the first cohort shown is the month of this day
 -- param: to date = none | the last cohort shown is the month of this day
--- param: months integer = 12 | months after the first that are followed
+-- param: months integer >= 0 = 12 | months after the first that are followed
 -- param: timezone timezone = UTC | where a month begins
 
 , active AS (

@@ -4,8 +4,8 @@
 -- include: _sales
 -- param: from date = none | first day of sale counted
 -- param: to date = none | last day of sale counted
--- param: min_sold integer = 1 | products of which fewer were sold are left out
--- param: limit integer = 20 | products shown per currency
+-- param: min_sold integer >= 0 = 1 | products of which fewer were sold are left out
+-- param: limit integer >= 0 = 20 | products shown per currency
 -- param: timezone timezone = UTC | where a day begins
 
 -- Whether their order was cancelled is known once they meet the line that was sold.

@@ -5,7 +5,7 @@
 -- include: _rfm
 -- param: on date = today | the day that recency is counted to; later sales are left out
 -- param: segment text = none | only this segment, such as champions
--- param: limit integer = 20 | customers shown per currency
+-- param: limit integer >= 0 = 20 | customers shown per currency
 -- param: timezone timezone = UTC | where a day begins
 
 , ranked AS (

@@ -4,7 +4,7 @@
 -- include: _sales
 -- param: from date = none | the first day shown is the one of this day
 -- param: to date = none | the last day shown is the one of this day
--- param: days integer = 7 | width of the moving average; it looks back before `from`, and is narrower at the very start
+-- param: days integer >= 1 = 7 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
 
 , movement AS (

@@ -4,7 +4,7 @@
 -- include: _sales
 -- param: from date = none | the first month shown is the one of this day
 -- param: to date = none | the last month shown is the one of this day
--- param: months integer = 3 | width of the moving average; it looks back before `from`, and is narrower at the very start
+-- param: months integer >= 1 = 3 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
 
 , movement AS (

@@ -5,7 +5,7 @@
 -- include: _accounts
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
--- param: limit integer = 10 | customers shown per currency
+-- param: limit integer >= 0 = 10 | customers shown per currency
 -- param: timezone timezone = UTC | where a day begins
 
 , ranked AS (

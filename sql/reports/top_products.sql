@@ -4,7 +4,7 @@
 -- include: _sales
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
--- param: limit integer = 10 | products shown per currency
+-- param: limit integer >= 0 = 10 | products shown per currency
 -- param: timezone timezone = UTC | where a day begins
 
 , movement AS (

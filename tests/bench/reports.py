@@ -84,7 +84,7 @@ def on_file(path: str, name: str) -> dict[str, Any]:
 
     began = time.monotonic()
     with reporting.open(Path(path)) as store:
-        rows = reports.run(store, name).rows
+        rows = reports.run(store, reports.shop().get(name)).rows
     return {"seconds": time.monotonic() - began, "rows": rows}
 
 
@@ -92,7 +92,7 @@ def on_postgres(url: str, name: str) -> dict[str, Any]:
     """The same statement on PostgreSQL, in a session that has room to sort and may use parallel workers."""
     from app.queries import parameters, reports
 
-    report = reports.get(name)
+    report = reports.shop().get(name)
     given = parameters.values(report.parameters, {}, date.today())
     # Bound in the client, so that the planner sees the values.
     with psycopg.connect(url, cursor_factory=psycopg.ClientCursor, autocommit=True) as conn:

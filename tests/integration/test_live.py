@@ -129,8 +129,8 @@ def test_every_report_says_the_same_as_on_the_file(empty_db: str, tmp_path: Path
     lab.sync()
     settings = bootstrap.load_settings(daemons.write_config(lab))
     with bootstrap.reporting_file(settings) as store, bootstrap.live(settings) as source:
-        for report in reports.catalogue():
+        for report in reports.shop().reports.values():
             zone = {"timezone": "America/St_Johns"} if "$timezone" in report.sql else {}
-            file, now = reports.run(store, report.name, zone), reports.run(source, report.name, zone)
+            file, now = reports.run(store, report, zone), reports.run(source, report, zone)
             assert (file.columns, file.types, file.rows) == (now.columns, now.types, now.rows), report.name
             assert file.rows or report.name in ("basket_pairs", "overdue_instalments"), report.name

@@ -78,6 +78,7 @@ class Cli:
 
 def config(folder: Path, url: str, *, tables: tuple[str, ...] = TABLES, more: str = "") -> Cli:
     """A folder with the shop's config for this source."""
+    more += f'\n[reports]\npath = "{ROOT / "sql" / "reports"}"\n'
     names = "".join(f'[[tables]]\nname = "shop.{name}"\n' for name in tables)
     (folder / "config.toml").write_text(f'[source]\nurl = "{url}"\n{more}\n{names}', encoding="utf-8")
     return Cli(folder)

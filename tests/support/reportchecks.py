@@ -26,8 +26,13 @@ def opened(folder: Path, shop: Shop | None) -> Iterator[reporting.Store]:
 
 
 def run(store: reporting.Store, name: str, **given: object) -> list[tuple[Any, ...]]:
-    """A report's rows."""
-    return reports.run(store, name, {key.rstrip("_"): str(value) for key, value in given.items()}).rows
+    """The rows of one of the shop's reports."""
+    return result(store, name, **given).rows
+
+
+def result(store: reporting.Store, name: str, **given: object) -> reporting.Result:
+    """What one of the shop's reports gives; a parameter that is a word of Python's ends in `_` here."""
+    return reports.run(store, reports.shop().get(name), {key.rstrip("_"): str(value) for key, value in given.items()})
 
 
 def day_of(at: datetime, zone: str = "UTC") -> date:

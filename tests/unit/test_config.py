@@ -39,7 +39,10 @@ def test_the_sample_loads_and_shows_the_defaults() -> None:
 
     assert [table.name for table in sample.tables][:3] == ["shop.products", "shop.customers", "shop.orders"]
     defaults = config.Settings(
-        schedule=config.Schedule(every=timedelta(seconds=10)), tables=sample.tables, base=sample.base
+        schedule=config.Schedule(every=timedelta(seconds=10)),
+        tables=sample.tables,
+        base=sample.base,
+        reports=config.Reports(path=Path("sql/reports")),
     )
     assert sample == defaults
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.queries import parameters, reports
+from app.queries import parameters, report_file, reports
 
 TODAY = date(2024, 2, 29)
 HEAD = "-- title: A title\n-- description: What it says: this.\n"
@@ -20,35 +20,113 @@ def test_a_file_is_a_report_by_being_there(tmp_path: Path) -> None:
     (tmp_path / "_shared.sql").write_text("WITH one AS (SELECT 1)")
     (tmp_path / "notes.txt").write_text("no report")
     found = reports.found_in(tmp_path)
-    assert list(found) == ["mine"]
-    assert found["mine"].title == "A title"
-    assert found["mine"].description == "What it says: this."
-    assert found["mine"].parameters == (parameters.Parameter("from", "date", "none", "first day"),)
-    assert found["mine"].sql == "SELECT $from"
+    assert list(found.reports) == ["mine"]
+    mine = found.get("mine")
+    assert mine.title == "A title"
+    assert mine.description == "What it says: this."
+    assert mine.parameters == (parameters.Parameter("from", "date", "none", "first day"),)
+    assert mine.sql == "SELECT $from"
 
 
 def test_an_include_stands_in_front() -> None:
-    report = reports.parse("a", HEAD + "-- include: _b\nSELECT 2", {"_b": "-- why\nWITH one AS (SELECT 1)\n"})
+    text = HEAD + "-- include: _b\nSELECT 2"
+    report = report_file.parse("a", text, {"_b": "-- why\nWITH one AS (SELECT 1)\n"}, where="a.sql")
     assert report.sql == "-- why\nWITH one AS (SELECT 1)\nSELECT 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("SELECT 1", "Open orders"),
+        ("\ufeffSELECT 1;", "Open orders"),
+        ("-- a remark\n\n-- Why: it was asked for.\nSELECT 1", "Open orders"),
+        ("-- title: Orders that are open\n-- a remark\nSELECT 1", "Orders that are open"),
+    ],
+)
+def test_a_head_may_be_left_out_and_remarks_stand_anywhere(text: str, title: str) -> None:
+    report = report_file.parse("open_orders", text, {}, where="open_orders.sql")
+    assert (report.title, report.parameters, report.chart) == (title, (), "")
+    assert report.sql == "SELECT 1"
+
+
+def test_a_chart_is_kept_as_it_is_written() -> None:
+    assert report_file.parse("a", "-- chart: line x=day y=net\nSELECT 1", {}, where="a.sql").chart == "line x=day y=net"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT 1",
-        "-- title: only\nSELECT 1",
+        "",
+        "-- title: only",
         HEAD + "-- title: twice\nSELECT 1",
-        HEAD,
         HEAD + "-- parm: a date\nSELECT 1",
-        HEAD + "-- a remark\nSELECT 1",
+        HEAD + "-- Titel: a\nSELECT 1",
         HEAD + "-- param: a datum = none\nSELECT $a",
         HEAD + "-- param: a\nSELECT $a",
+        HEAD + "-- param: a integer = three\nSELECT $a",
+        HEAD + "-- param: a integer >= 3 = 2\nSELECT $a",
+        HEAD + "-- param: a integer >= x\nSELECT $a",
+        HEAD + "-- param: a text in one, two = three\nSELECT $a",
         HEAD + "-- include: _gone\nSELECT 1",
     ],
 )
-def test_a_malformed_file_is_a_bug_that_names_it(text: str) -> None:
-    with pytest.raises(errors.Bug, match=r"sql/reports/mine\.sql"):
-        reports.parse("mine", text, {})
+def test_a_malformed_file_is_named_and_spoils_only_itself(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.sql").write_text(text)
+    (tmp_path / "other.sql").write_text("SELECT 1")
+    found = reports.found_in(tmp_path)
+    assert list(found.reports) == ["other"]
+    with pytest.raises(errors.BadReport, match=r"mine\.sql"):
+        found.get("mine")
+
+
+def test_bytes_that_are_no_text_spoil_only_their_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.sql").write_bytes(b"SELECT '\xff'")
+    assert list(reports.found_in(tmp_path).bad) == ["mine"]
+
+
+def test_a_folder_that_is_not_there_has_no_reports(tmp_path: Path) -> None:
+    found = reports.found_in(tmp_path / "none")
+    assert not found.reports
+    with pytest.raises(errors.UnknownReport) as caught:
+        found.get("mine")
+    assert "report new" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given", "said"),
+    [
+        ("a integer >= 1", "0", "at least 1"),
+        ("a integer >= 1 <= 5 = 2", "6", "at most 5"),
+        ("a decimal <= 0.5", "0.51", "at most 0.5"),
+        ("a date >= 2024-01-01", "2023-12-31", "at least 2024-01-01"),
+        ("a text in open, paid = open | which", "gone", "open, paid"),
+    ],
+)
+def test_a_value_beyond_its_limits_is_refused_with_them(declaration: str, given: str, said: str) -> None:
+    declared = parameters.parse(declaration, where="a.sql")
+    with pytest.raises(errors.BadParameter) as caught:
+        parameters.values([declared], {"a": given}, TODAY)
+    assert said in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given"),
+    [
+        ("a integer >= 1", "1"),
+        ("a integer >= 1 <= 5 = 2", "5"),
+        ("a text in open, paid = open | which", "paid"),
+        ("a date >= 2024-01-01 = none", "none"),
+    ],
+)
+def test_a_value_at_its_limit_is_taken(declaration: str, given: str) -> None:
+    assert "a" in parameters.values([parameters.parse(declaration, where="a.sql")], {"a": given}, TODAY)
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    declared = [parameters.parse(f"{name} date = none", where="a.sql") for name in ("from", "to")]
+    with pytest.raises(errors.BadParameter, match="after"):
+        parameters.values(declared, {"from": "2024-01-02", "to": "2024-01-01"}, TODAY)
+    assert parameters.values(declared, {"from": "2024-01-02", "to": "2024-01-02"}, TODAY)
 
 
 @pytest.mark.parametrize(
