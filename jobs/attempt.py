@@ -60,6 +60,8 @@ class Attempt:
     # What was found out while it was asked whether there is anything to do, and since when.
     news: Known = field(default_factory=dict)
     asked: list[Step] = field(default_factory=list)
+    # The oldest watermark of the file that was written.
+    held: datetime | None = None
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
@@ -96,6 +98,9 @@ class Attempt:
 
     def _clock_back(self, state: State) -> frozenset[str]:
         """The tables read by their stamps since whose last run the source's clock was set back beyond the margin."""
+        if self.options.full:
+            # Everything is copied anew, perhaps from a server that has never had the clock of the last run.
+            return frozenset()
         now, beside = self.now, freshness.read(self.job.files).get("clock", {})
         back = frozenset(
             name
@@ -128,6 +133,8 @@ class Attempt:
 
     def as_of(self) -> datetime:
         """The file's moment: a table that failed, or that the run leaves out, leaves the file as old as itself."""
+        if self.held is not None:
+            return self.held
         done = {table.name for table in self.now.tables}
         left = [kept for name, kept in self.published.tables.items() if name not in done]
         stays = [kept for kept in left if self.options.tables or kept.table in self.now.failures]
@@ -139,7 +146,11 @@ class Attempt:
         `ended` is that of a run that wrote the file; one without found nothing to do, and says how far it has looked.
         """
         began = None if self.options.tables or self.now.failures else self.began
-        quiet = quiet_marks.packed(self._looked()) if ended is None else None
+        quiet = None
+        if ended is None:
+            quiet = freshness.Quiet(
+                self.now.snapshot.as_of, sorted(self.now.failures), quiet_marks.packed(self._looked())
+            )
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
 
     def _looked(self) -> quiet_marks.Marks:

@@ -19,6 +19,7 @@ from jobs import (
     ledger,
     load,
     nulls,
+    plan,
     probe,
     quoting,
     recovery,
@@ -145,6 +146,7 @@ class Build:
         self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)
         done += self._remove_orphans(state)
         self._keep_last()
+        attempt.held = ledger.as_of(file)
         run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
         self._write_record(run)
         catalogue.check_types(attempt.job, now.tables)
@@ -197,6 +199,9 @@ class Build:
         path = self._attempt.job.files.published
         if behind and path is not None:
             ledger.take_over(self._file, path, behind)
+            if not plan.is_of(self._attempt.published, self._now.identity, self._now.snapshot):
+                ledger.disown(self._file, behind)
+                self._now.warnings.append(told_foreign(behind))
 
     def _table(self, step: Step, place: int) -> TableRun:
         name, progress = step.table.name, self._attempt.progress
@@ -252,6 +257,11 @@ def remove_tables(file: Target, names: list[str]) -> None:
         file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
     if names:
         file.block("forget_watermarks", {"names": json.dumps(names)})
+
+
+def told_foreign(names: list[str]) -> str:
+    """The warning that says what is kept of another source."""
+    return f"{', '.join(names)}: the rows stay as another source had them until the table can be copied anew"
 
 
 # The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from jobs import faults, files
 from jobs.files import Files
 from jobs.results import Run
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """What a run says that found nothing new: as of when, in which tables it could not look, and how far it looked.
+
+    `marks` are those of jobs/quiet_marks.py.
+    """
+
+    as_of: datetime
+    left: list[str]
+    marks: list[dict[str, Any]]
 
 
 @files.translated()
@@ -19,13 +32,13 @@ def write(
     clock: dict[str, Any],
     began: dict[str, Any] | None = None,
     ended: dict[str, Any] | None = None,
-    quiet: list[dict[str, Any]] | None = None,
+    quiet: Quiet | None = None,
 ) -> None:
     """Say that the file of this run still equals the source at `as_of`. One rename, so readers see all or nothing.
 
     `began` is a mark of this machine's clock from before the snapshot, of a run that brought all tables up to date:
     whoever asked for a fresh file before it is served. `ended` is `end_of` the run that wrote the file; later runs that
-    change nothing keep it. `quiet` is how far they have looked, see jobs/quiet_marks.py.
+    change nothing keep it.
     """
     content = {
         "run_id": run_id,
@@ -34,7 +47,9 @@ def write(
         "clock": clock,
         "began": began,
         "ended": ended or end_known(target, run_id),
-        "quiet": quiet,
+        "looked": quiet.as_of.isoformat() if quiet else None,
+        "left": quiet.left if quiet else [],
+        "quiet": quiet.marks if quiet else None,
     }
     faults.point("before_freshness")
     passing = target.freshness.with_name(f".{target.freshness.name}.passing")

@@ -35,6 +35,11 @@ class Saved:
     signature: dict[str, Any]
     clock: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def foreign(self) -> bool:
+        """Whether its rows are of another source than the file's, so that its watermark says nothing."""
+        return not self.signature
+
 
 @dataclass(frozen=True)
 class State:
@@ -130,6 +135,18 @@ def take_over(file: Target, published: Path, names: list[str]) -> None:
         file.execute(f"CREATE TABLE out.{quoted} AS FROM published.{quoted}")
     file.block("forget_watermarks", {"names": json.dumps(names)})
     file.block("take_over_watermarks", {"names": json.dumps(names)})
+
+
+def disown(file: Target, names: list[str]) -> None:
+    """Say of these tables that their rows are of another source than the file's, until they are copied anew."""
+    if names:
+        file.block("disown_tables", {"names": json.dumps(names)})
+
+
+def as_of(file: Target) -> datetime | None:
+    """The minimum over the watermarks that the file holds; None where it holds none."""
+    found: datetime | None = file.block("oldest_watermark")[0]["as_of"]
+    return found
 
 
 def create_schema(file: Target) -> None:

@@ -13,6 +13,7 @@ from jobs.source import Identity
 from jobs.watermark import Watermark
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
+FOREIGN = "its rows are of another source"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock
 def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
     if saved is None:
         return "first copy"
+    if saved.foreign:
+        return FOREIGN
     changed = changes.describe(saved.signature, table.signature)
     if changed:
         return ", ".join(changed)
@@ -77,7 +80,7 @@ def refused(tables: list[Table], state: State, *, default: str) -> dict[str, err
     found: dict[str, errors.NeaptideError] = {}
     for table in tables:
         saved = state.tables.get(table.name)
-        if saved is None or (table.spec.on_schema_change or default) != "fail":
+        if saved is None or saved.foreign or (table.spec.on_schema_change or default) != "fail":
             continue
         changed = changes.of_schema(saved.signature, table.signature)
         if changed:
@@ -104,6 +107,15 @@ def _check_position(state: State, identity: Identity, hint: str) -> None:
     raise errors.SourceChanged(
         f"the source lost transactions that the last sync saw, so it was restored from a backup: {where}", hint=hint
     )
+
+
+def is_of(state: State, identity: Identity, now: Snapshot) -> bool:
+    """Whether the file was made from this source, as far as can be told."""
+    try:
+        check_identity(state, identity, now)
+    except (errors.SourceChanged, errors.StandbyBehind):
+        return False
+    return True
 
 
 def check_identity(state: State, identity: Identity, now: Snapshot) -> None:

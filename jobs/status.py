@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import files, freshness, health, ledger, target
+from jobs import files, freshness, health, ledger, plan, target
 from jobs.job import Job
 from jobs.results import Status, TableStatus
 from jobs.target import Target
@@ -29,14 +29,16 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
-        later = _moved_on(job, run_id)
+        later, looked = _moved_on(job, run_id), _looked(job, run_id)
         as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
         age = (datetime.now(UTC) - as_of).total_seconds() if as_of else None
         level, problems = judge(job.settings.freshness, age)
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
+        foreign = [f"{name}: {plan.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
+        problems += [f"{told}, until it can be copied anew" for told in foreign]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
-            tuple(_table(job, row, file, later) for row in rows), tuple(recent_runs(job, file, runs)),
+            tuple(_table(job, row, file, looked) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon,
         )  # fmt: skip
 
@@ -90,10 +92,18 @@ def _moved_on(job: Job, run_id: str) -> datetime | None:
     return datetime.fromisoformat(beside["as_of"]) if beside.get("run_id") == run_id else None
 
 
-def _table(job: Job, row: dict[str, Any], file: Target, later: datetime | None) -> TableStatus:
+def _looked(job: Job, run_id: str) -> tuple[datetime | None, list[str]]:
+    """As of when the last run found nothing new in this very file, and the tables in which it could not look."""
+    beside = freshness.read(job.files)
+    looked = beside.get("looked") if beside.get("run_id") == run_id else None
+    return datetime.fromisoformat(looked) if looked else None, beside.get("left", [])
+
+
+def _table(job: Job, row: dict[str, Any], file: Target, looked: tuple[datetime | None, list[str]]) -> TableStatus:
     from jobs import quoting
 
-    as_of = max(moment for moment in (row["as_of"], later) if moment)
+    later, left = looked
+    as_of = max(row["as_of"], later) if later and row["table_name"] not in left else row["as_of"]
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
     deletes = {spec.name: spec.deletes for spec in job.settings.tables}
     return TableStatus(

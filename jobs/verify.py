@@ -25,12 +25,16 @@ from jobs.target import Target
 
 @dataclass(frozen=True)
 class Scope:
-    """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend."""
+    """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend.
+
+    `same_source` is False where the file was made from another one.
+    """
 
     tables: tuple[str, ...] = ()
     sample: float | None = None
     limit: int = 20
     repair: bool = False
+    same_source: bool = True
 
 
 def verify(
@@ -66,12 +70,14 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(moment.moment(job, scope.tables, deadline))
         now.warnings.extend(aside)
-        same_source = _catch_up(job, scope, now, published, deadline)
+        scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
         except Damaged as error:
             checks = _built_anew(job, scope, now, deadline, progress, error)
-        now.warnings.extend([] if same_source else ["the file was made from another source and compared as it was"])
+        now.warnings.extend(
+            [] if scope.same_source else ["the file was made from another source and compared as it was"]
+        )
         return Verification(
             now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
             tuple(dict.fromkeys(now.warnings)),
@@ -139,26 +145,27 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             checks = [_check(file, step, scope, progress) for step in steps]
             if not scope.tables:
                 build.remove_tables(file, sorted(state.tables.keys() - now.known()))
+            if not scope.same_source:
+                _disown(file, state, now, steps)
             run = _record(job, file, now, steps, checks, published, began)
         with phases.phase("checkpoint"):
             file.checkpoint()
-    same = not state.identity or _is_of(state, now)
-    if all(check.equal for check in checks) and same:
+    if all(check.equal for check in checks) and scope.same_source:
         job.files.drop_work()
         return checks
     with phases.phase("publish"):
         job.files.publish()
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
-    freshness.write(job.files, run.run_id, now.snapshot.as_of, now.clocks, ended=freshness.end_of(run))
+    freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))
     return checks
 
 
-def _is_of(state: State, now: Moment) -> bool:
-    try:
-        plan.check_identity(state, now.identity, now.snapshot)
-    except errors.SourceChanged:
-        return False
-    return True
+def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
+    """The file becomes one of this source; of the tables that can't be compared now, the rows are still the other's."""
+    left = sorted((state.tables.keys() & now.known()) - {step.table.name for step in steps})
+    ledger.disown(file, left)
+    if left:
+        now.warnings.append(build.told_foreign(left))
 
 
 def _check(file: Target, step: Step, scope: Scope, progress: Progress) -> TableCheck:
@@ -186,6 +193,8 @@ def _shape_differs(file: Target, step: Step) -> str | None:
     """Why the table can't be compared column by column, or None."""
     if step.table.target not in file.copied_tables():
         return "the file has no such table"
+    if step.saved and step.saved.foreign:
+        return plan.FOREIGN
     columns = step.saved.signature.get("columns") if step.saved else None
     return None if columns == step.table.signature["columns"] else "its columns changed since it was copied"
 
@@ -203,9 +212,10 @@ def _record(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks
         if not check.equal
-    )
+    ) + tuple(TableRun(name, "failed", error=error) for name, error in now.told().items())
+    as_of = ledger.as_of(file) or now.snapshot.as_of
     run = Run(
-        run_id, "repair", began, datetime.now(UTC), now.snapshot.as_of, now.snapshot.text, True, tables,
+        run_id, "repair", began, datetime.now(UTC), as_of, now.snapshot.text, True, tables,
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs

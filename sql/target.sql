@@ -71,6 +71,11 @@ SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w
     w.clock::VARCHAR AS clock, w.run_id
 FROM out.neaptide.watermarks AS w;
 
+-- name: oldest_watermark
+-- The moment that all tables of the file are as of at least.
+SELECT min(w.as_of) AS as_of
+FROM out.neaptide.watermarks AS w;
+
 -- name: read_errors
 -- Why tables were left as they are by the last run that had anything to say of them.
 SELECT t.table_name, t.error
@@ -120,6 +125,13 @@ WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 -- name: forget_watermarks
 -- Make room for the next watermarks of these tables.
 DELETE FROM out.neaptide.watermarks
+WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
+
+-- name: disown_tables
+-- The rows of these tables are of another source than the file's. As of when they are stays; how far that one was read
+-- says nothing of this one.
+UPDATE out.neaptide.watermarks
+SET snapshot = '0:0:', floor = NULL, standby = false, signature = '{}'::JSON, clock = '{}'::JSON
 WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 
 -- name: write_runs

@@ -177,7 +177,7 @@ def test_marks_are_read_back_as_they_were_written(lab: Lab) -> None:
     marks = {"public.item": places[0], "public.other": places[1], "a.b": places[0]}
     packed = quiet_marks.packed(marks)
     assert [place["tables"] for place in packed] == [["public.item", "a.b"], ["public.other"]]
-    freshness.write(lab.job.files, run.run_id, at, {}, quiet=packed)
+    freshness.write(lab.job.files, run.run_id, at, {}, quiet=freshness.Quiet(at, [], packed))
     now = Snapshot.parse("10:10:", as_of=at, wal="0/30")
     assert quiet_marks.found(lab.job.files, run.run_id, now) == marks
 

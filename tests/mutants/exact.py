@@ -7,6 +7,8 @@ from tests.mutants.mutant import Mutant
 SILENT = "tests/integration/test_traps_silent.py::"
 SOURCE = "tests/integration/test_traps_source.py::"
 CLOCK = "tests/unit/test_clock.py::"
+TAKEN = "tests/integration/test_taken_over.py::"
+AS_OF = "tests/integration/test_as_of.py::"
 
 MUTANTS = (
     Mutant(
@@ -50,5 +52,47 @@ MUTANTS = (
         "if clock.took(found[-1][1]) < _PROMPT:",
         "if found:",
         CLOCK + "test_a_clock_whose_answer_came_late_is_asked_for_again",
+    ),
+    Mutant(
+        "sync --full takes another source over with a watermark of the old one",
+        "jobs/build.py",
+        "if not plan.is_of(self._attempt.published, self._now.identity, self._now.snapshot):",
+        "if not self._attempt.published.identity:",
+        TAKEN + "test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be",
+    ),
+    Mutant(
+        "verify --repair takes another source over with a watermark of the old one",
+        "jobs/verify.py",
+        "            if not scope.same_source:\n                _disown",
+        "            if not published.lineage:\n                _disown",
+        TAKEN + "test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be",
+    ),
+    Mutant(
+        "a repair of the file's own source makes all copy anew that it can't compare",
+        "jobs/verify.py",
+        "            if not scope.same_source:\n                _disown",
+        "            if published.lineage:\n                _disown",
+        TAKEN + "test_a_table_that_fails_in_a_repair_of_its_own_source_goes_on_from_its_watermark",
+    ),
+    Mutant(
+        "a run's as_of leaves out what the file held already",
+        "jobs/build.py",
+        "attempt.held = ledger.as_of(file)",
+        "attempt.held = None",
+        AS_OF + "test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails",
+    ),
+    Mutant(
+        "a repair's as_of is its own moment",
+        "jobs/verify.py",
+        "as_of = ledger.as_of(file) or now.snapshot.as_of",
+        "as_of = now.snapshot.as_of",
+        AS_OF + "test_one_table_is_repaired",
+    ),
+    Mutant(
+        "a run that finds nothing moves on what it could not look at",
+        "jobs/status.py",
+        'if later and row["table_name"] not in left else',
+        "if later else",
+        AS_OF + "test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other",
     ),
 )
