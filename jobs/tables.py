@@ -111,7 +111,10 @@ class Table:
 
     @cached_property
     def signature(self) -> dict[str, Any]:
-        """What must stay the same for a delta to be enough; `jobs.changes` says what a difference means."""
+        """What must stay the same for a delta to be enough; `jobs.changes` says what a difference means.
+
+        The file keeps it as JSON and it is compared with what comes back: no tuples, no keys but texts.
+        """
         return {
             "table": self.relid,
             "key": list(self.key),
@@ -123,7 +126,7 @@ class Table:
             "config": [
                 self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
                 stamp_column(self.spec, self.infos) if self.spec.watermark != "none" else None,
-                sorted(self.spec.mask.items()), self.mask_version,
+                [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
             ],
         }  # fmt: skip
 
