@@ -18,6 +18,7 @@ from jobs.results import Difference
 from jobs.target import Target
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_FETCHED = (*_INTEGERS, "UINTEGER", "UBIGINT", "BOOLEAN", "VARCHAR", "UUID")
 _ROWS_PER_RANGE = 2_000
 _MOST_RANGES = 50_000
 # More ranges than this in one WHERE cost PostgreSQL more than reading the table.
@@ -108,7 +109,10 @@ class Comparison:
 
     def _differences(self, counts: dict[str, int]) -> tuple[Difference, ...]:
         names = self._table.key or tuple(plan.name for plan in self._table.columns)
-        columns = ", ".join(f"k{place} AS {quoting.identifier(name)}" for place, name in enumerate(names))
+        kinds = {plan.name: plan.duckdb_type for plan in self._table.columns}
+        columns = ", ".join(
+            f"{_fetched(f'k{place}', kinds[name])} AS {quoting.identifier(name)}" for place, name in enumerate(names)
+        )
         rows = self._target.rows(f"SELECT kind, columns, {columns} FROM temp.found ORDER BY ALL LIMIT {self._limit}")
         kept = [row for row in rows if row["kind"] in counts]
         return tuple(
@@ -129,7 +133,7 @@ _COUNTS = "SELECT kind, count(*) AS n FROM temp.found GROUP BY kind"
 
 @dataclass(frozen=True)
 class _Ranges:
-    """How the keys are cut: `expression` is DuckDB's SQL for a row's range, a number from 0."""
+    """How the keys are cut: `expression` is DuckDB's SQL for a row's range, a number from 0; `column` PostgreSQL's."""
 
     expression: str
     count: int
@@ -155,7 +159,8 @@ class _Ranges:
         width = max(1, -(-(highest - lowest + 1) // count))
         # Keys outside of what the file holds fall into the first and the last range.
         place = f"(({name}::HUGEINT - {lowest}) // {width})::HUGEINT"
-        return cls(f"greatest(0, least({count - 1}, {place}))::BIGINT", count, name, lowest, width)
+        column = quoting.identifier(table.source_key[0])
+        return cls(f"greatest(0, least({count - 1}, {place}))::BIGINT", count, column, lowest, width)
 
     def drawn(self, sample: float | None) -> str:
         """DuckDB's condition for the ranges that are looked at: all, or a random share of them."""
@@ -176,6 +181,11 @@ class _Ranges:
         if place < self.count - 1:
             tests.append(f"{self.column} < {low + self.width}")
         return f"({' AND '.join(tests)})" if tests else "true"
+
+
+def _fetched(value: str, duckdb_type: str) -> str:
+    """The value, as text where it may be one that Python's types can't hold."""
+    return value if duckdb_type in _FETCHED or duckdb_type.startswith("DECIMAL") else f"CAST({value} AS VARCHAR)"
 
 
 def _found_by_key(table: Table) -> str:

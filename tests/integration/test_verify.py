@@ -69,3 +69,12 @@ def test_repair_mends_what_differs_and_the_other_file_does_not_bring_it_back(lab
         lab.sync()
         lab.assert_equal()
     assert verify.verify(lab.job).equal
+
+
+def test_a_table_whose_key_has_another_name_in_the_file_is_compared_and_mended(lab: Lab) -> None:
+    lab.specs[0]["rename_columns"] = {"id": "the id", "name": "id"}
+    lab.sync()
+    tamper(lab, 'UPDATE public.item SET price = 0 WHERE "the id" = 5000')
+    (table,) = verify.verify(lab.job, repair=True).tables
+    assert [(found.key, found.columns) for found in table.differences] == [({"the id": 5000}, ("price",))]
+    assert verify.verify(lab.job).equal
