@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from app import errors
@@ -26,7 +27,7 @@ from jobs import (
     widths,
 )
 from jobs.attempt import Attempt, Options, TableFailed
-from jobs.delta import Counts, Delta
+from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.ledger import State
 from jobs.plan import DELTA, FULL, Step
 from jobs.results import Run, TableRun
@@ -74,6 +75,8 @@ class Build:
             except TableFailed as failed:
                 # What the transaction did so far is gone; the others' share of it is done again.
                 self._attempt.fail({failed.table: failed.error})
+            except UnreadableKeys as found:
+                steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
     def _load(self, steps: list[Step]) -> dict[str, TableRun]:
         """Copy tables anew; each is complete, with its watermark, or not there."""
@@ -215,7 +218,7 @@ class Build:
         progress.start(name, None)
         with self._attempt.diagnosed(step.table):
             counts = self._apply_delta(step, place)
-            notes = (*resumed, *step.table.notes, *nulls.told(self._now, step))
+            notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._now, step))
         progress.advance(name, counts.read)
         progress.finish(name)
         faults.point("table_done")
@@ -249,6 +252,11 @@ class Build:
         gone = self._attempt.orphans(state)
         remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def _compared(step: Step) -> tuple[str, ...]:
+    """Why the keys of a table were compared that records its deleted rows."""
+    return ("a deleted key that was recorded can't be read any more, so all were compared",) if step.unreadable else ()
 
 
 def remove_tables(file: Target, names: list[str]) -> None:

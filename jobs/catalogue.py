@@ -15,7 +15,6 @@ from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
 from jobs.triggers import Trigger
 
 __all__ = [
-    "EXACT",
     "PARTITIONED",
     "Found",
     "Relation",
@@ -28,8 +27,6 @@ __all__ = [
     "untracked",
 ]
 
-# Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
-EXACT = '::text COLLATE "C"'
 Row = dict[str, Any]
 # Tables and partitioned tables: relations that hold rows of their own.
 ORDINARY = "rp"

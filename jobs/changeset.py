@@ -61,7 +61,7 @@ def is_kept(step: Step, published: State) -> bool:
     A comparison of keys is one with a certain file.
     """
     base = published.tables.get(step.table.name)
-    if base is None or step.action != DELTA or step.table.spec.deletes == "compare":
+    if base is None or step.action != DELTA or step.compares_keys:
         return False
     return watermark.includes(step.mark, base.watermark)
 

@@ -24,7 +24,7 @@ def choose(
     if not copied:
         raise errors.ConfigError(f"{name}: no column is left to copy", hint="see columns and exclude_columns")
     _check_key(spec, name, copied, key)
-    plans = tuple(_plan(spec, info) for info in copied)
+    plans = tuple(_plan(spec, info, key) for info in copied)
     _check_case(name, (plan.name for plan in plans))
     return copied, plans
 
@@ -58,20 +58,34 @@ def _check_key(spec: config.Table, name: str, copied: Iterable[ColumnInfo], key:
             raise errors.ConfigError(
                 f'{name}: the key\'s column {column!r} can only be masked by "hash"', hint="rows would lose their key"
             )
+        if spec.rules.get(column) in _BLURS:
+            raise errors.ConfigError(
+                f"{name}: the key's column {column!r} can't have the rule \"{spec.rules[column]}\"",
+                hint='rows would lose their key: use "text", "decimal" or "fail"',
+            )
 
 
-def _plan(spec: config.Table, info: ColumnInfo) -> ColumnPlan:
+# Rules that may make one value of two.
+_BLURS = ("null", "double")
+
+
+def _plan(spec: config.Table, info: ColumnInfo, key: Sequence[str]) -> ColumnPlan:
     new = spec.rename_columns.get(info.name, info.name)
-    plan = _planned(spec, info)
+    plan = _planned(spec, info, key)
     if new != info.name:
         # What runs in PostgreSQL reads the column by its old name, what runs in DuckDB by the new one.
-        theirs = _planned(spec, replace(info, name=new), original=info.name)
+        theirs = _planned(spec, replace(info, name=new), key, original=info.name)
         plan = replace(plan, name=new, target_sql=theirs.target_sql, exact_sql=theirs.exact_sql)
     return masks.masked(plan, spec.mask[info.name]) if info.name in spec.mask else plan
 
 
-def _planned(spec: config.Table, info: ColumnInfo, original: str | None = None) -> ColumnPlan:
-    return types.plan_column(info, spec.rules.get(original or info.name), spec.on_value)
+def _planned(spec: config.Table, info: ColumnInfo, key: Sequence[str], original: str | None = None) -> ColumnPlan:
+    name = original or info.name
+    if name not in key:
+        return types.plan_column(info, spec.rules.get(name), spec.on_value)
+    # A key that became NULL would be nobody's.
+    on_value = "fail" if spec.on_value == "null" else spec.on_value
+    return types.plan_column(info, spec.rules.get(name), on_value, key=True)
 
 
 def _check_case(name: str, columns: Iterable[str]) -> None:

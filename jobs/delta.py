@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import catalogue, filters, losses, probe, quoting, types, watermark
+from jobs import filters, keys, losses, probe, quoting, watermark
 from jobs.apply import exact, out, over_the_wire, source_rows
 from jobs.changeset import Changes
 from jobs.plan import Step
@@ -28,6 +28,14 @@ _FEW_PAGES = 1000
 # From here on a scan of the key column for so many keys is shorter with all threads, although they take a while to
 # start and to end.
 _MANY_PAGES, _MANY_KEYS = 10_000, 1000
+
+
+class UnreadableKeys(Exception):
+    """A recorded key can't be read any more, its type having changed since: the table's keys are to be compared."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
 
 
 @dataclass(frozen=True)
@@ -206,21 +214,30 @@ class Delta:
         return bool(self._target.one(query) == 0)
 
     def _gather_gone(self, since: str) -> None:
-        table, keys = self.table, self.table.key_plans()
-        columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in keys) or "nothing INTEGER"
-        self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns})")
+        table, plans = self.table, self.table.key_plans()
+        columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in plans)
+        self._target.execute(f"CREATE TEMP TABLE {_bare(self.gone)} ({columns or 'nothing INTEGER'})")
         self._own.append(self.gone)
-        if not keys:
+        if not plans:
             return
         if table.stamp is None and table.spec.deletes != "ignore":
             self._gather_absent(f"SELECT {quoting.listed(table.key)} FROM {self.changed}")
-        elif table.spec.deletes == "tombstone":
-            self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(table, self.step.mark)}")
-        elif table.spec.deletes == "compare":
+        elif self.step.compares_keys:
             self._gather_absent(self._present())
+        elif table.spec.deletes == "tombstone":
+            self._gather_recorded()
         if table.stamp is not None and filters.left(table):
             left = filters.both(since, filters.left(table))
-            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, keys, left)}")
+            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, plans, left)}")
+
+    def _gather_recorded(self) -> None:
+        try:
+            self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(self.table, self.step.mark)}")
+        except errors.NeaptideError as error:
+            # No access, a lost session or a full disk is no matter of a key.
+            if type(error) is not errors.NeaptideError:
+                raise
+            raise UnreadableKeys(self.table.name) from error
 
     def _gather_absent(self, present: str) -> None:
         inside = f"SELECT {quoting.listed(self.table.key)} FROM {out(self.table)}"
@@ -229,26 +246,22 @@ class Delta:
 
 def _tombstoned_keys(table: Table, mark: Watermark) -> str:
     """A DuckDB SELECT of the keys deleted since the watermark and absent from the source in this snapshot."""
-    keys, infos = table.key_plans(), table.key_infos()
+    infos, plans = table.key_infos(), table.key_plans()
+    names = [quoting.identifier(info.name) for info in infos]
     parts = ", ".join(
-        f"(t.key ->> {place})::{info.type_name} AS {quoting.identifier(info.name)}" for place, info in enumerate(infos)
+        f"{keys.read_back(f'(t.key ->> {place})', info)} AS {name}"
+        for place, (info, name) in enumerate(zip(infos, names, strict=True))
     )
-    same = " AND ".join(_same_key(info, plan) for info, plan in zip(infos, keys, strict=True))
-    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in keys)
+    same = " AND ".join(
+        keys.equal(info, plan, f"s.{name}", f"k.{name}") for info, plan, name in zip(infos, plans, names, strict=True)
+    )
+    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
     wire = (
         f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
         f" WHERE {filters.text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
         f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"
     )
-    return over_the_wire(keys, wire)
-
-
-def _same_key(info: types.ColumnInfo, plan: types.ColumnPlan) -> str:
-    """Equal for the index; and the same to the letter where PostgreSQL holds keys equal that the file tells apart."""
-    name = quoting.identifier(info.name)
-    equal = f"s.{name} = k.{name}"
-    exact_too = f"{equal} AND s.{name}{catalogue.EXACT} = k.{name}{catalogue.EXACT}"
-    return equal if plan.same_equality else exact_too
+    return over_the_wire(plans, wire)
 
 
 def _in(key: Sequence[str], rows: str) -> str:

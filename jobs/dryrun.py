@@ -8,7 +8,7 @@ from app import errors
 from jobs import catalogue, moment, plan, probe, recovery, target
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
-from jobs.delta import Delta
+from jobs.delta import Delta, UnreadableKeys
 from jobs.job import Job
 from jobs.moment import Moment
 from jobs.plan import FAILED, FULL, Step
@@ -82,6 +82,8 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
             delta.gather(now.snapshot)
             rows, deletes = (0, 0) if delta.is_empty() else delta.counts()
             delta.drop()
+    except UnreadableKeys:
+        return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:
         if not recovery.is_of_a_table(error):
             raise

@@ -38,6 +38,8 @@ def masked(plan: ColumnPlan, how: Mask) -> ColumnPlan:
     return replace(
         plan, source_sql=_expression(plan.key_text_sql, how), target_sql=_name(plan), duckdb_type="VARCHAR",
         lossless=False, note=_NOTES[how], rule=None, lossy_sql=None, exact_sql=_name(plan),
+        # What is masked is the text, and some values that are equal have several.
+        same_equality=plan.same_equality and plan.exact_sql == _name(plan),
     )  # fmt: skip
 
 

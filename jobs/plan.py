@@ -18,13 +18,22 @@ FOREIGN = "its rows are of another source"
 
 @dataclass(frozen=True)
 class Step:
-    """What to do with one table: `full` copies it anew, `delta` what changed, `whole` compares all of it."""
+    """What to do with one table: `full` copies it anew, `delta` what changed, `whole` compares all of it.
+
+    `unreadable`: what was recorded of its deleted rows can't be read any more.
+    """
 
     table: Table
     action: str
     reason: str
     saved: Saved | None = None
     news: object = True
+    unreadable: bool = False
+
+    @property
+    def compares_keys(self) -> bool:
+        """Whether its delta finds what is gone by comparing all keys."""
+        return self.unreadable or self.table.compares_keys
 
     @property
     def mark(self) -> Watermark:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs import probe, target
 from jobs.attempt import Attempt, TableFailed
-from jobs.delta import Delta
+from jobs.delta import Delta, UnreadableKeys
 from jobs.duckdb_errors import Damaged
 from jobs.plan import FULL, Step
 from jobs.target import Target
@@ -14,7 +14,7 @@ def is_quiet(attempt: Attempt) -> bool:
     """Whether nothing changed since the published file's watermarks; False also where that can't be found out."""
     try:
         return _nothing_new(attempt)
-    except (Damaged, TableFailed):
+    except (Damaged, TableFailed, UnreadableKeys):
         # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
         return False
 

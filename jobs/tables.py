@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from app import config
-from jobs import keys, quoting, triggers, types
+from jobs import keys, quoting, triggers, types, types_forms
 from jobs.triggers import Trigger
 from jobs.watermark import Stamp
 
@@ -105,6 +105,15 @@ class Table:
         return untracked(self)
 
     @property
+    def compares_keys(self) -> bool:
+        """Whether what is gone is found by comparing all keys.
+
+        Also where a row may get another key in the file while it has the same for PostgreSQL, and no trigger tells.
+        """
+        respelled = not all(plan.same_equality for plan in self.key_plans())
+        return self.spec.deletes == "compare" or (self.spec.deletes == "soft" and respelled)
+
+    @property
     def row_deletes(self) -> bool:
         """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
         return self.kind == PARTITIONED or self.subscribed
@@ -166,6 +175,8 @@ def unfit(table: Table) -> str | None:
         return f'other tables inherit from {name}, past its triggers: set watermark = "none" for it'
     if not table.source_key:
         return f'{name} has no primary key: name a unique key in the config, or set watermark = "none"'
+    if any(types_forms.shows_names(info.type) for info in table.key_infos()):
+        return f'the key of {name} holds names of objects, which change without a write: set watermark = "none" for it'
     kind = next(
         (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
     )

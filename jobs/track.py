@@ -238,7 +238,12 @@ class _Install:
         else:
             deleted = self.function("deleted", many, settings)
             self.trigger(DELETE, "AFTER DELETE", "REFERENCING OLD TABLE AS gone FOR EACH STATEMENT", deleted)
-        self.trigger(KEY, _after_update(self.table), f"FOR EACH ROW WHEN ({_key_changes(self.table)})", key)
+        self.trigger(
+            KEY,
+            _after_update(self.table),
+            f"FOR EACH ROW WHEN ({keys.changed(self.table.key_infos(), self.table.key_plans())})",
+            key,
+        )
         truncated = self.function("truncated", into % ("VALUES (", "NULL); RETURN NULL;"), _DEFINER)
         self.trigger(TRUNCATE, "AFTER TRUNCATE", "FOR EACH STATEMENT", truncated)
 
@@ -284,15 +289,6 @@ def _after_update(table: Table) -> str:
     if table.row_deletes or triggers.may_change(table.triggers, table.source_key):
         return "AFTER UPDATE"
     return f"AFTER UPDATE OF {quoting.listed(table.source_key)}"
-
-
-def _key_changes(table: Table) -> str:
-    """1.0 and 1.00, or two spellings that a collation calls equal, are two keys in the file."""
-    columns = [
-        (quoting.identifier(info.name), "" if plan.same_equality else catalogue.EXACT)
-        for info, plan in zip(table.key_infos(), table.key_plans(), strict=True)
-    ]
-    return " OR ".join(f"OLD.{name}{exact} IS DISTINCT FROM NEW.{name}{exact}" for name, exact in columns)
 
 
 def _mark(line: str) -> str:

@@ -51,9 +51,10 @@ class ColumnPlan:
     where the type has values that DuckDB's can't hold, else None: under `fail` PostgreSQL refuses such a row while
     it is read, under `null` it becomes NULL. `lossy_sql` is a PostgreSQL condition, true for such a row, None where
     there can be none. `exact_sql` is a DuckDB expression over the stored column that differs whenever the values do
-    (for DuckDB 1 month equals 30 days). `same_equality` is False where DuckDB tells values apart that PostgreSQL
-    holds equal (citext, unscaled numeric): in a key, a change from one to the other has to be seen as a change of
-    key, by `key_text_sql`, a PostgreSQL expression for the value's text.
+    (for DuckDB 1 month equals 30 days, and -0 equals 0). `same_equality` is False where DuckDB tells values apart that
+    PostgreSQL holds equal (citext, unscaled numeric): in a key, a change from one to the other has to be seen as a
+    change of key. What a plan for a key keeps is never equal for DuckDB where it isn't for PostgreSQL.
+    `key_text_sql` is a PostgreSQL expression for the value's text.
     """
 
     name: str
@@ -73,27 +74,33 @@ class ColumnPlan:
 _FREE_SCALE = 18
 
 
-def plan_column(info: ColumnInfo, rule: Rule | None = None, on_value: Rule | None = None) -> ColumnPlan:
+def plan_column(
+    info: ColumnInfo, rule: Rule | None = None, on_value: Rule | None = None, *, key: bool = False
+) -> ColumnPlan:
     """Decide how a column is carried over. `rule` is the column's in the config, `on_value` the table's.
+
+    A column of the `key` is kept so that no write to another object changes it, and so that DuckDB holds no two keys
+    equal that PostgreSQL tells apart.
 
     `text` as a column's rule makes any column VARCHAR; as a table's, only those whose values might not fit. `double`
     and `decimal` are for numerics, and then `on_value` says what becomes of NaN and the like. Raises
     `errors.ConfigError` for a rule that the type can't follow.
     """
     kind = info.type.resolved
-    form = types_forms.form_of(kind, info.dims)
+    form = types_forms.form_of(kind, info.dims, key=key)
+    casts = (*(types_forms.unnamed(kind) if key else ()), "text")
     if rule in ("double", "decimal"):
         form, rule = _as_number(info, kind, rule), "null" if on_value == "null" else "fail"
     elif rule == "text" or (rule is None and on_value == "text" and form.lossy):
-        form, rule = _in_full(form, info), "text"
+        form, rule = _in_full(form, info, casts), "text"
     if not info.deterministic:
         form = replace(form, same=False)
     if rule != "text":
         rule = (rule or on_value or "fail") if form.lossy else None
-    return _plan(info.name, form, rule)
+    return _plan(info.name, form, rule, casts)
 
 
-def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
+def _plan(name: str, form: types_forms.Form, rule: Rule | None, text_casts: tuple[str, ...]) -> ColumnPlan:
     column = quoting.identifier(name)
     lossy = types_forms.filled(form.lossy, column) if form.lossy else None
     wire = _cast(column, form.casts)
@@ -107,7 +114,7 @@ def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
         rule=rule,
         lossy_sql=lossy,
         exact_sql=types_forms.filled(form.exact, column),
-        key_text_sql=_cast(column, ("text",)),
+        key_text_sql=_cast(column, text_casts),
         same_equality=form.same,
     )
 
@@ -155,8 +162,10 @@ def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> types_for
     return types_forms.decimal(types_forms.MAX_DIGITS, scale, f"({beyond})", misfit)
 
 
-def _in_full(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
+def _in_full(form: types_forms.Form, info: ColumnInfo, casts: tuple[str, ...]) -> types_forms.Form:
     """The rule `text`: PostgreSQL's text form of any value, array bounds included."""
-    if form.duckdb == "VARCHAR" and form.casts == ("text",):
+    if form.duckdb == "VARCHAR" and form.casts == casts:
         return form
-    return types_forms.as_text(f"{info.type_name} {types_forms.AS_TEXT}", same=form.same and not form.lossy)
+    same = form.same and not form.lossy and form.exact == "{v}"
+    note = f"{info.type_name} {types_forms.AS_TEXT}" + (", of its object's oid" if len(casts) > 1 else "")
+    return replace(types_forms.as_text(note, same=same), casts=casts)

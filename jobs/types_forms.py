@@ -12,13 +12,18 @@ from dataclasses import dataclass, replace
 from jobs.types_catalog import TypeInfo
 
 
+def filled(template: str, value: str) -> str:
+    """`template` with the value in its place."""
+    return template.replace("{v}", value)
+
+
 @dataclass(frozen=True)
 class Form:
     """What becomes of a type. In the templates `{v}` is the value: PostgreSQL's column, or DuckDB's.
 
     `casts` are applied to the column in PostgreSQL, one after the other; the last is the type on the wire. `lossy`
-    is true in PostgreSQL for a value that can't be kept, `misfit` says so in words. `same` and `lossless` as in
-    `ColumnPlan`. `element`: an array of it may be cast element by element.
+    is true in PostgreSQL for a value that can't be kept, `misfit` says so in words. `lossless` is as in `ColumnPlan`,
+    `same` its `same_equality`, `exact` its `exact_sql`. `element`: an array of it may be cast element by element.
     """
 
     casts: tuple[str, ...]
@@ -37,6 +42,11 @@ def as_text(note: str, *, same: bool = True) -> Form:
     return Form(("text",), "VARCHAR", note=note, same=same)
 
 
+def _of_elements(exact: str) -> str:
+    """The same for every element of a list."""
+    return f"list_transform({{v}}, lambda e: {filled(exact, 'e')})"
+
+
 def _unsigned(*casts: str, duckdb: str = "UINTEGER") -> Form:
     """DuckDB's extension knows no unsigned types: they cross as bigint or text."""
     return Form(casts, duckdb, target=f"CAST({{v}} AS {duckdb})")
@@ -47,14 +57,16 @@ AS_TEXT = "in PostgreSQL's text form"
 _FAR = "({v} >= '294247-01-10 04:00:54.775807+00'::%s AND isfinite({v}))"
 _FAR_WORDS = "a time from 294247-01-10 04:00:54.775807 on"
 _NAME_NOTE = "as the name it shows, qualified; a rename of the object doesn't reach rows copied before"
+# For DuckDB, as for PostgreSQL, -0 equals 0, but they are two values.
+_SIGNED = "({v}, {v} = 0 AND signbit({v}))"
 
 _BUILTIN: dict[str, Form] = {
     "bool": Form(("bool",), "BOOLEAN"),
     "int2": Form(("int2",), "SMALLINT"),
     "int4": Form(("int4",), "INTEGER"),
     "int8": Form(("int8",), "BIGINT"),
-    "float4": Form(("float4",), "FLOAT"),
-    "float8": Form(("float8",), "DOUBLE"),
+    "float4": Form(("float4",), "FLOAT", exact=_SIGNED),
+    "float8": Form(("float8",), "DOUBLE", exact=_SIGNED),
     "oid": _unsigned("int8"),
     "xid": _unsigned("text", "int8"),
     "cid": _unsigned("text", "int8"),
@@ -98,12 +110,13 @@ _NAMES = """
     regtype regdatabase
 """
 _TEXTS = """
-    inet cidr macaddr macaddr8 tsvector tsquery xml pg_lsn tid int4range int8range daterange tsrange tstzrange
+    inet cidr macaddr macaddr8 tsvector xml pg_lsn tid int4range int8range daterange tsrange tstzrange
     int4multirange int8multirange datemultirange tsmultirange tstzmultirange
 """
-# Floats and numerics inside spell one value in several ways (-0 and 0, 1.0 and 1.00), or there is no equality.
+# Floats and numerics inside spell one value in several ways (-0 and 0, 1.0 and 1.00), PostgreSQL looks at a part of the
+# value only (a tsquery's words, not their weights), or there is no equality.
 _LOOSE_TEXTS = """
-    point line lseg box path polygon circle jsonpath numrange nummultirange aclitem refcursor pg_snapshot
+    tsquery point line lseg box path polygon circle jsonpath numrange nummultirange aclitem refcursor pg_snapshot
     txid_snapshot gtsvector pg_node_tree pg_ndistinct pg_dependencies pg_mcv_list pg_brin_bloom_summary
     pg_brin_minmax_multi_summary pg_ddl_command record anyarray cstring unknown
 """
@@ -111,10 +124,17 @@ _BUILTIN |= dict.fromkeys(_NAMES.split(), as_text(_NAME_NOTE))
 _BUILTIN |= dict.fromkeys(_TEXTS.split(), as_text(AS_TEXT))
 _BUILTIN |= dict.fromkeys(_LOOSE_TEXTS.split(), as_text(AS_TEXT, same=False))
 
+# In a key: a name may change without a write to the row, and DuckDB holds other intervals equal than PostgreSQL does.
+_IN_KEY = dict.fromkeys(
+    _NAMES.split(), replace(_unsigned("oid", "int8"), note="as the object's oid, since in a key a name could change")
+) | {"interval": as_text(f"{AS_TEXT}, since DuckDB holds other intervals equal in a key", same=False)}
+
 _HSTORE = Form(
     ("json",), "MAP(VARCHAR, VARCHAR)", target="CAST(CAST({v} AS JSON) AS MAP(VARCHAR, VARCHAR))", element=False
 )
-_VECTOR = Form(("float4[]",), "FLOAT[]", note="exact, as a list", same=False, element=False)
+_VECTOR = Form(
+    ("float4[]",), "FLOAT[]", note="exact, as a list", same=False, element=False, exact=_of_elements(_SIGNED)
+)
 _EXTENSIONS: dict[tuple[str, str], Form] = {
     ("hstore", "hstore"): replace(_HSTORE, note="exact, as a map", same=False),
     ("citext", "citext"): as_text("exact; DuckDB compares it with regard to case", same=False),
@@ -140,21 +160,34 @@ _MADE = {
 MAX_DIGITS = 38  # DuckDB's widest DECIMAL
 
 
-def filled(template: str, value: str) -> str:
-    """`template` with the value in its place."""
-    return template.replace("{v}", value)
-
-
-def form_of(kind: TypeInfo, dims: int = 0) -> Form:
-    """What becomes of a type that is no domain."""
+def form_of(kind: TypeInfo, dims: int = 0, *, key: bool = False) -> Form:
+    """What becomes of a type that is no domain; `key`: of a column of a table's key."""
     if kind.element:
-        return _array(kind, kind.element.resolved, dims)
+        return _array(kind, kind.element.resolved, dims, key=key)
     if kind.schema == "pg_catalog":
-        return _builtin(kind)
+        return _IN_KEY.get(kind.name) or _builtin(kind) if key else _builtin(kind)
     if kind.typtype in _MADE:
         return _MADE[kind.typtype]
     found = _EXTENSIONS.get((kind.extension or "", kind.name))
     return _sized_vector(found, kind) if found else _unknown(kind)
+
+
+def unnamed(kind: TypeInfo) -> tuple[str, ...]:
+    """The cast that makes oids of a type's names of objects, or none: `oid` for regclass and its like."""
+    inner = kind.element.resolved if kind.element else kind
+    if inner.schema != "pg_catalog" or inner.name not in _NAMES.split():
+        return ()
+    return ("oid[]",) if kind.element else ("oid",)
+
+
+def shows_names(kind: TypeInfo) -> bool:
+    """Whether a value's text holds names of objects, however deep, that no cast makes oids of."""
+    return not unnamed(kind.resolved) and any(unnamed(part.resolved) or shows_names(part) for part in _parts(kind))
+
+
+def _parts(kind: TypeInfo) -> list[TypeInfo]:
+    found = (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes))
+    return [part for part in found if part is not None]
 
 
 def _unknown(kind: TypeInfo) -> Form:
@@ -205,7 +238,7 @@ def decimal(precision: int, scale: int, lossy: str, misfit: str) -> Form:
     return Form((f"numeric{size}",), f"DECIMAL{size}", lossy=lossy, misfit=misfit)
 
 
-def _array(kind: TypeInfo, element: TypeInfo, dims: int) -> Form:
+def _array(kind: TypeInfo, element: TypeInfo, dims: int, *, key: bool) -> Form:
     """A list of the element's form, where that is a matter of a cast.
 
     PostgreSQL doesn't fix the number of dimensions or the lower bound, and almost all arrays have one dimension and
@@ -213,8 +246,11 @@ def _array(kind: TypeInfo, element: TypeInfo, dims: int) -> Form:
     dimensions (`integer[][]`) says that it has others, and is text from the start.
     """
     if dims > 1:
-        return as_text(f"array declared with {dims} dimensions {AS_TEXT}", same=False)
-    inner = form_of(element)
+        form = as_text(f"array declared with {dims} dimensions {AS_TEXT}", same=False)
+        if key and unnamed(kind):
+            form = replace(form, casts=(*unnamed(kind), *form.casts), note=f"{form.note}, of its objects' oids")
+        return form
+    inner = form_of(element, key=key)
     if not inner.element or element.element:
         inner = as_text(AS_TEXT, same=inner.same)
     casts = tuple(f"{cast}[]" for cast in inner.casts)
@@ -231,7 +267,7 @@ def _array(kind: TypeInfo, element: TypeInfo, dims: int) -> Form:
         note="as a list" if inner.note == "exact" else f"as a list, its elements {inner.note}",
         same=inner.same,
         lossless=inner.lossless,
-        exact=inner.exact,
+        exact=inner.exact if inner.exact == "{v}" else _of_elements(inner.exact),
         element=False,
     )
 

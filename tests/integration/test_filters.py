@@ -152,6 +152,17 @@ def test_masks_are_keyed_and_stay_the_same(lab: Lab) -> None:
     assert "k" * 20 not in str(rows(lab, "FROM neaptide.watermarks"))
 
 
+def test_a_masked_table_is_read_by_its_changes_and_guarded_like_any_other(lab: Lab) -> None:
+    lab.specs[0] |= {"mask": {"email": "hash", "born": "null"}, "deletes": "compare"}
+    lab.sync()
+    lab.run("UPDATE person SET note = 'changed' WHERE id = 1")
+    [run] = lab.sync().tables
+    assert (run.action, run.rows_read) == ("delta", 1)
+    lab.run("DELETE FROM person WHERE id > 1")
+    with pytest.raises(errors.SourceChanged, match="5 of 6 rows are gone"):
+        lab.sync()
+
+
 def test_a_key_may_be_hashed(lab: Lab) -> None:
     lab.run("ALTER TABLE person DROP CONSTRAINT person_pkey, ADD PRIMARY KEY (email)")
     lab.track()
@@ -193,6 +204,7 @@ def _pads(key: str) -> tuple[str, str]:
         ({"exclude_columns": ["id"]}, "the key's column 'id' must be copied"),
         ({"columns": ["id", "nothing"]}, "no column 'nothing', which columns names"),
         ({"mask": {"nothing": "null"}}, "no column 'nothing', which mask names"),
+        ({"rules": {"id": "null"}}, "the key's column 'id' can't have the rule \"null\""),
         ({"rules": {"nothing": "text"}}, "no column 'nothing', which rules names"),
         ({"key": ["email"]}, "no unique index on NOT NULL columns"),
         ({"rename_columns": {"email": "NOTE"}}, "can't tell the columns 'NOTE' and 'note' apart"),

@@ -161,16 +161,16 @@ MUTANTS = (
     ),
     Mutant(
         "a change of key leaves no tombstone",
-        "jobs/track.py",
-        'return " OR ".join(f"OLD.',
-        'return "false" if columns else " OR ".join(f"OLD.',
+        "jobs/keys.py",
+        'return " OR ".join(tests)',
+        'return "false"',
         DELETES + "test_rows_key_changes_and_swapped_keys",
     ),
     Mutant(
         "another spelling of a key is the same key",
-        "jobs/track.py",
-        '"" if plan.same_equality else catalogue.EXACT',
-        '"" if plan else catalogue.EXACT',
+        "jobs/keys.py",
+        "plan.same_equality and _has_operator(info.type.resolved)",
+        "_has_operator(info.type.resolved)",
         KEYS + "test_rows_with_any_key_are_updated_respelled_and_deleted",
     ),
     Mutant(

@@ -102,6 +102,35 @@ def test_it_is_said_where_duckdb_tells_keys_apart_that_postgresql_holds_equal() 
     assert not types.plan_column(column(kind("text"), deterministic=False)).same_equality
 
 
+@pytest.mark.parametrize(
+    ("found", "rule", "wanted"),
+    [
+        (kind("regclass"), None, ("UINTEGER", '"c"::oid::int8', True)),
+        (kind("regclass"), "text", ("VARCHAR", '"c"::oid::text', True)),
+        (kind("_regproc", element=kind("regproc")), None, ("UINTEGER[]", None, True)),
+        (kind("place", schema="public", typtype="d", base=kind("regtype")), None, ("UINTEGER", '"c"::oid::int8', True)),
+        (kind("interval"), None, ("VARCHAR", '"c"::text', False)),
+        (kind("_interval", element=kind("interval")), None, ("VARCHAR[]", None, False)),
+        (kind("float8"), None, ("DOUBLE", '"c"::float8', True)),
+        (kind("float8"), "text", ("VARCHAR", '"c"::text', False)),
+        (kind("timestamptz"), "text", ("VARCHAR", '"c"::text', False)),
+    ],
+)
+def test_a_key_is_kept_so_that_it_changes_by_a_write_alone_and_is_equal_where_it_is_in_postgresql(
+    found: TypeInfo, rule: types.Rule | None, wanted: tuple[str, str | None, bool]
+) -> None:
+    plan = types.plan_column(column(found), rule, key=True)
+    source = plan.source_sql if wanted[1] else None
+    assert (plan.duckdb_type, source, plan.same_equality) == wanted
+
+
+def test_what_differs_has_another_exact_form() -> None:
+    assert types.plan_column(column(kind("float4"))).exact_sql == '("c", "c" = 0 AND signbit("c"))'
+    listed = types.plan_column(column(kind("_float8", element=kind("float8"))))
+    assert listed.exact_sql == 'list_transform("c", lambda e: (e, e = 0 AND signbit(e)))'
+    assert types.plan_column(column(kind("int4"))).exact_sql == '"c"'
+
+
 def test_names_are_quoted_everywhere() -> None:
     plan = types.plan_column(replace(column(numeric(5, 2)), name='a"{v}'), "null")
     assert plan.lossy_sql == """"a""{v}" = 'NaN'::numeric"""

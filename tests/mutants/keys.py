@@ -1,0 +1,108 @@
+"""Mutants of keys and values: which are equal, what a file keeps of them, and what is said where one can't be kept."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+EQUAL = "tests/integration/test_equal_keys.py::"
+RESPELLED = "tests/integration/test_respelled_keys.py::test_a_key_that_is_spelled_anew_is_one_row"
+UNREADABLE = "tests/integration/test_unreadable_keys.py::"
+VERIFY = "tests/integration/test_verify.py::"
+DEEP = UNREADABLE + "test_a_key_with_names_deep_inside_is_compared_whole_or_refused"
+RENAMED = UNREADABLE + "test_an_object_is_renamed_and_its_row_is_updated_and_deleted"
+ARRIVES = UNREADABLE + "test_a_delete_arrives_though_no_row_could_have_its_key_any_more"
+SIGNATURES = "tests/unit/test_signatures.py::"
+
+MUTANTS = (
+    Mutant(
+        "a mask makes a table look changed in each run",
+        "jobs/tables.py",
+        "[list(pair) for pair in sorted(self.spec.mask.items())]",
+        "sorted(self.spec.mask.items())",
+        SIGNATURES + "test_a_signature_is_equal_to_itself_after_json",
+    ),
+    Mutant(
+        "0 and -0 pass for the same value",
+        "jobs/types_forms.py",
+        '_SIGNED = "({v}, {v} = 0 AND signbit({v}))"',
+        '_SIGNED = "{v}"',
+        EQUAL + "test_two_values_are_told_apart_wherever_they_differ",
+    ),
+    Mutant(
+        "two queries that PostgreSQL holds equal are one key in the file",
+        "jobs/types_forms.py",
+        "    tsquery point line",
+        "    point line",
+        EQUAL + "test_duckdb_holds_two_keys_equal_only_where_postgresql_does",
+    ),
+    Mutant(
+        "an interval in a key is equal where DuckDB says so",
+        "jobs/types_forms.py",
+        ') | {"interval": as_text(',
+        ') | {"never": as_text(',
+        EQUAL + "test_duckdb_holds_two_keys_equal_only_where_postgresql_does",
+    ),
+    Mutant(
+        "a key is the name of an object, which may be another one tomorrow",
+        "jobs/types_forms.py",
+        "return _IN_KEY.get(kind.name) or _builtin(kind) if key else _builtin(kind)",
+        "return _builtin(kind)",
+        RENAMED,
+    ),
+    Mutant(
+        "a masked key is the hash of an object's name",
+        "jobs/types.py",
+        'casts = (*(types_forms.unnamed(kind) if key else ()), "text")',
+        'casts = ("text",)',
+        RENAMED,
+    ),
+    Mutant(
+        "names deep inside a key are read by their changes",
+        "jobs/tables.py",
+        "if any(types_forms.shows_names(info.type) for info in table.key_infos()):",
+        "if False:",
+        DEEP,
+    ),
+    Mutant(
+        "a deleted key is recorded by the name of an object",
+        "jobs/keys.py",
+        'for cast in (*types_forms.unnamed(info.type.resolved), "text"))',
+        'for cast in ("text",))',
+        ARRIVES,
+    ),
+    Mutant(
+        "a recorded key must pass its domain's checks of today",
+        "jobs/keys.py",
+        'kind = info.type.resolved\n    return value + "".join(',
+        'kind = info.type\n    return value + "".join(',
+        ARRIVES,
+    ),
+    Mutant(
+        "a recorded key that can't be read fails its table for good",
+        "jobs/delta.py",
+        "if type(error) is not errors.NeaptideError:",
+        "if error:",
+        ARRIVES,
+    ),
+    Mutant(
+        "an array of citext is recorded as JSON",
+        "jobs/keys.py",
+        "if kind.element is not None:\n        return False",
+        "if False:\n        return False",
+        "tests/unit/test_keys.py::test_a_key_is_recorded_and_read_back",
+    ),
+    Mutant(
+        "a soft delete's key that is spelled anew is another row",
+        "jobs/tables.py",
+        'or (self.spec.deletes == "soft" and respelled)',
+        "",
+        RESPELLED,
+    ),
+    Mutant(
+        "the comparison asks PostgreSQL for a key by the file's name",
+        "jobs/compare.py",
+        "quoting.identifier(table.source_key[0])",
+        "name",
+        VERIFY + "test_a_table_whose_key_has_another_name_in_the_file_is_compared_and_mended",
+    ),
+)
