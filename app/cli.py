@@ -5,11 +5,13 @@ A module is imported when its command is called, and imports what is heavy when 
 
 from __future__ import annotations
 
+import difflib
 import gc
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,8 +44,19 @@ COMMANDS = {
 class LazyGroup(Group):
     """Commands by name, each module loaded when its command is asked for."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Called without anything, it shows what there is."""
+        return super().parse_args(ctx, args or ["--help"])
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Raises `click.UsageError` with the nearest names for a command that there isn't."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=2) if args[0] not in COMMANDS else []
+        if near:
+            ctx.fail(f"there is no command {args[0]!r}: did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

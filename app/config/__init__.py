@@ -6,7 +6,7 @@ count from the folder of the config file.
 
 from __future__ import annotations
 
-from app.config.file import load
+from app.config.file import load, unknown_variables
 from app.config.sections import Freshness, Http, Reports, Schedule, Source, Sync, Target
 from app.config.settings import Settings
 from app.config.table import Table
@@ -14,4 +14,5 @@ from app.config.values import duration
 
 __all__ = [
     "Freshness", "Http", "Reports", "Schedule", "Settings", "Source", "Sync", "Table", "Target", "duration", "load",
+    "unknown_variables",
 ]  # fmt: skip

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from app import errors
 
 _PREFIX = "neaptide_"
 _NESTED = "__"
+# What the command line reads by itself.
+_OTHERS = ("NEAPTIDE_CONFIG", "NEAPTIDE_DEBUG")
+# Kubernetes sets these for a service that is called neaptide.
+_OF_A_SERVICE = re.compile(r"NEAPTIDE_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_\w+)?)")
 
 
 def over(content: Mapping[str, Any], environ: Mapping[str, str], sections: Collection[str]) -> dict[str, Any]:
@@ -52,3 +58,39 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         old = found.get(key)
         found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return found
+
+
+def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list[str]:
+    """One sentence for each variable that looks like one of ours and is none; `keys` are those of each section.
+
+    Raises `errors.ConfigError` for one that would be a key with a second `_` after its section: who set it means it.
+    """
+    names = {f"NEAPTIDE_{section}_{key}".upper(): (section, key) for section, found in keys.items() for key in found}
+    told = []
+    for name in sorted(environ):
+        upper = name.upper()
+        if (
+            not upper.startswith(_PREFIX.upper())
+            or _NESTED in name
+            or upper in _OTHERS
+            or _OF_A_SERVICE.fullmatch(upper)
+        ):
+            continue
+        if upper in names:
+            raise errors.ConfigError(
+                f"{name} is not read: a section and its key have two underscores between them",
+                hint=f"write {_spelled(upper, names)}",
+            )
+        if upper.lower().removeprefix(_PREFIX) not in keys:
+            near = difflib.get_close_matches(upper, [*names, *_OTHERS], n=1, cutoff=0.8)
+            told.append(f"{name} is no setting" + (f"; did you mean {_spelled(near[0], names)}?" if near else ""))
+    return told
+
+
+def _is_known(name: str) -> bool:
+    return name in _OTHERS or _OF_A_SERVICE.fullmatch(name) is not None
+
+
+def _spelled(name: str, names: Mapping[str, tuple[str, str]]) -> str:
+    section, key = names.get(name, ("", ""))
+    return f"NEAPTIDE_{section.upper()}{_NESTED}{key.upper()}" if section else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from app import errors
 from app.config import environment
+from app.config.sections import Section
 from app.config.settings import Settings
 
 # What is never shown, not even where it is wrong.
@@ -28,6 +30,18 @@ def load(path: Path) -> Settings:
         return Settings(**content, base=path.absolute().parent)
     except ValidationError as error:
         _refuse(path, error)
+
+
+def unknown_variables(environ: Iterable[str]) -> list[str]:
+    """One sentence for each `NEAPTIDE_…` variable that nothing reads. Raises `errors.ConfigError` for a near miss."""
+    kinds = {name: field.annotation for name, field in Settings.model_fields.items() if name != _HIDDEN}
+    return environment.unknown(
+        environ,
+        {
+            name: kind.model_fields.keys() if isinstance(kind, type) and issubclass(kind, Section) else ()
+            for name, kind in kinds.items()
+        },
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

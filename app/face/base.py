@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -34,8 +35,10 @@ class Face:
 
     @cached_property
     def settings(self) -> config.Settings:
-        from app import bootstrap
+        from app import bootstrap, config
 
+        for sentence in config.unknown_variables(os.environ):
+            self.say(f"warning: {sentence}")
         return bootstrap.load_settings(self.config_path)
 
     def say(self, text: str) -> None:

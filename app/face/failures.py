@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from app.face.base import Face
 
 INTERRUPTED = 130
+# Options of the whole command line, which are often typed after the command.
+_GLOBAL = ("--config", "--verbose", "--quiet", "--version")
 _USERINFO = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
 _PASSWORD_KEY = re.compile(r"(password=)('[^']*'|[^\s&'\"]+)", re.I)
 _SHORTEST_SECRET = 3
@@ -57,6 +59,8 @@ def _told(error: BaseException) -> tuple[str, str | None, int]:
         return error.message, error.hint, error.exit_code
     if isinstance(error, DomainError):
         return error.message, None, 1
+    if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL:
+        return f"{error.option_name} stands before the command", f"neaptide {error.option_name} … {_command(error)}", 2
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "neaptide"
         return error.format_message(), f"see {path} --help", 2
@@ -66,6 +70,10 @@ def _told(error: BaseException) -> tuple[str, str | None, int]:
         return _told_of_system(error)
     what = f"{type(error).__name__}: {error}"
     return what, "this is a bug in Neaptide; `neaptide --verbose …` shows where", 1
+
+
+def _command(error: click.UsageError) -> str:
+    return error.ctx.command_path.partition(" ")[2] if error.ctx else "COMMAND"
 
 
 def _told_of_system(error: OSError) -> tuple[str, str | None, int]:

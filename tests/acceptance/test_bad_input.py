@@ -52,6 +52,32 @@ def test_a_mistake_in_the_config_names_file_key_and_value(tmp_path: Path, text: 
     assert "geheim" not in done.err and "heim" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (("statsu",), ("'statsu'", "did you mean status?")),
+        (("order", "plce"), ("plce", "place")),
+        (("status", "--jsn"), ("--jsn", "--json")),
+        (("sync", "--config", "x.toml"), ("--config stands before the command", "neaptide --config … sync")),
+        (("order", "list", "--quiet"), ("--quiet stands before the command", "neaptide --quiet … order list")),
+    ],
+)
+def test_a_near_miss_is_named(tmp_path: Path, call: tuple[str, ...], words: tuple[str, ...]) -> None:
+    told(with_config(tmp_path, "")(*call), *words, code=2)
+
+
+def test_called_without_anything_it_shows_what_there_is(tmp_path: Path) -> None:
+    done = Cli(tmp_path).process()
+    assert done.code == 0 and "Usage: neaptide" in done.out and done.err == ""
+
+
+def test_a_variable_that_is_no_setting_is_said(tmp_path: Path) -> None:
+    known = with_config(tmp_path, '[target]\npath = "x.duckdb"\n[[tables]]\nname = "a"\n')
+    assert "NEAPTIDE_TARGT" in known.process("runs", NEAPTIDE_TARGT="x").err
+    done = known.process("runs", NEAPTIDE_TARGET_PATH="x")
+    assert done.code == 2 and "NEAPTIDE_TARGET__PATH" in done.err
+
+
 def test_no_config_at_all_says_how_to_get_one(tmp_path: Path) -> None:
     told(Cli(tmp_path)("sync"), "config.toml does not exist", code=2)
 

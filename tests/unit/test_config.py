@@ -207,6 +207,28 @@ def test_variables_of_others_and_of_the_command_line_are_left_alone(
     assert load(tmp_path, "") == config.Settings(base=tmp_path)
 
 
+@pytest.mark.parametrize("name", ["NEAPTIDE_SOURCE_URL", "neaptide_target_path", "NEAPTIDE_HTTP_TOKEN"])
+def test_a_variable_with_one_underscore_too_few_is_refused_with_the_right_name(name: str) -> None:
+    section, key = name.upper().split("_")[1:]
+    with pytest.raises(errors.ConfigError, match=name) as caught:
+        config.unknown_variables([name])
+    assert caught.value.hint == f"write NEAPTIDE_{section}__{key}"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["NEAPTIDE_CONFGI"], ["NEAPTIDE_CONFGI is no setting; did you mean NEAPTIDE_CONFIG?"]),
+        (["NEAPTIDE_TARGET_PATHS"], ["NEAPTIDE_TARGET_PATHS is no setting; did you mean NEAPTIDE_TARGET__PATH?"]),
+        (["NEAPTIDE_FOO", "PATH", "OTHER_SOURCE_URL"], ["NEAPTIDE_FOO is no setting"]),
+        (["NEAPTIDE_SOURCE__URL", "NEAPTIDE_TABLES", "NEAPTIDE_DEBUG"], []),
+        (["NEAPTIDE_SERVICE_HOST", "NEAPTIDE_SERVICE_PORT", "NEAPTIDE_PORT", "NEAPTIDE_PORT_80_TCP_ADDR"], []),
+    ],
+)
+def test_other_variables_that_look_like_settings_are_named(names: list[str], told: list[str]) -> None:
+    assert config.unknown_variables(names) == told
+
+
 def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
     settings = load(tmp_path, '[source]\nurl = "postgresql://user:hunter2@host/db"')
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
