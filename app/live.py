@@ -74,7 +74,7 @@ def open(job: Job) -> Iterator[LiveStore]:  # noqa: A001  live.open beside repor
     with moment(job) as now, target.session(job, strict=True) as session:
         session.attach_source(job.source)
         with session.transaction():
-            session.join_snapshot(now.snapshot)
+            _see(session, now)
             for table in now.tables:
                 _create_view(session, table)
             _create_freshness(session, now)
@@ -83,11 +83,27 @@ def open(job: Job) -> Iterator[LiveStore]:  # noqa: A001  live.open beside repor
             yield LiveStore(session, now)
 
 
+def _see(session: Target, now: Moment) -> None:
+    """See what the moment's session sees; on a standby, where nobody may join it, at least as much.
+
+    The tables are still as that session found them: it keeps its locks. Raises `errors.StandbyBehind` where another
+    server answers here, one that has not come as far.
+    """
+    if now.spool is None:
+        session.join_snapshot(now.snapshot)
+        return
+    session.lock(now.snapshot)
+    seen = f"SELECT pg_last_wal_replay_lsn() >= {quoting.literal(now.snapshot.wal)}::pg_lsn AS seen"
+    if not session.one(f"FROM postgres_query('pg', {quoting.literal(seen)})"):
+        raise errors.StandbyBehind("the source's URL leads to several standbys, one of them behind the other")
+
+
 def _create_view(session: Target, table: Table) -> None:
     """What a full load would put into the file, as a view."""
     name = f"memory.{table.file_quoted}"
     session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{quoting.identifier(_name(table, fold=False)[0])}")
-    session.execute(f"CREATE VIEW {name} AS {apply.source_rows(table, table.columns, filters.kept(table))}")
+    rows = apply.source_rows(table, table.columns, filters.kept(table))
+    session.execute(f"CREATE VIEW {name} AS {rows.joined()}")
 
 
 def _create_freshness(session: Target, now: Moment) -> None:

@@ -10,6 +10,7 @@ from jobs import losses, quoting, storage, types
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.target import Target
+from jobs.wire import Wire
 
 
 def out(table: Table) -> str:
@@ -17,17 +18,10 @@ def out(table: Table) -> str:
     return f"out.{table.file_quoted}"
 
 
-def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> str:
-    """A DuckDB SELECT of the table's rows as the file holds them, read from PostgreSQL. `where` is PostgreSQL's SQL."""
+def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> Wire:
+    """The table's rows as the file holds them, to be read from PostgreSQL. `where` is PostgreSQL's SQL."""
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
-    wire = f"SELECT {fields} FROM {table.quoted}" + (f" WHERE {where}" if where else "")
-    return over_the_wire(columns, wire)
-
-
-def over_the_wire(columns: Sequence[types.ColumnPlan], wire: str) -> str:
-    """A DuckDB SELECT of these columns from a query that PostgreSQL runs in the joined snapshot."""
-    taken = ", ".join(f"{plan.target_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
-    return f"SELECT {taken} FROM postgres_query('pg', {quoting.literal(wire)})"
+    return Wire(columns, f"SELECT {fields} FROM {table.quoted}" + (f" WHERE {where}" if where else ""))
 
 
 def create_table(target: Target, table: Table, name: str = "") -> None:

@@ -142,7 +142,7 @@ class Build:
 
     def _applied(self, steps: list[Step], state: State, lineage: str) -> Run:
         file, now, attempt = self._file, self._now, self._attempt
-        file.join_snapshot(now.snapshot)
+        file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
         done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
         self._write_identity(lineage)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import apply, filters, quoting, types
+from jobs import apply, filters, intake, quoting, types
 from jobs.catalogue import Table
 from jobs.results import Difference
 from jobs.target import Target
+from jobs.wire import Wire
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _FETCHED = (*_INTEGERS, "UINTEGER", "UBIGINT", "BOOLEAN", "VARCHAR", "UUID")
@@ -71,7 +72,7 @@ class Comparison:
         columns = quoting.listed(plan.name for plan in table.columns)
         if not table.key:
             self._target.execute(f"DELETE FROM {name}")
-            return int(self._target.one(f"INSERT INTO {name} {self._source('')}"))
+            return intake.insert(self._target, name, self._source(""))
         kinds = "('missing', 'different')" if table.spec.deletes == "ignore" else "('missing', 'different', 'extra')"
         wrong = f"SELECT {_listed_keys(table)} FROM temp.found WHERE kind IN {kinds}"
         key = quoting.listed(table.key)
@@ -86,24 +87,33 @@ class Comparison:
         for name in (*_SUMS, "in_source", "in_file", "found"):
             self._target.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
-    def _source(self, where: str) -> str:
+    def _source(self, where: str) -> Wire:
         both = " AND ".join(f"({part})" for part in (where, filters.kept(self._table)) if part)
         return apply.source_rows(self._table, self._table.columns, both)
 
     def _sums(self) -> None:
         drawn = self._ranges.drawn(self._sample)
         rows = ", ".join(plan.exact_sql for plan in self._table.columns)
-        for name, side in zip(_SUMS, (self._source(""), f"SELECT * FROM {apply.out(self._table)}"), strict=True):
-            self._target.execute(
-                f"CREATE TEMP TABLE {name} AS SELECT {self._ranges.expression} AS range, count(*) AS n,"
-                f" sum(hash({rows})) AS sum FROM ({side}) WHERE {drawn} GROUP BY 1"
+        source, file = _SUMS
+
+        def summed(side: str) -> str:
+            return (
+                f"SELECT {self._ranges.expression} AS range, count(*) AS n, sum(hash({rows})) AS sum"
+                f" FROM ({side}) WHERE {drawn} GROUP BY 1"
             )
+
+        intake.make(self._target, source, self._source(""), summed)
+        self._target.execute(f"CREATE TEMP TABLE {file} AS {summed(f'SELECT * FROM {apply.out(self._table)}')}")
 
     def _fetch(self, bad: Sequence[int]) -> None:
         """The rows of these ranges from both sides, and which of them differ and how."""
         listed = f"{self._ranges.expression} IN ({', '.join(map(str, bad)) or 'NULL'})"
         where = self._ranges.condition(bad)
-        self._target.execute(f"CREATE TEMP TABLE in_source AS SELECT * FROM ({self._source(where)}) WHERE {listed}")
+
+        def chosen(rows: str) -> str:
+            return f"SELECT * FROM ({rows}) WHERE {listed}"
+
+        intake.make(self._target, "in_source", self._source(where), chosen)
         self._target.execute(f"CREATE TEMP TABLE in_file AS SELECT * FROM {apply.out(self._table)} WHERE {listed}")
         self._target.execute(_found_by_key(self._table) if self._table.key else _found_by_row(self._table))
 
@@ -123,7 +133,7 @@ class Comparison:
 _SUMS = ("sums_source", "sums_file")
 _BAD_RANGES = """
 SELECT coalesce(s.range, f.range) AS range
-FROM temp.sums_source AS s
+FROM (SELECT range, sum(n) AS n, sum(sum) AS sum FROM temp.sums_source GROUP BY range) AS s
 FULL JOIN temp.sums_file AS f ON f.range = s.range
 WHERE s.n IS DISTINCT FROM f.n OR s.sum IS DISTINCT FROM f.sum
 ORDER BY 1

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import filters, keys, losses, probe, quoting, watermark
-from jobs.apply import exact, out, over_the_wire, source_rows
+from jobs import filters, intake, keys, losses, probe, quoting, watermark
+from jobs.apply import exact, out, source_rows
 from jobs.changeset import Changes
 from jobs.plan import Step
 from jobs.snapshot import Snapshot
 from jobs.tables import Table
 from jobs.target import Target
 from jobs.watermark import Watermark
+from jobs.wire import Wire
 
 # Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.
 _MANY = 1_000_000
@@ -74,7 +75,8 @@ class Delta:
         keep = filters.both(since, filters.kept(self.table))
         self._target.use_threads(1)
         with self._target.in_order_of_pages() if since and self.table.pages > _FEW_PAGES else nullcontext():
-            self._make(self.changed, source_rows(self.table, self.table.columns, keep))
+            intake.make(self._target, _bare(self.changed), source_rows(self.table, self.table.columns, keep))
+        self._own.append(self.changed)
         self.read = self._target.one(f"SELECT count(*) FROM {self.changed}")
         self._gather_gone(since)
         self._count()
@@ -118,7 +120,14 @@ class Delta:
         return losses.refused(self._target, table, present, published)
 
     def _present(self) -> str:
-        return source_rows(self.table, self.table.key_plans(), filters.kept(self.table))
+        """A DuckDB SELECT of the keys that the source has."""
+        wire, name = source_rows(self.table, self.table.key_plans(), filters.kept(self.table)), f"present_{self._label}"
+        if self._target.spool is None:
+            return wire.joined()
+        if name not in self._own:
+            intake.make(self._target, name, wire)
+            self._own.append(name)
+        return f"SELECT * FROM temp.{name}"
 
     def _since(self, now: Snapshot) -> str:
         stamp = self.table.stamp
@@ -228,11 +237,11 @@ class Delta:
             self._gather_recorded()
         if table.stamp is not None and filters.left(table):
             left = filters.both(since, filters.left(table))
-            self._target.execute(f"INSERT INTO {self.gone} {source_rows(table, plans, left)}")
+            intake.insert(self._target, self.gone, source_rows(table, plans, left))
 
     def _gather_recorded(self) -> None:
         try:
-            self._target.execute(f"INSERT INTO {self.gone} {_tombstoned_keys(self.table, self.step.mark)}")
+            intake.insert(self._target, self.gone, _tombstoned_keys(self.table, self.step.mark))
         except errors.NeaptideError as error:
             # No access, a lost session or a full disk is no matter of a key.
             if type(error) is not errors.NeaptideError:
@@ -244,8 +253,8 @@ class Delta:
         self._target.execute(f"INSERT INTO {self.gone} ({inside}) EXCEPT ({present})")
 
 
-def _tombstoned_keys(table: Table, mark: Watermark) -> str:
-    """A DuckDB SELECT of the keys deleted since the watermark and absent from the source in this snapshot."""
+def _tombstoned_keys(table: Table, mark: Watermark) -> Wire:
+    """The keys deleted since the watermark and absent from the source in this snapshot."""
     infos, plans = table.key_infos(), table.key_plans()
     names = [quoting.identifier(info.name) for info in infos]
     parts = ", ".join(
@@ -256,12 +265,12 @@ def _tombstoned_keys(table: Table, mark: Watermark) -> str:
         keys.equal(info, plan, f"s.{name}", f"k.{name}") for info, plan, name in zip(infos, plans, names, strict=True)
     )
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
-    wire = (
+    query = (
         f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
         f" WHERE {filters.text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
         f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"
     )
-    return over_the_wire(plans, wire)
+    return Wire(plans, query)
 
 
 def _in(key: Sequence[str], rows: str) -> str:

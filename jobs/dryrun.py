@@ -69,7 +69,7 @@ def _changes(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> dict[
         return {}
     with target.opened(job, path, read_only=True) as file:
         limit.guard(file)
-        file.attach_source(job.source)
+        file.attach_source(job.source, now.spool)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
 
 
@@ -77,7 +77,7 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     name = step.table.name
     try:
         with file.transaction():
-            file.join_snapshot(now.snapshot)
+            file.join_snapshot(now.snapshot, now.spool)
             delta = Delta(file, step, f"dry_{place}")
             delta.gather(now.snapshot)
             rows, deletes = (0, 0) if delta.is_empty() else delta.counts()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, filters, quoting, recovery, widths
+from jobs import apply, faults, filters, intake, quoting, recovery, widths
 from jobs.catalogue import Table
 from jobs.moment import Moment
 from jobs.results import Progress
@@ -159,7 +159,7 @@ class _Workers:
         piece: Piece | None = None
         try:
             with session.target.transaction():
-                session.target.join_snapshot(self._now.snapshot)
+                session.target.join_snapshot(self._now.snapshot, self._now.spool)
                 for piece in self._pieces():
                     done.append((piece, self._take(session, piece)))
                     if piece.huge:
@@ -204,4 +204,4 @@ class _Session:
 
     def execute_piece(self, piece: Piece) -> int:
         rows = apply.source_rows(piece.table, piece.table.columns, piece.where)
-        return int(self.target.one(f"INSERT INTO {loading_name(piece.table)} {rows}"))
+        return intake.insert(self.target, loading_name(piece.table), rows)

@@ -16,6 +16,7 @@ from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Connection, FloorReading, Identity
+from jobs.spool import Spool
 from jobs.watermark import Watermark, next_floor
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
@@ -37,6 +38,8 @@ class Moment:
     failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     taken: float = field(default_factory=time.monotonic)
+    # What reads for all sessions where none may join the snapshot.
+    spool: Spool | None = None
     # The source's clock beside this machine's, taken when the moment was: what is saved of it must be of one instant.
     clocks: dict[str, Any] = field(default_factory=dict)
 
@@ -78,16 +81,17 @@ def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = N
         reading = source.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
-            snapshot, found = _seen(conn, job, stack)
+            snapshot, found = _seen(conn, job, stack, standby=identity.standby)
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables), clocks=reading.clocks,
+                spool=Spool(conn, job.files.link.parent) if identity.standby else None,
             )  # fmt: skip
 
 
-def _seen(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found]:
+def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Found]:
     """The snapshot, open until `stack` is closed, and the tables in it; taken again where the schema moved meanwhile.
 
     Raises `errors.SchemaMoving` where it goes on moving.
@@ -95,7 +99,7 @@ def _seen(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found
     for left in reversed(range(_ATTEMPTS)):
         with ExitStack() as attempt:
             try:
-                seen = _looked(conn, job, attempt)
+                seen = _looked(conn, job, attempt, standby=standby)
             except errors.SchemaMoving:
                 if not left:
                     raise
@@ -105,12 +109,12 @@ def _seen(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found
     raise errors.SchemaMoving
 
 
-def _looked(conn: Connection, job: Job, stack: ExitStack) -> tuple[Snapshot, Found]:
+def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Found]:
     """First the locks, then the snapshot, then what it shows of the tables."""
     listed = [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
     stack.enter_context(conn.transaction())
     locked, held = locks.take(conn, listed)
-    snapshot = stack.enter_context(source.snapshot(conn, locked))
+    snapshot = stack.enter_context(source.snapshot(conn, locked, standby=standby))
     touched: list[str] = []
 
     def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:

@@ -50,9 +50,9 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
     assert path is not None
     with target.opened(attempt.job, path, read_only=True) as file:
         attempt.deadline.guard(file)
-        file.attach_source(attempt.job.source)
+        file.attach_source(attempt.job.source, attempt.now.spool)
         with file.transaction():
-            file.join_snapshot(attempt.now.snapshot)
+            file.join_snapshot(attempt.now.snapshot, attempt.now.spool)
             return all(_is_empty(attempt, file, step, place) for place, step in enumerate(steps))
 
 

@@ -24,11 +24,11 @@ def position(wal: str) -> int:
 class Snapshot:
     """`xmin`: the oldest unfinished transaction; `xmax`: the first id not yet given out; ids are 64 bit (xid8).
 
-    `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by.
-    `wal` is a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits
-    that are not on the disk yet as well, and is empty on a standby, which replays only what is. `locked` are the quoted
-    tables and views that the snapshot's own session keeps from being altered, `touched` those of them that LOCK doesn't
-    take.
+    `as_of` is the server's clock at or before the snapshot. `exported` is the name other sessions join it by. `wal` is
+    a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits that are
+    not on the disk yet as well. Both names are empty on a standby: there nobody may join, and what is replayed is on
+    the disk. `locked` are the quoted tables and views that the snapshot's own session keeps from being altered,
+    `touched` those of them that LOCK doesn't take.
     """
 
     text: str

@@ -95,14 +95,16 @@ class Source:
                     yield conn
 
     def _open(self, application: str) -> Connection:
-        conn = psycopg.connect(self.conninfo(application), row_factory=dict_row, autocommit=True)
+        # The session that takes a run's snapshot also reads for it, on a standby.
+        given = self.conninfo(application, private=application == "neaptide")
+        conn = psycopg.connect(given, row_factory=dict_row, autocommit=True)
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True
         return conn
 
-    def conninfo(self, application: str = "neaptide") -> str:
+    def conninfo(self, application: str = "neaptide", *, private: bool = False) -> str:
         """The libpq string: timeouts, and the settings that make a value's text the same in every session."""
-        return conninfo.make_conninfo(self._url, **self.options(application))
+        return conninfo.make_conninfo(self._url, **self.options(application, private=private))
 
     def options(self, application: str = "neaptide", *, private: bool = False) -> dict[str, str]:
         """Connection options that every session of a run has: bounds, keepalives, reader settings.
@@ -175,12 +177,12 @@ def _clocks(conn: Connection) -> tuple[datetime, dict[str, Any]]:
 
 
 @contextmanager
-def snapshot(conn: Connection, locked: Sequence[str] = ()) -> Iterator[Snapshot]:
-    """Take the snapshot of the transaction that is open on `conn`; other sessions may join it while that is open.
+def snapshot(conn: Connection, locked: Sequence[str] = (), *, standby: bool = False) -> Iterator[Snapshot]:
+    """Take the snapshot of the transaction that is open on `conn`; but on a `standby`, other sessions may join it.
 
     The quoted tables `locked` are locked in it already, and whoever joins it has to lock them, too.
     """
-    row = one(conn, "snapshot")
+    row = one(conn, "standby_snapshot" if standby else "snapshot")
     try:
         yield Snapshot.parse(
             row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"],

@@ -183,7 +183,7 @@ class _Runner:
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
             file.use_threads(1)
-            file.attach_source(self._job.source)
+            file.attach_source(self._job.source, self._now.spool)
             run = Build(self._attempt, file, earlier).run(state)
             self._written = ledger.read(file) if self._job.keep is not None else None
             self._release()

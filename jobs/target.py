@@ -20,6 +20,7 @@ from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Source
+from jobs.spool import Spool
 
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.
@@ -38,6 +39,8 @@ class Target:
         # What one run leaves in the session for the next: see jobs/changeset.py.
         self.left: Any = None
         self._has_source = False
+        # Where the run's one session reads for this one, which then has none of its own.
+        self.spool: Spool | None = None
         # What DuckDB may hold by the settings, and how much more it may hold for now, in bytes.
         self._limit = self._more = 0
         self._merges = True
@@ -82,13 +85,18 @@ class Target:
         with committing or nullcontext():
             self.execute("COMMIT")
 
-    def attach_source(self, source: Source) -> None:
-        """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody."""
+    def attach_source(self, source: Source, spool: Spool | None = None) -> None:
+        """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody.
+
+        With a `spool` that reads for it, only learn to read what that holds.
+        """
         if self._has_source:
             return
         self.execute(
             f"LOAD {quoting.literal(str(_extension()))}" if _extension() else "INSTALL postgres; LOAD postgres"
         )
+        if spool is not None:
+            return
         parts = source.parts()
         secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
         pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
@@ -122,12 +130,17 @@ class Target:
         yield
         self.use_threads(before)
 
-    def join_snapshot(self, snapshot: Snapshot) -> None:
-        """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there."""
-        self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
-        self._lock(snapshot)
+    def join_snapshot(self, snapshot: Snapshot, spool: Spool | None = None) -> None:
+        """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there.
 
-    def _lock(self, snapshot: Snapshot) -> None:
+        Where none was exported, the `spool` reads in the snapshot of the session that took it.
+        """
+        self.spool = spool
+        if spool is None:
+            self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
+            self.lock(snapshot)
+
+    def lock(self, snapshot: Snapshot) -> None:
         """Lock the run's tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
 
         PostgreSQL queues for locks: behind a waiting ALTER TABLE this session would wait for the one that holds the
@@ -151,6 +164,10 @@ class Target:
         newest rows, so it would take an index scan for a few (100,000 new rows among 900,000 of the last minute, all
         over a table of 5 M: 530 ms by an index scan, 240 ms by a bitmap).
         """
+        if self.spool is not None:
+            with self.spool.setting("enable_indexscan = off"):
+                yield
+            return
         self._tell_source("SET LOCAL enable_indexscan = off")
         yield
         # What looks for a few keys, tombstones say, is best served by an index.

@@ -122,9 +122,9 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
     assert path is not None
     with target.opened(job, path, read_only=True) as file:
         deadline.guard(file)
-        file.attach_source(job.source)
+        file.attach_source(job.source, now.spool)
         with file.transaction():
-            file.join_snapshot(now.snapshot)
+            file.join_snapshot(now.snapshot, now.spool)
             state = ledger.read(file)
             return [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
 
@@ -137,9 +137,9 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
         if published.row_group < widths.ROW_GROUP:
             file.regroup(published.row_group)
         deadline.guard(file)
-        file.attach_source(job.source)
+        file.attach_source(job.source, now.spool)
         with phases.phase("compare"), file.transaction():
-            file.join_snapshot(now.snapshot)
+            file.join_snapshot(now.snapshot, now.spool)
             state = ledger.read(file)
             steps = plan.steps(now.tables, state, now.snapshot)
             checks = [_check(file, step, scope, progress) for step in steps]

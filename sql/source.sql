@@ -63,6 +63,17 @@ WHERE p.database = current_database();
 
 -- name: snapshot
 -- The first statement of the reading transaction: now() is when it began, so at or before its snapshot.
+SELECT
+    now() AS as_of,
+    pg_current_snapshot()::text AS snapshot,
+    pg_export_snapshot() AS exported,
+    -- Read after the snapshot was taken: a synchronous commit that it shows lies below.
+    pg_current_wal_flush_lsn()::text AS wal,
+    -- Every commit that it shows lies below, also one with synchronous_commit = off.
+    pg_current_wal_insert_lsn()::text AS wal_end;
+
+-- name: standby_snapshot
+-- The same on a standby, or on one that was promoted a moment ago. Nobody may join this one: see jobs/spool.py.
 -- A standby knows the primary's clock from the commits and checkpoints it has replayed, and from nothing else: what
 -- the WAL receiver says of the sender's clock says nothing of a primary behind another standby.
 SELECT
@@ -71,13 +82,11 @@ SELECT
         ELSE now()
     END AS as_of,
     pg_current_snapshot()::text AS snapshot,
-    pg_export_snapshot() AS exported,
-    -- Read after the snapshot was taken: a synchronous commit that it shows lies below.
+    '' AS exported,
     CASE
         WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
         ELSE pg_current_wal_flush_lsn()
     END::text AS wal,
-    -- Every commit that it shows lies below, also one with synchronous_commit = off.
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END::text AS wal_end
 FROM pg_control_checkpoint() AS c;
 

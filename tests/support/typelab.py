@@ -7,6 +7,7 @@ times, three numbers for an interval, digits for a decimal, bits for a float.
 from __future__ import annotations
 
 import struct
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from duckdb_extension_postgres_scanner import __file__ as package
 from app import config
 from jobs import quoting, types
 from jobs.source import Source
+from jobs.spool import Spool
+from jobs.wire import Wire
 from tests.support.cluster import Cluster
 
 EXTENSION = Path(package).parent / "extensions/v1.5.5/postgres_scanner.duckdb_extension"
@@ -101,6 +104,7 @@ class Lab:
     def __init__(self, url: str) -> None:
         source = Source(url, config.Source())
         self.postgres = psycopg.connect(source.conninfo(), autocommit=True, prepare_threshold=None)
+        self.spool = Spool(self.postgres, Path(tempfile.gettempdir()))  # type: ignore[arg-type]  whatever its rows are
         self.duckdb = duckdb.connect()
         self.duckdb.execute("SET TimeZone = 'UTC'")
         self.duckdb.execute(f"LOAD {quoting.literal(str(EXTENSION))}")
@@ -120,14 +124,18 @@ class Lab:
         return [types.plan_column(info, rule) for info in self.columns(table)]
 
     def copy(self, table: str, plans: Sequence[types.ColumnPlan]) -> None:
-        """Fill DuckDB's table `copy` from PostgreSQL's `table`."""
+        """Fill DuckDB's table `copy` from PostgreSQL's `table`, and assert that it arrives the same through a spool."""
         named = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
         fields = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in plans)
-        self.duckdb.execute(f"CREATE OR REPLACE TABLE copy ({fields})")
-        wire = quoting.literal(f"SELECT {named} FROM {table}")
-        self.duckdb.execute(
-            f"INSERT INTO copy SELECT {', '.join(plan.target_sql for plan in plans)} FROM postgres_query('pg', {wire})"
-        )
+        wire = Wire(plans, f"SELECT {named} FROM {table}")
+        for name, parts in (("copy", [wire.joined()]), ("spooled", map(wire.rows, self.spool.parts(wire.query)))):
+            self.duckdb.execute(f"CREATE OR REPLACE TABLE {name} ({fields})")
+            for rows in parts:
+                self.duckdb.execute(f"INSERT INTO {name} {rows}")
+        for chosen in ("*", "columns(*)::VARCHAR"):
+            one, other = (f"SELECT {chosen} FROM {name}" for name in ("copy", "spooled"))
+            differing = f"({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one})"
+            assert not self.duckdb.execute(f"SELECT count(*) FROM ({differing})").fetchall()[0][0]
 
     def make(self, kind: str, values: Sequence[str | None]) -> None:
         """A table `public.t` of a column v of these values, and NULL last, in the order of its column n."""
