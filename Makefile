@@ -31,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml $(MOVED)
 	  if "$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "making .venv with $$("$$python" --version)"; exec "$$python" -m venv .venv; fi; \
 	done; echo "Python 3.11 or later with venv is needed, as python3 on the PATH (Debian: apt install python3-venv)" >&2; exit 1; }
-	$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@pwd > $(STAMP)
 
@@ -78,14 +78,14 @@ format: setup ## put the code in its format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-# One lock for every platform and Python >= 3.11, from PyPI alone. hatchling and editables are what the editable
-# install needs to build, so that it needs no network of its own.
-lock: setup ## make requirements.lock anew
-	$(PY) -m venv .venv/uv
-	.venv/uv/bin/pip install --quiet uv
-	printf '%s\n' 'hatchling>=1.27' 'editables>=0.5' | .venv/uv/bin/uv pip compile --universal --python-version 3.11 \
-	  --generate-hashes --extra dev --default-index https://pypi.org/simple --no-emit-index-url --no-config --upgrade \
-	  --custom-compile-command 'make lock' --quiet --output-file requirements.lock pyproject.toml -
+# One lock for every platform and Python >= 3.11, from the index that pip is set up with. hatchling and editables are what
+# the editable install needs to build, so that it needs no network of its own.
+lock: setup ## make requirements.lock anew; OPTIONS="--upgrade" takes newer versions
+	@index="$$($(PY) -m pip config get global.index-url 2>/dev/null || true)"; \
+	printf '%s\n' 'hatchling>=1.27' 'editables>=0.5' | .venv/bin/uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --extra dev $${index:+--default-index "$$index"} --no-emit-index-url --no-config \
+	  --no-emit-package neaptide --custom-compile-command 'make lock' --no-header --quiet $(OPTIONS) \
+	  --output-file requirements.lock pyproject.toml -
 
 clean: ## remove .venv and caches; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info dist

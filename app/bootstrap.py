@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import errors
+from app import errors, extras
 
 if TYPE_CHECKING:
     from app import config, reporting
@@ -63,7 +63,8 @@ def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = No
 @contextmanager
 def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
     """Units of work on the source; its connections are closed at the end."""
-    from app.oltp import engine, uow
+    with extras.needed("demo"):
+        from app.oltp import engine, uow
 
     made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
     try:
@@ -74,7 +75,8 @@ def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
 
 def migrate(settings: config.Settings) -> str:
     """Bring the shop's schema up to date and return the server's URL."""
-    from app.oltp import migrations
+    with extras.needed("demo"):
+        from app.oltp import migrations
 
     url = source_url(settings)
     migrations.migrate(url)

@@ -79,6 +79,10 @@ class UsageError(NeaptideError):
     exit_code = 2
 
 
+class MissingExtra(UsageError):
+    """This needs a package that is not installed."""
+
+
 class UnknownReport(UsageError):
     """There is no report of that name."""
 

