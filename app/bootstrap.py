@@ -44,12 +44,18 @@ def embedded(settings: config.Settings) -> EmbeddedServer:
 
 
 def source_url(settings: config.Settings, *, start: bool = True) -> str:
-    """The source's URL, password included; an embedded server is started first, unless `start` is false."""
+    """The source's URL, password included; an embedded server is started first, unless `start` is false.
+
+    Raises `errors.SourceUnavailable` for an embedded server that was never made: `db start` and `demo` make one, and
+    nothing does in passing, where a name may be mistyped.
+    """
     if settings.embedded_root is None:
         return settings.source.url.get_secret_value()
     server = embedded(settings)
-    if start:
-        server.start()
+    found = server.url()
+    if not start:
+        return found
+    server.start()
     return server.url()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from app import __version__
 from app.face import failures
@@ -79,14 +80,16 @@ class LazyGroup(Group):
 @click.option("--verbose", is_flag=True, envvar="NEAPTIDE_DEBUG", help="Say more, and show a traceback on failure.")
 @click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.version_option(__version__, package_name="neaptide", prog_name="neaptide", message="%(prog)s %(version)s")
-@click.pass_obj
-def root(face: Face, config_path: Path, verbose: bool, quiet: bool) -> None:
+@click.pass_context
+def root(ctx: click.Context, config_path: Path, verbose: bool, quiet: bool) -> None:
     """Keeps a columnar DuckDB file equal to your PostgreSQL.
 
     Commands write to PostgreSQL, `sync` copies what changed, reports read the file and say how fresh it is.
     Data goes to stdout, everything else to stderr.
     """
+    face = ctx.ensure_object(Face)
     face.config_path, face.verbose, face.quiet = config_path, verbose, quiet
+    face.config_given = ctx.get_parameter_source("config_path") is not ParameterSource.DEFAULT
 
 
 def run(arguments: Sequence[str]) -> int:

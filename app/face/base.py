@@ -28,6 +28,7 @@ class Face:
 
     def __init__(self) -> None:
         self.config_path = Path("config.toml")
+        self.config_given = False
         self.verbose = False
         self.quiet = False
         self.timeout: timedelta | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,9 @@ _EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --da
 def command(face: Face, *, orders: int, data: Path | None) -> int:
     """Show the whole path: orders in, a sync, reports out.
 
-    Starts the embedded PostgreSQL, makes the schema, and places orders over two years through the command handlers,
-    the same ones each time. Run again, it goes on from what is there.
+    Starts a PostgreSQL of its own, makes the schema of a shop, and places orders over two years through the command
+    handlers, the same ones each time. Without a config it makes the folder neaptide-demo with all that belongs to it.
+    Run again, it goes on from what is there.
     """
     from app import bootstrap, extras
     from jobs import sync, track
@@ -49,7 +52,11 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
 
     if data is not None and not data.is_file():
         raise errors.UsageError(f"there is no file {data}", hint="give the Parquet file with --data FILE.parquet")
-    face.say("PostgreSQL: starting, and bringing the schema up to date")
+    began = time.monotonic()
+    _settle(face)
+    face.say("PostgreSQL: starting (the first time takes a moment), and bringing the schema up to date")
+    if face.settings.embedded_root is not None:
+        bootstrap.embedded(face.settings).start()
     made = engine.create(bootstrap.migrate(face.settings))
     try:
         _fill(face, made, orders, data)
@@ -62,7 +69,38 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     took = (run.finished_at - run.started_at).total_seconds()
     face.say(f"sync: {rows:,} rows in {took:.1f} s" if run.changed else "sync: nothing changed")
     _reports(face)
+    _next(face, time.monotonic() - began)
     return 1 if run.failed else 0
+
+
+def _settle(face: Face) -> None:
+    """Use the config that is meant or is a demo's; else make a project, and leave what is here alone."""
+    from app.demo import project
+
+    if face.config_given or (face.config_path.exists() and face.settings.embedded_root is not None):
+        return
+    vars(face).pop("settings", None)
+    face.config_path = project.make(Path.cwd())
+    face.say(f"{face.config_path.parent.name}/: the config, and the reports in reports/")
+
+
+def _next(face: Face, seconds: float) -> None:
+    """What to do now, and how to stop what goes on running."""
+    folder = face.config_path.absolute().parent
+    here = folder == Path.cwd()
+    face.say(f"\nThat took {seconds:.0f} s. next:")
+    for command, does in (
+        *([] if here else [(f"cd {shlex.quote(_from_here(folder))}", "")]),
+        ("neaptide report", "the reports; neaptide report new NAME writes one of yours"),
+        ('neaptide sql "SELECT count(*) FROM shop.orders"', "any question"),
+        ("neaptide daemon", "keeps the file up to date, until Ctrl-C"),
+        *([("neaptide db stop", "the PostgreSQL goes on running until then")] if face.settings.embedded_root else []),
+    ):
+        face.say(f"  {command:<50} {does}".rstrip())
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _fill(face: Face, engine: Engine, orders: int, data: Path | None) -> None:

@@ -22,7 +22,8 @@ from tests.support.cli import Cli, widest
 @pytest.fixture
 def fresh(open_folder: Path) -> Iterator[Cli]:
     """A folder with a space in its name, and nothing but the sample config in it."""
-    (open_folder / "config.toml").write_text((cli.ROOT / "config.toml").read_text())
+    text = (cli.ROOT / "config.toml").read_text().replace('"sql/reports"', f'"{cli.ROOT / "sql" / "reports"}"')
+    (open_folder / "config.toml").write_text(text)
     yield Cli(open_folder)
     EmbeddedServer(open_folder / "var/postgres").remove()
 
@@ -81,6 +82,31 @@ def _counts(there: Cli) -> dict[str, Any]:
 
 def _without_time(text: str) -> str:
     return re.sub(r"As of .* ago\)\.", "", text)
+
+
+def test_without_a_config_it_makes_a_project_of_its_own(open_folder: Path) -> None:
+    (open_folder / "config.toml").write_text('[source]\nurl = "postgresql://me@db.example.com/mine"\n')
+    demo = open_folder / "neaptide-demo"
+    there = Cli(open_folder)
+    try:
+        done = there.process("demo", "--orders", "20").ok()
+        assert "cd neaptide-demo" in done.err and "neaptide db stop" in done.err
+        inside = Cli(demo)
+        assert "sales_monthly" in inside.process("report").ok().out
+        (demo / "reports" / "mine.sql").write_text("SELECT 1 AS one")
+        (demo / "reports" / "sales_daily.sql").write_text("SELECT 2 AS two")
+        there.process("demo", "--orders", "20").ok()
+        assert "one" in inside.process("report", "mine").ok().out
+        assert "two" in inside.process("report", "sales_daily").ok().out
+    finally:
+        EmbeddedServer(demo / "var/postgres").remove()
+
+
+def test_nothing_makes_a_server_in_passing(fresh: Cli) -> None:
+    for call in (["sync"], ["verify"], ["db", "migrate"], ["product", "create", "A", "B", "1"], ["daemon"]):
+        done = fresh(*call)
+        assert done.code == 1 and "neaptide db start" in done.err, (call, done.err)
+    assert not (fresh.folder / "var").exists()
 
 
 @pytest.mark.bench
