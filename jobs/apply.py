@@ -21,7 +21,7 @@ def out(table: Table) -> str:
 def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> Wire:
     """The table's rows as the file holds them, to be read from PostgreSQL. `where` is PostgreSQL's SQL."""
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
-    return Wire(columns, f"SELECT {fields} FROM {table.quoted}" + (f" WHERE {where}" if where else ""))
+    return Wire(columns, f"SELECT {fields} FROM {table.rows_from}" + (f" WHERE {where}" if where else ""))
 
 
 def create_table(target: Target, table: Table, name: str = "") -> None:

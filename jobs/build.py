@@ -152,7 +152,7 @@ class Build:
         attempt.held = ledger.as_of(file)
         run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
         self._write_record(run)
-        catalogue.check_types(attempt.job, now.tables)
+        catalogue.check_types(attempt.job, now.conn, now.tables)
         now.settle()
         return run
 

@@ -30,6 +30,7 @@ __all__ = [
 Row = dict[str, Any]
 # Tables and partitioned tables: relations that hold rows of their own.
 ORDINARY = "rp"
+VIEW = "v"
 
 
 @dataclass
@@ -300,16 +301,18 @@ def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str,
     return {row["kind"]: row["labels"] for row in rows}
 
 
-def check_types(job: Job, wanted: Iterable[Table]) -> None:
+def check_types(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:
     """Raise `errors.SchemaMoving` where types or partitions of these tables are not as they were in the snapshot.
 
     Tables are locked while they are read. Types can't be, and their values are read as they are spelled at the moment;
-    nor is a table kept from getting another partition, whose rows are then read along.
+    nor is a table kept from getting another partition, whose rows are then read along, by views of it, too. One without
+    children is read alone (`Table.rows_from`). `seen` is the connection that has the snapshot.
     """
     tables = list(wanted)
     before = {oid: state for table in tables for oid, state in table.type_states.items()}
     parts = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}
-    if not before and not parts:
+    views = [table.relid for table in tables if table.kind == VIEW]
+    if not before and not parts and not views:
         return
     with job.source.connect(application="neaptide types") as conn:
         if _type_states(conn, before) != before:
@@ -317,6 +320,13 @@ def check_types(job: Job, wanted: Iterable[Table]) -> None:
         states = _part_states(conn, list(parts)) if parts else {}
         if any(tuple(states.get(relid, ())) != was for relid, was in parts.items()):
             raise errors.SchemaMoving("a partition was attached or detached while its table was read")
+        if views and _below(conn, views) != _below(seen, views):
+            raise errors.SchemaMoving("a table below a view got or lost a child while the view was read")
+
+
+def _below(conn: Connection, views: list[int]) -> list[int]:
+    """The relations that these views read, whatever inherits from one included."""
+    return [row["relid"] for row in conn.execute(statements.get("catalogue", "below_views"), {"relids": views})]
 
 
 def _part_states(conn: Connection, relids: list[int]) -> dict[int, list[str]]:

@@ -268,7 +268,7 @@ def _tombstoned_keys(table: Table, mark: Watermark) -> Wire:
     query = (
         f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
         f" WHERE {filters.text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
-        f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"
+        f" WHERE NOT EXISTS (SELECT FROM {table.rows_from} AS s WHERE {same})"
     )
     return Wire(plans, query)
 

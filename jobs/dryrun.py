@@ -103,7 +103,7 @@ def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
 def _count(now: Moment, table: Table, where: str) -> tuple[int, int]:
     """The rows to be copied, and those that would make the table fail."""
     bad = " OR ".join(plan.lossy_sql for plan in table.columns if plan.rule == "fail" and plan.lossy_sql) or "false"
-    query = f"SELECT count(*) AS n, count(*) FILTER (WHERE {bad}) AS bad FROM {table.quoted} WHERE {where}"
+    query = f"SELECT count(*) AS n, count(*) FILTER (WHERE {bad}) AS bad FROM {table.rows_from} WHERE {where}"
     row = now.conn.execute(query.encode()).fetchone()
     assert row is not None
     return int(row["n"]), int(row["bad"])

@@ -17,7 +17,7 @@ def told(now: Moment, step: Step) -> tuple[str, ...]:
     blurred = columns(step.table)
     if not blurred:
         return ()
-    counts = _counts(now.conn, step.table.quoted, blurred, probe.rows_of(step, now.snapshot))
+    counts = _counts(now.conn, step.table.rows_from, blurred, probe.rows_of(step, now.snapshot))
     return tuple(f"{_values(counts[plan.name])} of {plan.name} became NULL" for plan in blurred if counts[plan.name])
 
 

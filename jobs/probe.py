@@ -102,7 +102,7 @@ def _questions(steps: list[Step], now: Snapshot) -> str:
         # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. EXISTS
         # would not do: PostgreSQL leaves the order out of it.
         newest = f"WHERE {conditions[which]} ORDER BY {quoting.identifier(stamp.column)} DESC LIMIT 1"
-        asked.append(f"SELECT {place} AS place, (SELECT true FROM {step.table.quoted} {newest}) IS NOT NULL AS rows")
+        asked.append(f"SELECT {place} AS place, (SELECT true FROM {step.table.rows_from} {newest}) IS NOT NULL AS rows")
     return " UNION ALL ".join(asked)
 
 

@@ -160,7 +160,7 @@ def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:
         key = quoting.listed(shown_key) or "ctid::text AS ctid"
         with conn.transaction():
             where = filters.both(plan.lossy_sql, filters.kept(table))
-            row = conn.execute(f"SELECT {key} FROM {table.quoted} WHERE {where} LIMIT 1".encode()).fetchone()
+            row = conn.execute(f"SELECT {key} FROM {table.rows_from} WHERE {where} LIMIT 1".encode()).fetchone()
         if row:
             shown = ", ".join(f"{name} = {value}" for name, value in row.items())
             return errors.UnsupportedValue(

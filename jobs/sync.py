@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from app import errors
 from jobs import clock, compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, tombstones
@@ -22,6 +22,7 @@ from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
 
 _ATTEMPTS = 4
+Done = TypeVar("Done")
 
 
 def sync_once(
@@ -52,7 +53,7 @@ def sync_once(
             job = _bounded(job, within - (time.monotonic() - began))
         job.files.clean()
         first = job.files.published is None
-        run = _run(job, options, progress or Silent())
+        run = steadied(lambda: _attempted(job, options, progress or Silent()))
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         if not first:
             tombstones.purge_sometimes(job)
@@ -60,12 +61,12 @@ def sync_once(
         return run
 
 
-def _run(job: Job, options: Options, progress: Progress) -> Run:
-    """A run, begun again where somebody altered the schema under it: in between the change gets the locks it needs."""
+def steadied(attempt: Callable[[], Done]) -> Done:
+    """What `attempt` returns, begun again where somebody altered the schema: in between the change gets its locks."""
     for _ in range(_ATTEMPTS - 1):
         with suppress(errors.SchemaMoving):
-            return _attempted(job, options, progress)
-    return _attempted(job, options, progress)
+            return attempt()
+    return attempt()
 
 
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:

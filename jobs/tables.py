@@ -64,6 +64,11 @@ class Table:
         return quoting.qualified(self.schema, self.relation)
 
     @cached_property
+    def rows_from(self) -> str:
+        """What PostgreSQL reads its rows from: of a table without children it alone, whatever is attached meanwhile."""
+        return f"ONLY {self.quoted}" if self.kind in "rf" and not self.parts else self.quoted
+
+    @cached_property
     def file_quoted(self) -> str:
         """Schema and name for DuckDB."""
         return quoting.qualified(*self.target)

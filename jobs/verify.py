@@ -9,7 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from app import errors
-from jobs import apply, build, files, freshness, history, ledger, moment, plan, recovery, sync, target, widths
+from jobs import (
+    apply,
+    build,
+    catalogue,
+    files,
+    freshness,
+    history,
+    ledger,
+    moment,
+    plan,
+    recovery,
+    sync,
+    target,
+    widths,
+)
 from jobs.attempt import Options, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
@@ -59,7 +73,7 @@ def verify(
     scope = Scope(tuple(tables or ()), sample, limit, repair)
     with files.locked(job.files):
         job.files.clean()
-        return _verify(job, scope, progress or Silent())
+        return sync.steadied(lambda: _verify(job, scope, progress or Silent()))
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
@@ -126,7 +140,9 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
         with file.transaction():
             file.join_snapshot(now.snapshot, now.spool)
             state = ledger.read(file)
-            return [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
+            checks = [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
+    catalogue.check_types(job, now.conn, now.tables)
+    return checks
 
 
 def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
@@ -148,6 +164,7 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             if not scope.same_source:
                 _disown(file, state, now, steps)
             run = _record(job, file, now, steps, checks, published, began)
+            catalogue.check_types(job, now.conn, now.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
     if all(check.equal for check in checks) and scope.same_source:

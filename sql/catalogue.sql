@@ -119,6 +119,30 @@ LEFT JOIN touched AS o ON o.tgrelid = t.relid
 WHERE t.root <> t.relid
 GROUP BY t.root;
 
+-- name: below_views
+-- All that the rows of these views come from, children of tables included, however deep.
+WITH RECURSIVE below AS (
+    SELECT r.relid
+    FROM unnest(%(relids)s::oid[]) AS r (relid)
+    UNION
+    SELECT x.relid
+    FROM below AS b
+    CROSS JOIN LATERAL (
+        SELECT d.refobjid AS relid
+        FROM pg_rewrite AS w
+        INNER JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+        WHERE w.ev_class = b.relid AND d.refclassid = 'pg_class'::regclass
+        UNION ALL
+        SELECT i.inhrelid
+        FROM pg_inherits AS i
+        WHERE i.inhparent = b.relid AND NOT i.inhdetachpending
+    ) AS x
+)
+
+SELECT b.relid::bigint AS relid
+FROM below AS b
+ORDER BY b.relid;
+
 -- name: unique_keys
 -- The column sets of each table that hold no two equal rows and no NULL.
 SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY a.attname) AS columns

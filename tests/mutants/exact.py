@@ -8,6 +8,7 @@ SILENT = "tests/integration/test_traps_silent.py::"
 SOURCE = "tests/integration/test_traps_source.py::"
 CLOCK = "tests/unit/test_clock.py::"
 TAKEN = "tests/integration/test_taken_over.py::"
+CHILDREN = "tests/integration/test_children.py::"
 AS_OF = "tests/integration/test_as_of.py::"
 
 MUTANTS = (
@@ -94,5 +95,40 @@ MUTANTS = (
         'if later and row["table_name"] not in left else',
         "if later else",
         AS_OF + "test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other",
+    ),
+    Mutant(
+        "a table is read with the children that it got in the middle of the run",
+        "jobs/tables.py",
+        'return f"ONLY {self.quoted}" if',
+        'return f"{self.quoted}" if',
+        CHILDREN + "test_a_table_without_children_is_read_alone",
+    ),
+    Mutant(
+        "a view is read with the children that a table below it got meanwhile",
+        "jobs/catalogue.py",
+        "views = [table.relid for table in tables if table.kind == VIEW]",
+        "views: list[int] = []",
+        CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
+    ),
+    Mutant(
+        "a run goes on where a table with children got another",
+        "jobs/catalogue.py",
+        "parts = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}",
+        "parts: dict[int, tuple[str, ...]] = {}",
+        CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
+    ),
+    Mutant(
+        "a comparison takes a child of another moment for a difference",
+        "jobs/verify.py",
+        "    catalogue.check_types(job, now.conn, now.tables)\n    return checks",
+        "    return checks",
+        CHILDREN + "test_a_comparison_is_begun_again_too",
+    ),
+    Mutant(
+        "a repair copies a child of another moment",
+        "jobs/verify.py",
+        "published, began)\n            catalogue.check_types(job, now.conn, now.tables)",
+        "published, began)",
+        CHILDREN + "test_a_comparison_is_begun_again_too",
     ),
 )
