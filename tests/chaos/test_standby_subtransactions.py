@@ -176,16 +176,31 @@ def test_live_is_not_answered_by_a_standby_that_is_further_behind(
 def test_a_table_that_cannot_be_read_leaves_the_others_their_snapshot(pair: Pair, labs: tuple[Lab, Lab]) -> None:
     """Its error ends no transaction: the rest of the run goes on in the very snapshot, first load or not."""
     writer, lab = labs
-    writer.run("CREATE VIEW broken AS SELECT 1 / (id - 1) AS id FROM whole")
+    writer.run(
+        "CREATE VIEW broken AS SELECT 1 / (id - 1) AS id FROM whole",
+        "CREATE TABLE far AS SELECT g AS id, CASE g WHEN 7 THEN '294270-01-01' END::timestamptz AS at"
+        " FROM generate_series(1, 9) AS g",
+        "ALTER TABLE far ADD PRIMARY KEY (id)",
+    )
     pair.caught_up()
-    lab.specs = [{"name": "public.broken", "watermark": "none"}, *SPECS]
+    lab.specs = [*({"name": f"public.{name}", "watermark": "none"} for name in ("broken", "far")), *SPECS]
     with unshared(pair.standby), burst(pair, writer):
-        run = lab.sync()
-        assert "division by zero" in {table.table: table.error or "" for table in run.tables}["public.broken"]
+        told = {table.table: table.error or "" for table in lab.sync().tables}
+        assert "division by zero" in told["public.broken"]
+        assert "column at, row id = 7" in told["public.far"]
         lab.assert_equal(*TABLES)
     pair.caught_up()
     lab.sync()
     lab.assert_equal(*TABLES)
+
+
+def test_a_query_that_does_not_end_is_ended_at_the_deadline(pair: Pair, labs: tuple[Lab, Lab]) -> None:
+    writer, lab = labs
+    writer.run("CREATE VIEW slow AS SELECT pg_sleep(60)::text AS id")
+    pair.caught_up()
+    lab.specs, lab.sync_options = [{"name": "public.slow", "watermark": "none"}], {"deadline": "1s"}
+    with pytest.raises(errors.SourceTimeout, match="deadline"):
+        lab.sync()
 
 
 def test_masked_values_and_rules_are_the_same_as_from_the_primary(pair: Pair, tmp_path: Path) -> None:
