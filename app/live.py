@@ -92,7 +92,7 @@ def _see(session: Target, now: Moment) -> None:
     if now.spool is None:
         session.join_snapshot(now.snapshot)
         return
-    session.lock(now.snapshot)
+    session.see(now.snapshot)
     seen = f"SELECT pg_last_wal_replay_lsn() >= {quoting.literal(now.snapshot.wal)}::pg_lsn AS seen"
     if not session.one(f"FROM postgres_query('pg', {quoting.literal(seen)})"):
         raise errors.StandbyBehind("the source's URL leads to several standbys, one of them behind the other")

@@ -35,6 +35,8 @@ _GONE = (
     "Connection reset by peer", "SSL connection has been closed", "SSL SYSCALL error", "connection not open",
     "Broken pipe", "the database system is",
 )  # fmt: skip
+# What the server says that has not exported the snapshot; in words of its own from version 18 on.
+_ELSEWHERE = re.compile(r'invalid snapshot identifier|snapshot "[^"]*" does not exist|snapshot from a different data')
 # An error of PostgreSQL's may speak of damage too; it is that of its own files.
 _FROM_SOURCE = ("Postgres", "Failed to prepare query", "Failed to execute query")
 _REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file is set aside and built anew"
@@ -86,6 +88,11 @@ def _told_by_postgresql(text: str) -> errors.NeaptideError:
     if "canceling statement due to" in text:
         return errors.SourceTimeout(
             f"the run was cut short: {text}", hint="raise [source] statement_timeout or [sync] deadline"
+        )
+    if _ELSEWHERE.search(text):
+        return errors.SourceUnavailable(
+            "[source] url leads to several servers: the sessions of one run did not reach the same one",
+            hint="name a single server, not a list or a load balancer before several",
         )
     if "permission denied" in text:
         return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")

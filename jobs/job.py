@@ -33,8 +33,8 @@ class Job:
     def source(self) -> Source:
         """The way to PostgreSQL."""
         settings, key = self.settings, self.settings.sync.mask_key
-        private = masks.settings(key.get_secret_value() if key else None)
-        return Source(self.url, settings.source, self.keep, settings.sync.deadline, private)
+        pads = masks.pads(key.get_secret_value() if key else None)
+        return Source(self.url, settings.source, self.keep, settings.sync.deadline, pads)
 
     @property
     def files(self) -> Files:

@@ -26,9 +26,12 @@ class Slot:
         self._closed = False
 
     @contextmanager
-    def lend(self, make: Callable[[], Any]) -> Iterator[Any]:
-        """The kept session, or a new one where there is none that is still good."""
-        session, runs = self._take() or (make(), 0)
+    def lend(self, make: Callable[[], Any], greet: Callable[[Any], object] = lambda _: None) -> Iterator[Any]:
+        """The kept session, or a new one where there is none that is still good.
+
+        `greet` asks a kept one something: where that fails, it died meanwhile, and is replaced.
+        """
+        session, runs = self._greeted(greet) or (make(), 0)
         self._lent.append(session)
         try:
             yield session
@@ -55,6 +58,16 @@ class Slot:
             kept, self._kept = self._kept, None
         if kept and not self._is_good(kept[0]):
             _close(kept[0])
+            return None
+        return kept
+
+    def _greeted(self, greet: Callable[[Any], object]) -> tuple[Any, int] | None:
+        kept = self._take()
+        try:
+            if kept:
+                greet(kept[0])
+        except Exception:  # noqa: BLE001  whatever it is, a new session meets it again if it is more than that
+            _close(kept[0] if kept else None)
             return None
         return kept
 

@@ -15,13 +15,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import psycopg
-from psycopg import conninfo
 from psycopg.rows import tuple_row
 
 from app import errors, statements
+from jobs import sessions
 from jobs.files import Files
 from jobs.job import Job
+from jobs.sessions import Session
 from jobs.source import translated
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
@@ -31,7 +31,12 @@ _KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-_SERVER_SIDE = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_SETTINGS = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "statement_timeout": "10000",
+}
 LOOK_AGAIN = 0.5
 Wait = Callable[[float], bool]
 
@@ -65,27 +70,20 @@ def local_lock(files: Files, wait: Wait, standing_by: Callable[[], None]) -> Ite
 
 
 @contextmanager
-def source_lock(
-    job: Job, target_id: str, wait: Wait, standing_by: Callable[[], None]
-) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def source_lock(job: Job, target_id: str, wait: Wait, standing_by: Callable[[], None]) -> Iterator[Session]:
     """Hold the target's advisory lock on a connection of its own, waiting for it; yields the connection.
 
     Raises `errors.SourceUnavailable` and the like, also later where the connection is used: then the lock is gone.
     """
-    with translated(), psycopg.connect(_conninfo(job), autocommit=True, row_factory=tuple_row) as conn:
-        _until(lambda: _try_advisory(conn, key(target_id)), wait, standing_by)
+    with translated(), job.source.open("neaptide daemon", _SETTINGS, **_KEEPALIVE) as conn:
+        conn.row_factory = tuple_row
+        _until(lambda: take(conn, key(target_id)), wait, standing_by)
         yield conn
 
 
 def key(target_id: str) -> int:
     """The advisory lock's key: 63 bits of a digest."""
     return int.from_bytes(hashlib.sha256(f"neaptide {target_id}".encode()).digest()[:8], "big") >> 1
-
-
-def _conninfo(job: Job) -> str:
-    plain = job.source.conninfo("neaptide daemon")
-    options = conninfo.conninfo_to_dict(plain).get("options") or ""
-    return conninfo.make_conninfo(plain, **_KEEPALIVE, options=f"{options} {_SERVER_SIDE} -c statement_timeout=10000")
 
 
 def _until(acquire: Callable[[], bool], wait: Wait, standing_by: Callable[[], None]) -> None:
@@ -105,6 +103,10 @@ def _try_flock(fd: int) -> bool:
     return False
 
 
-def _try_advisory(conn: psycopg.Connection[tuple[object, ...]], number: int) -> bool:
-    row = conn.execute(statements.get("daemon", "take_lead"), {"key": number}).fetchone()
-    return row is not None and bool(row[0])
+def take(conn: Session, number: int) -> bool:
+    """Take the advisory lock if it is free. Raises `errors.ConfigError`, and takes none, where this is no session."""
+    given = {"key": number, "backend": conn.backend}
+    row = conn.cursor(row_factory=tuple_row).execute(statements.get("daemon", "take_lead"), given).fetchone()
+    assert row is not None
+    sessions.check(conn, row[0])
+    return bool(row[1])

@@ -8,11 +8,13 @@ it is still the one that the snapshot shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 
 from app import errors, statements
+from jobs import quoting
 from jobs.source import Connection
 
 # What a second try waits for each table, after the first waited as long as [source] lock_timeout allows.
@@ -52,17 +54,25 @@ def touch(table: str) -> str:
 
 def _one_by_one(conn: Connection, tables: Sequence[str]) -> tuple[list[str], list[str]]:
     locked, held = [], []
-    conn.execute(f"SET LOCAL lock_timeout = '{_SECOND_WAIT}'")
-    for table in tables:
-        try:
-            _lock(conn, [table])
-            locked.append(table)
-        except _HELD:
-            held.append(table)
-        except psycopg.errors.InsufficientPrivilege:
-            continue
-    conn.execute("SET LOCAL lock_timeout = DEFAULT")
+    with _second_wait(conn):
+        for table in tables:
+            try:
+                _lock(conn, [table])
+                locked.append(table)
+            except _HELD:
+                held.append(table)
+            except psycopg.errors.InsufficientPrivilege:
+                continue
     return locked, held
+
+
+@contextmanager
+def _second_wait(conn: Connection) -> Iterator[None]:
+    """Wait less for locks; afterwards as long as the session did, which is not what it came with. Takes no snapshot."""
+    row = conn.execute(f"SHOW lock_timeout; SET LOCAL lock_timeout = '{_SECOND_WAIT}'").fetchone()
+    yield
+    assert row is not None
+    conn.execute(f"SET LOCAL lock_timeout = {quoting.literal(row['lock_timeout'])}".encode())
 
 
 def _lock(conn: Connection, tables: Sequence[str]) -> None:
@@ -91,18 +101,17 @@ def settle(conn: Connection, relations: Mapping[int, str]) -> tuple[list[str], l
     held: list[int] = []
     if not relations:
         return touched, held
-    conn.execute(f"SET LOCAL lock_timeout = '{_SECOND_WAIT}'")
-    for relid, name in relations.items():
-        try:
-            with conn.transaction():
-                conn.execute(touch(name).encode())
-            touched.append(name)
-        except _HELD:
-            held.append(relid)
-        except psycopg.Error:
-            # Gone, forbidden, not populated: whoever reads it is told so.
-            continue
-    conn.execute("SET LOCAL lock_timeout = DEFAULT")
+    with _second_wait(conn):
+        for relid, name in relations.items():
+            try:
+                with conn.transaction():
+                    conn.execute(touch(name).encode())
+                touched.append(name)
+            except _HELD:
+                held.append(relid)
+            except psycopg.Error:
+                # Gone, forbidden, not populated: whoever reads it is told so.
+                continue
     if conn.execute(statements.get("catalogue", "refreshed"), {"relids": list(relations)}).fetchone():
         raise errors.SchemaMoving("a materialized view was refreshed at this moment")
     return touched, held

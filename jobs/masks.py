@@ -1,7 +1,8 @@
 """Masks: what the file holds instead of a clear value. PostgreSQL computes them, so the clear value never leaves it.
 
-`hash` is HMAC-SHA256 of the value's text (RFC 2104). What HMAC makes of the key is given to each reading session as a
-setting, not in the statements: those are shown to other sessions and may be logged.
+`hash` is HMAC-SHA256 of the value's text (RFC 2104). What HMAC makes of the key, its two pads, is given to each reading
+transaction as a setting. It is not in the statements, which are shown to other sessions and may be logged, nor in the
+packet that begins a connection, which is sent before the server has shown who it is.
 """
 
 from __future__ import annotations
@@ -43,12 +44,17 @@ def masked(plan: ColumnPlan, how: Mask) -> ColumnPlan:
     )  # fmt: skip
 
 
-def settings(key: str | None) -> dict[str, str]:
-    """The settings a session needs that reads hashed columns; none where no key is configured."""
+def pads(key: str | None) -> str:
+    """The inner and the outer pad as 256 hex digits; empty where no key is configured."""
     if key is None:
-        return {}
+        return ""
     block = _key_block(key)
-    return {_INNER: bytes(b ^ 0x36 for b in block).hex(), _OUTER: bytes(b ^ 0x5C for b in block).hex()}
+    return (bytes(b ^ 0x36 for b in block) + bytes(b ^ 0x5C for b in block)).hex()
+
+
+def hidden(pads: str, nonce: str) -> str:
+    """The pads as they may be shown to anybody who does not know the nonce, which is used once: a one-time pad."""
+    return f"{int(pads, 16) ^ int(nonce, 16):0{len(pads)}x}"
 
 
 def version(key: str | None) -> str:

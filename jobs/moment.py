@@ -74,16 +74,15 @@ class Moment:
 @contextmanager
 def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = None) -> Iterator[Moment]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
-    with job.source.connect() as conn:
-        if deadline is not None:
-            deadline.guard(conn)
-        identity = source.identity(conn)
+    with job.source.meet(deadline.guard) if deadline else job.source.meet() as (conn, identity):
         reading = source.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
+            if identity.standby:
+                job.source.give_pads(conn)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables), clocks=reading.clocks,

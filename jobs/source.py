@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,14 +16,17 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, statements
-from jobs import clock, types
+from jobs import clock, masks, sessions, types
 from jobs.keep import Keep
+from jobs.sessions import Session
 from jobs.snapshot import Snapshot, position
 
 Connection = psycopg.Connection[dict[str, Any]]
 _DISK_PATIENCE = 60.0
 # How often the server's clock is asked for at most, and the seconds within which an answer is good.
 _QUESTIONS, _PROMPT = 3, 0.5
+# What PostgreSQL says when a session, a transaction or a wait in one took too long; the session is gone then.
+_ENDED = ("25P03", "25P04", "57P05")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class FloorReading:
 
 
 class Source:
-    """One run's way to PostgreSQL. `url` may hold a password; it is never shown."""
+    """One run's way to PostgreSQL. `url` may hold a password and `pads` are as good as a key; neither is ever shown."""
 
     def __init__(
         self,
@@ -75,62 +79,98 @@ class Source:
         settings: config.Source,
         keep: Keep | None = None,
         longest: timedelta = timedelta(hours=2),
-        private: Mapping[str, str] | None = None,
+        pads: str = "",
     ) -> None:
         self._url = url
         self._settings = settings
         self._keep = keep
-        self._private = private or {}
+        self.pads = pads
         self._longest = longest
 
     @contextmanager
     def connect(self, *, application: str = "neaptide") -> Iterator[Connection]:
         """A read-only autocommit connection. Raises `errors.SourceUnavailable` or `errors.AccessDenied`."""
-        with translated():
-            if self._keep is None or application != "neaptide":
-                with self._open(application) as conn:
-                    yield conn
-            else:
-                with self._keep.source.lend(lambda: self._open(application)) as conn:
-                    yield conn
+        with translated(), self._open(application) as conn:
+            yield conn
+
+    @contextmanager
+    def meet(self, guard: Callable[[Connection], object] = lambda _: None) -> Iterator[tuple[Connection, Identity]]:
+        """The connection of a run, perhaps a kept one, and which source it leads to.
+
+        `guard` is given the connection before anything is asked. A kept one that died since the last run is found by
+        the question, and replaced.
+        """
+        known: list[Identity] = []
+
+        def ask(conn: Connection) -> None:
+            guard(conn)
+            known.append(identity(conn))
+
+        with translated(), self._lent(ask) as conn:
+            if not known:
+                ask(conn)
+            yield conn, known[0]
+
+    def _lent(self, greet: Callable[[Connection], object]) -> AbstractContextManager[Connection]:
+        if self._keep is None:
+            return self._open("neaptide")
+        return self._keep.source.lend(lambda: self._open("neaptide"), greet)
 
     def _open(self, application: str) -> Connection:
-        # The session that takes a run's snapshot also reads for it, on a standby.
-        given = self.conninfo(application, private=application == "neaptide")
-        conn = psycopg.connect(given, row_factory=dict_row, autocommit=True)
+        conn = self.open(application)
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True
         return conn
 
-    def conninfo(self, application: str = "neaptide", *, private: bool = False) -> str:
-        """The libpq string: timeouts, and the settings that make a value's text the same in every session."""
-        return conninfo.make_conninfo(self._url, **self.options(application, private=private))
+    def open(self, application: str, more: Mapping[str, str] | None = None, **options: str) -> Session:
+        """A new autocommit connection with the settings of every session, and with `more`. Raises psycopg's errors.
 
-    def options(self, application: str = "neaptide", *, private: bool = False) -> dict[str, str]:
-        """Connection options that every session of a run has: bounds, keepalives, reader settings.
-
-        No secret is among them but, with `private`, the settings that the masks are computed with.
+        `options` are libpq's. Raises `errors.ConfigError` behind a pooler that gives no session.
         """
-        s = self._settings
-        session = {
-            "statement_timeout": _ms(s.statement_timeout),
-            "lock_timeout": _ms(s.lock_timeout),
-            # The control session waits in its transaction while others read, at most for as long as a run may last.
-            "idle_in_transaction_session_timeout": _ms(self._longest + timedelta(minutes=1)),
-            # A role that row-level security hides rows from gets an error instead of a smaller copy.
-            "row_security": "off",
-            **types.READER_SETTINGS,
-            **(self._private if private else {}),
-        }
-        given = conninfo.conninfo_to_dict(self._url).get("options") or ""
+        text = conninfo.make_conninfo(self._url, **{**self.options(application), **options})
+        connect = partial(Session.connect, text, row_factory=dict_row, autocommit=True)
+        conn = connect()
+        try:
+            sessions.adopt(conn, {**self.settings(), **(more or {})}, connect)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def give_pads(self, conn: Connection) -> None:
+        """Give the open transaction what the masks are computed with, where its session reads for the run itself."""
+        if self.pads:
+            row = conn.execute(statements.get("masks", "nonce")).fetchone()
+            assert row is not None
+            conn.execute(statements.get("masks", "pads"), {"hidden": masks.hidden(self.pads, row["nonce"])})
+
+    def options(self, application: str = "neaptide") -> dict[str, str]:
+        """What every connection of a run is made with beside the URL: its name, bounds, keepalives. No secret."""
         return {
             "application_name": f"{application} {os.getpid()}",
-            "connect_timeout": str(max(2, int(s.connect_timeout.total_seconds()))),
+            "connect_timeout": str(max(2, int(self._settings.connect_timeout.total_seconds()))),
             "keepalives_idle": "30",
             "keepalives_interval": "10",
             "keepalives_count": "3",
             "tcp_user_timeout": "60000",
-            "options": " ".join([str(given), *(f"-c {k}={_escaped(v)}" for k, v in session.items())]).strip(),
+        }
+
+    def settings(self) -> dict[str, str]:
+        """What every session of a run has set, whatever its role has: bounds, and how values are spelled.
+
+        Older servers don't know all of them.
+        """
+        return {
+            "statement_timeout": _ms(self._settings.statement_timeout),
+            "lock_timeout": _ms(self._settings.lock_timeout),
+            # The control session waits in its transaction while others read, at most for as long as a run may last.
+            "idle_in_transaction_session_timeout": _ms(self._longest + timedelta(minutes=1)),
+            # Sessions that are kept wait for the next run, and [sync] deadline bounds a run.
+            "idle_session_timeout": "0",
+            "transaction_timeout": "0",
+            # A role that row-level security hides rows from gets an error instead of a smaller copy.
+            "row_security": "off",
+            **types.READER_SETTINGS,
         }
 
     def end_sessions(self) -> None:
@@ -183,6 +223,7 @@ def snapshot(conn: Connection, locked: Sequence[str] = (), *, standby: bool = Fa
     The quoted tables `locked` are locked in it already, and whoever joins it has to lock them, too.
     """
     row = one(conn, "standby_snapshot" if standby else "snapshot")
+    sessions.check(conn, row["backend"])
     try:
         yield Snapshot.parse(
             row["snapshot"], as_of=row["as_of"], exported=row["exported"], wal=row["wal"], wal_end=row["wal_end"],
@@ -256,6 +297,8 @@ def translate(error: psycopg.Error) -> errors.NeaptideError:
         return _standby_error(text)
     if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         return errors.SourceTimeout(f"PostgreSQL: {text}", hint="raise [source] statement_timeout or lock_timeout")
+    if error.sqlstate in _ENDED:
+        return errors.SourceTimeout(f"PostgreSQL: {text}", hint="look at the timeouts of the role and the server")
     if isinstance(error, psycopg.OperationalError):
         return _connection_error(error, text)
     return errors.NeaptideError(f"PostgreSQL: {text}")
@@ -278,6 +321,11 @@ def _connection_error(error: psycopg.OperationalError, text: str) -> errors.Neap
     ):
         if sign in everything and ("does not exist" in everything or sign != "role "):
             return errors.AccessDenied(f"PostgreSQL refused the login: {text}", hint="check [source] url")
+    if "query_wait_timeout" in everything:
+        return errors.SourceUnavailable(
+            "the pooler before PostgreSQL has no connection left",
+            hint="raise its pool size (pgbouncer: default_pool_size): a run takes up to [source] max_connections of it",
+        )
     if "database" in everything and "does not exist" in everything:
         return errors.AccessDenied(f"PostgreSQL: {text}", hint="check the database's name in [source] url")
     return errors.SourceUnavailable(f"PostgreSQL can't be reached: {text}", hint="check [source] url and the server")
@@ -285,8 +333,3 @@ def _connection_error(error: psycopg.OperationalError, text: str) -> errors.Neap
 
 def _ms(value: timedelta) -> str:
     return str(int(value.total_seconds() * 1000))
-
-
-def _escaped(value: str) -> str:
-    """libpq splits `options` at blanks and drops backslashes."""
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from app import errors, statements
-from jobs import locks, quoting, widths
+from jobs import locks, masks, quoting, sessions, widths
 from jobs.duckdb_errors import translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
@@ -38,7 +38,9 @@ class Target:
         self.connection = connection
         # What one run leaves in the session for the next: see jobs/changeset.py.
         self.left: Any = None
-        self._has_source = False
+        # What every transaction there begins with; None where PostgreSQL is not attached.
+        self._settings: dict[str, str] | None = None
+        self._pads = ""
         # Where the run's one session reads for this one, which then has none of its own.
         self.spool: Spool | None = None
         # What DuckDB may hold by the settings, and how much more it may hold for now, in bytes.
@@ -49,7 +51,9 @@ class Target:
 
     def cursor(self) -> Target:
         """Another session of the same DuckDB, with transactions of its own, for another thread."""
-        return Target(self.connection.cursor())
+        found = Target(self.connection.cursor())
+        found._settings, found._pads = self._settings, self._pads
+        return found
 
     def execute(self, query: str, given: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; driver errors become `errors.*`."""
@@ -90,7 +94,7 @@ class Target:
 
         With a `spool` that reads for it, only learn to read what that holds.
         """
-        if self._has_source:
+        if self._settings is not None:
             return
         self.execute(
             f"LOAD {quoting.literal(str(_extension()))}" if _extension() else "INSTALL postgres; LOAD postgres"
@@ -101,11 +105,17 @@ class Target:
         secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
         pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
         kept = {key: value for key, value in parts.items() if key not in secret}
-        options = {**kept, **source.options(private=True)}
+        options = {**kept, **source.options()}
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
         self.execute(f"ATTACH {quoting.literal(text)} AS pg (TYPE postgres, SECRET source, READ_ONLY)")
-        self._has_source = True
+        self._settings = sessions.known(source.settings(), self._known_settings(source))
+        self._pads = source.pads
+
+    def _known_settings(self, source: Source) -> list[str]:
+        names = ", ".join(quoting.literal(name) for name in source.settings())
+        query = statements.get("session", "known").replace("%(names)s", f"ARRAY[{names}]")
+        return [row["name"] for row in self.rows(f"FROM postgres_query('pg', {quoting.literal(query)})")]
 
     def use_threads(self, count: int | None = None) -> None:
         """Let DuckDB run so many threads for all sessions of this instance; without a count, as many as it had.
@@ -137,8 +147,31 @@ class Target:
         """
         self.spool = spool
         if spool is None:
+            self._give_settings()
             self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
             self.lock(snapshot)
+            self._give_pads()
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Let this transaction's PostgreSQL session read in a snapshot of its own, of the same tables."""
+        self._give_settings()
+        self.lock(snapshot)
+        self._give_pads()
+
+    def _give_settings(self) -> None:
+        """What the transaction begins with: the extension keeps connections that have forgotten theirs (DISCARD ALL).
+
+        SET takes no snapshot.
+        """
+        assert self._settings is not None
+        self._tell_source(sessions.statement(self._settings))
+
+    def _give_pads(self) -> None:
+        """What the masks are computed with, for this transaction."""
+        if self._pads:
+            query = quoting.literal(statements.get("masks", "nonce"))
+            hidden = masks.hidden(self._pads, self.one(f"SELECT nonce FROM postgres_query('pg', {query})"))
+            self._tell_source(statements.get("masks", "pads").replace("%(hidden)s", quoting.literal(hidden)))
 
     def lock(self, snapshot: Snapshot) -> None:
         """Lock the run's tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
@@ -150,7 +183,11 @@ class Target:
         wanted += map(locks.touch, snapshot.touched)
         if not wanted:
             return
-        command = "; ".join([f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'", *wanted, "SET LOCAL lock_timeout = DEFAULT"])
+        assert self._settings is not None
+        bounds = [
+            f"SET lock_timeout = {quoting.literal(wait)}" for wait in (_LOCK_WAIT, self._settings["lock_timeout"])
+        ]
+        command = "; ".join([bounds[0], *wanted, bounds[1]])
         try:
             self._tell_source(command)
         except errors.SourceTimeout as error:

@@ -11,6 +11,7 @@ import psycopg
 from app import errors, statements
 from jobs.deadline import Deadline
 from jobs.job import Job
+from jobs.sessions import Session
 
 EVERY = timedelta(hours=1)
 _BATCH = 20_000
@@ -42,7 +43,7 @@ def purge(job: Job) -> int:
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
     until, gone = time.monotonic() + _SECONDS, 0
     limit = Deadline(_LONGEST, job.source)
-    with limit, psycopg.connect(job.source.conninfo("neaptide purge"), autocommit=True) as conn:
+    with limit, job.source.open("neaptide purge") as conn:
         limit.guard(conn)
         while time.monotonic() < until:
             batch = _batch(conn, given)
@@ -52,13 +53,13 @@ def purge(job: Job) -> int:
     return gone
 
 
-def _batch(conn: psycopg.Connection[tuple[int]], given: dict[str, object]) -> int:
+def _batch(conn: Session, given: dict[str, object]) -> int:
     with conn.transaction():
         allowed = conn.execute(statements.get("tombstones", "may_purge")).fetchone()
-        if not allowed or not allowed[0]:
+        if not allowed or not allowed["may"]:
             return 0
         row = conn.execute(statements.get("tombstones", "purge"), given).fetchone()
-        return row[0] if row else 0
+        return row["gone"] if row else 0
 
 
 def _due(looked: Path, every: timedelta) -> bool:

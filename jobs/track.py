@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import psycopg
-
 from app import errors, statements
 from jobs import catalogue, keys, quoting, triggers, types
 from jobs.catalogue import Table
@@ -82,7 +80,7 @@ def _execute(job: Job, lines: list[str]) -> list[str]:
     if not lines:
         return []
     inside, after = _parted(lines)
-    with translated(), psycopg.connect(job.source.conninfo("neaptide track")) as conn:
+    with translated(), job.source.open("neaptide track") as conn, conn.transaction():
         conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         # Two who track at once would race for the same names.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('neaptide track'))")
@@ -96,7 +94,7 @@ def _execute_alone(job: Job, lines: list[str]) -> None:
     """Indexes that are built while others write can't be part of a transaction, and take their time."""
     if not lines:
         return
-    with translated(), psycopg.connect(job.source.conninfo("neaptide track"), autocommit=True) as conn:
+    with translated(), job.source.open("neaptide track") as conn:
         conn.execute("SET lock_timeout = 0")
         conn.execute("SET statement_timeout = 0")
         for line in lines:

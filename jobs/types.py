@@ -37,6 +37,7 @@ READER_SETTINGS = {
     "extra_float_digits": "3",
     "bytea_output": "hex",
     "xmlbinary": "base64",
+    "array_nulls": "on",
     "quote_all_identifiers": "off",
     # Names of relations and types are then always written with their schema, and casts can't be hijacked.
     "search_path": "pg_catalog, pg_temp",

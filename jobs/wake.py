@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from app import errors, statements
-from jobs import catalogue, readiness
+from jobs import catalogue, readiness, sessions
 from jobs.catalogue import Table
 from jobs.job import Job
 from jobs.source import translated
@@ -25,7 +25,7 @@ PAUSE = 0.05
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
 _NEWEST_TOMBSTONE = "(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)"
-Session = psycopg.Connection[tuple[object, ...]]
+Session = sessions.Session
 
 
 class Watcher:
@@ -45,7 +45,8 @@ class Watcher:
         Raises `errors.SourceUnavailable` where the connection is gone.
         """
         with translated():
-            snapshot = self._one(statements.get("daemon", "transactions"))
+            snapshot, backend = self._one(statements.get("daemon", "transactions"))
+            sessions.check(self._conn, backend)
             if snapshot == self._snapshot or self._job is None:
                 return False
             first, self._snapshot = self._snapshot is None, snapshot
@@ -64,15 +65,17 @@ class Watcher:
             self._learn_at = float("-inf")
             return object()
 
-    def _one(self, query: str | sql.Composed) -> object:
+    def _one(self, query: str | sql.Composed) -> tuple[Any, ...]:
         text: Any = query
-        return self._conn.execute(text, prepare=True).fetchone()
+        row = self._conn.execute(text, prepare=True).fetchone()
+        assert row is not None
+        return tuple(row)
 
 
 def question(job: Job) -> sql.Composed | None:
     """What to ask for the tables as they are now; None where nothing has a stamp to look at, or a run would fail."""
     try:
-        with job.source.connect() as reading, reading.transaction():
+        with job.source.meet() as (reading, _), reading.transaction():
             tables = catalogue.look(reading, job.settings).tables
             tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]

@@ -67,6 +67,7 @@ SELECT
     now() AS as_of,
     pg_current_snapshot()::text AS snapshot,
     pg_export_snapshot() AS exported,
+    pg_backend_pid() AS backend,
     -- Read after the snapshot was taken: a synchronous commit that it shows lies below.
     pg_current_wal_flush_lsn()::text AS wal,
     -- Every commit that it shows lies below, also one with synchronous_commit = off.
@@ -83,6 +84,7 @@ SELECT
     END AS as_of,
     pg_current_snapshot()::text AS snapshot,
     '' AS exported,
+    pg_backend_pid() AS backend,
     CASE
         WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
         ELSE pg_current_wal_flush_lsn()

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import dryrun, faults, sync, target, verify
+from jobs import dryrun, faults, moment, sync, target, verify
 from jobs.job import Job
 from tests.support import cluster, servers
 from tests.support.bank import Bank
@@ -223,9 +223,10 @@ def test_every_session_of_a_run_is_bounded_and_the_snapshot_is_let_go_of_early(
 def test_timeouts_are_set_on_every_session_also_on_duckdb_s(bank: Bank) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     query = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
-    with bank.job.source.connect() as conn:
-        mine = conn.execute(query.encode()).fetchone()
-    with target.opened(bank.job, bank.folder / "other.duckdb") as file:
+    with moment.moment(bank.job) as now, target.opened(bank.job, bank.folder / "other.duckdb") as file:
+        mine = now.conn.execute(query.encode()).fetchone()
         file.attach_source(bank.job.source)
-        (theirs,) = file.rows("SELECT * FROM postgres_query('pg', '" + query.replace("'", "''") + "')")
+        with file.transaction():
+            file.join_snapshot(now.snapshot)
+            (theirs,) = file.rows("SELECT * FROM postgres_query('pg', '" + query.replace("'", "''") + "')")
     assert mine == theirs == dict(zip(names, ("1h", "5s", "121min"), strict=True))

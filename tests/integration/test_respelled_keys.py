@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from psycopg.rows import tuple_row
 
 from jobs import quoting, verify
 from tests.support import keytypes
@@ -110,8 +111,8 @@ def made(lab: Lab, kinds: Sequence[str], modes: Sequence[str]) -> list[Place]:
 def assert_equal(lab: Lab, found: Sequence[Place], step: str) -> None:
     """Each row once, by the key's text where the file keeps that, and by what stands beside it."""
     path = str(lab.folder / "reporting.duckdb")
-    reader = lab.job.source.conninfo()
-    with psycopg.connect(reader) as conn, duckdb.connect(path, read_only=True) as file:
+    with lab.job.source.open("neaptide test") as conn, duckdb.connect(path, read_only=True) as file:
+        conn.row_factory = tuple_row
         for place in found:
             theirs, ours = rows_of(conn, file, place)
             assert ours == theirs, (place.name, step)

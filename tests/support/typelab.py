@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import psycopg
 from duckdb_extension_postgres_scanner import __file__ as package
+from psycopg import conninfo
 
 from app import config
 from jobs import quoting, types
@@ -103,12 +104,12 @@ class Lab:
 
     def __init__(self, url: str) -> None:
         source = Source(url, config.Source())
-        self.postgres = psycopg.connect(source.conninfo(), autocommit=True, prepare_threshold=None)
+        self.postgres = psycopg.connect(_conninfo(url, source), autocommit=True, prepare_threshold=None)
         self.spool = Spool(self.postgres, Path(tempfile.gettempdir()))  # type: ignore[arg-type]  whatever its rows are
         self.duckdb = duckdb.connect()
         self.duckdb.execute("SET TimeZone = 'UTC'")
         self.duckdb.execute(f"LOAD {quoting.literal(str(EXTENSION))}")
-        attached = quoting.literal(source.conninfo())
+        attached = quoting.literal(_conninfo(url, source))
         self.duckdb.execute(f"ATTACH {attached} AS pg (TYPE postgres, READ_ONLY)")
 
     def close(self) -> None:
@@ -173,6 +174,13 @@ class Lab:
             spelled = f"list_transform({column}, lambda e: {reading.duckdb.replace('{v}', 'e')})"
         rows = self.duckdb.execute(f"SELECT {spelled} FROM copy ORDER BY copy.n").fetchall()
         return [_canonical(reading, row[0]) for row in rows]
+
+
+def _conninfo(url: str, source: Source) -> str:
+    """Sessions with a run's settings from their login on, which last outside of transactions, too."""
+    settings = {name: value.replace(" ", "\\ ") for name, value in types.READER_SETTINGS.items()}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return conninfo.make_conninfo(url, **source.options(), options=options)
 
 
 def _reading(info: types.ColumnInfo, plan: types.ColumnPlan) -> Reading:

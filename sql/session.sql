@@ -1,0 +1,32 @@
+-- name: adopt
+-- Give the session these settings, those that the server knows, where it answers on that backend; and which one did.
+-- Names are qualified: the role's own search_path may hold others of the same name.
+SELECT
+    pg_catalog.pg_backend_pid() AS backend,
+    (
+        SELECT pg_catalog.jsonb_object_agg(s.name, pg_catalog.set_config(s.name, w.value, false))
+        FROM ROWS FROM (
+            pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[])
+        ) AS w (name, value)
+        INNER JOIN pg_catalog.pg_settings AS s ON pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) w.name
+        WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(backend)s::pg_catalog.int4
+    ) AS adopted;
+
+-- name: held
+-- What the session has of these settings, and on which backend it was asked.
+SELECT
+    pg_catalog.pg_backend_pid() AS backend,
+    (
+        SELECT pg_catalog.jsonb_object_agg(n.name, pg_catalog.current_setting(n.name))
+        FROM pg_catalog.unnest(%(names)s::pg_catalog.text[]) AS n (name)
+    ) AS held;
+
+-- name: known
+-- Those of these settings that the server knows.
+SELECT s.name
+FROM pg_catalog.pg_settings AS s
+WHERE pg_catalog.lower(s.name) = ANY(%(names)s::text[]);
+
+-- name: backend
+-- The process that answers.
+SELECT pg_catalog.pg_backend_pid() AS backend;

@@ -1,0 +1,75 @@
+"""Mutants of the ways to PostgreSQL: sessions, poolers, secrets, and other people's code."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+POOLERS = "tests/integration/test_poolers.py::"
+KEPT = "tests/integration/test_kept_sessions.py::"
+FILTERS = "tests/integration/test_filters.py::"
+
+MUTANTS = (
+    Mutant(
+        "a process that answers two sessions at once passes for one's own",
+        "jobs/sessions.py",
+        "if _backend(other) in mine:",
+        "if False:",
+        POOLERS + "test_transaction_pooling_is_refused_and_nothing_is_left_behind",
+    ),
+    Mutant(
+        "settings are left on a process that others share",
+        "sql/session.sql",
+        "WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(backend)s::pg_catalog.int4",
+        "WHERE %(backend)s::pg_catalog.int4 IS NOT NULL",
+        POOLERS + "test_transaction_pooling_is_refused_and_nothing_is_left_behind",
+    ),
+    Mutant(
+        "the daemon's lock is left on a process that others share",
+        "sql/daemon.sql",
+        "CASE WHEN pg_backend_pid() = %(backend)s THEN pg_try_advisory_lock(%(key)s) END",
+        "CASE WHEN pg_backend_pid() <> %(backend)s + 2 THEN pg_try_advisory_lock(%(key)s) END",
+        POOLERS + "test_a_statement_that_another_process_answers_ends_the_session",
+    ),
+    Mutant(
+        "the snapshot may be taken by another process than the one with the settings",
+        "jobs/source.py",
+        'sessions.check(conn, row["backend"])',
+        "pass",
+        POOLERS + "test_a_statement_that_another_process_answers_ends_the_session",
+    ),
+    Mutant(
+        "DuckDB's session reads with the settings of its role",
+        "jobs/target.py",
+        "self._tell_source(sessions.statement(self._settings))",
+        "pass",
+        POOLERS + "test_session_pooling_is_as_good_as_the_server",
+    ),
+    Mutant(
+        "a kept session that died fails the run",
+        "jobs/keep.py",
+        "greet(kept[0])",
+        "pass",
+        KEPT + "test_sessions_that_died_between_two_runs_are_replaced",
+    ),
+    Mutant(
+        "a role's idle_session_timeout ends kept sessions",
+        "jobs/source.py",
+        '"idle_session_timeout": "0",',
+        "",
+        KEPT + "test_the_limits_of_a_role_end_no_run_and_no_kept_session",
+    ),
+    Mutant(
+        "a role's transaction_timeout ends a run",
+        "jobs/source.py",
+        '"transaction_timeout": "0",',
+        "",
+        KEPT + "test_the_limits_of_a_role_end_no_run_and_no_kept_session",
+    ),
+    Mutant(
+        "the pads of the mask key are sent so that a log shows them",
+        "sql/masks.sql",
+        "string_agg(d.digits, '')",
+        "repeat('0', 256 + 0 * min(length(d.digits)))",
+        FILTERS + "test_neither_the_key_nor_a_clear_value_reaches_the_file_the_log_or_an_error",
+    ),
+)
