@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from app import errors, extras
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from app import config, reporting
     from app.oltp.embedded import EmbeddedServer
     from app.ports import UnitOfWorkFactory
@@ -75,6 +77,21 @@ def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
     made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
     try:
         yield lambda: uow.SqlAlchemyUnitOfWork(made)
+    finally:
+        made.dispose()
+
+
+def identify(settings: config.Settings, noun: str, name: str) -> UUID:
+    """The id of a product by its SKU, a customer by reference, an order by number, as the source knows them now.
+
+    Raises `app.domain.errors.DomainError` for one that isn't there.
+    """
+    with extras.needed("demo"):
+        from app.oltp import engine, lookup
+
+    made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
+    try:
+        return lookup.identify(made, noun, name)
     finally:
         made.dispose()
 

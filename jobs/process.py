@@ -128,6 +128,8 @@ class _Process:
     def _end(self) -> int:
         http.stop(self._http)
         self._service.close()
+        # A lead that was just being taken may have said so in between.
+        self._board.state = health.STOPPING
         with suppress(OSError):
             health.write(self._service.job.files, self._board)
         self._log.info("the daemon has ended", action="stopped")

@@ -12,8 +12,8 @@ from app import errors
 
 _PREFIX = "neaptide_"
 _NESTED = "__"
-# What the command line reads by itself.
-_OTHERS = ("NEAPTIDE_CONFIG", "NEAPTIDE_DEBUG")
+# What is read without a section: by the command line, and by the tests' fault points.
+_OTHERS = ("NEAPTIDE_CONFIG", "NEAPTIDE_DEBUG", "NEAPTIDE_FAULT")
 # Kubernetes sets these for a service that is called neaptide.
 _OF_A_SERVICE = re.compile(r"NEAPTIDE_(SERVICE_HOST|SERVICE_PORT\w*|PORT(_\d+_\w+)?)")
 

@@ -98,6 +98,10 @@ class Group(_WithExamples, click.Group):
 
     command_class = Command
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are written: that of use."""
+        return list(self.commands)
+
 
 pass_face = click.make_pass_decorator(Face)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
 import click
 
@@ -13,7 +12,6 @@ from app.face import shop
 from app.face.base import Face, Group, pass_face
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ID = "0197a3c0-0000-7000-8000-000000000002"
 
 
 def _address_options(function: F) -> F:
@@ -52,22 +50,22 @@ def register(
     )
 
 
-@command.command(examples=(f"neaptide customer address {_ID} --country Portugal --city Braga",))
-@click.argument("customer_id", type=shop.ID)
+@command.command(examples=("neaptide customer address C-1001 --country Portugal --city Braga",))
+@click.argument("customer", type=shop.CUSTOMER)
 @_address_options
 @pass_face
 def address(
-    face: Face, *, customer_id: UUID, country: str, street: str | None, city: str | None, postal_code: str | None
+    face: Face, *, customer: str, country: str, street: str | None, city: str | None, postal_code: str | None
 ) -> None:
     """Replace a customer's whole address."""
     from app.commands.customer import ChangeAddress
     from app.domain.customer import Address
 
-    there = Address(country, street, city, postal_code)
+    there, customer_id = Address(country, street, city, postal_code), shop.resolved(face, shop.CUSTOMER, customer)
     shop.send(face, ChangeAddress(customer_id=customer_id, address=there, at=shop.now()), customer_id)
 
 
-@command.command("show", examples=("neaptide customer show C-1001", f"neaptide customer show {_ID} --json"))
+@command.command("show", examples=("neaptide customer show C-0001", "neaptide customer show C-1001 --max-staleness 0s"))
 @click.argument("customer")
 @shop.reading_options
 @pass_face

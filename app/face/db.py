@@ -24,16 +24,6 @@ def start(face: Face) -> None:
     face.say(f"PostgreSQL {server.status().version} runs on port {server.status().port}")
 
 
-@command.command(examples=("neaptide db stop",))
-@pass_face
-def stop(face: Face) -> None:
-    """Stop the embedded server; the data stays."""
-    from app import bootstrap
-
-    bootstrap.embedded(face.settings).stop()
-    face.say("PostgreSQL is stopped")
-
-
 @command.command(examples=("neaptide db status", "neaptide db status --json"))
 @json_option
 @pass_face
@@ -78,3 +68,13 @@ def migrate(face: Face) -> None:
 
     bootstrap.migrate(face.settings)
     face.say("the schema shop is up to date")
+
+
+@command.command(examples=("neaptide db stop",))
+@pass_face
+def stop(face: Face) -> None:
+    """Stop the embedded server; the data stays."""
+    from app import bootstrap
+
+    bootstrap.embedded(face.settings).stop()
+    face.say("PostgreSQL is stopped")

@@ -23,7 +23,7 @@ _REPORTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("top_products", {"limit": "5"}),
     ("sales_by_country", {}),
 )
-_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --data online_retail.parquet")
+_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000")
 
 
 @click.command("demo", cls=Command, examples=_EXAMPLES)
@@ -34,7 +34,7 @@ _EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --da
     "--data",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Import the Online Retail file (Parquet) instead.",
+    help="Import the Online Retail file instead: online_retail.parquet, say.",
 )
 @pass_face
 def command(face: Face, *, orders: int, data: Path | None) -> int:

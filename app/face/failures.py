@@ -61,6 +61,9 @@ def _told(error: BaseException) -> tuple[str, str | None, int]:
         return error.message, None, 1
     if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL:
         return f"{error.option_name} stands before the command", f"neaptide {error.option_name} … {_command(error)}", 2
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        told = f"{error.option_name}… is below zero: a price or an amount is not"
+        return told, f"see neaptide {_command(error)} --help", 2
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "neaptide"
         return error.format_message(), f"see {path} --help", 2

@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from app.queries.financing import Financing, Instalment
     from app.reporting import Store
 
-_ID = "0197a3c0-0000-7000-8000-000000000004"
+# One of the demo's, which are the same each time.
+_ID = "01931038-9d30-731e-9cd5-e176f5dbfa46"
 _EXAMPLE = "neaptide financing simulate 1200.00 --rate 0.02 --instalments 12 --first-due 2027-01-31"
 
 
-@click.group(cls=Group, examples=(_EXAMPLE,))
+@click.group(cls=Group, examples=(f"neaptide financing show {_ID}",))
 def command() -> None:
     """Financing: simulate instalments, look them up."""
 
 
-@command.command(examples=(_EXAMPLE, f"{_EXAMPLE} --system SAC"))
+@command.command(examples=(_EXAMPLE, f"{_EXAMPLE} --system SAC --order D-000001"))
 @click.argument("principal", type=shop.Amount())
 @click.option("--rate", type=shop.Amount(), required=True, help="Per month, as a fraction: 0.02 is 2 %.")
 @click.option("--instalments", type=int, required=True, metavar="N")
 @click.option("--first-due", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first due date.")
 @click.option("--system", type=click.Choice(["PRICE", "SAC"]), default="PRICE", show_default=True)
-@click.option("--order", "order_id", type=shop.ID, help="The order it pays for.")
+@click.option("--order", type=shop.ORDER, help="The order it pays for.")
 @shop.currency_option
 @pass_face
 def simulate(
@@ -43,7 +44,7 @@ def simulate(
     instalments: int,
     first_due: datetime,
     system: str,
-    order_id: UUID | None,
+    order: str | None,
     currency: str,
 ) -> None:
     """Compute and keep a schedule of instalments; prints the financing's id."""
@@ -59,14 +60,14 @@ def simulate(
             instalments=instalments,
             system=system,
             first_due_date=first_due.date(),
-            order_id=order_id,
+            order_id=None if order is None else shop.resolved(face, shop.ORDER, order),
             at=shop.now(),
         ),
         made,
     )
 
 
-@command.command("show", examples=(f"neaptide financing show {_ID} --max-staleness 0s",))
+@command.command("show", examples=(f"neaptide financing show {_ID}",))
 @click.argument("financing_id", type=shop.ID)
 @shop.reading_options
 @pass_face

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from jobs.job import Job
 
 _EXAMPLES = (
-    "neaptide init --url postgresql://reader@db.example.com/shop",
+    "neaptide init --url embedded:var/postgres -o mine.toml",
     "neaptide init --url embedded:var/postgres --schema shop -o shop.toml",
 )
 
 
 @click.command("init", cls=Command, examples=_EXAMPLES)
-@click.option("--url", envvar="NEAPTIDE_SOURCE__URL", required=True, help="The PostgreSQL to look at.")
+@click.option(
+    "--url",
+    envvar="NEAPTIDE_SOURCE__URL",
+    required=True,
+    help="The PostgreSQL to look at, like postgresql://reader@host/database.",
+)
 @click.option("--schema", "schemas", multiple=True, metavar="S", help="Only this schema; may be repeated.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")

@@ -17,31 +17,23 @@ if TYPE_CHECKING:
     from app.commands.order import OrderLine
     from app.queries.orders import OrderDetails
 
-_ID = "0197a3c0-0000-7000-8000-000000000003"
-_PRODUCT = "0197a3c0-0000-7000-8000-000000000001"
-_CUSTOMER = "0197a3c0-0000-7000-8000-000000000002"
-_ITEM = re.compile(r"(?P<id>[0-9a-fA-F-]{32,36})(?::(?P<quantity>\d+))?(?:@(?P<price>\d+(?:\.\d+)?))?")
+_ITEM = re.compile(r"(?P<product>[^:@]+)(?::(?P<quantity>\d+))?(?:@(?P<price>\d+(?:\.\d+)?))?")
+_Given = tuple[str, int, Decimal | None]
 _ITEMS = ("line_no", "sku", "name", "quantity", "unit_price", "line_total", "returned_quantity")
 _RETURNS = ("line_no", "quantity", "amount", "returned_at")
 _PAYMENTS = ("kind", "amount", "method", "paid_at")
 
 
-class Item(click.ParamType[tuple[UUID, int, Decimal | None]]):
-    """`PRODUCT_ID[:QUANTITY[@PRICE]]` to its three parts."""
+class Item(click.ParamType[_Given]):
+    """`PRODUCT[:QUANTITY[@PRICE]]` to its three parts; the product by id or SKU."""
 
     name = "item"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[UUID, int, Decimal | None]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _Given:
         found = _ITEM.fullmatch(str(value))
-        try:
-            product_id = UUID(found["id"]) if found else None
-        except ValueError:
-            product_id = None
-        if found is None or product_id is None:
-            self.fail(f"{value!r} is not PRODUCT_ID[:QUANTITY[@PRICE]]", param, ctx)
-        return product_id, int(found["quantity"] or 1), Decimal(found["price"]) if found["price"] else None
+        if found is None:
+            self.fail(f"{value!r} is not PRODUCT[:QUANTITY[@PRICE]]", param, ctx)
+        return found["product"], int(found["quantity"] or 1), Decimal(found["price"]) if found["price"] else None
 
 
 @click.group(cls=Group, examples=("neaptide order show D-000042",))
@@ -49,15 +41,15 @@ def command() -> None:
     """Orders: place, change, ship, take back, look up."""
 
 
-@command.command(examples=(f"neaptide order place {_CUSTOMER} --item {_PRODUCT}:2",))
-@click.argument("customer_id", type=shop.ID)
+@command.command(examples=("neaptide order place C-1001 --item MUG-1:2 --number N-1",))
+@click.argument("customer", type=shop.CUSTOMER)
 @click.option(
     "--item",
     "items",
     type=Item(),
     multiple=True,
     required=True,
-    help="PRODUCT_ID[:QUANTITY[@PRICE]]; may be repeated.",
+    help="PRODUCT[:QUANTITY[@PRICE]], the product by id or SKU; may be repeated.",
 )
 @click.option("--number", help="The order's number; made from its id if not given.")
 @shop.currency_option
@@ -65,8 +57,8 @@ def command() -> None:
 def place(
     face: Face,
     *,
-    customer_id: UUID,
-    items: tuple[tuple[UUID, int, Decimal | None], ...],
+    customer: str,
+    items: tuple[_Given, ...],
     number: str | None,
     currency: str,
 ) -> None:
@@ -74,7 +66,8 @@ def place(
     from app.commands.order import PlaceOrder
 
     made = shop.fresh_id()
-    lines = tuple(_line(item, currency) for item in items)
+    customer_id = shop.resolved(face, shop.CUSTOMER, customer)
+    lines = tuple(_line(face, item, currency) for item in items)
     shop.send(
         face,
         PlaceOrder(order_id=made, number=number or _number(made), customer_id=customer_id, items=lines, at=shop.now()),
@@ -82,64 +75,65 @@ def place(
     )
 
 
-@command.command(examples=(f"neaptide order add {_ID} {_PRODUCT}:3",))
-@click.argument("order_id", type=shop.ID)
+@command.command(examples=("neaptide order add N-1 D-001:3",))
+@click.argument("order", type=shop.ORDER)
 @click.argument("item", type=Item())
 @click.option("--line", "line_no", type=int, help="The line's number; the next free one if not given.")
 @shop.currency_option
 @pass_face
-def add(
-    face: Face, *, order_id: UUID, item: tuple[UUID, int, Decimal | None], line_no: int | None, currency: str
-) -> None:
+def add(face: Face, *, order: str, item: _Given, line_no: int | None, currency: str) -> None:
     """Add a line to an open order."""
     from app.commands.order import AddItem
 
-    line = _line(item, currency)
+    line, order_id = _line(face, item, currency), shop.resolved(face, shop.ORDER, order)
     shop.send(face, AddItem(order_id=order_id, item=line, line_no=line_no, at=shop.now()), order_id)
 
 
-@command.command(examples=(f"neaptide order remove {_ID} 2",))
-@click.argument("order_id", type=shop.ID)
+@command.command(examples=("neaptide order remove N-1 2",))
+@click.argument("order", type=shop.ORDER)
 @click.argument("line_no", type=int)
 @pass_face
-def remove(face: Face, *, order_id: UUID, line_no: int) -> None:
+def remove(face: Face, *, order: str, line_no: int) -> None:
     """Take a line out of an open order."""
     from app.commands.order import RemoveItem
 
+    order_id = shop.resolved(face, shop.ORDER, order)
     shop.send(face, RemoveItem(order_id=order_id, line_no=line_no, at=shop.now()), order_id)
 
 
-@command.command(examples=(f"neaptide order cancel {_ID}",))
-@click.argument("order_id", type=shop.ID)
+@command.command(examples=("neaptide order cancel D-000004",))
+@click.argument("order", type=shop.ORDER)
 @pass_face
-def cancel(face: Face, *, order_id: UUID) -> None:
+def cancel(face: Face, *, order: str) -> None:
     """Call an order off; what was paid is refunded."""
     from app.commands.order import CancelOrder
 
+    order_id = shop.resolved(face, shop.ORDER, order)
     shop.send(face, CancelOrder(order_id=order_id, refund_id=shop.fresh_id(), at=shop.now()), order_id)
 
 
-@command.command(examples=(f"neaptide order ship {_ID}",))
-@click.argument("order_id", type=shop.ID)
+@command.command(examples=("neaptide order ship D-000306",))
+@click.argument("order", type=shop.ORDER)
 @pass_face
-def ship(face: Face, *, order_id: UUID) -> None:
+def ship(face: Face, *, order: str) -> None:
     """Send an order off that is paid in full."""
     from app.commands.order import ShipOrder
 
+    order_id = shop.resolved(face, shop.ORDER, order)
     shop.send(face, ShipOrder(order_id=order_id, at=shop.now()), order_id)
 
 
-@command.command("return", examples=(f"neaptide order return {_ID} 1 2 --reference RMA-7",))
-@click.argument("order_id", type=shop.ID)
+@command.command("return", examples=("neaptide order return D-000001 2 1 --reference RMA-7",))
+@click.argument("order", type=shop.ORDER)
 @click.argument("line_no", type=int)
 @click.argument("quantity", type=int)
 @click.option("--reference", help="The paper that came with it.")
 @pass_face
-def return_(face: Face, *, order_id: UUID, line_no: int, quantity: int, reference: str | None) -> None:
+def return_(face: Face, *, order: str, line_no: int, quantity: int, reference: str | None) -> None:
     """Take back pieces of one line of a shipped order; prints the return's id."""
     from app.commands.order import ReturnItems
 
-    made = shop.fresh_id()
+    made, order_id = shop.fresh_id(), shop.resolved(face, shop.ORDER, order)
     shop.send(
         face,
         ReturnItems(
@@ -149,7 +143,7 @@ def return_(face: Face, *, order_id: UUID, line_no: int, quantity: int, referenc
     )
 
 
-@command.command("show", examples=("neaptide order show D-000042", f"neaptide order show {_ID} --json"))
+@command.command("show", examples=("neaptide order show D-000042", "neaptide order show N-1 --max-staleness 0s"))
 @click.argument("order")
 @shop.reading_options
 @pass_face
@@ -163,8 +157,8 @@ def show_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
         _show_parts(found)
 
 
-@command.command("list", examples=("neaptide order list C-1001 --status open",))
-@click.argument("customer")
+@command.command("list", examples=("neaptide order list --size 5", "neaptide order list C-0001 --status shipped"))
+@click.argument("customer", required=False)
 @click.option("--status", type=click.Choice(["open", "paid", "shipped", "cancelled"]))
 @shop.page_options
 @shop.reading_options
@@ -172,24 +166,29 @@ def show_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
 def list_(
     face: Face,
     *,
-    customer: str,
+    customer: str | None,
     status: str | None,
     page: int,
     size: int,
     as_json: bool,
     max_staleness: timedelta | None,
 ) -> None:
-    """List a customer's orders, newest first; the customer by id or reference."""
+    """List all orders, or a customer's, newest first; the customer by id or reference."""
     from app.queries import orders
 
     found = shop.read(
         face,
         max_staleness,
-        lambda store: orders.of_customer(
-            store, shop.identify(store, customer, "customer_by_reference"), status=status, page=page, size=size
+        lambda store: orders.find_all(
+            store,
+            customer_id=None if customer is None else shop.identify(store, customer, "customer_by_reference"),
+            status=status,
+            page=page,
+            size=size,
         ),
     )
-    shop.show_page(face, found, ("number", "placed_at", "status", "total", "paid", "currency"), as_json)
+    columns = ("number", "customer", "placed_at", "status", "total", "paid", "currency")
+    shop.show_page(face, found, columns, as_json)
 
 
 def _show_parts(found: OrderDetails) -> None:
@@ -199,10 +198,11 @@ def _show_parts(found: OrderDetails) -> None:
             shop.show_rows(columns, rows)
 
 
-def _line(item: tuple[UUID, int, Decimal | None], currency: str) -> OrderLine:
+def _line(face: Face, item: _Given, currency: str) -> OrderLine:
     from app.commands.order import OrderLine
 
-    product_id, quantity, price = item
+    product, quantity, price = item
+    product_id = shop.resolved(face, shop.PRODUCT, product)
     return OrderLine(product_id, quantity, None if price is None else shop.money(price, currency))
 
 

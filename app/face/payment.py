@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import click
 
 from app.face import shop, show
 from app.face.base import Face, Group, pass_face
-
-_ORDER = "0197a3c0-0000-7000-8000-000000000003"
 
 
 @click.group(cls=Group, examples=("neaptide payment list D-000042",))
@@ -19,18 +16,18 @@ def command() -> None:
     """Payments: take in, look up."""
 
 
-@command.command(examples=(f"neaptide payment process {_ORDER} 15.00 --method card",))
-@click.argument("order_id", type=shop.ID)
+@command.command(examples=("neaptide payment process N-1 16.50 --method card",))
+@click.argument("order", type=shop.ORDER)
 @click.argument("amount", type=shop.Amount())
 @click.option("--method", default="card", show_default=True, help="How it was paid.")
 @shop.currency_option
 @pass_face
-def process(face: Face, *, order_id: UUID, amount: Decimal, method: str, currency: str) -> None:
+def process(face: Face, *, order: str, amount: Decimal, method: str, currency: str) -> None:
     """Take a part or all of what is owed for an order; prints the payment's id."""
     from app.commands.payment import ProcessPayment
 
     made = shop.fresh_id()
-    paid = shop.money(amount, currency)
+    paid, order_id = shop.money(amount, currency), shop.resolved(face, shop.ORDER, order)
     shop.send(face, ProcessPayment(payment_id=made, order_id=order_id, amount=paid, method=method, at=shop.now()), made)
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import click
 
 from app.face import shop
 from app.face.base import Face, Group, pass_face
 
-_ID = "0197a3c0-0000-7000-8000-000000000001"
 
-
-@click.group(cls=Group, examples=("neaptide product list --text mug", "neaptide product create MUG-1 'Blue mug' 7.50"))
+@click.group(cls=Group, examples=("neaptide product list --text clock",))
 def command() -> None:
     """Products: create, change, look up."""
 
@@ -34,41 +31,43 @@ def create(face: Face, *, sku: str, name: str, price: Decimal, currency: str) ->
     shop.send(face, CreateProduct(product_id=made, sku=sku, name=name, unit_price=unit_price, at=shop.now()), made)
 
 
-@command.command(examples=(f"neaptide product rename {_ID} 'Large blue mug'",))
-@click.argument("product_id", type=shop.ID)
+@command.command(examples=("neaptide product rename MUG-1 'Large blue mug'",))
+@click.argument("product", type=shop.PRODUCT)
 @click.argument("name")
 @pass_face
-def rename(face: Face, *, product_id: UUID, name: str) -> None:
+def rename(face: Face, *, product: str, name: str) -> None:
     """Give a product another name."""
     from app.commands.product import RenameProduct
 
+    product_id = shop.resolved(face, shop.PRODUCT, product)
     shop.send(face, RenameProduct(product_id=product_id, name=name, at=shop.now()), product_id)
 
 
-@command.command(examples=(f"neaptide product price {_ID} 8.25",))
-@click.argument("product_id", type=shop.ID)
+@command.command(examples=("neaptide product price MUG-1 8.25",))
+@click.argument("product", type=shop.PRODUCT)
 @click.argument("price", type=shop.Amount())
 @shop.currency_option
 @pass_face
-def price(face: Face, *, product_id: UUID, price: Decimal, currency: str) -> None:
+def price(face: Face, *, product: str, price: Decimal, currency: str) -> None:
     """Set the price of orders to come."""
     from app.commands.product import ChangePrice
 
-    unit_price = shop.money(price, currency)
+    unit_price, product_id = shop.money(price, currency), shop.resolved(face, shop.PRODUCT, product)
     shop.send(face, ChangePrice(product_id=product_id, unit_price=unit_price, at=shop.now()), product_id)
 
 
-@command.command(examples=(f"neaptide product discontinue {_ID}",))
-@click.argument("product_id", type=shop.ID)
+@command.command(examples=("neaptide product discontinue D-009",))
+@click.argument("product", type=shop.PRODUCT)
 @pass_face
-def discontinue(face: Face, *, product_id: UUID) -> None:
+def discontinue(face: Face, *, product: str) -> None:
     """Take a product out of sale."""
     from app.commands.product import DiscontinueProduct
 
+    product_id = shop.resolved(face, shop.PRODUCT, product)
     shop.send(face, DiscontinueProduct(product_id=product_id, at=shop.now()), product_id)
 
 
-@command.command("show", examples=("neaptide product show MUG-1", f"neaptide product show {_ID} --json"))
+@command.command("show", examples=("neaptide product show D-001", "neaptide product show MUG-1 --max-staleness 0s"))
 @click.argument("product")
 @shop.reading_options
 @pass_face

@@ -24,8 +24,30 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 ID = click.UUID
+_NAMES = {"product": "SKU", "customer": "reference", "order": "number"}
 _INNER = ("as_of", "version")
 _NOUNS = {"product_by_sku": "product", "customer_by_reference": "customer", "order_by_number": "order"}
+
+
+class Named(click.ParamType[str]):
+    """A thing of the shop by its id, or by the name people use; `resolved` finds the id when the command runs."""
+
+    def __init__(self, noun: str) -> None:
+        self.name = f"{noun} id or {_NAMES[noun]}"
+        self.noun = noun
+
+
+PRODUCT, CUSTOMER, ORDER = Named("product"), Named("customer"), Named("order")
+
+
+def resolved(face: Face, kind: Named, text: str) -> UUID:
+    """The id that `text` is or stands for, asked of the source itself: a command must not go by an older file."""
+    from app import bootstrap
+
+    try:
+        return UUID(text)
+    except ValueError:
+        return bootstrap.identify(face.settings, kind.noun, text)
 
 
 class Amount(click.ParamType[Decimal]):

@@ -29,7 +29,7 @@ def command(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
 
 
-@click.command("untrack", cls=Command, examples=("neaptide untrack shop.orders", "neaptide untrack --print"))
+@click.command("untrack", cls=Command, examples=("neaptide untrack --print", "neaptide untrack shop.orders --print"))
 @click.argument("tables", nargs=-1, metavar="[TABLE]…")
 @click.option("--print", "only_print", is_flag=True, help=_PRINT)
 @pass_face

@@ -40,11 +40,16 @@ class Return:
 
 @dataclass(frozen=True)
 class Order:
-    """One order without its parts; amounts in `currency`, `paid` is payments less refunds."""
+    """One order without its parts; amounts in `currency`, `paid` is payments less refunds.
+
+    `reference` and `customer` are the customer's reference and name of today.
+    """
 
     id: UUID
     number: str
     customer_id: UUID
+    reference: str | None
+    customer: str | None
     status: str
     currency: str
     total: Decimal
@@ -86,14 +91,14 @@ def find_by_id(store: Store, order_id: UUID) -> OrderDetails | None:
     )
 
 
-def of_customer(
-    store: Store, customer_id: UUID, *, status: str | None = None, page: int = 1, size: int = 20
+def find_all(
+    store: Store, *, customer_id: UUID | None = None, status: str | None = None, page: int = 1, size: int = 20
 ) -> pages.Page[Order]:
-    """One page of a customer's orders, newest first; an unknown customer has none.
+    """One page of the orders, newest first; with `customer_id` that customer's, and an unknown one has none.
 
     Raises `errors.UsageError` for an impossible page.
     """
     filters = {"customer_id": customer_id, "status": status}
-    found = store.query(statements.get("queries/orders", "of_customer"), {**filters, **pages.bounds(page, size)})
-    total = store.query(statements.get("queries/orders", "count_of_customer"), filters).rows[0][0]
+    found = store.query(statements.get("queries/orders", "find_all"), {**filters, **pages.bounds(page, size)})
+    total = store.query(statements.get("queries/orders", "count_all"), filters).rows[0][0]
     return pages.Page(tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of)

@@ -1,10 +1,11 @@
 -- name: find_by_id
--- One order without its parts.
+-- One order without its parts, with its customer's reference and name of today.
 SELECT
-    id, number, customer_id, status, currency, total, paid, placed_at, paid_at, shipped_at, cancelled_at, version,
-    created_at, updated_at
-FROM shop.orders
-WHERE id = $id
+    o.id, o.number, o.customer_id, c.reference, c.name AS customer, o.status, o.currency, o.total, o.paid, o.placed_at,
+    o.paid_at, o.shipped_at, o.cancelled_at, o.version, o.created_at, o.updated_at
+FROM shop.orders AS o
+LEFT JOIN shop.customers AS c ON c.id = o.customer_id
+WHERE o.id = $id
 
 -- name: items_of
 -- The lines of one order, with the product's sku and name of today.
@@ -29,18 +30,19 @@ FROM shop.order_returns
 WHERE order_id = $id
 ORDER BY returned_at, id
 
--- name: of_customer
--- One page of a customer's orders, newest first.
+-- name: find_all
+-- One page of all orders, or of a customer's, newest first.
 SELECT
-    id, number, customer_id, status, currency, total, paid, placed_at, paid_at, shipped_at, cancelled_at, version,
-    created_at, updated_at
-FROM shop.orders
-WHERE customer_id = $customer_id AND ($status IS NULL OR status = $status)
-ORDER BY placed_at DESC, number DESC
+    o.id, o.number, o.customer_id, c.reference, c.name AS customer, o.status, o.currency, o.total, o.paid, o.placed_at,
+    o.paid_at, o.shipped_at, o.cancelled_at, o.version, o.created_at, o.updated_at
+FROM shop.orders AS o
+LEFT JOIN shop.customers AS c ON c.id = o.customer_id
+WHERE ($customer_id IS NULL OR o.customer_id = $customer_id) AND ($status IS NULL OR o.status = $status)
+ORDER BY o.placed_at DESC, o.number DESC
 LIMIT $limit OFFSET $offset
 
--- name: count_of_customer
--- How many orders the customer has on all pages.
+-- name: count_all
+-- How many orders the same filter finds on all pages.
 SELECT COUNT(*)
 FROM shop.orders
-WHERE customer_id = $customer_id AND ($status IS NULL OR status = $status)
+WHERE ($customer_id IS NULL OR customer_id = $customer_id) AND ($status IS NULL OR status = $status)

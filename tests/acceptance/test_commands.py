@@ -142,6 +142,31 @@ def test_an_order_goes_from_placed_to_returned(neaptide: Cli) -> None:
     assert neaptide("order", "list", "C-1", "--json").ok().json["total"] == 1
 
 
+def test_the_write_side_takes_the_names_that_people_use(neaptide: Cli) -> None:
+    neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok()
+    neaptide("customer", "register", "C-1", "Ana Lima", "--country", "Portugal").ok()
+    neaptide("customer", "address", "C-1", "--country", "Portugal", "--city", "Braga").ok()
+    neaptide("product", "price", "MUG-1", "8.00").ok()
+    neaptide("order", "place", "C-1", "--item", "MUG-1:2", "--number", "N-1").ok()
+    neaptide("order", "add", "N-1", "MUG-1:1@5").ok()
+    neaptide("payment", "process", "N-1", "21.00").ok()
+    neaptide("order", "ship", "N-1").ok()
+    neaptide("order", "return", "N-1", "1", "1").ok()
+    shown = neaptide("order", "show", "N-1", "--max-staleness", "0s").ok().out
+    assert "Ana Lima" in shown and "C-1" in shown and "Blue mug" in shown
+    listed = neaptide("order", "list").ok().out
+    assert "N-1" in listed and "Ana Lima" in listed and widest(listed) <= 80
+    for call in (
+        ("order", "ship", "N-2"),
+        ("product", "price", "MUG-2", "1"),
+        ("order", "place", "C-2", "--item", "MUG-1"),
+    ):
+        done = neaptide(*call)
+        assert done.code == 1 and "there is no" in done.err and "bug" not in done.err
+    priced = neaptide("product", "price", "MUG-1", "-7.50")
+    assert priced.code == 2 and "below zero" in priced.err
+
+
 def test_products_change_and_a_cancelled_order_is_refunded(neaptide: Cli) -> None:
     product = neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok().out.strip()
     customer = neaptide("customer", "register", "C-1", "Ana", "--country", "Portugal").ok().out.strip()

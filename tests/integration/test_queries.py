@@ -41,7 +41,7 @@ def test_a_missing_id_is_none(store: reporting.Store) -> None:
     assert financing.find_by_id(store, NOBODY) is None
     assert financing.instalments(store, NOBODY) == ()
     assert payments.of_order(store, NOBODY) == ()
-    assert orders.of_customer(store, NOBODY).items == ()
+    assert orders.find_all(store, customer_id=NOBODY).items == ()
 
 
 def test_a_product_is_found_with_its_exact_price(shop: Shop, store: reporting.Store) -> None:
@@ -141,10 +141,10 @@ def test_a_customers_orders_come_newest_first(shop: Shop, store: reporting.Store
         key=lambda one: (one["placed_at"], one["number"]),
         reverse=True,
     )
-    page = orders.of_customer(store, customer, size=5, page=2)
+    page = orders.find_all(store, customer_id=customer, size=5, page=2)
     assert [one.number for one in page.items] == [one["number"] for one in own[5:10]]
     assert page.total == len(own)
-    shipped = orders.of_customer(store, customer, status="shipped", size=100)
+    shipped = orders.find_all(store, customer_id=customer, status="shipped", size=100)
     assert [one.id for one in shipped.items] == [one["id"] for one in own if one["status"] == "shipped"]
 
 

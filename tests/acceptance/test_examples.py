@@ -1,0 +1,53 @@
+"""Every example of every `--help`, typed on the demo in the order in which help lists them."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from app import cli
+from app.oltp.embedded import EmbeddedServer
+from tests.support.cli import Cli
+
+_ENDLESS = ("neaptide daemon",)
+
+
+def _examples(command: click.Command = cli.root) -> Iterator[str]:
+    yield from command.examples  # type: ignore[attr-defined]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _examples(found)
+
+
+@pytest.mark.long
+def test_every_example_runs_as_it_is_typed_on_the_demo(open_folder: Path) -> None:
+    here = Cli(open_folder)
+    try:
+        here.process("demo").ok()
+        demo = Cli(open_folder / "neaptide-demo")
+        for line in dict.fromkeys(_examples()):
+            words = shlex.split(line)[1:]
+            if line in _ENDLESS:
+                _interrupted(demo, words)
+                continue
+            done = demo.process(*words)
+            assert done.code == 0, f"{line}\nexit {done.code}\n{done.out}\n{done.err}"
+    finally:
+        EmbeddedServer(open_folder / "neaptide-demo" / "var/postgres").remove()
+
+
+def _interrupted(there: Cli, words: list[str]) -> None:
+    """One that goes on until Ctrl-C: it says that it has started, and then ends in order."""
+    process = there.begun(*words)
+    assert process.stderr is not None and any("has started" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode in (0, 130)
