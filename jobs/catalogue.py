@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import config, errors, statements
-from jobs import columns, filters, masks, quoting, selection, tables, types
+from jobs import columns, filters, masks, quoting, selection, tables, types, types_forms
 from jobs.job import Job
 from jobs.source import Connection
 from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
@@ -223,7 +223,7 @@ def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: con
 def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Table:
     relid, name = row["relid"], quoting.join_name(row["schema"], row["name"])
     infos, key = facts.columns[relid], facts.key(spec, row)
-    spec, notes = _fitting(spec, row, key)
+    spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
     copied, plans = columns.choose(spec, name, infos, key)
     return Table(
         spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
@@ -236,11 +236,18 @@ def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Tab
     )  # fmt: skip
 
 
-def _fitting(spec: config.Table, row: Row, key: Sequence[str]) -> tuple[config.Table, tuple[str, ...]]:
-    """The entry with the mode "none" where none is given and no other is possible, and a note that says so."""
-    if "watermark" in spec.model_fields_set or (key and row["kind"] in "rp"):
+def _fitting(spec: config.Table, row: Row, key: Sequence[types.ColumnInfo]) -> tuple[config.Table, tuple[str, ...]]:
+    """The entry with the mode "none" where no other is possible, and a note that says so.
+
+    Where another mode is given, that of a table without a key is left for `unfit` to refuse.
+    """
+    reason = ""
+    if any(types_forms.shows_names(info.type) for info in key):
+        reason = "its key holds names of objects, which change without a write"
+    elif "watermark" not in spec.model_fields_set and not (key and row["kind"] in ORDINARY):
+        reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
+    if not reason or (spec.watermark == "none" and "watermark" in spec.model_fields_set):
         return spec, ()
-    reason = "it has no key" if row["kind"] in "rp" else "it is no ordinary table"
     return spec.model_copy(update={"watermark": "none"}), (f"copied whole each time: {reason}",)
 
 

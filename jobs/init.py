@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from app import config, errors, statements
-from jobs import catalogue, quoting, selection, triggers
+from jobs import catalogue, quoting, selection, triggers, types_forms
 from jobs.catalogue import Found, Table
 from jobs.job import Job
 from jobs.source import Connection
@@ -176,6 +176,9 @@ def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
         return _whole(choice, f"{what}; a key would let it be followed")
     values: dict[str, Any] = {} if table.spec.key is None else {"key": list(table.spec.key)}
     key = f"Key ({', '.join(table.source_key)})."
+    if any(types_forms.shows_names(info.type) for info in table.key_infos()):
+        what = "its key holds names of objects, which change without a write, so all of it is compared each time"
+        return _whole(replace(choice, values={**choice.values, **values}, reasons=(key,)), what)
     stamp, reason = _stamp(table)
     if stamp is None and row["bytes"] <= SMALL:
         what = (

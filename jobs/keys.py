@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from jobs import quoting, types_forms
+from jobs import quoting
 from jobs.types import ColumnInfo, ColumnPlan, TypeInfo
 
 # Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
@@ -19,23 +19,16 @@ _SAME_IN_JSON = (
 
 def recorded(row: str, infos: Iterable[ColumnInfo]) -> str:
     """PostgreSQL's expression for the key of `row`, OLD or the alias of a transition table."""
-    return f"jsonb_build_array({', '.join(_recorded(f'{row}.{quoting.identifier(i.name)}', i) for i in infos)})"
-
-
-def _recorded(value: str, info: ColumnInfo) -> str:
-    if same_in_json(info):
-        return value
-    # The name of an object may be another one by the time it is read.
-    return value + "".join(f"::{cast}" for cast in (*types_forms.unnamed(info.type.resolved), "text"))
+    names = [(info, f"{row}.{quoting.identifier(info.name)}") for info in infos]
+    return f"jsonb_build_array({', '.join(name if same_in_json(info) else f'{name}::text' for info, name in names)})"
 
 
 def read_back(value: str, info: ColumnInfo) -> str:
     """PostgreSQL's expression for what was recorded as this text, as a value of the column.
 
-    By the type under all domains: a CHECK may have come after the row was deleted. An object may be gone since then.
+    By the type under all domains: a CHECK may have come after the row was deleted.
     """
-    kind = info.type.resolved
-    return value + "".join(f"::{cast}" for cast in (*types_forms.unnamed(kind), _unchecked(kind)))
+    return f"{value}::{_unchecked(info.type.resolved)}"
 
 
 def _unchecked(kind: TypeInfo) -> str:

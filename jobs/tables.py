@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from app import config
-from jobs import keys, quoting, triggers, types, types_forms
+from jobs import keys, quoting, triggers, types
 from jobs.triggers import Trigger
 from jobs.watermark import Stamp
 
@@ -180,8 +180,6 @@ def unfit(table: Table) -> str | None:
         return f'other tables inherit from {name}, past its triggers: set watermark = "none" for it'
     if not table.source_key:
         return f'{name} has no primary key: name a unique key in the config, or set watermark = "none"'
-    if any(types_forms.shows_names(info.type) for info in table.key_infos()):
-        return f'the key of {name} holds names of objects, which change without a write: set watermark = "none" for it'
     kind = next(
         (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
     )

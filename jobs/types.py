@@ -80,8 +80,7 @@ def plan_column(
 ) -> ColumnPlan:
     """Decide how a column is carried over. `rule` is the column's in the config, `on_value` the table's.
 
-    A column of the `key` is kept so that no write to another object changes it, and so that DuckDB holds no two keys
-    equal that PostgreSQL tells apart.
+    A column of the `key` is kept so that DuckDB holds no two keys equal that PostgreSQL tells apart.
 
     `text` as a column's rule makes any column VARCHAR; as a table's, only those whose values might not fit. `double`
     and `decimal` are for numerics, and then `on_value` says what becomes of NaN and the like. Raises
@@ -89,19 +88,18 @@ def plan_column(
     """
     kind = info.type.resolved
     form = types_forms.form_of(kind, info.dims, key=key)
-    casts = (*(types_forms.unnamed(kind) if key else ()), "text")
     if rule in ("double", "decimal"):
         form, rule = _as_number(info, kind, rule), "null" if on_value == "null" else "fail"
     elif rule == "text" or (rule is None and on_value == "text" and form.lossy):
-        form, rule = _in_full(form, info, casts), "text"
+        form, rule = _in_full(form, info), "text"
     if not info.deterministic:
         form = replace(form, same=False)
     if rule != "text":
         rule = (rule or on_value or "fail") if form.lossy else None
-    return _plan(info.name, form, rule, casts)
+    return _plan(info.name, form, rule)
 
 
-def _plan(name: str, form: types_forms.Form, rule: Rule | None, text_casts: tuple[str, ...]) -> ColumnPlan:
+def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
     column = quoting.identifier(name)
     lossy = types_forms.filled(form.lossy, column) if form.lossy else None
     wire = _cast(column, form.casts)
@@ -115,7 +113,7 @@ def _plan(name: str, form: types_forms.Form, rule: Rule | None, text_casts: tupl
         rule=rule,
         lossy_sql=lossy,
         exact_sql=types_forms.filled(form.exact, column),
-        key_text_sql=_cast(column, text_casts),
+        key_text_sql=_cast(column, ("text",)),
         same_equality=form.same,
     )
 
@@ -163,10 +161,9 @@ def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> types_for
     return types_forms.decimal(types_forms.MAX_DIGITS, scale, f"({beyond})", misfit)
 
 
-def _in_full(form: types_forms.Form, info: ColumnInfo, casts: tuple[str, ...]) -> types_forms.Form:
+def _in_full(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
     """The rule `text`: PostgreSQL's text form of any value, array bounds included."""
-    if form.duckdb == "VARCHAR" and form.casts == casts:
+    if form.duckdb == "VARCHAR" and form.casts[-1] == "text":
         return form
     same = form.same and not form.lossy and form.exact == "{v}"
-    note = f"{info.type_name} {types_forms.AS_TEXT}" + (", of its object's oid" if len(casts) > 1 else "")
-    return replace(types_forms.as_text(note, same=same), casts=casts)
+    return types_forms.as_text(f"{info.type_name} {types_forms.AS_TEXT}", same=same)

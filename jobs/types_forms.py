@@ -124,10 +124,13 @@ _BUILTIN |= dict.fromkeys(_NAMES.split(), as_text(_NAME_NOTE))
 _BUILTIN |= dict.fromkeys(_TEXTS.split(), as_text(AS_TEXT))
 _BUILTIN |= dict.fromkeys(_LOOSE_TEXTS.split(), as_text(AS_TEXT, same=False))
 
-# In a key: a name may change without a write to the row, and DuckDB holds other intervals equal than PostgreSQL does.
-_IN_KEY = dict.fromkeys(
-    _NAMES.split(), replace(_unsigned("oid", "int8"), note="as the object's oid, since in a key a name could change")
-) | {"interval": as_text(f"{AS_TEXT}, since DuckDB holds other intervals equal in a key", same=False)}
+_KEY_NOTE = "as the name it shows, qualified, which in a key may change without a write: the table is compared whole"
+# In a key. Functions and operators of one name are told apart, and DuckDB holds other intervals equal than PostgreSQL.
+_IN_KEY = dict.fromkeys(_NAMES.split(), as_text(_KEY_NOTE)) | {
+    "regproc": Form(("regprocedure", "text"), "VARCHAR", note=_KEY_NOTE),
+    "regoper": Form(("regoperator", "text"), "VARCHAR", note=_KEY_NOTE),
+    "interval": as_text(f"{AS_TEXT}, since DuckDB holds other intervals equal in a key", same=False),
+}
 
 _HSTORE = Form(
     ("json",), "MAP(VARCHAR, VARCHAR)", target="CAST(CAST({v} AS JSON) AS MAP(VARCHAR, VARCHAR))", element=False
@@ -172,17 +175,9 @@ def form_of(kind: TypeInfo, dims: int = 0, *, key: bool = False) -> Form:
     return _sized_vector(found, kind) if found else _unknown(kind)
 
 
-def unnamed(kind: TypeInfo) -> tuple[str, ...]:
-    """The cast that makes oids of a type's names of objects, or none: `oid` for regclass and its like."""
-    inner = kind.element.resolved if kind.element else kind
-    if inner.schema != "pg_catalog" or inner.name not in _NAMES.split():
-        return ()
-    return ("oid[]",) if kind.element else ("oid",)
-
-
 def shows_names(kind: TypeInfo) -> bool:
-    """Whether a value's text holds names of objects, however deep, that no cast makes oids of."""
-    return not unnamed(kind.resolved) and any(unnamed(part.resolved) or shows_names(part) for part in _parts(kind))
+    """Whether a value's text holds names of objects, however deep, so that it may change without a write."""
+    return (kind.schema == "pg_catalog" and kind.name in _NAMES.split()) or any(map(shows_names, _parts(kind)))
 
 
 def _parts(kind: TypeInfo) -> list[TypeInfo]:
@@ -246,10 +241,7 @@ def _array(kind: TypeInfo, element: TypeInfo, dims: int, *, key: bool) -> Form:
     dimensions (`integer[][]`) says that it has others, and is text from the start.
     """
     if dims > 1:
-        form = as_text(f"array declared with {dims} dimensions {AS_TEXT}", same=False)
-        if key and unnamed(kind):
-            form = replace(form, casts=(*unnamed(kind), *form.casts), note=f"{form.note}, of its objects' oids")
-        return form
+        return as_text(f"array declared with {dims} dimensions {AS_TEXT}", same=False)
     inner = form_of(element, key=key)
     if not inner.element or element.element:
         inner = as_text(AS_TEXT, same=inner.same)

@@ -14,7 +14,7 @@ def kind(name: str, **more: object) -> TypeInfo:
     return replace(TypeInfo(1, "pg_catalog", name, name), **more)  # type: ignore[arg-type]
 
 
-NUMBER, NAME = kind("numeric"), kind("regclass")
+NUMBER = kind("numeric")
 CODE = kind("code", schema="public", type_name="public.code", typtype="d", base=kind("text"))
 CODES = kind("_code", schema="public", type_name="public.code[]", element=CODE)
 TREE = kind("ltree", schema="ext", type_name="ext.ltree", extension="ltree")
@@ -31,8 +31,6 @@ def info(found: TypeInfo, **more: object) -> ColumnInfo:
         (kind("int4"), "OLD.\"k\"", "x::int4"),
         (NUMBER, "OLD.\"k\"", "x::numeric"),
         (kind("interval"), "OLD.\"k\"::text", "x::interval"),
-        (NAME, "OLD.\"k\"::oid::text", "x::oid::regclass"),
-        (kind("_regclass", type_name="regclass[]", element=NAME), "OLD.\"k\"::oid[]::text", "x::oid[]::regclass[]"),
         (CODE, "OLD.\"k\"", "x::text"),
         (CODES, "OLD.\"k\"::text", "x::text[]"),
         (kind("_citext", extension="citext", element=kind("citext")), "OLD.\"k\"::text", "x::_citext"),
@@ -47,7 +45,6 @@ def test_a_key_is_recorded_and_read_back(found: TypeInfo, recorded: str, read: s
     ("found", "more", "changed", "equal"),
     [
         (kind("int4"), {}, 'OLD."k" IS DISTINCT FROM NEW."k"', "s.k = k.k"),
-        (NAME, {}, 'OLD."k" IS DISTINCT FROM NEW."k"', "s.k = k.k"),
         (NUMBER, {}, None, f"s.k = k.k AND s.k{keys.EXACT} = k.k{keys.EXACT}"),
         (kind("text"), {"deterministic": False}, None, f"s.k = k.k AND s.k{keys.EXACT} = k.k{keys.EXACT}"),
         (CODES, {}, 'OLD."k" IS DISTINCT FROM NEW."k"', "s.k::text[] = k.k"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app import errors
-from jobs import types
+from jobs import types, types_forms
 from jobs.types import ColumnInfo, TypeInfo
 
 
@@ -105,10 +105,9 @@ def test_it_is_said_where_duckdb_tells_keys_apart_that_postgresql_holds_equal() 
 @pytest.mark.parametrize(
     ("found", "rule", "wanted"),
     [
-        (kind("regclass"), None, ("UINTEGER", '"c"::oid::int8', True)),
-        (kind("regclass"), "text", ("VARCHAR", '"c"::oid::text', True)),
-        (kind("_regproc", element=kind("regproc")), None, ("UINTEGER[]", None, True)),
-        (kind("place", schema="public", typtype="d", base=kind("regtype")), None, ("UINTEGER", '"c"::oid::int8', True)),
+        (kind("regclass"), None, ("VARCHAR", '"c"::text', True)),
+        (kind("regproc"), None, ("VARCHAR", '"c"::regprocedure::text', True)),
+        (kind("regoper"), "text", ("VARCHAR", '"c"::regoperator::text', True)),
         (kind("interval"), None, ("VARCHAR", '"c"::text', False)),
         (kind("_interval", element=kind("interval")), None, ("VARCHAR[]", None, False)),
         (kind("float8"), None, ("DOUBLE", '"c"::float8', True)),
@@ -116,12 +115,20 @@ def test_it_is_said_where_duckdb_tells_keys_apart_that_postgresql_holds_equal() 
         (kind("timestamptz"), "text", ("VARCHAR", '"c"::text', False)),
     ],
 )
-def test_a_key_is_kept_so_that_it_changes_by_a_write_alone_and_is_equal_where_it_is_in_postgresql(
+def test_a_key_is_kept_so_that_it_is_equal_only_where_it_is_in_postgresql(
     found: TypeInfo, rule: types.Rule | None, wanted: tuple[str, str | None, bool]
 ) -> None:
     plan = types.plan_column(column(found), rule, key=True)
     source = plan.source_sql if wanted[1] else None
     assert (plan.duckdb_type, source, plan.same_equality) == wanted
+
+
+def test_names_of_objects_are_found_however_deep() -> None:
+    name, pair = kind("regrole"), kind("pair", schema="public", typtype="c")
+    for found in (name, kind("_x", element=name), kind("d", typtype="d", base=name), kind("r", subtype=name)):
+        assert types_forms.shows_names(found)
+        assert types_forms.shows_names(replace(pair, attributes=(("a", kind("int4")), ("b", found))))
+    assert not types_forms.shows_names(replace(pair, attributes=(("a", kind("regrole", schema="public")),)))
 
 
 def test_what_differs_has_another_exact_form() -> None:
