@@ -126,6 +126,10 @@ class TargetUnusable(NeaptideError):
     """The reporting file can't be written."""
 
 
+class OutOfMemory(TargetUnusable):
+    """DuckDB may not take as much memory as it needs."""
+
+
 class NoReportingFile(NeaptideError):
     """There is no reporting file yet."""
 

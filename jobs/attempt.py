@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import clock, freshness, plan, quiet_marks, readiness, recovery, source
+from jobs import clock, freshness, misfits, plan, quiet_marks, readiness, recovery, source
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -39,6 +39,17 @@ class TableFailed(Exception):
     def __init__(self, table: str, error: errors.NeaptideError) -> None:
         super().__init__(table)
         self.table, self.error = table, error
+
+
+@contextmanager
+def diagnosed(now: Moment, table: Table) -> Iterator[None]:
+    """Raises `TableFailed` for an error that is a matter of this table alone."""
+    try:
+        yield
+    except errors.NeaptideError as error:
+        if not recovery.is_of_a_table(error):
+            raise
+        raise TableFailed(table.name, misfits.told(now.conn, table, error)) from error
 
 
 @dataclass
@@ -115,16 +126,6 @@ class Attempt:
     def orphans(self, state: State) -> list[str]:
         """Tables in the file that the config no longer names."""
         return [] if self.options.tables else sorted(state.tables.keys() - self.now.known())
-
-    @contextmanager
-    def diagnosed(self, table: Table) -> Iterator[None]:
-        """Raises `TableFailed` for an error that is a matter of this table alone."""
-        try:
-            yield
-        except errors.NeaptideError as error:
-            if not recovery.is_of_a_table(error):
-                raise
-            raise TableFailed(table.name, recovery.told(self.now.conn, table, error)) from error
 
     def mark(self, step: Step) -> Saved:
         """What the file will say of the table once the step is done."""

@@ -19,14 +19,14 @@ from jobs import (
     history,
     ledger,
     load,
+    misfits,
     nulls,
     plan,
     probe,
     quoting,
-    recovery,
     widths,
 )
-from jobs.attempt import Attempt, Options, TableFailed
+from jobs.attempt import Attempt, Options, TableFailed, diagnosed
 from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.ledger import State
 from jobs.plan import DELTA, FULL, Step
@@ -88,7 +88,7 @@ class Build:
         rows, failures = load.copy_tables(
             self._file, [step.table for step in steps], now, workers=workers, progress=self._attempt.progress
         )
-        self._attempt.fail({table.name: recovery.told(now.conn, table, error) for table, error in failures})
+        self._attempt.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
         now.settle()
         self._attempt.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
@@ -216,7 +216,7 @@ class Build:
             return TableRun(name, "none", reason=reason, notes=resumed)
         began = time.monotonic()
         progress.start(name, None)
-        with self._attempt.diagnosed(step.table):
+        with diagnosed(self._now, step.table):
             counts = self._apply_delta(step, place)
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._now, step))
         progress.advance(name, counts.read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import catalogue, moment, plan, probe, recovery, target
+from jobs import catalogue, misfits, moment, plan, probe, recovery, target
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.delta import Delta, UnreadableKeys
@@ -49,8 +49,8 @@ def _plan(step: Step, now: Moment, lack: str | None, counts: dict[str, TablePlan
     found = counts.get(table.name)
     if found is not None:
         return replace(found, columns=verdicts(table))
-    rows, misfits = _count(now, table, probe.rows_of(step, now.snapshot)) if step.news else (0, 0)
-    error = recovery.misfit(now.conn, table) if misfits and not lack else None
+    rows, bad = _count(now, table, probe.rows_of(step, now.snapshot)) if step.news else (0, 0)
+    error = misfits.lossy(now.conn, table) if bad and not lack else None
     return TablePlan(
         table.name,
         step.action,
@@ -87,7 +87,7 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     except errors.NeaptideError as error:
         if not recovery.is_of_a_table(error):
             raise
-        better = recovery.told(now.conn, step.table, error)
+        better = misfits.told(now.conn, step.table, error)
         return TablePlan(name, step.action, step.reason, 0, 0, error=better.message)
     return TablePlan(name, step.action, step.reason, rows, deletes)
 

@@ -52,7 +52,7 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
             f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
         )
     if isinstance(error, duckdb.OutOfMemoryException) or any(sign in text for sign in _NO_MEMORY):
-        return errors.TargetUnusable(f"DuckDB ran out of memory: {first}", hint="raise [target] memory_limit")
+        return errors.OutOfMemory(f"DuckDB ran out of memory: {first}", hint="raise [target] memory_limit")
     if any(sign in text for sign in _GONE):
         return errors.SourceUnavailable(
             f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"

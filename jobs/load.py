@@ -123,6 +123,9 @@ class _Workers:
         self._counts: Counter[str] = Counter()
         self._failures: list[errors.NeaptideError] = []
         self._failed: dict[str, Failure] = {}
+        # Pieces that there was no memory for beside the others.
+        self._large: list[Piece] = []
+        self._alone = False
         self._lock = threading.Lock()
 
     def run(self, pieces: Sequence[Piece], workers: int) -> tuple[Counter[str], list[Failure]]:
@@ -136,6 +139,10 @@ class _Workers:
             thread.start()
         for thread in threads:
             thread.join()
+        if self._large:
+            self._alone = True
+            self._put(self._large)
+            self._work()
         if self._failures:
             raise self._failures[0]
         return self._counts, list(self._failed.values())
@@ -153,7 +160,8 @@ class _Workers:
     def _load(self, session: _Session) -> None:
         """Pieces until none is left, or one of huge rows is done, in one transaction.
 
-        A table that can't be read ends the transaction: what was read of others in it goes back to the pieces left.
+        A table that can't be read ends the transaction: what was read of others in it goes back to the pieces left. A
+        piece that there was no memory for is read once more when it is the only one.
         """
         done: list[tuple[Piece, int]] = []
         piece: Piece | None = None
@@ -162,7 +170,7 @@ class _Workers:
                 session.target.join_snapshot(self._now.snapshot, self._now.spool)
                 for piece in self._pieces():
                     done.append((piece, self._take(session, piece)))
-                    if piece.huge:
+                    if piece.huge or self._alone:
                         break
             if piece is not None and piece.huge:
                 session.target.execute("SET max_vacuum_tasks = 0")
@@ -170,8 +178,11 @@ class _Workers:
         except errors.NeaptideError as error:
             if piece is None or not recovery.is_of_a_table(error):
                 raise
-            self._failed[piece.table.name] = (piece.table, error)
             self._put([other for other, _rows in done])
+            if isinstance(error, errors.OutOfMemory) and not self._alone:
+                self._large.append(piece)
+            else:
+                self._failed[piece.table.name] = (piece.table, error)
             return
         with self._lock:
             for other, rows in done:

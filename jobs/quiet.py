@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs import probe, target
-from jobs.attempt import Attempt, TableFailed
+from jobs.attempt import Attempt, TableFailed, diagnosed
 from jobs.delta import Delta, UnreadableKeys
 from jobs.duckdb_errors import Damaged
 from jobs.plan import FULL, Step
@@ -58,7 +58,7 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
 
 def _is_empty(attempt: Attempt, file: Target, step: Step, place: int) -> bool:
     delta = Delta(file, step, f"asked_{place}")
-    with attempt.diagnosed(step.table):
+    with diagnosed(attempt.now, step.table):
         delta.gather(attempt.now.snapshot, force_deletes=attempt.options.force_deletes)
     empty = delta.is_empty()
     delta.drop()

@@ -1,4 +1,4 @@
-"""What a run does about files that are not whole, and values that can't be kept."""
+"""What a run does about files that are not whole, and which errors are a matter of one table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, filters, freshness, ledger, quoting, target
-from jobs.catalogue import Table
+from jobs import changeset, freshness, ledger, target
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.moment import Moment
 from jobs.plan import check_identity
-from jobs.source import Connection
 from jobs.target import Target
 
 
@@ -141,30 +139,7 @@ def _check_usable(state: State, published: State, now: Moment) -> None:
 
 def is_of_a_table(error: errors.NeaptideError) -> bool:
     """Whether an error met while a table was read is a matter of that table: not of the server, the file or us."""
+    if isinstance(error, errors.OutOfMemory):
+        # A row that is too large: the other tables' may do with what there is.
+        return True
     return not isinstance(error, errors.Retryable | errors.TargetUnusable | errors.Bug)
-
-
-def told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
-    """The same error, or a better one: a value that can't be kept ends a query without saying whose it is."""
-    found = misfit(conn, table) if "can't be kept" in error.message else None
-    return found or error
-
-
-def misfit(conn: Connection, table: Table) -> errors.UnsupportedValue | None:
-    """The error that names the first row with a value its column can't keep under the rule `fail`."""
-    for plan in table.columns:
-        if plan.rule != "fail" or not plan.lossy_sql:
-            continue
-        # A masked key is not for showing.
-        shown_key = [name for name in table.source_key if name not in table.spec.mask]
-        key = quoting.listed(shown_key) or "ctid::text AS ctid"
-        with conn.transaction():
-            where = filters.both(plan.lossy_sql, filters.kept(table))
-            row = conn.execute(f"SELECT {key} FROM {table.rows_from} WHERE {where} LIMIT 1".encode()).fetchone()
-        if row:
-            shown = ", ".join(f"{name} = {value}" for name, value in row.items())
-            return errors.UnsupportedValue(
-                f"{table.name}, column {plan.name}, row {shown}: the value can't be kept as {plan.duckdb_type}",
-                hint=f'set rules.{plan.name} = "text" or "null" for the table in config.toml',
-            )
-    return None

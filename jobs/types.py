@@ -24,7 +24,7 @@ __all__ = [
     "read_columns_many",
 ]
 
-Rule = Literal["text", "null", "fail", "double", "decimal"]
+Rule = Literal["text", "null", "fail", "double", "decimal", "bytes"]
 
 # A value's text must be the same in every session that reads it. lc_monetary is left as the database has it: money
 # counts the smallest unit, and only the locale it was written under knows how many of them make one.
@@ -82,7 +82,8 @@ def plan_column(
 
     A column of the `key` is kept so that DuckDB holds no two keys equal that PostgreSQL tells apart.
 
-    `text` as a column's rule makes any column VARCHAR; as a table's, only those whose values might not fit. `double`
+    `text` as a column's rule makes any column VARCHAR; as a table's, only those whose values might not fit. `bytes`
+    makes it a BLOB of its text as the server has it, which need be no text for anybody else. `double`
     and `decimal` are for numerics, and then `on_value` says what becomes of NaN and the like. Raises
     `errors.ConfigError` for a rule that the type can't follow.
     """
@@ -90,6 +91,8 @@ def plan_column(
     form = types_forms.form_of(kind, info.dims, key=key)
     if rule in ("double", "decimal"):
         form, rule = _as_number(info, kind, rule), "null" if on_value == "null" else "fail"
+    elif rule == "bytes":
+        form, rule = _as_bytes(form, info), None
     elif rule == "text" or (rule is None and on_value == "text" and form.lossy):
         form, rule = _in_full(form, info), "text"
     if not info.deterministic:
@@ -102,7 +105,7 @@ def plan_column(
 def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
     column = quoting.identifier(name)
     lossy = types_forms.filled(form.lossy, column) if form.lossy else None
-    wire = _cast(column, form.casts)
+    wire = types_forms.filled(form.source, _cast(column, form.casts))
     return ColumnPlan(
         name=name,
         source_sql=_guarded(column, wire, form.casts[-1], lossy, rule) if lossy else wire,
@@ -167,3 +170,12 @@ def _in_full(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
         return form
     same = form.same and not form.lossy and form.exact == "{v}"
     return types_forms.as_text(f"{info.type_name} {types_forms.AS_TEXT}", same=same)
+
+
+def _as_bytes(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
+    """The rule `bytes`: the bytes of a value's text in the server's encoding, or of a bytea."""
+    if form.duckdb == "BLOB":
+        return form
+    whole = _in_full(form, info)
+    note = f"{info.type_name}, the bytes of its text as the server has them"
+    return replace(whole, source="convert_to({v}, 'SQL_ASCII')", duckdb="BLOB", note=note)

@@ -21,7 +21,7 @@ def filled(template: str, value: str) -> str:
 class Form:
     """What becomes of a type. In the templates `{v}` is the value: PostgreSQL's column, or DuckDB's.
 
-    `casts` are applied to the column in PostgreSQL, one after the other; the last is the type on the wire. `lossy`
+    `casts` are applied to the column in PostgreSQL, one after the other, then `source`. `lossy`
     is true in PostgreSQL for a value that can't be kept, `misfit` says so in words. `lossless` is as in `ColumnPlan`,
     `same` its `same_equality`, `exact` its `exact_sql`. `element`: an array of it may be cast element by element.
     """
@@ -29,6 +29,7 @@ class Form:
     casts: tuple[str, ...]
     duckdb: str
     target: str = "{v}"
+    source: str = "{v}"
     lossy: str | None = None
     misfit: str = ""
     note: str = "exact"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -24,7 +25,7 @@ from jobs import (
     target,
     widths,
 )
-from jobs.attempt import Options, saved
+from jobs.attempt import Options, TableFailed, diagnosed, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
 from jobs.duckdb_errors import Damaged
@@ -137,12 +138,24 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
     with target.opened(job, path, read_only=True) as file:
         deadline.guard(file)
         file.attach_source(job.source, now.spool)
-        with file.transaction():
-            file.join_snapshot(now.snapshot, now.spool)
-            state = ledger.read(file)
-            checks = [_check(file, step, scope, progress) for step in plan.steps(now.tables, state, now.snapshot)]
+        checks: dict[str, TableCheck] = {}
+        while len(checks) < len(now.tables):
+            with _setting_aside(now), file.transaction():
+                file.join_snapshot(now.snapshot, now.spool)
+                for step in plan.steps(now.tables, ledger.read(file), now.snapshot):
+                    if step.table.name not in checks:
+                        checks[step.table.name] = _check(file, step, scope, now, progress)
     catalogue.check_types(job, now.conn, now.tables)
-    return checks
+    return list(checks.values())
+
+
+@contextmanager
+def _setting_aside(now: Moment) -> Iterator[None]:
+    """A table that can't be compared doesn't keep the others from it; the transaction is over."""
+    try:
+        yield
+    except TableFailed as failed:
+        now.set_aside({failed.table: failed.error})
 
 
 def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
@@ -154,17 +167,11 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
             file.regroup(published.row_group)
         deadline.guard(file)
         file.attach_source(job.source, now.spool)
-        with phases.phase("compare"), file.transaction():
-            file.join_snapshot(now.snapshot, now.spool)
-            state = ledger.read(file)
-            steps = plan.steps(now.tables, state, now.snapshot)
-            checks = [_check(file, step, scope, progress) for step in steps]
-            if not scope.tables:
-                build.remove_tables(file, sorted(state.tables.keys() - now.known()))
-            if not scope.same_source:
-                _disown(file, state, now, steps)
-            run = _record(job, file, now, steps, checks, published, began)
-            catalogue.check_types(job, now.conn, now.tables)
+        run: Run | None = None
+        while run is None:
+            with phases.phase("compare"), _setting_aside(now), file.transaction():
+                checks, run = _mended_at_once(job, file, scope, now, progress, published, began)
+                catalogue.check_types(job, now.conn, now.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
     if all(check.equal for check in checks) and scope.same_source:
@@ -177,6 +184,21 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
     return checks
 
 
+def _mended_at_once(
+    job: Job, file: Target, scope: Scope, now: Moment, progress: Progress, published: State, began: datetime
+) -> tuple[list[TableCheck], Run]:
+    """Compare and mend, and write down what was found; in the caller's transaction."""
+    file.join_snapshot(now.snapshot, now.spool)
+    state = ledger.read(file)
+    steps = plan.steps(now.tables, state, now.snapshot)
+    checks = [_check(file, step, scope, now, progress) for step in steps]
+    if not scope.tables:
+        build.remove_tables(file, sorted(state.tables.keys() - now.known()))
+    if not scope.same_source:
+        _disown(file, state, now, steps)
+    return checks, _record(job, file, now, steps, checks, published, began)
+
+
 def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
     """The file becomes one of this source; of the tables that can't be compared now, the rows are still the other's."""
     left = sorted((state.tables.keys() & now.known()) - {step.table.name for step in steps})
@@ -185,19 +207,21 @@ def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
         now.warnings.append(build.told_foreign(left))
 
 
-def _check(file: Target, step: Step, scope: Scope, progress: Progress) -> TableCheck:
+def _check(file: Target, step: Step, scope: Scope, now: Moment, progress: Progress) -> TableCheck:
+    """Compare one table, and mend it if asked to. Raises `TableFailed` for an error of its own."""
     began = time.monotonic()
     table = step.table
     progress.start(table.name, table.rows)
     changed = _shape_differs(file, step)
     if changed and not scope.repair:
         return TableCheck(table.name, table.rows, 0, error=changed, seconds=time.monotonic() - began)
-    if changed:
-        apply.create_table(file, table)
-    comparison = Comparison(file, table, limit=scope.limit, sample=scope.sample)
-    found = comparison.run()
-    repaired = comparison.mend() if scope.repair and not found.equal else 0
-    comparison.drop()
+    with diagnosed(now, table):
+        if changed:
+            apply.create_table(file, table)
+        comparison = Comparison(file, table, limit=scope.limit, sample=scope.sample)
+        found = comparison.run()
+        repaired = comparison.mend() if scope.repair and not found.equal else 0
+        comparison.drop()
     progress.advance(table.name, found.rows_source)
     progress.finish(table.name)
     return TableCheck(

@@ -13,6 +13,7 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 ValueRule = Literal["text", "null", "fail"]
 Mask = Literal["hash", "null", "redact", "partial"]
 NumberRule = Literal["double", "decimal"]
+ByteRule = Literal["bytes"]
 
 
 class Table(Section):
@@ -39,7 +40,7 @@ class Table(Section):
     rename_columns: dict[str, str] = Field(default_factory=dict)
     mask: dict[str, Mask] = Field(default_factory=dict)
     on_value: ValueRule | None = None
-    rules: dict[str, ValueRule | NumberRule] = Field(default_factory=dict)
+    rules: dict[str, ValueRule | NumberRule | ByteRule] = Field(default_factory=dict)
     on_schema_change: SchemaRule | None = None
 
     @property

@@ -10,6 +10,7 @@ UNREADABLE = "tests/integration/test_unreadable_keys.py::"
 VERIFY = "tests/integration/test_verify.py::"
 RENAMED = UNREADABLE + "test_an_object_is_renamed_and_dropped_and_its_row_is_updated_and_deleted"
 ARRIVES = UNREADABLE + "test_a_delete_arrives_though_no_row_could_have_its_key_any_more"
+FAILING = "tests/integration/test_failing_rows.py::"
 SIGNATURES = "tests/unit/test_signatures.py::"
 
 MUTANTS = (
@@ -89,5 +90,26 @@ MUTANTS = (
         "quoting.identifier(table.source_key[0])",
         "name",
         VERIFY + "test_a_table_whose_key_has_another_name_in_the_file_is_compared_and_mended",
+    ),
+    Mutant(
+        "a row too large ends the run for every table",
+        "jobs/recovery.py",
+        "if isinstance(error, errors.OutOfMemory):",
+        "if False:",
+        FAILING + "test_a_row_too_large_fails_its_table_and_the_others_are_published",
+    ),
+    Mutant(
+        "a row too large ends the comparison of every table",
+        "jobs/verify.py",
+        "now.set_aside({failed.table: failed.error})",
+        "raise failed.error from failed",
+        FAILING + "test_a_table_with_a_row_too_large_is_compared_by_itself",
+    ),
+    Mutant(
+        "nobody says whose bytes are no text",
+        "jobs/misfits.py",
+        "if value is not None and not _decodes(value, codec):",
+        "if False:",
+        FAILING + "test_a_text_that_is_none_in_utf8_is_named_and_may_be_kept_as_bytes",
     ),
 )

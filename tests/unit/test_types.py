@@ -123,6 +123,14 @@ def test_a_key_is_kept_so_that_it_is_equal_only_where_it_is_in_postgresql(
     assert (plan.duckdb_type, source, plan.same_equality) == wanted
 
 
+def test_the_rule_bytes_keeps_a_text_as_the_server_has_it() -> None:
+    plan = types.plan_column(column(kind("citext", schema="public", extension="citext")), "bytes")
+    assert (plan.duckdb_type, plan.source_sql) == ("BLOB", "convert_to(\"c\"::text, 'SQL_ASCII')")
+    assert (plan.rule, plan.lossy_sql, plan.lossless, plan.same_equality) == (None, None, True, False)
+    assert types.plan_column(column(kind("text")), "bytes").same_equality
+    assert types.plan_column(column(kind("bytea")), "bytes") == types.plan_column(column(kind("bytea")))
+
+
 def test_names_of_objects_are_found_however_deep() -> None:
     name, pair = kind("regrole"), kind("pair", schema="public", typtype="c")
     for found in (name, kind("_x", element=name), kind("d", typtype="d", base=name), kind("r", subtype=name)):
