@@ -7,13 +7,15 @@
     -- param: months integer >= 1 = 3 | width of the moving average
     -- chart: line x=month y=net
 
-`include` puts the common table expressions of another file in front; a file that begins with `_` is only for that.
+`include` puts the text of another file in front, or in its place below the head: common table expressions that several
+reports share. A file that begins with `_` is only for that.
 Other comments may stand between these lines. `docs/reports.md` explains each.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from app import errors
 from app.queries import parameters
 
 KEYS = ("title", "description", "include", "param", "chart")
+_INCLUDE = re.compile(r"^-- include: *(?P<name>\w+) *$", re.MULTILINE)
 # As near as `parm` is to `param`, and farther than a remark is that happens to have a colon.
 _NEAR = 0.75
 
@@ -41,6 +44,7 @@ def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Repo
     """Read one file; `texts` holds those it may include, by name. Raises `errors.BadReport` that names `where`."""
     head, body = _split(text, where)
     included = [_included(other, texts, where) for other in _of(head, "include")]
+    body = _INCLUDE.sub(lambda found: _included(found["name"], texts, where), body)
     return Report(
         name=name,
         title=_one(head, "title", where) or name.replace("_", " ").capitalize(),

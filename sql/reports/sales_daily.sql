@@ -18,47 +18,20 @@
     FROM returned
 ),
 total AS (
-    SELECT day, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
+    SELECT day AS period, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
     FROM movement
     GROUP BY day, currency
 ),
 -- A day without sales counts in the average, so every day between the first and the last has a row.
 calendar AS (
-    SELECT currency, CAST(unnest(generate_series(MIN(day), MAX(day), INTERVAL 1 day)) AS DATE) AS day
+    SELECT
+        currency, CAST(unnest(generate_series(MIN(period), MAX(period), INTERVAL 1 day)) AS DATE) AS period, $days AS width
     FROM total
     GROUP BY currency
 ),
-filled AS (
-    SELECT
-        calendar.day,
-        calendar.currency,
-        COALESCE(total.orders, 0) AS orders,
-        COALESCE(total.gross, 0) AS gross,
-        COALESCE(total.returned, 0) AS returned,
-        COALESCE(total.gross - total.returned, 0) AS net
-    FROM calendar
-    LEFT JOIN total ON total.day = calendar.day AND total.currency = calendar.currency
-),
--- Dividing decimals gives a DOUBLE in DuckDB, so the average is taken in whole cents, halves away from zero.
-averaged AS (
-    SELECT
-        *,
-        CAST(SUM(net) OVER recent * 100 AS HUGEINT) AS cents,
-        COUNT(*) OVER recent AS width
-    FROM filled
-    WINDOW recent AS (
-        PARTITION BY currency ORDER BY day ROWS BETWEEN GREATEST($days, 1) - 1 PRECEDING AND CURRENT ROW
-    )
-)
-SELECT
-    day,
-    currency,
-    orders,
-    gross,
-    returned,
-    net,
-    CAST(SIGN(cents) * ((2 * ABS(cents) + width) // (2 * width)) AS DECIMAL(30, 0)) * 0.01 AS moving_average
+-- include: _moving_average
+SELECT period AS day, currency, orders, gross, returned, net, moving_average
 FROM averaged
-WHERE ($from IS NULL OR day >= date_trunc('day', CAST($from AS DATE)))
-    AND ($to IS NULL OR day <= CAST($to AS DATE))
-ORDER BY day, currency
+WHERE ($from IS NULL OR period >= date_trunc('day', CAST($from AS DATE)))
+    AND ($to IS NULL OR period <= CAST($to AS DATE))
+ORDER BY period, currency

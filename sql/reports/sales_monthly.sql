@@ -20,48 +20,22 @@ daily AS (
 ),
 total AS (
     SELECT
-        date_trunc('month', day) AS month, currency, CAST(SUM(orders) AS BIGINT) AS orders, SUM(gross) AS gross,
+        date_trunc('month', day) AS period, currency, CAST(SUM(orders) AS BIGINT) AS orders, SUM(gross) AS gross,
         SUM(returned) AS returned
     FROM daily
-    GROUP BY month, currency
+    GROUP BY period, currency
 ),
 -- A month without sales counts in the average, so every month between the first and the last has a row.
 calendar AS (
-    SELECT currency, CAST(unnest(generate_series(MIN(month), MAX(month), INTERVAL 1 month)) AS DATE) AS month
+    SELECT
+        currency, CAST(unnest(generate_series(MIN(period), MAX(period), INTERVAL 1 month)) AS DATE) AS period,
+        $months AS width
     FROM total
     GROUP BY currency
 ),
-filled AS (
-    SELECT
-        calendar.month,
-        calendar.currency,
-        COALESCE(total.orders, 0) AS orders,
-        COALESCE(total.gross, 0) AS gross,
-        COALESCE(total.returned, 0) AS returned,
-        COALESCE(total.gross - total.returned, 0) AS net
-    FROM calendar
-    LEFT JOIN total ON total.month = calendar.month AND total.currency = calendar.currency
-),
--- Dividing decimals gives a DOUBLE in DuckDB, so the average is taken in whole cents, halves away from zero.
-averaged AS (
-    SELECT
-        *,
-        CAST(SUM(net) OVER recent * 100 AS HUGEINT) AS cents,
-        COUNT(*) OVER recent AS width
-    FROM filled
-    WINDOW recent AS (
-        PARTITION BY currency ORDER BY month ROWS BETWEEN GREATEST($months, 1) - 1 PRECEDING AND CURRENT ROW
-    )
-)
-SELECT
-    month,
-    currency,
-    orders,
-    gross,
-    returned,
-    net,
-    CAST(SIGN(cents) * ((2 * ABS(cents) + width) // (2 * width)) AS DECIMAL(30, 0)) * 0.01 AS moving_average
+-- include: _moving_average
+SELECT period AS month, currency, orders, gross, returned, net, moving_average
 FROM averaged
-WHERE ($from IS NULL OR month >= date_trunc('month', CAST($from AS DATE)))
-    AND ($to IS NULL OR month <= CAST($to AS DATE))
-ORDER BY month, currency
+WHERE ($from IS NULL OR period >= date_trunc('month', CAST($from AS DATE)))
+    AND ($to IS NULL OR period <= CAST($to AS DATE))
+ORDER BY period, currency

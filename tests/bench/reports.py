@@ -35,7 +35,9 @@ _REWRITTEN = (
     (r"INTERVAL 1 month", "INTERVAL '1 month'"),
     (r"unnest\((generate_series\(.*?\))\) AS DATE", r"\1 AS DATE"),
     (r"HUGEINT", "numeric"),
-    (r"\(\(2 \* ABS\(cents\) \+ width\) // \(2 \* width\)\)", "div(2 * ABS(cents) + width, 2 * width)"),
+    (r"\(\(2 \* ABS\(cents\) \+ periods\) // \(2 \* periods\)\)", "div(2 * ABS(cents) + periods, 2 * periods)"),
+    # A frame's bound may hold no column there.
+    (r"width - 1 PRECEDING", "$months - 1 PRECEDING"),
     (r"array_position\(\[(.*?)\]", r"array_position(ARRAY[\1]"),
     (r"total\.returned / total\.sold", "total.returned::double precision / total.sold"),
     # Dividing gives DuckDB a floating-point number of integers and decimals alike.

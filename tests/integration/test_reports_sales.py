@@ -89,9 +89,8 @@ def test_a_day_in_the_middle_of_a_month_asks_for_the_whole_month(shop: Shop, sto
     assert found == [r for r in _expected_sales(shop, "month", 3) if r[0] in (date(2024, 2, 1), date(2024, 3, 1))]
 
 
-def test_a_moving_average_of_width_one_or_less_is_the_month_itself(store: reporting.Store) -> None:
-    for width in (1, 0, -5):
-        assert all(row[5] == row[6] for row in run(store, "sales_monthly", months=width))
+def test_a_moving_average_of_width_one_is_the_month_itself(store: reporting.Store) -> None:
+    assert all(row[5] == row[6] for row in run(store, "sales_monthly", months=1))
 
 
 def _in(day: date, first: date | None, last: date | None) -> bool:

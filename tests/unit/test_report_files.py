@@ -34,6 +34,15 @@ def test_an_include_stands_in_front() -> None:
     assert report.sql == "-- why\nWITH one AS (SELECT 1)\nSELECT 2"
 
 
+def test_an_include_below_the_head_stands_in_its_place() -> None:
+    text = "WITH a AS (SELECT 1),\n-- include: _b\nSELECT 2"
+    assert (
+        report_file.parse("a", text, {"_b": "b AS (SELECT 3)"}, where="a.sql").sql.splitlines()[1] == "b AS (SELECT 3)"
+    )
+    with pytest.raises(errors.BadReport, match="_b"):
+        report_file.parse("a", text, {}, where="a.sql")
+
+
 @pytest.mark.parametrize(
     ("text", "title"),
     [
