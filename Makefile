@@ -16,7 +16,7 @@ TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test test-long mutants soak soak-runs bench bench-writes bench-peers lint types contracts check format lock clean moved
+.PHONY: help setup demo test test-long test-servers mutants soak soak-runs bench bench-writes bench-peers lint types contracts check format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -43,6 +43,9 @@ test: setup ## all tests but the long ones, the soak and the benchmarks
 
 test-long: setup ## the tests that take longer
 	@$(PY) -m pytest -n "$(WORKERS)" --dist worksteal -m "long" $(TESTS)
+
+test-servers: setup ## the tests of exactness on PostgreSQL 14 to 18; OPTIONS="--only 14"
+	@$(PY) -m tests.servers --workers "$(WORKERS)" $(OPTIONS)
 
 mutants: setup ## open each trap by a change of one line, and see the test that then fails
 	@$(PY) -m tests.mutants $(OPTIONS)

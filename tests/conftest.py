@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import cluster
+from tests.support import cluster, otherserver
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+otherserver.settle()
 
 
 @pytest.fixture(scope="session")

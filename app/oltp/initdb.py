@@ -14,6 +14,8 @@ from app import errors
 from app.oltp import lodging, server_log
 
 ROLE = "neaptide"
+# The builtin provider needs no locale of the system and sorts the same on every machine.
+LOCALE = {"locale": "C", "locale-provider": "builtin", "builtin-locale": "C.UTF-8"}
 _DRAFT = "data.new."
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "NSS_WRAPPER_PASSWD", "NSS_WRAPPER_GROUP")
 
@@ -47,10 +49,7 @@ def _run(draft: Path, program: Path, account: lodging.Account | None, *, durable
         "pwfile": draft / "password",
         "auth": "scram-sha-256",
         "encoding": "UTF8",
-        # The builtin provider needs no locale of the system and sorts the same on every machine.
-        "locale": "C",
-        "locale-provider": "builtin",
-        "builtin-locale": "C.UTF-8",
+        **LOCALE,
     }
     switches = ["--data-checksums", *([] if durable else ["--no-sync"])]
     command: list[str | Path] = [

@@ -26,6 +26,8 @@ FAST = {
     "scram_iterations": "1",
     "autovacuum_naptime": "1h",
 }
+# Half the work of going through the log, as there is little that a checkpoint has to write.
+STRATEGY = "STRATEGY file_copy"
 _PREFIX = "neaptide-test-"
 
 
@@ -47,8 +49,7 @@ class Cluster:
         """The URL of a new database: empty, or a copy of the named template."""
         name = f"t_{uuid4().hex}"
         self._run(
-            # Half the work of going through the log, as there is little that a checkpoint has to write.
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} " + STRATEGY).format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
             )
         )

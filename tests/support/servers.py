@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from app.oltp import latch, lodging
 from app.oltp.embedded import EmbeddedServer
+from tests.support import otherserver
 from tests.support.cluster import FAST, quick_logins
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,7 +43,8 @@ def primary(root: Path, settings: Mapping[str, str] | None = None) -> Iterator[E
 @contextmanager
 def standby(of: EmbeddedServer, root: Path, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
     """A hot standby that streams from `of`, made with pg_basebackup, gone at the end."""
-    base_backup(of, root, "--write-recovery-conf")
+    base_backup(of, root)
+    _follow(of, root)
     with started(EmbeddedServer(root, settings={**REPLICATING, **(settings or {})})) as server:
         yield server
 
@@ -52,7 +54,7 @@ def base_backup(of: EmbeddedServer, root: Path, *options: str) -> None:
     account = lodging.account_for(of.root)
     lodging.make_folder(root)
     lodging.give(root, account)
-    program = lodging.programs(of.root, account) / "bin" / "pg_basebackup"
+    program = otherserver.tool(of.root, account, "pg_basebackup")
     subprocess.run(
         [program, "-d", of.url("postgres"), "-D", root / "data", "--checkpoint=fast", "--no-sync", *options],
         check=True,
@@ -61,6 +63,15 @@ def base_backup(of: EmbeddedServer, root: Path, *options: str) -> None:
         **lodging.run_as(account),
     )
     shutil.copy2(of.root / "password", root / "password")
+
+
+def _follow(of: EmbeddedServer, root: Path) -> None:
+    """What --write-recovery-conf does, which names options that an older server's libpq doesn't know."""
+    account = lodging.account_for(of.root)
+    lodging.write(root / "data" / "standby.signal", "", account)
+    settings = root / "data" / "postgresql.auto.conf"
+    with settings.open("a", encoding="utf-8") as file:
+        file.write(f"primary_conninfo = '{of.url('postgres')}'\n")
 
 
 def copy_stopped(of: EmbeddedServer, root: Path) -> None:

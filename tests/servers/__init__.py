@@ -1,0 +1,1 @@
+"""What differs from one PostgreSQL to the next, on each of them: `make test-servers`."""
