@@ -7,7 +7,7 @@ needs SQLAlchemy, psycopg or DuckDB is imported by the function that hands it ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,16 +120,23 @@ def reporting_file(
     timeout: timedelta | None = None,
     progress: Progress | None = None,
     keep: Keep | None = None,
+    watched: Callable[[Job], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> AbstractContextManager[reporting.Store]:
     """The published reporting file, brought up to date first where it is older than `max_staleness`.
 
     Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
     A program that asks often gives a `keep`, which makes short runs several times as fast, and closes it at the end.
+    The run goes on within `watched`, which may tell what it waits for.
     """
     from app import reporting
 
-    refresh = _refresh(settings, timeout, progress, keep)
-    return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness)
+    def clock() -> datetime:
+        from jobs import files, freshness
+
+        return freshness.now(files.Files(settings.target_path, settings.target.mode))
+
+    refresh = _refresh(settings, timeout, progress, keep, watched)
+    return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock)
 
 
 def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
@@ -140,7 +147,11 @@ def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
 
 
 def _refresh(
-    settings: config.Settings, timeout: timedelta | None, progress: Progress | None, keep: Keep | None
+    settings: config.Settings,
+    timeout: timedelta | None,
+    progress: Progress | None,
+    keep: Keep | None,
+    watched: Callable[[Job], AbstractContextManager[None]],
 ) -> Callable[[], datetime | None]:
     def run() -> datetime | None:
         from jobs import clock, results, sync
@@ -149,7 +160,9 @@ def _refresh(
         within = timeout.total_seconds() if timeout is not None else None
         try:
             shown = progress or results.Silent()
-            done = sync.sync_once(job(settings, keep=keep), since=since, within=within, progress=shown)
+            found = job(settings, keep=keep)
+            with watched(found):
+                done = sync.sync_once(found, since=since, within=within, progress=shown)
         except (errors.LockHeld, errors.SourceTimeout) as error:
             if timeout is None:
                 raise

@@ -1,4 +1,4 @@
-"""How to go on after a failure: doubling pauses with a cap, few log lines, one on recovery. Pure: it takes `now`."""
+"""How to go on after a failure: doubling pauses with a cap, few log lines, one on recovery. Pure: it takes the time."""
 
 from __future__ import annotations
 
@@ -47,19 +47,22 @@ class Reporter:
 
     quiet: timedelta = QUIET
     current: Trouble | None = None
-    _told_at: datetime | None = None
+    _told_at: float = 0.0
 
-    def failed(self, message: str, now: datetime) -> Trouble | None:
-        """The trouble to tell, with its count; None where it is too soon to say it again."""
+    def failed(self, message: str, now: datetime, seconds: float) -> Trouble | None:
+        """The trouble to tell, with its count; None where it is too soon to say it again.
+
+        `now` is for those who read it; `seconds`, by a clock that nobody sets, decides.
+        """
         before = self.current
         self.current = Trouble(message, before.since if before else now, before.count + 1 if before else 1)
         new = before is None or before.message != message
-        if new or self._told_at is None or now - self._told_at >= self.quiet:
-            self._told_at = now
+        if new or seconds - self._told_at >= self.quiet.total_seconds():
+            self._told_at = seconds
             return self.current
         return None
 
     def succeeded(self) -> Trouble | None:
         """The trouble that is over, to be told once; None where there was none."""
-        over, self.current, self._told_at = self.current, None, None
+        over, self.current = self.current, None
         return over

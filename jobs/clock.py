@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,14 @@ def not_before(later: dict[str, Any] | None, earlier: dict[str, Any]) -> bool:
     return bool(later and later["boot"] and later["boot"] == earlier["boot"]) and bool(
         later and later["seconds"] >= earlier["seconds"]
     )
+
+
+def server_now(saved: dict[str, Any]) -> datetime | None:
+    """The server's clock now by a reading of it; None where that is of another machine, or from before a reboot."""
+    gone_by = _since_boot() - saved["seconds"]
+    if not saved["boot"] or saved["boot"] != _boot() or gone_by < 0:
+        return None
+    return datetime.fromisoformat(saved["server"]).astimezone(UTC) + timedelta(seconds=gone_by)
 
 
 def stepped_back(saved: dict[str, Any], now: dict[str, Any], margin: timedelta) -> bool:

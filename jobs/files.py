@@ -254,6 +254,14 @@ def is_locked(files: Files) -> bool:
         return False
 
 
+def holder(files: Files) -> str:
+    """Which other process holds the target's lock, in brackets; empty where it is free, or this one's."""
+    if not is_locked(files):
+        return ""
+    found = _holder(files.lock)
+    return "" if found.startswith(f" (process {os.getpid()} ") else found or " (process unknown)"
+
+
 def _sign(fd: int) -> None:
     """Say who holds the lock; only for the message of whoever waits, so a full disk is no reason to stop."""
     with suppress(OSError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import faults, files
+from jobs import clock, faults, files
 from jobs.files import Files
 from jobs.results import Run
 
@@ -76,6 +76,17 @@ def as_of(target: Files) -> datetime | None:
         return datetime.fromisoformat(found["as_of"]) if target.published else None
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def now(target: Files) -> datetime:
+    """The source's clock now, by its last reading and the time that went by here, which nobody can set.
+
+    Without one of this machine since it was booted, this machine's own clock has to do.
+    """
+    try:
+        return clock.server_now(read(target)["clock"]) or datetime.now(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return datetime.now(UTC)
 
 
 def read(target: Files) -> dict[str, Any]:

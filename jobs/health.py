@@ -17,6 +17,8 @@ from jobs.files import Files
 from jobs.results import Run
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
+# What may stand in the way besides failures: each has one sentence at a time.
+LEAD, HTTP = "lead", "http"
 
 
 @dataclass
@@ -26,11 +28,11 @@ class Board:
     state: str = STARTING
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     next_run: datetime | None = None
-    running_since: datetime | None = None
     last_success: datetime | None = None
     last_error: str | None = None
     last_error_at: datetime | None = None
     failures_in_a_row: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
     as_of: datetime | None = None
     runs: Counter[str] = field(default_factory=Counter)
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -102,6 +104,7 @@ def _content(board: Board) -> dict[str, Any]:
         "last_error": board.last_error,
         "last_error_at": _text(board.last_error_at),
         "failures_in_a_row": board.failures_in_a_row,
+        "problems": list(board.problems.values()),
     }
 
 

@@ -9,20 +9,29 @@ from __future__ import annotations
 import errno
 import hmac
 import json
+import socket
+import sys
 import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from app import errors
-from jobs import freshness, metrics
+import structlog
+
+from app import config, errors
+from jobs import freshness, health, metrics
 from jobs.health import Board
 from jobs.job import Job
 from jobs.status import judge
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _JSON = "application/json"
+# Connections at a time, each a descriptor and a thread that the sync must not miss.
+_MOST = 16
+# Seconds from a connection's beginning to its end.
+_DEADLINE = 5.0
 
 
 class Server(ThreadingHTTPServer):
@@ -30,14 +39,59 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(self, job: Job, board: Board, alive: Callable[[], bool]) -> None:
-        host, port = job.settings.http.address
+        self._open: dict[socket.socket, float] = {}
+        self._guard = threading.Lock()
+        address = job.settings.http.address
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, Handler)
         self.job, self.board, self.alive = job, board, alive
         token = job.settings.http.token
         self.token = token.get_secret_value() if token else ""
         self.exposition = metrics.exposition(job, board)
-        super().__init__((host, port), Handler)
+
+    def knows(self, host: str) -> bool:
+        """Whether a Host header may be right: on the loopback a page whose name was made to mean this machine may ask.
+
+        Where a token is needed such a page doesn't have it, and a proxy in front may pass on any name.
+        """
+        own = self.job.settings.http.address[0]
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        name = name.strip("[]").lower()
+        return bool(self.token) or name == own.lower() or config.is_loopback(name)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it in a thread; where there are too many, the oldest connection has to go."""
+        with self._guard:
+            for one in list(self._open)[: len(self._open) - _MOST + 1]:
+                self._drop(one)
+            self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """The end of a connection, whoever wanted it."""
+        with self._guard:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called many times a second: end what has taken too long."""
+        with self._guard:
+            for one in [one for one, began in self._open.items() if time.monotonic() - began > _DEADLINE]:
+                self._drop(one)
+
+    def _drop(self, request: socket.socket) -> None:
+        """Its thread wakes up then, and closes it."""
+        del self._open[request]
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news, and whatever else goes wrong is a record like every other."""
+        if not isinstance(sys.exception(), OSError):
+            structlog.get_logger().exception("an answer failed", action="http_failed")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -46,13 +100,13 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "neaptide"
     sys_version = ""
-    # A client that says nothing must not keep a thread.
-    timeout = 10
 
     def do_GET(self) -> None:
         answers = {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics}
         answer = answers.get(self.path.partition("?")[0])
-        if answer is None:
+        if not all(map(self.server.knows, self.headers.get_all("Host", []))):
+            self._send(421, _JSON, json.dumps({"error": "this server has another name: see Host"}))
+        elif answer is None:
             self._send(404, _JSON, json.dumps({"error": f"try {', '.join(answers)}"}))
         elif not self._allowed():
             self._send(401, _JSON, json.dumps({"error": "give the token as Authorization: Bearer …"}))
@@ -71,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200 if alive else 503, _JSON, json.dumps({"alive": alive, "state": self.server.board.state}))
 
     def _ready(self) -> None:
-        found = readiness(self.server.job, datetime.now(UTC))
+        found = readiness(self.server.job)
         self._send(200 if found["ready"] else 503, _JSON, json.dumps(found))
 
     def _metrics(self) -> None:
@@ -90,10 +144,10 @@ class Handler(BaseHTTPRequestHandler):
         """Requests of monitors are no news."""
 
 
-def readiness(job: Job, now: datetime) -> dict[str, Any]:
+def readiness(job: Job) -> dict[str, Any]:
     """Whether the published file may be read: it is there, and not older than `[freshness] fail`."""
     as_of = freshness.as_of(job.files)
-    age = (now - as_of).total_seconds() if as_of else None
+    age = (freshness.now(job.files) - as_of).total_seconds() if as_of else None
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
     ready = level in ("ok", "warn")
     return {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None, "problems": problems}
@@ -106,15 +160,37 @@ def start(job: Job, board: Board, alive: Callable[[], bool]) -> Server | None:
     for an address that can't be had at all.
     """
     if job.settings.http.listen is None:
+        board.problems.pop(health.HTTP, None)
         return None
     try:
         server = Server(job, board, alive)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return None
-        raise errors.ConfigError(f"[http] listen = {job.settings.http.listen!r}: {error.strerror or error}") from error
+        message = f"[http] listen = {job.settings.http.listen!r}: {error.strerror or error}"
+        if error.errno != errno.EADDRINUSE:
+            raise errors.ConfigError(message) from error
+        complain(board, message)
+        return None
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True).start()
+    _listens(job, board)
     return server
+
+
+def complain(board: Board, message: str) -> None:
+    """Tell once, and in `status` for as long as it is so, why monitors get no answer."""
+    if board.problems.get(health.HTTP) != message:
+        board.problems[health.HTTP] = message
+        structlog.get_logger().warning(f"{message}: monitors get no answer, it is tried again", action="http_refused")
+
+
+def _listens(job: Job, board: Board) -> None:
+    log, host = structlog.get_logger(), job.settings.http.address[0]
+    if board.problems.pop(health.HTTP, None):
+        log.info(f"[http] listen = {job.settings.http.listen!r} works again", action="http_listens")
+    if job.settings.http.token and not config.is_loopback(host):
+        log.warning(
+            "the token of [http] goes over the network in clear: listen on the loopback, with a TLS proxy before it",
+            action="http_clear",
+        )
 
 
 def stop(server: Server | None) -> None:

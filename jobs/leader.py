@@ -14,11 +14,13 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TextIO
 
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 
 from app import errors, statements
-from jobs import sessions
+from jobs import health, patience, sessions
 from jobs.files import Files
 from jobs.job import Job
 from jobs.sessions import Session
@@ -35,9 +37,13 @@ _SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
+    # A look at the tables neither waits for one that somebody holds nor takes long.
     "statement_timeout": "10000",
+    "lock_timeout": "500",
 }
 LOOK_AGAIN = 0.5
+# The name that a daemon's session has in pg_stat_activity, with its process behind it.
+APPLICATION = "neaptide daemon"
 Wait = Callable[[float], bool]
 
 
@@ -45,12 +51,40 @@ class GaveUp(Exception):
     """Nobody wants the lock any more."""
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who has a lock that a daemon waits for."""
+
+    text: str
+    is_daemon: bool = True
+    pid: int | None = None
+    own_role: str = ""
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong where no daemon of one's own role has it: any login role can take an advisory lock."""
+        return (
+            f"the lock of this target's daemon is held by {self.text}, which is no daemon of role {self.own_role!r}:"
+            " nothing is synced until it is let go of"
+        )
+
+    @property
+    def advice(self) -> str:
+        """The next step then."""
+        if self.pid is None:
+            return "end it: see pg_prepared_xacts"
+        return f"find out what it does, and end it: SELECT pg_terminate_backend({self.pid})"
+
+
+StandBy = Callable[[Holder], None]
+
+
 @contextmanager
-def local_lock(files: Files, wait: Wait, standing_by: Callable[[], None]) -> Iterator[str]:
+def local_lock(files: Files, wait: Wait, stand_by: StandBy) -> Iterator[str]:
     """Hold the lock beside the target, waiting for it; yields the target's id.
 
-    `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `standing_by` is called once
-    when the lock is found held.
+    `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `stand_by` is called again and again
+    while somebody else holds it.
     """
     try:
         files.link.parent.mkdir(parents=True, exist_ok=True)
@@ -58,26 +92,48 @@ def local_lock(files: Files, wait: Wait, standing_by: Callable[[], None]) -> Ite
     except OSError as error:
         raise errors.TargetUnusable(f"{files.link.parent} can't be written: {error.strerror}") from error
     with handle:
-        _until(lambda: _try_flock(handle.fileno()), wait, standing_by)
-        handle.seek(0)
-        found = handle.read().strip()
-        if not found:
-            found = secrets.token_hex(16)
-            handle.write(found)
-            handle.flush()
-            os.fsync(handle.fileno())
-        yield found
+        while not _try_flock(handle.fileno()):
+            stand_by(_local_holder(files))
+            _pause(wait)
+        yield _id_in(handle)
+
+
+def _id_in(handle: TextIO) -> str:
+    """The target's id, made by the first daemon."""
+    handle.seek(0)
+    found = handle.read().strip()
+    if not found:
+        found = secrets.token_hex(16)
+        handle.write(found)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return found
+
+
+def _local_holder(files: Files) -> Holder:
+    """Whoever left word beside the target; nobody can have that lock who may not write there."""
+    found = health.read(files) or {}
+    return Holder(f"another daemon, process {found['pid']}," if found.get("alive") else "another daemon")
 
 
 @contextmanager
-def source_lock(job: Job, target_id: str, wait: Wait, standing_by: Callable[[], None]) -> Iterator[Session]:
+def source_lock(job: Job, target_id: str, wait: Wait, stand_by: StandBy, own: set[int]) -> Iterator[Session]:
     """Hold the target's advisory lock on a connection of its own, waiting for it; yields the connection.
 
-    Raises `errors.SourceUnavailable` and the like, also later where the connection is used: then the lock is gone.
+    `own` are the server's processes that this daemon had the lock in: it doesn't stand by for itself where the server
+    has not noticed yet that a connection broke. Raises `errors.SourceUnavailable` and the like, also later where the
+    connection is used: then the lock is gone.
     """
-    with translated(), job.source.open("neaptide daemon", _SETTINGS, **_KEEPALIVE) as conn:
+    number = key(target_id)
+    with translated(), job.source.open(APPLICATION, _SETTINGS, limit=patience.ANSWER, **_KEEPALIVE) as conn:
         conn.row_factory = tuple_row
-        _until(lambda: take(conn, key(target_id)), wait, standing_by)
+        while not take(conn, number):
+            holder = _holder(conn, number)
+            if holder is not None and holder.pid not in own:
+                stand_by(holder)
+            _pause(wait)
+        own.clear()
+        own.add(conn.backend)
         yield conn
 
 
@@ -86,14 +142,9 @@ def key(target_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"neaptide {target_id}".encode()).digest()[:8], "big") >> 1
 
 
-def _until(acquire: Callable[[], bool], wait: Wait, standing_by: Callable[[], None]) -> None:
-    told = False
-    while not acquire():
-        if not told:
-            standing_by()
-            told = True
-        if wait(LOOK_AGAIN):
-            raise GaveUp
+def _pause(wait: Wait) -> None:
+    if wait(LOOK_AGAIN):
+        raise GaveUp
 
 
 def _try_flock(fd: int) -> bool:
@@ -110,3 +161,18 @@ def take(conn: Session, number: int) -> bool:
     assert row is not None
     sessions.check(conn, row[0])
     return bool(row[1])
+
+
+def _holder(conn: Session, number: int) -> Holder | None:
+    """Who has the advisory lock; None where it was let go of meanwhile."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(statements.get("daemon", "lead_holder"), {"key": number}).fetchone()
+    if found is None:
+        return None
+    if found["pid"] is None:
+        return Holder("a prepared transaction", False, None, found["own_role"])
+    application = found["application"] or "without a name"
+    client = f" from {found['client']}" if found["client"] else ""
+    text = f"PostgreSQL's process {found['pid']} of role {found['role']!r} ({application}{client})"
+    is_daemon = found["role"] == found["own_role"] and application.startswith(f"{APPLICATION} ")
+    return Holder(f"another daemon, {text}," if is_daemon else text, is_daemon, found["pid"], found["own_role"])

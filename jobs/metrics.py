@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -74,8 +74,8 @@ class _Numbers(Collector):
         if as_of:
             yield _moment("neaptide_as_of", "The moment of the source that the published file shows.", as_of)
             yield GaugeMetricFamily(
-                "neaptide_lag_seconds", "How far the published file is behind this machine's clock.",
-                value=max(0.0, (datetime.now(UTC) - as_of).total_seconds()),
+                "neaptide_lag_seconds", "How far the published file is behind the source's clock.",
+                value=max(0.0, (freshness.now(self._job.files) - as_of).total_seconds()),
             )  # fmt: skip
         for name, text, moment in (
             ("neaptide_last_success", "When the last good run ended.", board.last_success),

@@ -54,6 +54,7 @@ class _Process:
         systemd.notify(READY="1", STATUS="running")
         while True:
             number = self._next_signal(self._pause())
+            self._service.tick()
             if number in _STOP:
                 return self._stop(signal.Signals(number))
             if number == signal.SIGHUP:
@@ -64,8 +65,16 @@ class _Process:
                 self._log.error("a part of the daemon stopped working: leaving", action="broken")
                 self._leave(1)
             else:
-                self._http = self._http or http.start(self._service.job, self._board, self._alive)
+                self._http = self._http or self._listen()
                 self._ping()
+
+    def _listen(self) -> http.Server | None:
+        """Once the daemon works, an address that can't be had is no reason to end."""
+        try:
+            return http.start(self._service.job, self._board, self._alive)
+        except errors.ConfigError as error:
+            http.complain(self._board, error.message)
+            return None
 
     def _alive(self) -> bool:
         return self._service.alive() or self._pending is not None
@@ -98,7 +107,7 @@ class _Process:
         self._board.reloads += 1
         self._service = Service(job, self._board)
         http.stop(self._http)
-        self._http = http.start(job, self._board, self._alive)
+        self._http = self._listen()
         self._service.start()
         self._log.info("the config was read again", action="reloaded")
 

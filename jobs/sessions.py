@@ -15,12 +15,13 @@ from psycopg.rows import dict_row
 
 from app import errors, statements
 from jobs import quoting
+from jobs.patience import Impatient
 
 # Settings whose value is a list of names, each of which is quoted by itself.
 _LISTS = ("search_path",)
 
 
-class Session(psycopg.Connection[Any]):
+class Session(Impatient):
     """A connection that knows which of the server's processes answers it; see `adopt`."""
 
     backend: int = 0

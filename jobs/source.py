@@ -16,7 +16,7 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, statements
-from jobs import clock, masks, sessions, types
+from jobs import clock, masks, pulse, sessions, types
 from jobs.keep import Keep
 from jobs.sessions import Session
 from jobs.snapshot import Snapshot, position
@@ -122,14 +122,18 @@ class Source:
         conn.read_only = True
         return conn
 
-    def open(self, application: str, more: Mapping[str, str] | None = None, **options: str) -> Session:
+    def open(
+        self, application: str, more: Mapping[str, str] | None = None, *, limit: float | None = None, **options: str
+    ) -> Session:
         """A new autocommit connection with the settings of every session, and with `more`. Raises psycopg's errors.
 
-        `options` are libpq's. Raises `errors.ConfigError` behind a pooler that gives no session.
+        `options` are libpq's, and an answer may take `limit` seconds. Raises `errors.ConfigError` behind a pooler that
+        gives no session.
         """
         text = conninfo.make_conninfo(self._url, **{**self.options(application), **options})
         connect = partial(Session.connect, text, row_factory=dict_row, autocommit=True)
         conn = connect()
+        conn.limit = limit
         try:
             sessions.adopt(conn, {**self.settings(), **(more or {})}, connect)
         except BaseException:
@@ -143,6 +147,10 @@ class Source:
             row = conn.execute(statements.get("masks", "nonce")).fetchone()
             assert row is not None
             conn.execute(statements.get("masks", "pads"), {"hidden": masks.hidden(self.pads, row["nonce"])})
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server says anything at all within so many seconds."""
+        return pulse.answers(conninfo.make_conninfo(self._url, **self.options()), seconds)
 
     def options(self, application: str = "neaptide") -> dict[str, str]:
         """What every connection of a run is made with beside the URL: its name, bounds, keepalives. No secret."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,15 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         rows = file.rows(statements.get("status", "tables"))
         later, looked = _moved_on(job, run_id), _looked(job, run_id)
         as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
-        age = (datetime.now(UTC) - as_of).total_seconds() if as_of else None
+        now = freshness.now(job.files)
+        age = (now - as_of).total_seconds() if as_of else None
         level, problems = judge(job.settings.freshness, age)
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
         foreign = [f"{name}: {plan.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
-            tuple(_table(job, row, file, looked) for row in rows), tuple(recent_runs(job, file, runs)),
+            tuple(_table(job, row, file, looked, now) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon,
         )  # fmt: skip
 
@@ -58,9 +59,10 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
         return []
     if daemon["alive"] is False:
         return [f"the daemon (process {daemon['pid']}) has died: start `neaptide daemon` again, and see its log"]
+    found = [str(problem) for problem in daemon.get("problems") or ()]
     if daemon["failures_in_a_row"]:
-        return [f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}"]
-    return []
+        found.append(f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}")
+    return found
 
 
 def recent_runs(job: Job, file: Target, most: int) -> list[dict[str, Any]]:
@@ -99,7 +101,9 @@ def _looked(job: Job, run_id: str) -> tuple[datetime | None, list[str]]:
     return datetime.fromisoformat(looked) if looked else None, beside.get("left", [])
 
 
-def _table(job: Job, row: dict[str, Any], file: Target, looked: tuple[datetime | None, list[str]]) -> TableStatus:
+def _table(
+    job: Job, row: dict[str, Any], file: Target, looked: tuple[datetime | None, list[str]], now: datetime
+) -> TableStatus:
     from jobs import quoting
 
     later, left = looked
@@ -112,7 +116,7 @@ def _table(job: Job, row: dict[str, Any], file: Target, looked: tuple[datetime |
         row["mode"],
         deletes.get(row["table_name"], "tombstone"),
         as_of,
-        (datetime.now(UTC) - as_of).total_seconds(),
+        (now - as_of).total_seconds(),
         row["floor"],
         row["snapshot"],
         row["action"] or "",

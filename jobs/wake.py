@@ -10,6 +10,8 @@ NOTIFY from a trigger would tell a few milliseconds earlier, but all commits tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -19,9 +21,11 @@ from app import errors, statements
 from jobs import catalogue, readiness, sessions
 from jobs.catalogue import Table
 from jobs.job import Job
-from jobs.source import translated
+from jobs.source import Connection, translated
 
 PAUSE = 0.05
+# How long a look at the tables may take, in seconds, and one at the catalogue.
+_LOOK, _CATALOGUE = 12.0, 60.0
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
 _NEWEST_TOMBSTONE = "(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)"
@@ -59,11 +63,19 @@ class Watcher:
         if self._question is None:
             return None
         try:
-            return self._one(self._question)
+            with self._conn.patient(_LOOK):
+                return self._one(self._question)
+        except psycopg.errors.LockNotAvailable:
+            # What its holder commits moves the snapshot, but what others did meanwhile no longer does.
+            self._snapshot = object()
+            return self._newest
+        except psycopg.errors.QueryCanceled:
+            # Nothing is to be had at a price that a look may have: the schedule has to do for a while.
+            self._question, self._learn_at = None, now + LEARN_AGAIN
         except psycopg.ProgrammingError:
             # A table or column is gone: look at the catalogue again before the next question.
             self._learn_at = float("-inf")
-            return object()
+        return object()
 
     def _one(self, query: str | sql.Composed) -> tuple[Any, ...]:
         text: Any = query
@@ -75,7 +87,7 @@ class Watcher:
 def question(job: Job) -> sql.Composed | None:
     """What to ask for the tables as they are now; None where nothing has a stamp to look at, or a run would fail."""
     try:
-        with job.source.meet() as (reading, _), reading.transaction():
+        with _reading(job) as reading, reading.transaction():
             tables = catalogue.look(reading, job.settings).tables
             tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]
@@ -88,6 +100,14 @@ def question(job: Job) -> sql.Composed | None:
     except errors.NeaptideError:
         return None
     return sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts)) if parts else None
+
+
+@contextmanager
+def _reading(job: Job) -> Iterator[Connection]:
+    """A session that is not one of the runs', and is given up where the server stops answering."""
+    with translated(), job.source.open("neaptide watch", limit=_CATALOGUE) as conn:
+        conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        yield conn
 
 
 def _newest_stamp(table: Table) -> sql.Composed | None:

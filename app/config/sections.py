@@ -115,7 +115,7 @@ class Http(Section):
 
     @model_validator(mode="after")
     def _guarded_off_the_loopback(self) -> Http:
-        if self.listen is not None and self.token is None and not _is_loopback(self.address[0]):
+        if self.listen is not None and self.token is None and not is_loopback(self.address[0]):
             raise ValueError("listen is not on the loopback, so it needs a token: set NEAPTIDE_HTTP__TOKEN")
         return self
 
@@ -128,7 +128,8 @@ class Http(Section):
         return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  what an empty host means; it needs a token
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine, under a name or an address that leads nowhere else."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -52,11 +52,13 @@ class Face:
     ) -> AbstractContextManager[reporting.Store]:
         """What a command reads: the reporting file, fresh enough, or PostgreSQL itself."""
         from app import bootstrap, errors
+        from app.face import waits
 
         if not live:
             return bootstrap.reporting_file(
-                self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress()
-            )
+                self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
+                watched=lambda job: waits.told(self, job),
+            )  # fmt: skip
         if max_staleness is not None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
         return bootstrap.live(self.settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.face import show
+from app.face import show, waits
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, n
     from jobs import dryrun, sync
 
     job = bootstrap.job(face.settings)
-    if dry_run:
-        return _show_plan(face, dryrun.dry_run(job, tables), as_json)
-    run = sync.sync_once(job, tables=list(tables) or None, full=full, wait=not no_wait, progress=face.progress())
+    with waits.told(face, job):
+        if dry_run:
+            return _show_plan(face, dryrun.dry_run(job, tables), as_json)
+        run = sync.sync_once(job, tables=list(tables) or None, full=full, wait=not no_wait, progress=face.progress())
     return show_run(face, run, as_json=as_json)
 
 

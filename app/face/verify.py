@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.face import show
+from app.face import show, waits
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
@@ -34,14 +34,11 @@ def command(
     from jobs import verify
 
     share = None if sample is None else sample / 100
-    found = verify.verify(
-        bootstrap.job(face.settings),
-        tables=list(tables) or None,
-        repair=repair,
-        sample=share,
-        limit=limit,
-        progress=face.progress(),
-    )
+    job = bootstrap.job(face.settings)
+    with waits.told(face, job):
+        found = verify.verify(
+            job, tables=list(tables) or None, repair=repair, sample=share, limit=limit, progress=face.progress()
+        )
     if as_json:
         show.as_json(found.as_dict() | {"equal": found.equal})
     else:

@@ -45,7 +45,7 @@ def polling(lab: Lab) -> Iterator[None]:
     job = replace(lab.job, keep=Keep())
 
     def watch() -> None:
-        with leader.source_lock(job, "bench", done.wait, lambda: None) as conn:
+        with leader.source_lock(job, "bench", done.wait, lambda _: None, set()) as conn:
             watcher = wake.Watcher(conn, job)
             beat = 0.0
             while not done.wait(wake.PAUSE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import socket
 import time
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
+from jobs import leader, status
 from tests.support import daemons
 from tests.support.daemons import Daemon, running, wait_until, write_config
 from tests.support.syncing import Lab
@@ -216,6 +219,57 @@ def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab
             wait_until(lambda: rows(lab) == 13)
 
 
+def lead_key(lab: Lab) -> int:
+    """The advisory lock of the lab's target."""
+    return leader.key((lab.folder / "reporting.duckdb.daemon.lock").read_text())
+
+
+def test_a_stranger_who_holds_the_lock_is_named_and_complained_of(lab: Lab) -> None:
+    """Any role that may log in can take an advisory lock, whose key everybody sees in pg_locks."""
+    role = f"mallory_{secrets.token_hex(4)}"
+    lab.run(f"CREATE ROLE {role} LOGIN PASSWORD 'm'")
+    config = write_config(lab)
+    (lab.folder / "reporting.duckdb.daemon.lock").write_text("an id")
+    with psycopg.connect(lab.url, user=role, password="m", application_name="psql", autocommit=True) as mallory:
+        mallory.execute("SELECT pg_advisory_lock_shared(%s)", [lead_key(lab)])
+        with running(config) as daemon:
+            told = daemon.saw("lead_taken")
+            for part in (f"process {mallory.info.backend_pid} ", f"role '{role}' ", "(psql from 127.0.0.1)"):
+                assert part in told["event"]
+            assert f"pg_terminate_backend({mallory.info.backend_pid})" in told["hint"]
+            wait_until(lambda: left_behind(lab)["problems"])
+            assert status.read_status(lab.job).problems[-1] == told["event"]
+            mallory.execute("SELECT pg_advisory_unlock_all()")
+            first_run(daemon)
+            assert left_behind(lab)["problems"] == []
+            assert len(daemon.records("lead_taken")) == 1
+    lab.run(f"DROP ROLE {role}")
+
+
+def test_a_daemon_does_not_stand_by_for_a_session_of_its_own(lab: Lab) -> None:
+    """The server may notice later than the daemon that a connection broke."""
+    with lab.connect() as ghost:
+        ghost.execute("SELECT pg_advisory_lock(%s)", [leader.key("id")])
+        with (
+            pytest.raises(leader.GaveUp),
+            leader.source_lock(lab.job, "id", give_up, refuse, {ghost.info.backend_pid}),
+        ):
+            pass
+        with (
+            pytest.raises(AssertionError, match="is no daemon"),
+            leader.source_lock(lab.job, "id", give_up, refuse, set()),
+        ):
+            pass
+
+
+def give_up(_: float) -> bool:
+    return True
+
+
+def refuse(holder: leader.Holder) -> None:
+    raise AssertionError(holder.complaint)
+
+
 def test_copies_of_their_own_have_daemons_of_their_own(lab: Lab, tmp_path: Path) -> None:
     elsewhere = Lab(lab.url, tmp_path / "elsewhere", lab.specs)
     with running(write_config(lab)) as first, running(write_config(elsewhere)) as second:
@@ -247,6 +301,24 @@ def test_failures_are_told_once_with_pauses_and_so_is_the_end_of_them(lab: Lab) 
         assert 2 ** (over["failures"] - 1) - 1 <= time.monotonic() - began
         lab.run("INSERT INTO item VALUES (11, 'after')")
         wait_until(lambda: rows(lab) == 11)
+
+
+def test_commits_do_not_bring_a_failing_run_forward(lab: Lab) -> None:
+    """Pauses of 1, 2, 4, … seconds lie between failures, however much is committed meanwhile."""
+    with running(write_config(lab)) as daemon:
+        first_run(daemon)
+        spare = lab.folder / "reporting.b.duckdb"
+        spare.unlink(missing_ok=True)
+        # Where the next version is to be written, nothing can be.
+        (spare / "in the way").mkdir(parents=True)
+        began = time.monotonic()
+        with lab.connect() as conn:
+            for key in range(100, 200):
+                conn.execute("INSERT INTO item VALUES (%s, 'noise')", [key])
+                time.sleep(0.02)
+        wait_until(lambda: left_behind(lab)["failures_in_a_row"] >= 2)
+        failures = left_behind(lab)["failures_in_a_row"]
+        assert 2 ** (failures - 1) - 1 <= time.monotonic() - began
 
 
 def test_a_source_that_is_away_at_start_is_waited_for(lab: Lab) -> None:

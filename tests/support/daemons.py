@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.syncing import Lab
 
 ROOT = Path(__file__).parents[2]
@@ -21,11 +23,43 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 
+# Debian's package libfaketime.
+_LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1")
+# With the monotonic clock left alone, libfaketime gives clock_nanosleep(2) times that the kernel refuses.
+_SLEEP = "import threading, time; time.sleep = lambda seconds: threading.Event().wait(seconds) and None; "
+
+
+class WallClock:
+    """The wall clock of processes that are started with `env`; their monotonic clock goes on as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        found = [path for pattern in _LIBRARIES for path in Path("/").glob(pattern.lstrip("/"))]
+        if not found:
+            pytest.skip("there is no libfaketime (Debian: apt install libfaketime)")
+        self._said = folder / "clock"
+        self.set_by(0)
+        self.env = {
+            "LD_PRELOAD": str(found[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(self._said),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+            "NEAPTIDE_TEST_PRELUDE": _SLEEP,
+        }
+
+    def set_by(self, seconds: int) -> None:
+        """Set it, by so many seconds from the right time."""
+        passing = self._said.with_suffix(".passing")
+        passing.write_text(f"{seconds:+d}")
+        passing.replace(self._said)
+
+
 class Daemon:
     """One `neaptide daemon`. Its records are read by a thread as they come."""
 
     def __init__(self, config: Path, **env: str) -> None:
-        command = [sys.executable, "-c", "from app.cli import main; main()", "--verbose", "--config", str(config)]
+        code = env.pop("NEAPTIDE_TEST_PRELUDE", "") + "from app.cli import main; main()"
+        command = [sys.executable, "-c", code, "--verbose", "--config", str(config)]
         self.process = subprocess.Popen(
             [*command, "daemon"], cwd=ROOT, env={**os.environ, **env}, stderr=subprocess.PIPE, text=True
         )

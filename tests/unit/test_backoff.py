@@ -24,25 +24,32 @@ def test_a_year_of_failures_does_not_overflow() -> None:
 
 def test_a_failure_is_told_once_and_again_with_a_count_when_it_was_quiet_for_long_enough() -> None:
     reporter = Reporter(quiet=timedelta(minutes=5))
-    told = [reporter.failed("down", NOON + timedelta(minutes=minute)) for minute in range(12)]
+    told = [reporter.failed("down", NOON + timedelta(minutes=minute), 60.0 * minute) for minute in range(12)]
     assert [(minute, trouble.count) for minute, trouble in enumerate(told) if trouble] == [(0, 1), (5, 6), (10, 11)]
     assert all(trouble.since == NOON for trouble in told if trouble)
 
 
 def test_another_message_is_told_at_once() -> None:
     reporter = Reporter()
-    reporter.failed("down", NOON)
-    assert reporter.failed("no permission", NOON + timedelta(seconds=1)) is not None
-    assert reporter.failed("no permission", NOON + timedelta(seconds=2)) is None
+    reporter.failed("down", NOON, 0)
+    assert reporter.failed("no permission", NOON + timedelta(seconds=1), 1) is not None
+    assert reporter.failed("no permission", NOON + timedelta(seconds=2), 2) is None
+
+
+def test_a_clock_that_is_set_neither_silences_nor_repeats() -> None:
+    reporter = Reporter(quiet=timedelta(minutes=5))
+    reporter.failed("down", NOON, 0)
+    assert reporter.failed("down", NOON + timedelta(days=1), 1) is None
+    assert reporter.failed("down", NOON - timedelta(days=1), 301) is not None
 
 
 def test_recovery_is_told_once_with_how_often_and_since_when() -> None:
     reporter = Reporter()
     assert reporter.succeeded() is None
     for second in range(3):
-        reporter.failed("down", NOON + timedelta(seconds=second))
+        reporter.failed("down", NOON + timedelta(seconds=second), second)
     over = reporter.succeeded()
     assert over is not None
     assert (over.count, over.since, over.message) == (3, NOON, "down")
     assert reporter.succeeded() is None
-    assert reporter.failed("down", NOON) is not None
+    assert reporter.failed("down", NOON, 9) is not None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from freezegun import freeze_time
-from freezegun.api import real_datetime
 
 from app import config, errors
 from jobs import schedule
@@ -18,16 +16,12 @@ def next_runs(line: str, start: datetime, count: int, zone: str = "Europe/Berlin
     """The next runs of a cron line as a daemon meets them that sleeps until each: in UTC."""
     trigger = schedule.trigger(config.Schedule(cron=line, timezone=zone))
     found: list[str] = []
-    previous = None
-    # freezegun's datetimes forget their fold, which is what this is about: only the clock is frozen.
-    with freeze_time(start, ignore=["apscheduler"]) as clock:
-        for _ in range(count):
-            now = real_datetime.fromtimestamp(time.time(), UTC)
-            due = trigger.get_next_fire_time(previous, now)
-            assert due is not None
-            found.append(due.astimezone(UTC).strftime("%d. %H:%M"))
-            clock.move_to(due.astimezone(UTC) + timedelta(milliseconds=1))
-            previous = due
+    previous, now = None, start
+    for _ in range(count):
+        previous = trigger.get_next_fire_time(previous, now)
+        assert previous is not None
+        found.append(previous.astimezone(UTC).strftime("%d. %H:%M"))
+        now = previous.astimezone(UTC) + timedelta(milliseconds=1)
     return found
 
 
@@ -37,6 +31,25 @@ def test_every_is_an_interval_and_ten_seconds_where_nothing_is_said() -> None:
     first = trigger.get_next_fire_time(now, now)
     assert first is not None
     assert first - now == timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("given", [{"every": timedelta(seconds=10)}, {"cron": "* * * * *"}], ids=["every", "cron"])
+def test_after_a_clock_that_was_set_by_years_the_next_time_lies_right_ahead(given: dict[str, Any]) -> None:
+    """APScheduler asks on from one time to the next until it has passed now."""
+    trigger, now = schedule.trigger(config.Schedule(**given)), datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC)
+    for last in (datetime(1970, 1, 1, tzinfo=UTC), datetime(2082, 1, 1, tzinfo=UTC), now):
+        due = trigger.get_next_fire_time(last, now)
+        assert due is not None
+        assert timedelta() < due - now <= timedelta(minutes=1)
+
+
+def test_every_keeps_in_step_with_the_last_run() -> None:
+    trigger, last = schedule.trigger(config.Schedule(every=timedelta(seconds=10))), datetime(2026, 11, 23, tzinfo=UTC)
+    for late, wait in ((0.0, 10.0), (0.5, 9.5), (10.0, 10.0), (24.0, 6.0)):
+        now = last + timedelta(seconds=late)
+        due = trigger.get_next_fire_time(last, now)
+        assert due is not None
+        assert (due - now).total_seconds() == wait
 
 
 def test_cron_is_read_in_its_time_zone() -> None:

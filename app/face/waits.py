@@ -1,0 +1,49 @@
+"""Says on stderr what a command waits for once that takes a moment: another run, or a source that does not answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.face.base import Face
+    from jobs.job import Job
+
+# Seconds to the first look, and between looks at the most; how long the source has to answer.
+_MOMENT, _PAUSE, _ANSWER = 1.5, 10.0, 2.0
+
+
+@contextmanager
+def told(face: Face, job: Job) -> Iterator[None]:
+    """Look now and then, from a thread, while the work in this block lasts."""
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(face, job, done), name="waits", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _watch(face: Face, job: Job, done: threading.Event) -> None:
+    pause, before = _MOMENT, ""
+    while not done.wait(pause):
+        found = _reason(job)
+        if found and found != before and not done.is_set():
+            face.say(found)
+        if before and not found:
+            face.say("the wait is over")
+        before, pause = found, min(_PAUSE, pause * (1 if found else 1.5))
+
+
+def _reason(job: Job) -> str:
+    """What the command waits for, or nothing."""
+    from jobs import files
+
+    holder = files.holder(job.files)
+    if holder:
+        return f"waiting for another run to end{holder}"
+    if not job.source.answers(_ANSWER):
+        return "waiting for PostgreSQL, which does not answer: the server is stopped, or out of reach"
+    return ""

@@ -1,0 +1,122 @@
+"""A command that waits says for what, and a server that hangs is told from one that works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from app.face import waits
+from app.face.base import Face
+from jobs import files, pulse
+from tests.integration.test_daemon import first_run, left_behind, rows
+from tests.support import cluster, servers
+from tests.support.daemons import ROOT, running, wait_until, write_config
+from tests.support.syncing import Lab
+
+ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+# A server that hangs is told of within a few seconds, on an idle machine.
+SOON = 30.0
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """A tracked table without rows."""
+    found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
+    found.run(ITEMS)
+    found.track()
+    return found
+
+
+@contextmanager
+def standing_still(server: cluster.Cluster) -> Iterator[None]:
+    """Neither the server nor any of its sessions does anything meanwhile, and no socket closes."""
+    pid = server.server.status().pid
+    assert pid is not None
+    stopped = servers.children(pid)
+    try:
+        for one in stopped:
+            os.kill(one, signal.SIGSTOP)
+        yield
+    finally:
+        for one in stopped:
+            os.kill(one, signal.SIGCONT)
+
+
+@contextmanager
+def syncing(config: Path, folder: Path) -> Iterator[Path]:
+    """`neaptide sync` in a process of its own; yields the file that it writes its stderr to."""
+    said = folder / "said"
+    command = [sys.executable, "-c", "from app.cli import main; main()", "--config", str(config), "sync"]
+    with said.open("w") as err, subprocess.Popen(command, cwd=ROOT, stderr=err, stdout=err) as process:
+        try:
+            yield said
+            assert process.wait(SOON) == 0, said.read_text()
+        finally:
+            process.kill()
+
+
+def test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back(lab: Lab, postgres: cluster.Cluster) -> None:
+    with running(write_config(lab)) as daemon:
+        first_run(daemon)
+        with standing_still(postgres):
+            assert "does not answer" in daemon.saw("source_unreachable", patience=SOON)["event"]
+            wait_until(lambda: left_behind(lab)["state"] == "waiting", SOON)
+            assert left_behind(lab)["failures_in_a_row"]
+        daemon.saw("leading", times=2)
+        assert not daemon.records("standby")
+        lab.run("INSERT INTO item VALUES (1)")
+        wait_until(lambda: rows(lab) == 1)
+
+
+def test_a_sync_says_that_the_source_does_not_answer(lab: Lab, postgres: cluster.Cluster, tmp_path: Path) -> None:
+    config = write_config(lab)
+    with standing_still(postgres):
+        assert not lab.job.source.answers(0.2)
+        with syncing(config, tmp_path) as said:
+            wait_until(lambda: "PostgreSQL, which does not answer" in said.read_text(), SOON)
+            resume(postgres)
+    assert lab.job.source.answers(SOON)
+
+
+def resume(server: cluster.Cluster) -> None:
+    """Before the end of the block that stopped it."""
+    pid = server.server.status().pid
+    assert pid is not None
+    for one in servers.children(pid):
+        os.kill(one, signal.SIGCONT)
+
+
+def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> None:
+    config = write_config(lab)
+    holder = (
+        "import sys, time; from pathlib import Path; from jobs import files\n"
+        "with files.locked(files.Files(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
+    )
+    target = str(lab.folder / "reporting.duckdb")
+    command = [sys.executable, "-c", holder, target]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with syncing(config, tmp_path) as said:
+            wait_until(lambda: f"another run to end (process {other.pid} since" in said.read_text(), SOON)
+            other.communicate()
+
+
+def test_nothing_is_said_of_ones_own_run(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert waits._reason(lab.job) == ""
+    with files.locked(lab.job.files), waits.told(Face(), lab.job):
+        assert waits._reason(lab.job) == ""
+    assert capsys.readouterr().err == ""
+
+
+def test_a_refusal_is_an_answer(lab: Lab) -> None:
+    assert pulse.answers("host=127.0.0.1 port=1", SOON)
+    assert pulse.answers(make_conninfo(lab.url, password="wrong"), SOON)

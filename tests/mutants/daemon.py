@@ -1,0 +1,105 @@
+"""Mutants of the daemon: its clock, its lead, and what it says while it waits."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+DAEMON = "tests/integration/test_daemon.py::"
+CLOCK = "tests/integration/test_daemon_clock.py::"
+HTTP = "tests/integration/test_http.py::"
+WAITS = "tests/integration/test_waits.py::"
+AGES = "tests/unit/test_ages.py::"
+
+MUTANTS = (
+    Mutant(
+        "nobody looks whether the wall clock was set",
+        "jobs/process.py",
+        "            self._service.tick()\n",
+        "",
+        CLOCK + "test_commits_and_the_schedule_go_on_after_the_clock_was_set",
+    ),
+    Mutant(
+        "a pause is not moved with the wall clock",
+        "jobs/agenda.py",
+        "            return due + step\n",
+        "            return due\n",
+        CLOCK + "test_a_pause_after_a_failure_is_as_long_as_it_was_before_the_clock_was_set",
+    ),
+    Mutant(
+        "a cron line's next time is not looked up anew",
+        "jobs/agenda.py",
+        "return due if step > timedelta() else",
+        "return due if step else",
+        "tests/unit/test_agenda.py::test_after_a_step_the_next_run_is_due_when_it_should_be",
+    ),
+    Mutant(
+        "all times that a clock set by years has passed are gone through",
+        "jobs/schedule.py",
+        "        return previous_fire_time + (gone_by + 1) * self._interval",
+        "        return previous_fire_time + self._interval",
+        "tests/unit/test_schedule.py::test_after_a_clock_that_was_set_by_years_the_next_time_lies_right_ahead",
+    ),
+    Mutant(
+        "a look that lies ahead silences the next ones",
+        "jobs/tombstones.py",
+        "return not 0 <= time.time()",
+        "return not -1e12 <= time.time()",
+        AGES + "test_tombstones_are_looked_at_again_also_where_the_last_look_lies_ahead",
+    ),
+    Mutant(
+        "a file's age goes by the wall clock",
+        "jobs/freshness.py",
+        'return clock.server_now(read(target)["clock"]) or datetime.now(UTC)',
+        "return datetime.now(UTC)",
+        HTTP + "test_a_file_does_not_get_younger_by_a_clock_that_is_set_back",
+    ),
+    Mutant(
+        "commits bypass the pause after a failure",
+        "jobs/daemon.py",
+        "            elif not self._runs.failures:\n",
+        "            else:\n",
+        DAEMON + "test_commits_do_not_bring_a_failing_run_forward",
+    ),
+    Mutant(
+        "a look at the source waits for ever",
+        "jobs/patience.py",
+        "if not ready and time.monotonic() >= until:",
+        "if not ready and time.monotonic() >= until + 1e9:",
+        WAITS + "test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back",
+    ),
+    Mutant(
+        "whoever holds the daemon's lock passes for a daemon",
+        "jobs/leader.py",
+        "is_daemon = found[",
+        "is_daemon = found is not None or found[",
+        DAEMON + "test_a_stranger_who_holds_the_lock_is_named_and_complained_of",
+    ),
+    Mutant(
+        "a daemon stands by for a session of its own",
+        "jobs/leader.py",
+        "if holder is not None and holder.pid not in own:",
+        "if holder is not None:",
+        DAEMON + "test_a_daemon_does_not_stand_by_for_a_session_of_its_own",
+    ),
+    Mutant(
+        "slow clients are kept for as long as they like",
+        "jobs/http.py",
+        "if time.monotonic() - began > _DEADLINE]",
+        "if time.monotonic() - began > 1e9]",
+        HTTP + "test_slow_clients_take_no_more_than_their_share_and_are_let_go_of",
+    ),
+    Mutant(
+        "any number of clients is served at a time",
+        "jobs/http.py",
+        "[: len(self._open) - _MOST + 1]",
+        "[:0]",
+        HTTP + "test_slow_clients_take_no_more_than_their_share_and_are_let_go_of",
+    ),
+    Mutant(
+        "any name is answered on the loopback",
+        "jobs/http.py",
+        "return bool(self.token) or",
+        "return True or",
+        HTTP + "test_on_the_loopback_only_its_own_names_are_answered",
+    ),
+)
