@@ -82,29 +82,28 @@ class Build:
         """Copy tables anew; each is complete, with its watermark, or not there."""
         if not steps:
             return {}
-        began, now = time.monotonic(), self._now
+        now = self._now
         # Each session holds what it has of a row group, and a block of every column.
         workers = self._attempt.job.load_workers if self._row_group == widths.ROW_GROUP else 1
-        rows, failures = load.copy_tables(
+        copied, failures = load.copy_tables(
             self._file, [step.table for step in steps], now, workers=workers, progress=self._attempt.progress
         )
         self._attempt.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
         now.settle()
         self._attempt.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
-        for step in steps:
-            with self._file.transaction():
-                load.swap(self._file, step.table)
-                ledger.write_watermarks(self._file, [self._attempt.mark(step)], self._run_id)
-            faults.point("table_loaded")
-        seconds = time.monotonic() - began
-        return {
-            step.table.name: TableRun(
-                step.table.name, FULL, rows[step.table.name], rows[step.table.name], 0, seconds, step.reason,
-                (*step.table.notes, *nulls.told(now, step)),
-            )
-            for step in steps
-        }  # fmt: skip
+        return {step.table.name: self._swapped(step, copied[step.table.name]) for step in steps}
+
+    def _swapped(self, step: Step, copied: load.Copied) -> TableRun:
+        """Let what was copied take the table's place, with its watermark."""
+        began, table = time.monotonic(), step.table
+        with self._file.transaction():
+            load.swap(self._file, table)
+            ledger.write_watermarks(self._file, [self._attempt.mark(step)], self._run_id)
+        faults.point("table_loaded")
+        seconds = copied.seconds + time.monotonic() - began
+        notes = (*table.notes, *nulls.told(self._now, step))
+        return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""

@@ -9,6 +9,7 @@ is cut short is repeated only for the tables that were not swapped: the others g
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,12 +47,20 @@ class Piece:
     huge: bool = False
 
 
+@dataclass(frozen=True)
+class Copied:
+    """What was copied of one table, and the seconds from its first piece's start to its last one's end."""
+
+    rows: int
+    seconds: float
+
+
 def copy_tables(
     target: Target, tables: Sequence[Table], now: Moment, *, workers: int, progress: Progress
-) -> tuple[dict[str, int], list[Failure]]:
+) -> tuple[dict[str, Copied], list[Failure]]:
     """Copy these tables into their loading names and commit them there. Swap each afterwards.
 
-    Returns the rows by table name, and the tables that can't be copied, each with its error.
+    Returns what was copied by table name, and the tables that can't be, each with its error.
     """
     for table in tables:
         drop(target, table)
@@ -59,12 +68,12 @@ def copy_tables(
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
     target.use_threads(1)
-    counts, failures = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
+    copied, failures = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
     for table, _error in failures:
         drop(target, table)
     for table in tables:
         progress.finish(table.name)
-    return {table.name: counts[table.name] for table in tables}, failures
+    return copied, failures
 
 
 def swap(target: Target, table: Table) -> None:
@@ -121,6 +130,8 @@ class _Workers:
         self._target, self._now, self._progress = target, now, progress
         self._left: SimpleQueue[Piece] = SimpleQueue()
         self._counts: Counter[str] = Counter()
+        self._began: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
         self._failures: list[errors.NeaptideError] = []
         self._failed: dict[str, Failure] = {}
         # Pieces that there was no memory for beside the others.
@@ -128,8 +139,8 @@ class _Workers:
         self._alone = False
         self._lock = threading.Lock()
 
-    def run(self, pieces: Sequence[Piece], workers: int) -> tuple[Counter[str], list[Failure]]:
-        """Work through the pieces: rows by table, and the tables that failed.
+    def run(self, pieces: Sequence[Piece], workers: int) -> tuple[dict[str, Copied], list[Failure]]:
+        """Work through the pieces: what was copied by table, and the tables that failed.
 
         A failure that is no matter of one table stops all, and is raised.
         """
@@ -145,7 +156,12 @@ class _Workers:
             self._work()
         if self._failures:
             raise self._failures[0]
-        return self._counts, list(self._failed.values())
+        copied = {
+            name: Copied(self._counts[name], ended - self._began[name])
+            for name, ended in self._ended.items()
+            if name not in self._failed
+        }
+        return copied, list(self._failed.values())
 
     def _work(self) -> None:
         session = _Session(self._target.cursor())
@@ -202,9 +218,13 @@ class _Workers:
                 yield piece
 
     def _take(self, session: _Session, piece: Piece) -> int:
+        name = piece.table.name
+        with self._lock:
+            self._began.setdefault(name, time.monotonic())
         rows = session.execute_piece(piece)
         with self._lock:
-            self._progress.advance(piece.table.name, rows)
+            self._ended[name] = time.monotonic()
+            self._progress.advance(name, rows)
         faults.point("piece_loaded")
         return rows
 

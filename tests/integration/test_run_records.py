@@ -77,3 +77,11 @@ def test_the_end_of_a_run_that_died_before_it_could_tell_is_not_made_up(
         lab.run("INSERT INTO item SELECT max(id) + 1 FROM item")
         lab.sync()
     assert all(run["seconds"] > 0 for run in status.history(lab.job, 3))
+
+
+def test_the_seconds_of_a_table_that_is_copied_anew_are_its_own(lab: Lab) -> None:
+    lab.run("INSERT INTO item VALUES (1)")
+    lab.run("CREATE VIEW slow AS SELECT id, pg_sleep(1)::text AS slept FROM item")
+    lab.specs.append({"name": "public.slow", "watermark": "none", "deletes": "compare"})
+    seconds = {table.table: table.seconds for table in lab.sync().tables}
+    assert seconds["public.slow"] >= 1 and 0 < seconds["public.item"] < seconds["public.slow"]
