@@ -53,7 +53,7 @@ def without_password(url: str) -> tuple[str, bool]:
     parts = urlsplit(url)
     user, colon, _password = parts.netloc.rpartition("@")[0].partition(":")
     host = parts.netloc.rpartition("@")[2]
-    pairs = [pair for pair in parts.query.split("&") if not pair.lower().startswith("password=")]
+    pairs = [pair for pair in parts.query.split("&") if "password" not in pair.lower().partition("=")[0]]
     query = "&".join(pairs)
     if not colon and query == parts.query:
         return url, False

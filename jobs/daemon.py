@@ -131,7 +131,6 @@ class Service:
             try:
                 with leader.source_lock(self.job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
                     self._lock = conn
-                    self._reached()
                     self._watch(conn)
                     # The lock is kept until nothing is written any more.
                     self._idle.wait()
@@ -146,6 +145,8 @@ class Service:
         watcher = wake.Watcher(conn, self.job if wakes else None)
         # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
         watcher.look(time.monotonic())
+        # Not before: who leads and fails at the first question would begin anew without a pause.
+        self._reached()
         self._begin_runs()
         while not self._wait(wake.PAUSE if wakes else _HEARTBEAT):
             if watcher.look(time.monotonic()):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from app import errors
+from app import errors, redaction
 
 
 @contextmanager
@@ -45,8 +45,8 @@ _REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file 
 def translate(error: duckdb.Error) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's."""
     text = str(error).strip()
-    # It quotes the options of the session, and among them may be the key of the masks.
-    first = _OPTIONS.sub(r"\1: ", text.split("\n")[0])
+    # It quotes all that a connection is made with.
+    first = redaction.bare(_OPTIONS.sub(r"\1: ", text.split("\n")[0]))
     if any(sign in text for sign in _FULL):
         return errors.DiskFull(
             f"the disk of the reporting file is full: {first}", hint="free some space and sync again"
@@ -60,7 +60,7 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
     if "conflict with recovery" in text:
         return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
     if "ERROR: " in text:
-        return _told_by_postgresql(text.split("ERROR: ", 1)[1].split("\n")[0].strip())
+        return _told_by_postgresql(redaction.bare(text.split("ERROR: ", 1)[1].split("\n")[0].strip()))
     if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
         return errors.SourceTimeout(
             f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from app import config
-from jobs import masks
+from app import config, maskkey
 from jobs.files import Files
 from jobs.keep import Keep
 from jobs.source import Source
@@ -33,7 +32,7 @@ class Job:
     def source(self) -> Source:
         """The way to PostgreSQL."""
         settings, key = self.settings, self.settings.sync.mask_key
-        pads = masks.pads(key.get_secret_value() if key else None)
+        pads = maskkey.pads(key.get_secret_value() if key else None)
         return Source(self.url, settings.source, self.keep, settings.sync.deadline, pads)
 
     @property

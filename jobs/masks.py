@@ -7,7 +7,6 @@ packet that begins a connection, which is sent before the server has shown who i
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import replace
 from typing import Literal
@@ -17,7 +16,6 @@ from jobs.types import ColumnPlan
 Mask = Literal["hash", "null", "redact", "partial"]
 
 _INNER, _OUTER = "neaptide.mask_inner", "neaptide.mask_outer"
-_BLOCK = 64  # bytes, of SHA-256
 _SHORTEST = 8  # characters; a part of a shorter text says too much
 _SHOWN = 4
 
@@ -44,14 +42,6 @@ def masked(plan: ColumnPlan, how: Mask) -> ColumnPlan:
     )  # fmt: skip
 
 
-def pads(key: str | None) -> str:
-    """The inner and the outer pad as 256 hex digits; empty where no key is configured."""
-    if key is None:
-        return ""
-    block = _key_block(key)
-    return (bytes(b ^ 0x36 for b in block) + bytes(b ^ 0x5C for b in block)).hex()
-
-
 def hidden(pads: str, nonce: str) -> str:
     """The pads as they may be shown to anybody who does not know the nonce, which is used once: a one-time pad."""
     return f"{int(pads, 16) ^ int(nonce, 16):0{len(pads)}x}"
@@ -74,12 +64,6 @@ def _expression(text: str, how: Mask) -> str:
 
 def _setting(name: str) -> str:
     return f"decode(current_setting('{name}'), 'hex')"
-
-
-def _key_block(key: str) -> bytes:
-    """RFC 2104: a key longer than a block is hashed first, a shorter one filled up."""
-    raw = key.encode()
-    return (hashlib.sha256(raw).digest() if len(raw) > _BLOCK else raw).ljust(_BLOCK, b"\0")
 
 
 def _name(plan: ColumnPlan) -> str:

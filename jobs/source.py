@@ -15,7 +15,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg.rows import dict_row
 
-from app import config, errors, statements
+from app import config, errors, redaction, statements
 from jobs import clock, masks, pulse, sessions, types
 from jobs.keep import Keep
 from jobs.sessions import Session
@@ -292,8 +292,8 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: psycopg.Error) -> errors.NeaptideError:
-    """The error of ours that says what can be done about a driver's error. libpq's texts hold no password."""
-    text = str(error).strip().split("\n")[0]
+    """The error of ours that says what can be done about a driver's error. libpq quotes a URL that it can't read."""
+    text = redaction.bare(str(error).strip().split("\n")[0])
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         if "row-level security" in text:
             return errors.AccessDenied(

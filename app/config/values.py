@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 
@@ -26,25 +25,55 @@ def duration(value: Any) -> Any:
 
 
 def check_url(url: str) -> None:
-    """Raise `ValueError`, never showing a password, unless `url` is `embedded:PATH` or a PostgreSQL URL."""
+    """Raise `ValueError`, never showing a password, unless `url` is `embedded:PATH` or a PostgreSQL URL.
+
+    What libpq would read otherwise than it was meant is refused here: the rest of a password with an @ in it becomes
+    the name of a host, which is asked of name servers and stands in the error.
+    """
     if url.startswith(EMBEDDED):
         if not url.removeprefix(EMBEDDED):
             raise ValueError("the url names no folder: write it like embedded:var/postgres")
         return
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  reading it is the check
-    except ValueError as error:
-        raise ValueError(f"the url is malformed: {_without_values(error)}") from None
-    if parts.scheme not in ("postgresql", "postgres"):
+    found = _URL.fullmatch(url)
+    if found is None:
         raise ValueError("the url must begin with postgresql:// or embedded:")
-    if not parts.netloc and not parts.query:
+    if not found["authority"] and not found["query"]:
         raise ValueError("the url names no server: write it like postgresql://user@host:5432/database")
+    if _is_ambiguous(found):
+        raise ValueError("the url is malformed: in a user, a password or a name write %40 for @, and so on for / # ? %")
+    _check_hosts(found["authority"].rpartition("@")[2])
 
 
-def _without_values(error: ValueError) -> str:
-    """urlsplit quotes the port it can't read, which may be a piece of a password with a slash or an @ in it."""
-    return "the port is not a number; a password needs %-escapes for / @ : # ?" if "ort" in str(error) else "bad host"
+# The authority ends where libpq's does.
+_URL = re.compile(r"postgres(?:ql)?://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?P<rest>[^\0]*)")
+_ESCAPE = re.compile(r"%(?!00)[0-9A-Fa-f]{2}")
+_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%]+\]|[^\[\]:]*)(?::(?P<port>\d*))?")
+
+
+def _is_ambiguous(url: re.Match[str]) -> bool:
+    """Whether a character stands for itself that separates parts of a URL, or a % for none."""
+    user, _, _ = url["authority"].rpartition("@")
+    query = url["query"] or ""
+    pairs = [pair.split("=") for pair in query[1:].split("&")] if query[1:] else []
+    return (
+        user.count("@") > 0
+        or "@" in (url["path"] or "")
+        # libpq looks for the end of a user's name up to the next slash.
+        or ("@" in query and url["path"] is None)
+        or any(len(pair) != 2 for pair in pairs)
+        or bool(url["rest"])
+        or "%" in _ESCAPE.sub("", url[0])
+    )
+
+
+def _check_hosts(hosts: str) -> None:
+    """Names or addresses with ports, commas between them. What is wrong may be a piece of a password."""
+    for host in hosts.split(","):
+        found = _HOST.fullmatch(host)
+        if found is None:
+            raise ValueError("the url is malformed: bad host, or a password that needs %-escapes for / @ : # ?")
+        if found["port"] and not 0 < int(found["port"]) < 65536:
+            raise ValueError("the url is malformed: the port is no number up to 65535")
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]

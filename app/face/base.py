@@ -32,6 +32,8 @@ class Face:
         self.verbose = False
         self.quiet = False
         self.timeout: timedelta | None = None
+        # Those that are in no config: typed, or made of one.
+        self.urls: list[str] = []
         self._bars: Progress | None = None
 
     @cached_property

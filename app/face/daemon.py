@@ -34,10 +34,10 @@ def command(face: Face, *, print_unit: bool) -> int:
 
 
 def _load(face: Face) -> Job:
-    """Read the config, now, and set up the logs so that its passwords stay out of them."""
-    from app import bootstrap, logs
+    """Read the config, now, and set up the logs so that its secrets stay out of them."""
+    from app import bootstrap, logs, redaction
 
     settings = bootstrap.load_settings(face.config_path)
     job = bootstrap.job(settings)
-    logs.setup(verbose=face.verbose, quiet=face.quiet, urls=(job.url, settings.source.url.get_secret_value()))
+    logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url))
     return job

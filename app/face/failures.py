@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 import traceback
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 # Options of the whole command line, which are often typed after the command.
 _GLOBAL = ("--config", "--verbose", "--quiet", "--version")
-_USERINFO = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
-_PASSWORD_KEY = re.compile(r"(password=)('[^']*'|[^\s&'\"]+)", re.I)
-_SHORTEST_SECRET = 3
 
 
 def report(error: BaseException, face: Face) -> int:
@@ -45,10 +40,10 @@ def report(error: BaseException, face: Face) -> int:
 
 
 def redact(text: str, face: Face) -> str:
-    """The text without any password: that of the configured URL, and whatever stands where a URL has one."""
-    for secret in _secrets(face):
-        text = text.replace(secret, "***")
-    return _PASSWORD_KEY.sub(r"\1***", _USERINFO.sub(r"\1:***@", text))
+    """The text without any secret of the config, the environment and the command line."""
+    from app import redaction
+
+    return redaction.of(vars(face).get("settings"), *face.urls).text(text)
 
 
 def _told(error: BaseException) -> tuple[str, str | None, int]:
@@ -94,23 +89,6 @@ def _print(label: str, message: str, face: Face) -> None:
     plain = "NO_COLOR" in os.environ or not sys.stderr.isatty()
     shown = label if plain else click.style(label, fg=colour, bold=True)
     click.echo("\n".join([f"{shown}: {first}", *(f"  {line}" for line in rest)]), err=True)
-
-
-def _secrets(face: Face) -> list[str]:
-    """The passwords that may turn up in a message: as written, and as they are without %-escapes."""
-    urls = [os.environ.get("NEAPTIDE_SOURCE__URL", "")]
-    if "settings" in vars(face):
-        urls.append(face.settings.source.url.get_secret_value())
-    found = {secret for url in urls for secret in _passwords(url)} | {os.environ.get("PGPASSWORD", "")}
-    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
-
-
-def _passwords(url: str) -> list[str]:
-    try:
-        password = urlsplit(url).password or ""
-    except ValueError:
-        return []
-    return [password, unquote(password)]
 
 
 def _reader_gone() -> int:

@@ -49,6 +49,7 @@ def command(
     """
     from jobs import config_text, init
 
+    face.urls.append(url)
     path = output or face.config_path
     if path.exists() and not force:
         raise errors.UsageError(f"{path} exists", hint="replace it with --force, or name another with -o")

@@ -7,6 +7,9 @@ from tests.mutants.mutant import Mutant
 POOLERS = "tests/integration/test_poolers.py::"
 KEPT = "tests/integration/test_kept_sessions.py::"
 FILTERS = "tests/integration/test_filters.py::"
+SECRETS = "tests/integration/test_secrets.py::"
+REDACTION = "tests/unit/test_redaction.py::"
+CONFIG = "tests/unit/test_config.py::"
 
 MUTANTS = (
     Mutant(
@@ -71,5 +74,33 @@ MUTANTS = (
         "string_agg(d.digits, '')",
         "repeat('0', 256 + 0 * min(length(d.digits)))",
         FILTERS + "test_neither_the_key_nor_a_clear_value_reaches_the_file_the_log_or_an_error",
+    ),
+    Mutant(
+        "DuckDB's own error tells what its connection was made with",
+        "jobs/duckdb_errors.py",
+        '_OPTIONS.sub(r"\\1: ", text.split("\\n")[0])',
+        'text.split("\\n")[0]',
+        SECRETS + "test_duckdb_s_words_for_a_refused_connection_are_cleaned",
+    ),
+    Mutant(
+        "the pads of a known mask key are shown",
+        "app/redaction.py",
+        "yield from (secret, pads, pads[:128], pads[128:])",
+        "yield secret",
+        REDACTION + "test_what_is_known_goes_wherever_it_stands",
+    ),
+    Mutant(
+        "a traceback is shown as it is",
+        "app/face/failures.py",
+        'redact("".join(traceback.format_exception(error)), face)',
+        '"".join(traceback.format_exception(error))',
+        SECRETS + "test_no_output_of_a_failing_connection_shows_a_secret",
+    ),
+    Mutant(
+        "the end of a password with an @ becomes a host",
+        "app/config/values.py",
+        'user.count("@") > 0',
+        "False",
+        CONFIG + "test_a_url_that_libpq_reads_otherwise_is_refused_before_a_name_is_asked_for",
     ),
 )

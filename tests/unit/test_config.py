@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import config, errors
+from app.config import values
 
 SAMPLE = Path(__file__).parents[2] / "config.toml"
 SECRET = "hunter2/secret"
@@ -73,7 +74,7 @@ def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path, content: str, 
         ("nonsense", "must begin with postgresql:// or embedded:"),
         ("postgresql://", "names no server"),
         ("embedded:", "names no folder"),
-        (f"postgresql://user:{SECRET}@host/db", "port is not a number"),
+        (f"postgresql://user:{SECRET}@host/db", "write %40 for @"),
         ("postgresql://user@[::1/db", "malformed"),
     ],
 )
@@ -82,6 +83,32 @@ def test_a_malformed_url_is_refused_without_showing_it(tmp_path: Path, url: str,
     assert complaint in message
     assert "source" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "u:hunter2@tail@host/db", "u:12/hunter2@host/db", "u:12?a=hunter2@host/db", "u:hunter2#x@host/db",
+        "u:hunter2%zz@host/db", "u:100%hunter2@host/db", "u:hunter2%00@host/db", "host?password=a@hunter2",
+        "u:p@host:hunter2/db", "u:p@[::1]hunter2/db", "u:p@host/db#hunter2", "u:p@host/hunter2@db",
+        "u:p@host/db?password=a=hunter2", "u:p@host:99999/db?password=hunter2",
+    ],
+)  # fmt: skip
+def test_a_url_that_libpq_reads_otherwise_is_refused_before_a_name_is_asked_for(tmp_path: Path, url: str) -> None:
+    message = refusal(tmp_path, f'[source]\nurl = "postgresql://{url}"').removeprefix(str(tmp_path))
+    assert "malformed" in message
+    assert not any(piece in message for piece in ("hunter2", "tail", "12"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "u:p%40s:s@host/db", "u@one:5432,two:5433/db?target_session_attrs=any", "/db?host=/run&user=x", "u@%2Frun/db",
+        "?host=/run", "u@[::1]:5432/db", "[fe80::1%25eth0]/db", "host/db?user=a@b", "u@host/db?",
+    ],
+)  # fmt: skip
+def test_what_libpq_reads_as_it_is_meant_is_taken(url: str) -> None:
+    values.check_url(f"postgresql://{url}")
 
 
 @pytest.mark.parametrize(

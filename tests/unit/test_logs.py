@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from app import logs
+from app.redaction import Redaction
 
 URL = "postgresql://writer:s3cr%40t@db/shop"
 
@@ -28,7 +29,7 @@ def restored() -> object:
 
 def test_elsewhere_than_on_a_terminal_each_record_is_one_json_object() -> None:
     out = io.StringIO()
-    logs.setup(urls=[URL], stream=out)
+    logs.setup(redaction=Redaction([URL]), stream=out)
     structlog.get_logger().info("a run ended", action="run_done", rows_in=3)
     record = json.loads(out.getvalue())
     assert (record["event"], record["action"], record["rows_in"], record["level"]) == (
@@ -54,7 +55,7 @@ def test_on_a_terminal_records_are_text_without_colours_where_nobody_wants_them(
 
 def test_passwords_are_taken_out_of_every_field_as_written_and_as_meant() -> None:
     out = io.StringIO()
-    logs.setup(urls=[URL], stream=out)
+    logs.setup(redaction=Redaction([URL]), stream=out)
     try:
         raise ValueError(f"no way to {URL}")
     except ValueError:
