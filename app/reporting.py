@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from app import errors, guard
+from app import errors, guard, versions
 
 Parameters = Sequence[object] | Mapping[str, object]
 # Brings the published file up to date with every commit that ended before the call. It may return the source's own
@@ -188,13 +188,8 @@ def _by_its_own_name(path: Path) -> Path:
 
     DuckDB gives a process that has a path open already the same database again, whatever has that name by now.
     """
-    status = path.stat()
-    for letter in ("a", "b"):
-        own = path.with_name(f"{path.stem}.{letter}{path.suffix}")
-        with suppress(OSError):
-            if os.path.samestat(own.stat(), status):
-                return own
-    return path
+    inode = path.stat().st_ino
+    return next((version.path for version in versions.listed(path) if version.inode == inode), path)
 
 
 def _moved(path: Path, before: tuple[int, int]) -> bool:
@@ -205,6 +200,7 @@ def _moved(path: Path, before: tuple[int, int]) -> bool:
 
 
 def _store(path: Path, file: Path) -> Store:
+    _check(path, file)
     # Attached to an instance of its own: DuckDB shares one instance per file name within a process, so a name that
     # means a new file by now would show the old one for as long as anybody here has that open.
     connection = duckdb.connect(":memory:", config=_CONFIG)
@@ -221,6 +217,17 @@ def _store(path: Path, file: Path) -> Store:
     except BaseException:
         connection.close()
         raise
+
+
+def _check(path: Path, file: Path) -> None:
+    """Raise DuckDB's error where what would be opened is not what was published: another program wrote to it."""
+    try:
+        altered = versions.is_altered(path, file)
+    except OSError as error:
+        raise duckdb.IOException(str(error)) from error
+    left = [log for log in versions.named_logs(file) if os.path.lexists(log)]
+    if altered or left:
+        raise duckdb.IOException(f"another program wrote to it, or has it open for writing ({(left or [file])[0]})")
 
 
 def _literal(text: str) -> str:

@@ -30,16 +30,17 @@ def try_take(fd: int) -> bool:
     return True
 
 
-def is_taken(fd: int) -> bool:
-    """Whether somebody else, perhaps in this process, holds a lock on the file. Takes nothing.
+def is_taken(fd: int, *, by_writer: bool = False) -> bool:
+    """Whether somebody else, perhaps in this process, holds a lock on the file, or one for writing. Takes nothing.
 
     Plain record locks of other processes are seen as well. Raises `OSError` where the file system can't say.
     """
-    found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, _request()))
+    asked = _request(fcntl.F_RDLCK if by_writer else fcntl.F_WRLCK)
+    found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
     return bool(found[_TYPE] != fcntl.F_UNLCK)
 
 
-def _request() -> bytes:
-    """The whole file, for writing."""
-    wanted = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0) if _LINUX else (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
+def _request(kind: int = fcntl.F_WRLCK) -> bytes:
+    """The whole file, for writing unless told otherwise."""
+    wanted = (kind, os.SEEK_SET, 0, 0, 0) if _LINUX else (0, 0, 0, kind, os.SEEK_SET)
     return struct.pack(_FLOCK, *wanted)

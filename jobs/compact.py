@@ -12,8 +12,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from app import errors, statements
-from jobs import faults, ledger, quoting, target
+from app import errors, statements, versions
+from jobs import faults, ledger, quoting, strangers, target
 from jobs.job import Job
 from jobs.results import Run
 from jobs.target import Target
@@ -50,8 +50,9 @@ def if_needed(job: Job, *, smallest: int = SMALLEST) -> bool:
     """Rebuild the file that isn't published where too little of it is alive; whether it was."""
     files = job.files
     spare = files.spare
-    if files.work.exists() or not spare.exists() or spare.stat().st_size < smallest:
+    if spare is None or files.work.exists() or spare.stat().st_size < smallest:
         return False
+    strangers.check(job, spare)
     if alive(job, spare) >= ALIVE:
         return False
     rebuild(job, spare)
@@ -77,8 +78,8 @@ def _blocks_alive(file: Target, schema: str, name: str) -> float:
 
 def rebuild(job: Job, path: Path) -> None:
     """Make a compact copy of the file the work file, from which the next run goes on."""
-    work = job.files.work
-    copying = work.with_name(f"{work.name}.copy")
+    job.files.make_private()
+    copying = job.files.copy
     copying.unlink(missing_ok=True)
     try:
         with target.opened(job, path, read_only=True) as file:
@@ -89,7 +90,7 @@ def rebuild(job: Job, path: Path) -> None:
             file.execute("CHECKPOINT compact")
             file.execute("DETACH compact")
         faults.point("compacted")
-        copying.replace(work)
+        copying.replace(job.files.work)
     finally:
-        copying.unlink(missing_ok=True)
-        copying.with_name(f"{copying.name}.wal").unlink(missing_ok=True)
+        for made in (copying, *versions.named_logs(copying)):
+            made.unlink(missing_ok=True)

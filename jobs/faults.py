@@ -37,8 +37,8 @@ POINTS = (
     "before_freshness",
     "after_freshness",
 )
-# What happens only where a file is rebuilt between two runs.
-BETWEEN_RUNS = ("compacted",)
+# What happens only where a file is written anew, between two runs or so that old rows are gone from it.
+WRITTEN_ANEW = ("compacted", "forgotten")
 
 _WANTED, _NTH, _SIGNAL = [*os.environ.get("NEAPTIDE_FAULT", "").split(":"), "", ""][:3]
 _seen: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import clock, faults, files
+from jobs import beside, clock, faults, files
 from jobs.files import Files
 from jobs.results import Run
 
@@ -52,9 +52,7 @@ def write(
         "quiet": quiet.marks if quiet else None,
     }
     faults.point("before_freshness")
-    passing = target.freshness.with_name(f".{target.freshness.name}.passing")
-    passing.write_text(json.dumps(content), encoding="utf-8")
-    passing.replace(target.freshness)
+    beside.write(target.freshness, json.dumps(content), target.rights())
     faults.point("after_freshness")
 
 

@@ -32,6 +32,20 @@ def is_open(path: Path) -> bool:
         os.close(fd)
 
 
+def has_writer(path: Path) -> bool:
+    """Whether another process has the file open by a DuckDB that may write, so that nobody else can open it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return advisory.is_taken(fd, by_writer=True)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 def _open_here(path: Path) -> bool:
     wanted = path.stat()
     for name in Path("/dev/fd").iterdir():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs import beside
 from jobs.files import Files
 from jobs.results import Run
 
@@ -75,10 +76,7 @@ class Board:
 
 def write(files: Files, board: Board) -> None:
     """Leave beside the target what `status` shows of the daemon; by rename, so that readers see all or nothing."""
-    path = files.link.with_name(f"{files.link.name}.daemon")
-    passing = path.with_name(f".{path.name}.passing")
-    passing.write_text(json.dumps(_content(board)), encoding="utf-8")
-    passing.replace(path)
+    beside.write(files.beside("daemon"), json.dumps(_content(board)), files.rights())
 
 
 def read(files: Files) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ class Job:
     @property
     def files(self) -> Files:
         """The target's names on disk."""
-        return Files(self.settings.target_path, self.settings.target.mode)
+        return Files(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
 
     @property
     def load_workers(self) -> int:

@@ -11,16 +11,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TextIO
 
 from psycopg.rows import dict_row, tuple_row
 
-from app import errors, statements
-from jobs import health, patience, sessions
+from app import statements
+from jobs import beside, health, patience, sessions
 from jobs.files import Files
 from jobs.job import Job
 from jobs.sessions import Session
@@ -86,27 +86,24 @@ def local_lock(files: Files, wait: Wait, stand_by: StandBy) -> Iterator[str]:
     `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `stand_by` is called again and again
     while somebody else holds it.
     """
+    handle = beside.open_lock(files.beside("daemon.lock"))
     try:
-        files.link.parent.mkdir(parents=True, exist_ok=True)
-        handle = files.link.with_name(f"{files.link.name}.daemon.lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise errors.TargetUnusable(f"{files.link.parent} can't be written: {error.strerror}") from error
-    with handle:
-        while not _try_flock(handle.fileno()):
+        while not _try_flock(handle):
             stand_by(_local_holder(files))
             _pause(wait)
-        yield _id_in(handle)
+        yield _target_id(handle)
+    finally:
+        os.close(handle)
 
 
-def _id_in(handle: TextIO) -> str:
-    """The target's id, made by the first daemon."""
-    handle.seek(0)
-    found = handle.read().strip()
-    if not found:
+def _target_id(handle: int) -> str:
+    """The id that the lock's file holds; a new one where that is none."""
+    found = os.pread(handle, 100, 0).strip().decode(errors="replace")
+    if not re.fullmatch(r"[0-9a-f]{32}", found):
         found = secrets.token_hex(16)
-        handle.write(found)
-        handle.flush()
-        os.fsync(handle.fileno())
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, found.encode(), 0)
+        os.fsync(handle)
     return found
 
 

@@ -91,9 +91,10 @@ class _Numbers(Collector):
     def _file(self) -> Iterable[Metric]:
         files = self._job.files
         sizes = GaugeMetricFamily("neaptide_file_size_bytes", "Size of the two reporting files.", labels=["file"])
-        for name, path in (("a", files.a), ("b", files.b)):
+        for name, path in (("published", files.published), ("spare", files.spare)):
             with suppress(OSError):
-                sizes.add_metric([name], path.stat().st_size)
+                if path is not None:
+                    sizes.add_metric([name], path.stat().st_size)
         yield sizes
 
     def _daemon(self) -> Iterable[Metric]:

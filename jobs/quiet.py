@@ -51,6 +51,8 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
     with target.opened(attempt.job, path, read_only=True) as file:
         attempt.deadline.guard(file)
         file.attach_source(attempt.job.source, attempt.now.spool)
+        if attempt.job.keep is None and attempt.now.spool is None:
+            file.close_off()
         with file.transaction():
             file.join_snapshot(attempt.now.snapshot, attempt.now.spool)
             return all(_is_empty(attempt, file, step, place) for place, step in enumerate(steps))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, freshness, ledger, target
+from jobs import changeset, freshness, ledger, strangers, target
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
@@ -61,13 +62,19 @@ def published_state(job: Job) -> tuple[State, list[str]]:
     if job.keep is not None and job.keep.state and job.keep.state[0] == seen:
         return job.keep.state[1], []
     try:
-        with target.opened(job, published, read_only=True) as file:
-            state = ledger.read(file)
+        state = read_state(job, published)
     except Damaged as error:
         return given_up(job), [set_aside(job, error)]
     if job.keep is not None:
         job.keep.state = (seen, state)
     return state, []
+
+
+def read_state(job: Job, path: Path) -> State:
+    """What a published file says of itself. Raises `Damaged` where it isn't whole, or not what was published."""
+    strangers.check(job, path)
+    with target.inspected(job, path) as file:
+        return ledger.read(file)
 
 
 def remember(job: Job, state: State) -> None:
@@ -85,7 +92,8 @@ def _fingerprint(path: Path) -> tuple[int, ...]:
 
 def given_up(job: Job) -> State:
     """The state of a published file that is to be built anew; only its last run's id is known from beside it."""
-    return State(run_id=str(freshness.read(job.files).get("run_id", "")), damaged=True)
+    run_id = str(freshness.read(job.files).get("run_id", ""))
+    return State(run_id=run_id if re.fullmatch(r"\d{9}-[0-9a-f]{6}", run_id) else "", damaged=True)
 
 
 def set_aside(job: Job, error: Damaged) -> str:
@@ -98,9 +106,9 @@ def peek(job: Job) -> State:
     published = job.files.published
     if published is None:
         return State()
+    strangers.check_logs(job)
     try:
-        with target.opened(job, published, read_only=True) as file:
-            return ledger.read(file)
+        return read_state(job, published)
     except Damaged:
         return State()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import files, freshness, health, ledger, plan, target
+from jobs import files, freshness, health, ledger, plan, strangers, target
 from jobs.job import Job
 from jobs.results import Status, TableStatus
 from jobs.target import Target
@@ -25,7 +25,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
         )
-    with target.opened(job, published, read_only=True) as file:
+    with target.inspected(job, _checked(job)) as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
@@ -46,11 +46,24 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    published = job.files.published
-    if published is None:
-        raise errors.NoReportingFile(_NO_FILE)
-    with target.opened(job, published, read_only=True) as file:
+    with target.inspected(job, _checked(job)) as file:
         return recent_runs(job, file, most)
+
+
+def _checked(job: Job) -> Path:
+    """The published file, as it was published and without a log of a stranger's; again, where a run publishes now."""
+    while True:
+        published = job.files.published
+        if published is None:
+            raise errors.NoReportingFile(_NO_FILE)
+        strangers.check_logs(job)
+        try:
+            strangers.check(job, published)
+        except errors.TargetUnusable:
+            if published == job.files.published:
+                raise
+        else:
+            return published
 
 
 def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
@@ -141,5 +154,5 @@ def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
 
 def _bytes(job: Job, published: Path) -> int:
     """What both files take on the disk; they may be two names of one."""
-    found = {path.stat().st_ino: path.stat().st_size for path in (published, job.files.a, job.files.b) if path.exists()}
-    return sum(found.values())
+    found = {path: path.stat() for path in {published, job.files.spare or published}}
+    return sum({state.st_ino: state.st_size for state in found.values()}.values())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import clock, compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, tombstones
+from jobs import clock, compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, strangers, tombstones
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.deadline import Deadline
@@ -72,13 +72,14 @@ def steadied(attempt: Callable[[], Done]) -> Done:
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.mark(), datetime.now(UTC)
+    told = strangers.keep_off(job)
     # Before the file is read: whoever publishes from another machine after this is noticed.
     over = job.files.version()
     published, aside = recovery.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(moment(job, options.tables, deadline))
-        now.warnings.extend(aside)
+        now.warnings.extend((*told, *aside))
         attempt = Attempt(job, options, progress, now, published, deadline, began, started)
         return _Runner(attempt, reading.close, over).run()
 
@@ -147,10 +148,11 @@ class _Runner:
         with self._phases.phase("publish"):
             if self._job.keep is not None:
                 self._job.keep.permit()
-            self._job.files.publish(over=self._over)
+            lost = self._job.files.publish(over=self._over)
             if self._written is not None:
                 recovery.remember(self._job, self._written)
-        run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
+        warnings = (*run.warnings, lost) if lost else run.warnings
+        run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
             self._attempt.tell(run.run_id, freshness.end_of(run))

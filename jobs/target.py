@@ -6,6 +6,7 @@ another kind of target that can be attached can take the file's place.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from importlib import resources
@@ -16,7 +17,7 @@ import duckdb
 
 from app import errors, statements
 from jobs import locks, masks, quoting, sessions, widths
-from jobs.duckdb_errors import translate, translated
+from jobs.duckdb_errors import Damaged, translate, translated
 from jobs.job import Job
 from jobs.snapshot import Snapshot
 from jobs.source import Source
@@ -34,8 +35,9 @@ _LARGE = 64 * 2**20
 class Target:
     """A DuckDB session. Make it with `opened`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         self.connection = connection
+        self._room = room
         # What one run leaves in the session for the next: see jobs/changeset.py.
         self.left: Any = None
         # What every transaction there begins with; None where PostgreSQL is not attached.
@@ -226,6 +228,18 @@ class Target:
     def close(self) -> None:
         """End the session and everything in it."""
         self.connection.close()
+        if self._room is not None:
+            shutil.rmtree(self._room, ignore_errors=True)
+
+    def close_off(self) -> None:
+        """Let the session reach nothing any more but what is attached to it by now."""
+        self.execute("SET enable_external_access = false")
+
+    def refuse_views(self) -> None:
+        """Raise `Damaged` where the file has views of somebody else's: one may do anything to whoever reads it."""
+        strange = [row["name"] for row in self.block("no_tables")]
+        if strange:
+            raise Damaged(f"the reporting file is damaged: {', '.join(strange)} is not Neaptide's")
 
     def write_through(self, *, merge: bool = True) -> None:
         """Have the commit that comes next write the file itself, as `checkpoint` does, and no log before.
@@ -316,6 +330,19 @@ def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]
 
 
 @contextmanager
+def inspected(job: Job, path: Path) -> Iterator[Target]:
+    """A session of its own that reads the file at `path`, as `out`, and can reach nothing else.
+
+    Raises `Damaged` where the file isn't what was published, or has anything else than tables where its own should be.
+    """
+    with closing(_connect(job, strict=True)) as target:
+        target.attach(path, " (READ_ONLY)")
+        target.close_off()
+        target.refuse_views()
+        yield target
+
+
+@contextmanager
 def session(job: Job, *, strict: bool = False) -> Iterator[Target]:
     """A session without files. Where one is kept between runs, it is given back without files, too.
 
@@ -333,10 +360,10 @@ def session(job: Job, *, strict: bool = False) -> Iterator[Target]:
 
 
 def _connect(job: Job, *, strict: bool = False) -> Target:
-    settings = job.settings.target
+    settings, room = job.settings.target, job.files.room_to_spill()
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
-        "temp_directory": str(job.files.spill),
+        "temp_directory": str(room or ""),
         "preserve_insertion_order": False,
         "autoinstall_known_extensions": False,
         # To check the signature of 41 MB takes 0.15 s of each start. The file lies beside this code, from a wheel of
@@ -347,7 +374,7 @@ def _connect(job: Job, *, strict: bool = False) -> Target:
         options["threads"] = settings.threads
     with translated():
         connection = duckdb.connect(":memory:", config=options)
-    target = Target(connection)
+    target = Target(connection, room)
     target.execute("SET TimeZone = 'UTC'")
     # To compress texts this way takes a ninth of a first load's processor time, and they are read half as fast
     # afterwards; it makes files a sixth smaller (5 M rows, one column of mixed text). Repeated ones have a dictionary.

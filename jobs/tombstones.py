@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from app import errors, statements
+from jobs import beside
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.sessions import Session
@@ -29,7 +30,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
     if not _due(looked, every):
         return 0
     try:
-        looked.touch()
+        beside.touch(looked)
         return purge(job)
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0
@@ -65,6 +66,6 @@ def _batch(conn: Session, given: dict[str, object]) -> int:
 def _due(looked: Path, every: timedelta) -> bool:
     """By the wall clock, which may have been set back since: a look that lies ahead says nothing."""
     try:
-        return not 0 <= time.time() - looked.stat().st_mtime <= every.total_seconds()
+        return not 0 <= time.time() - looked.lstat().st_mtime <= every.total_seconds()
     except OSError:
         return True

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from app import errors
 from jobs import (
@@ -21,6 +22,7 @@ from jobs import (
     moment,
     plan,
     recovery,
+    strangers,
     sync,
     target,
     widths,
@@ -78,13 +80,17 @@ def verify(
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
-    published, aside = recovery.published_state(job)
-    if job.files.published is None and not aside:
+    told = strangers.keep_off(job)
+    path = job.files.published
+    if path is None:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
+    if strangers.is_altered(job, path):
+        return _verify_altered(job, scope, path, told, progress)
+    published, aside = recovery.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(moment.moment(job, scope.tables, deadline))
-        now.warnings.extend(aside)
+        now.warnings.extend((*told, *aside))
         scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
@@ -93,10 +99,30 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         now.warnings.extend(
             [] if scope.same_source else ["the file was made from another source and compared as it was"]
         )
-        return Verification(
-            now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
-            tuple(dict.fromkeys(now.warnings)),
-        )  # fmt: skip
+        return _result(scope, now, checks)
+
+
+def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progress: Progress) -> Verification:
+    """Compare what readers see: nothing is brought up to date that another program wrote to, and nothing of it kept."""
+    if scope.repair and scope.sample is not None:
+        raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
+    with ExitStack() as reading:
+        deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
+        now = reading.enter_context(moment.moment(job, scope.tables, deadline))
+        done = f"it was set aside as {job.files.set_aside()}" if scope.repair else "it was compared as it is"
+        now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
+        try:
+            checks = _checked(job, scope, now, deadline, progress, altered=True)
+        except Damaged as error:
+            checks = _built_anew(job, scope, now, deadline, progress, error)
+        return _result(scope, now, checks)
+
+
+def _result(scope: Scope, now: Moment, checks: list[TableCheck]) -> Verification:
+    return Verification(
+        now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
+        tuple(dict.fromkeys(now.warnings)),
+    )  # fmt: skip
 
 
 def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: Deadline) -> bool:
@@ -112,8 +138,13 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
     return True
 
 
-def _checked(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
-    checks = (_mended if scope.repair else _compared)(job, scope, now, deadline, progress)
+def _checked(
+    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, *, altered: bool = False
+) -> list[TableCheck]:
+    if scope.repair:
+        checks = _mended(job, scope, now, deadline, progress, altered=altered)
+    else:
+        checks = _compared(job, scope, now, deadline, progress)
     return checks + [TableCheck(name, 0, 0, error=error) for name, error in now.told().items()]
 
 
@@ -137,7 +168,10 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
     assert path is not None
     with target.opened(job, path, read_only=True) as file:
         deadline.guard(file)
+        file.refuse_views()
         file.attach_source(job.source, now.spool)
+        if job.keep is None and now.spool is None:
+            file.close_off()
         checks: dict[str, TableCheck] = {}
         while len(checks) < len(now.tables):
             with _setting_aside(now), file.transaction():
@@ -158,12 +192,17 @@ def _setting_aside(now: Moment) -> Iterator[None]:
         now.set_aside({failed.table: failed.error})
 
 
-def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
+def _mended(
+    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, *, altered: bool
+) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
-    began, published, phases = datetime.now(UTC), recovery.peek(job), Phases()
-    job.files.begin(fresh=True)
+    began, phases = datetime.now(UTC), Phases()
+    published = recovery.given_up(job) if altered else recovery.peek(job)
+    job.files.begin(fresh=not altered, empty=altered)
     with target.opened(job, job.files.work) as file:
-        if published.row_group < widths.ROW_GROUP:
+        if altered:
+            published = _salvaged(job, scope, file, now, published)
+        elif published.row_group < widths.ROW_GROUP:
             file.regroup(published.row_group)
         deadline.guard(file)
         file.attach_source(job.source, now.spool)
@@ -174,11 +213,12 @@ def _mended(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: P
                 catalogue.check_types(job, now.conn, now.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
-    if all(check.equal for check in checks) and scope.same_source:
+    if all(check.equal for check in checks) and scope.same_source and not altered:
         job.files.drop_work()
         return checks
     with phases.phase("publish"):
-        job.files.publish()
+        lost = job.files.publish()
+    now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
     freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))
     return checks
@@ -205,6 +245,20 @@ def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
     ledger.disown(file, left)
     if left:
         now.warnings.append(build.told_foreign(left))
+
+
+def _salvaged(job: Job, scope: Scope, file: Target, now: Moment, published: State) -> State:
+    """Have the rows of the published file, which was altered, in the new one, as if they had been read now."""
+    fits = widths.row_group(now.conn, now.tables, memory=file.memory_limit())
+    if fits < widths.ROW_GROUP:
+        file.regroup(fits)
+    path = job.files.published
+    assert path is not None
+    kept = strangers.salvage(file, path, now.tables, None if scope.tables else now.known())
+    if kept:
+        now.warnings.append(f"{', '.join(kept)}: the rows stay as they were found until the table is copied anew")
+    ledger.write_watermarks(file, [saved(table, now.mark(None), now) for table in now.tables], published.run_id)
+    return replace(published, row_group=fits)
 
 
 def _check(file: Target, step: Step, scope: Scope, now: Moment, progress: Progress) -> TableCheck:

@@ -208,6 +208,12 @@ SELECT t.schema_name AS schema, t.table_name AS name
 FROM duckdb_tables() AS t
 WHERE t.database_name = 'out' AND t.schema_name <> 'neaptide';
 
+-- name: list_published_tables
+-- Every table in the published file, beside the one that is written.
+SELECT t.schema_name AS schema, t.table_name AS name
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'published';
+
 -- name: memory
 -- What temporary tables hold in memory, and what of anything was put on disk for want of it.
 SELECT
@@ -220,3 +226,11 @@ FROM duckdb_memory() AS m;
 SELECT coalesce(sum(t.estimated_size), 0)::BIGINT AS rows
 FROM duckdb_tables() AS t
 WHERE t.database_name = 'out';
+
+-- name: no_tables
+-- What stands in the file under Neaptide's own names, or under those of the copied tables, and is no table: a view may do
+-- anything to whoever reads it. The one that is Neaptide's is for readers.
+SELECT format('{}.{}', v.schema_name, v.view_name) AS name
+FROM duckdb_views() AS v
+WHERE v.database_name = 'out' AND NOT v.internal
+    AND NOT (v.schema_name = 'neaptide' AND v.view_name = 'freshness');

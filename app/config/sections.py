@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from app.config.values import Duration, check_url
+from app.config.values import Duration, ModeBits, check_url
 
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
@@ -44,6 +44,7 @@ class Target(Section):
 
     path: Path = Path("var/reporting.duckdb")
     mode: Literal["symlink", "pointer"] = "symlink"
+    mode_bits: ModeBits | None = None
     memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     threads: int | None = Field(default=None, ge=1)
 

@@ -77,3 +77,13 @@ def _check_hosts(hosts: str) -> None:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def mode_bits(value: Any) -> Any:
+    """`"0640"` to permission bits of a file that its owner alone may write to; anything else is refused."""
+    if not re.fullmatch(r"0?6[04][04]", str(value)):
+        raise ValueError(f'{value!r} are no rights of a file for reading: write "0600", "0640" or "0644"')
+    return int(value, 8)
+
+
+ModeBits = Annotated[int, BeforeValidator(mode_bits)]

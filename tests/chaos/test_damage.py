@@ -130,7 +130,7 @@ def test_a_damaged_file_that_nobody_reads_is_replaced_without_a_word(bank: Bank,
     files = bank.job.files
     if kind == "work":
         runs.killed_at(bank.job, "after_checkpoint")
-    path = files.work if kind == "work" else files.spare
+    path = files.work if kind == "work" else bank.spare
     if name == "headers":
         damage_headers(path)
     elif name == "rows":

@@ -101,8 +101,8 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk(bank: Bank, limit: int) -> 
 def test_a_target_that_is_something_else_is_left_alone(bank: Bank, what: str, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("precious")
-    for path in (bank.link, bank.job.files.a, bank.job.files.b):
-        path.unlink(missing_ok=True)
+    for path in (bank.link, *(version.path for version in bank.job.files.versions())):
+        path.unlink()
     if what == "folder":
         bank.link.mkdir()
     elif what == "file":
@@ -138,7 +138,8 @@ def test_a_read_only_folder_is_named(bank: Bank, small_disk: Path) -> None:
 
 def test_what_other_targets_in_the_folder_have_in_hand_is_left_alone(bank: Bank) -> None:
     other = Files(bank.folder / "reporting2.duckdb")
-    strange = [other.work, other.link.with_name(".reporting2.a.duckdb.passing"), bank.folder / ".reporting.x.passing"]
+    other.make_private()
+    strange = [other.work, bank.folder / "reporting2.1-0123456789ab.duckdb", bank.folder / "reporting.1.duckdb"]
     for path in strange:
         path.write_text("not ours")
     bank.move()

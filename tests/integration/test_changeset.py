@@ -209,7 +209,7 @@ def test_another_process_syncs_or_dies_in_between(lab: Lab, point: str, emptied:
 
 
 def test_a_reader_of_the_spare_and_a_table_that_fails_for_a_while(lab: Lab, precedes: list[str]) -> None:
-    with duckdb.connect(str(lab.job.files.spare), read_only=True):
+    with duckdb.connect(str(lab.spare), read_only=True):
         change(lab, 1)
         synced(lab)
     change(lab, 2, "id = 2")

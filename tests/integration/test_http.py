@@ -62,9 +62,9 @@ def ask(port: int, path: str, token: str | None = None) -> tuple[int, str]:
 
 def publish(folder: Path, age: timedelta) -> None:
     files = Files(folder / "reporting.duckdb")
-    files.a.touch()
+    (folder / "reporting.a.duckdb").touch()
     files.link.unlink(missing_ok=True)
-    files.link.symlink_to(files.a.name)
+    files.link.symlink_to("reporting.a.duckdb")
     freshness.write(files, "1", datetime.now(UTC) - age, {})
 
 

@@ -80,7 +80,8 @@ def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: Lab) -> Non
     published = files.published
     assert published is not None
     files.pointer.write_text("reporting.nothing.duckdb\n")
-    (lab.folder / ".reporting.duckdb.swap").hardlink_to(files.spare)
+    files.make_private()
+    (files.private / "passing").hardlink_to(lab.spare)
     assert files.published == published
     lab.run("UPDATE item SET name = 'y' WHERE id = 1")
     lab.sync()

@@ -51,8 +51,8 @@ def test_values_of_128_bits_are_stored_as_they_are_or_in_runs(empty_db: str, tmp
         lab.run(FILL.format(ROWS * (step + 1) + 1, ROWS * (step + 2)), f"DELETE FROM sale WHERE wide = {step}")
     lab.sync()
     assert verify.verify(lab.job).equal
-    compact.rebuild(lab.job, lab.job.files.spare)
-    for path in (lab.job.files.a, lab.job.files.b, lab.job.files.work):
+    compact.rebuild(lab.job, lab.spare)
+    for path in (*lab.both, lab.job.files.work):
         found = ways(path)
         assert found["id"] == {"Uncompressed"}
         assert found["product"] | found["basket"] | found["wide"] == {"RLE"}
@@ -67,4 +67,4 @@ def test_a_mask_or_a_rule_that_makes_text_of_them_is_no_hindrance(empty_db: str,
     lab.track()
     lab.sync()
     assert verify.verify(lab.job).equal
-    assert ways(lab.job.files.a)["wide"] != {"RLE"}
+    assert ways(lab.both[0])["wide"] != {"RLE"}

@@ -231,7 +231,7 @@ def test_what_is_being_written_has_no_name_that_readers_open(trio: Trio, monkeyp
     def look(name: str) -> None:
         if name in ("snapshot_joined", "before_commit", "after_checkpoint", "before_rename"):
             looked.append(name)
-            assert not any(path.exists() and path.samefile(files.work) for path in (files.a, files.b, files.link))
+            assert not any(path.exists() and path.samefile(files.work) for path in (*trio.lab.both, files.link))
 
     monkeypatch.setattr(faults, "point", look)
     for turn in range(3):

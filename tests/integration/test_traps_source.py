@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from psycopg import conninfo
 
+from tests.support import strangers
 from tests.support.cluster import Cluster
 from tests.support.syncing import Lab
 from tests.support.traps import Trio, row_counts
@@ -56,13 +57,13 @@ def move_saved_clock(lab: Lab, by: timedelta) -> None:
     beside = lab.folder / "reporting.duckdb.freshness"
     content = json.loads(beside.read_text())
     beside.write_text(json.dumps({**content, "clock": moved(content["clock"], by)}))
-    for path in {lab.folder / f"reporting.{name}.duckdb" for name in "ab"}:
-        if not path.exists():
-            continue
-        with duckdb.connect(str(path)) as file:
-            for name, clock in file.execute("SELECT table_name, clock::VARCHAR FROM neaptide.watermarks").fetchall():
-                changed = json.dumps(moved(json.loads(clock), by))
-                file.execute("UPDATE neaptide.watermarks SET clock = ? WHERE table_name = ?", [changed, name])
+    strangers.altered_as_ours(lab.job.files, lambda file: move_clocks(file, by))
+
+
+def move_clocks(file: duckdb.DuckDBPyConnection, by: timedelta) -> None:
+    for name, clock in file.execute("SELECT table_name, clock::VARCHAR FROM neaptide.watermarks").fetchall():
+        changed = json.dumps(moved(json.loads(clock), by))
+        file.execute("UPDATE neaptide.watermarks SET clock = ? WHERE table_name = ?", [changed, name])
 
 
 def moved(clock: dict[str, Any], by: timedelta) -> dict[str, Any]:

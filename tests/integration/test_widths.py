@@ -47,17 +47,17 @@ def test_row_groups_of_wide_rows_stay_small_through_deltas_and_compaction(empty_
         lab.run(f"UPDATE letter SET body = 'short {step}' WHERE id % 3 = {step}")
         lab.sync()
     lab.assert_equal()
-    compact.rebuild(lab.job, lab.job.files.spare)
-    for path in (lab.job.files.a, lab.job.files.b, lab.job.files.work):
+    compact.rebuild(lab.job, lab.spare)
+    for path in (*lab.both, lab.job.files.work):
         assert largest_group(path) <= 8192
-    with target.opened(lab.job, lab.job.files.a, read_only=True) as file:
+    with target.opened(lab.job, lab.both[0], read_only=True) as file:
         assert ledger.read(file).row_group <= 8192 < widths.ROW_GROUP
 
 
 def test_narrow_rows_have_row_groups_of_the_usual_size(empty_db: str, tmp_path: Path) -> None:
     lab = made(empty_db, tmp_path, rows=9000, size=64, memory="128MB")
     lab.sync()
-    with target.opened(lab.job, lab.job.files.a, read_only=True) as file:
+    with target.opened(lab.job, lab.both[0], read_only=True) as file:
         assert ledger.read(file).row_group == widths.ROW_GROUP
 
 

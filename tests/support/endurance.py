@@ -66,7 +66,7 @@ def read(lab: Lab, runs: int) -> Reading:
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ).fetchone()
     assert row is not None
-    sizes = tuple(path.stat().st_size for path in (lab.job.files.a, lab.job.files.b))
+    sizes = tuple(path.stat().st_size for path in lab.both)
     descriptors, threads = (sum(1 for _ in Path(f"/proc/self/{what}").iterdir()) for what in ("fd", "task"))
     return Reading(runs, memory, descriptors, threads, int(row[0]), sizes)
 

@@ -44,6 +44,18 @@ class Lab:
         )
         return Job(settings, self.url, self.keep)
 
+    @property
+    def both(self) -> list[Path]:
+        """The two files, the published one first."""
+        return [version.path for version in self.job.files.versions()]
+
+    @property
+    def spare(self) -> Path:
+        """The file that isn't published."""
+        found = self.job.files.spare
+        assert found is not None
+        return found
+
     def connect(self, **given: Any) -> psycopg.Connection[Any]:
         """A new session of a writer, in autocommit unless told otherwise."""
         return psycopg.connect(self.url, **{"autocommit": True, **given})

@@ -1,0 +1,126 @@
+"""The reporting file's names on disk, and which of its versions is the one that readers get."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import errors, versions
+from app.versions import Version
+from jobs import rights
+from jobs.rights import Rights
+
+# Where a process puts what doesn't fit into memory begins with this and its number.
+SPILL = "spill."
+
+
+@dataclass(frozen=True)
+class Names:
+    """All names that belong to one target. Nothing is touched until a method is called.
+
+    `mode_bits` are the permissions that the operator wants; else those of the published file are kept.
+    """
+
+    link: Path
+    mode: str = "symlink"
+    mode_bits: int | None = None
+
+    @property
+    def private(self) -> Path:
+        """The folder that nobody else may look into: what is being written lies here, and its log."""
+        return self.link.with_name(f".{self.link.name}.private")
+
+    @property
+    def work(self) -> Path:
+        return self.private / "work.duckdb"
+
+    @property
+    def work_wal(self) -> Path:
+        return self.private / "work.duckdb.wal"
+
+    @property
+    def copy(self) -> Path:
+        """A work file in the making."""
+        return self.private / "copy.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        return self.beside("lock")
+
+    @property
+    def pointer(self) -> Path:
+        return self.beside("current")
+
+    @property
+    def freshness(self) -> Path:
+        return self.beside("freshness")
+
+    @property
+    def aside(self) -> Path:
+        """The last published file that was found damaged."""
+        return self.link.with_name(f"{self.link.stem}.damaged{self.link.suffix}")
+
+    def beside(self, what: str) -> Path:
+        """A small file that belongs to the target."""
+        return self.link.with_name(f"{self.link.name}.{what}")
+
+    @property
+    def _doomed(self) -> Path:
+        return self.private / "forget"
+
+    @property
+    def _passing(self) -> Path:
+        """Where the next meaning of a name is made ready."""
+        return self.private / "passing"
+
+    def versions(self) -> list[Version]:
+        """Every file that is or was a version, the newest first: at most two of them."""
+        try:
+            return [version for version in versions.listed(self.link) if version.is_file]
+        except FileNotFoundError:
+            return []
+
+    @property
+    def published(self) -> Path | None:
+        """The file readers get now, or None. Raises `errors.TargetUnusable` where a stranger's file has the name."""
+        if self.link.is_symlink():
+            return self._linked()
+        try:
+            inode = self.link.stat().st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        found = next((version.path for version in self.versions() if version.inode == inode), None)
+        if found is None:
+            raise errors.TargetUnusable(
+                f"{self.link} exists and is no link of Neaptide's", hint="move it away, or set another [target] path"
+            )
+        return found
+
+    def _linked(self) -> Path | None:
+        target = self.link.parent / self.link.readlink()
+        try:
+            found = target.lstat() if versions.parsed(self.link, target.name) else None
+        except FileNotFoundError:
+            return None
+        if found is None or target.parent != self.link.parent or not stat.S_ISREG(found.st_mode):
+            raise errors.TargetUnusable(f"{self.link} is a link to {target}, which Neaptide did not make")
+        return target
+
+    def version(self) -> tuple[int, int] | None:
+        """What tells the published file from every other: its inode, and when it was written."""
+        published = self.published
+        state = published.stat() if published else None
+        return (state.st_ino, state.st_mtime_ns) if state else None
+
+    @property
+    def spare(self) -> Path | None:
+        """The version before the published one, of which the next one is made; None where there is none."""
+        published = self.published
+        return next((version.path for version in self.versions() if version.path != published), None)
+
+    def rights(self) -> Rights:
+        """Who may read the next version: those whom the operator lets."""
+        published = self.published
+        kept = rights.of(published) if published else Rights()
+        return Rights(self.mode_bits, kept.user, kept.group) if self.mode_bits is not None else kept

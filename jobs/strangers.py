@@ -1,0 +1,119 @@
+"""What other programs do to the published file: it is for reading, but DuckDB lets whoever may write open it for that.
+
+Who has it open for writing locks every reader out. Who is killed then leaves a log beside it, which DuckDB replays for
+everybody who opens the file. Who closes it has altered it, which its name gives away (`app.versions`). Nothing of it is
+taken for ours: `keep_off` undoes the first two, and for the third the file is built anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from app import errors, versions
+from jobs import apply, files, handles, ledger, quoting
+from jobs.catalogue import Table
+from jobs.duckdb_errors import Damaged
+from jobs.job import Job
+from jobs.target import Target
+
+_SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
+
+
+def keep_off(job: Job) -> list[str]:
+    """Remove the logs of others, and publish the file under a new name where somebody has it open for writing.
+
+    Returns what was done, for the run's record. Call with the lock held.
+    """
+    told = [_without(log) for log in job.files.logs()]
+    published = job.files.published
+    if published is not None and handles.has_writer(published):
+        told += _published_again(job, published)
+    return told
+
+
+def _without(log: Path) -> str:
+    with files.translated():
+        log.unlink(missing_ok=True)
+    return (
+        f"{log} was removed: a program that had the reporting file open for writing left it, and DuckDB showed its "
+        "changes to whoever opened the file since"
+    )
+
+
+def _published_again(job: Job, published: Path) -> list[str]:
+    """Nobody can open a file that is being written to, so a copy takes its place, unless it is altered already."""
+    try:
+        check(job, published)
+        job.files.copy_published()
+    except Damaged:
+        return []
+    if versions.seal(job.files.work) != versions.seal(published):
+        job.files.drop_work()
+        return []
+    job.files.publish()
+    return [f"{published} was published again: another program has it open for writing, which locked readers out"]
+
+
+def check_logs(job: Job) -> None:
+    """Raise `errors.TargetUnusable` where readers see what another program left beside the published file."""
+    for log in job.files.logs():
+        raise errors.TargetUnusable(
+            f"{log} lies there: a program has the reporting file open for writing, or was killed while it had, and "
+            "DuckDB shows its changes to whoever opens the file",
+            hint="close that program; the next `neaptide sync` removes it",
+        )
+
+
+def check(job: Job, path: Path) -> None:
+    """Raise `Damaged` for a published file that another program wrote to."""
+    if is_altered(job, path):
+        raise Damaged(f"the reporting file is damaged: {told_of(path)}", hint=_SYNC)
+
+
+def is_altered(job: Job, path: Path) -> bool:
+    """Whether another program wrote to a published file."""
+    with files.translated():
+        return versions.is_altered(job.files.link, path)
+
+
+def told_of(path: Path) -> str:
+    """What is said of such a file."""
+    return f"another program wrote to {path} after it was published"
+
+
+def salvage(file: Target, published: Path, tables: Sequence[Table], others: Container[str] | None) -> list[str]:
+    """Copy rows out of an altered file into a new one, and nothing else that may be in it, but how old they are.
+
+    Of `tables`, which are to be compared, one stays empty that is none there any more or has other columns. The
+    `others`, all where it is None, stay for readers until they are copied anew; returns their names.
+    """
+    file.execute(f"ATTACH {quoting.literal(str(published))} AS published (READ_ONLY)")
+    ledger.create_schema(file)
+    there = {(row["schema"], row["name"]) for row in file.block("list_published_tables")}
+    for table in tables:
+        apply.create_table(file, table)
+        if table.target in there:
+            names = quoting.listed([plan.name for plan in table.columns])
+            with suppress(errors.NeaptideError):
+                file.execute(f"INSERT INTO {apply.out(table)} SELECT {names} FROM published.{table.file_quoted}")
+    left = [quoting.join_name(*target) for target in there - {table.target for table in tables}]
+    left = sorted(name for name in left if others is None or name in others)
+    kept = [name for name in left if ("neaptide", "watermarks") in there and _take_over(file, published, name)]
+    file.execute("DETACH published")
+    # What isn't in the file yet is held in memory.
+    file.execute("CHECKPOINT out")
+    return kept
+
+
+def _take_over(file: Target, published: Path, name: str) -> bool:
+    """Whether a table could be copied as it stands; it is marked as one that is not ours."""
+    with suppress(errors.NeaptideError):
+        if quoting.split_name(name)[0] == "neaptide":
+            return False
+        with file.transaction():
+            ledger.take_over(file, published, [name])
+        ledger.disown(file, [name])
+        return True
+    return False
