@@ -35,7 +35,10 @@ def test_upsert_merge_and_copy(trio: Trio) -> None:
     assert row_counts(trio.sync())["stamped"] == ("delta", 5, 0)
     trio.run("INSERT INTO {t} (id) VALUES (1) ON CONFLICT DO NOTHING")
     trio.run("INSERT INTO {t} (id) VALUES (9) ON CONFLICT (id) DO UPDATE SET id = 900")
-    trio.run(MERGE)
+    with trio.lab.connect() as conn:
+        # PostgreSQL 14 has no MERGE.
+        if conn.info.server_version >= 150000:
+            trio.run(MERGE)
     trio.sync()
     with trio.lab.connect() as conn:
         for name in ("stamped", "counted", "compared"):

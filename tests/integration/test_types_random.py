@@ -70,7 +70,7 @@ def _json() -> Values:
 
 INTERVALS = st.tuples(
     st.integers(-(2**31) + 1, 2**31 - 2), st.integers(-(2**31) + 1, 2**31 - 2), st.integers(-(10**15), 10**15)
-).map(lambda p: f"{p[0]} months {p[1]} days {p[2]} microseconds")
+).map(lambda p: f"{p[0]} months {p[1]} days {p[2] / 10**6:.6f} seconds")
 ZONES = st.integers(-57_599, 57_599).map(lambda s: ("-" if s < 0 else "+") + _clock(abs(s) * 1_000_000)[:8])
 
 

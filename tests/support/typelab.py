@@ -25,6 +25,7 @@ from jobs import quoting, types
 from jobs.source import Source
 from jobs.spool import Spool
 from jobs.wire import Wire
+from tests.support import otherserver
 from tests.support.cluster import Cluster
 
 EXTENSION = Path(package).parent / "extensions/v1.5.5/postgres_scanner.duckdb_extension"
@@ -141,9 +142,9 @@ class Lab:
     def make(self, kind: str, values: Sequence[str | None]) -> None:
         """A table `public.t` of a column v of these values, and NULL last, in the order of its column n."""
         self.postgres.execute("DROP TABLE IF EXISTS public.t")
-        self.postgres.execute(f"CREATE TABLE public.t (n integer, v {kind})")  # type: ignore[arg-type]
         query = f"INSERT INTO public.t VALUES (%s, CAST(%s::text AS {kind}))"
-        with self.postgres.cursor() as cursor:
+        with otherserver.able(self.postgres), self.postgres.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE public.t (n integer, v {kind})")  # type: ignore[arg-type]
             cursor.executemany(query, list(enumerate([*values, None])))  # type: ignore[arg-type]
 
     def compare(self, table: str = "public.t") -> list[types.ColumnPlan]:
