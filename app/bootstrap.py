@@ -106,6 +106,13 @@ def migrate(settings: config.Settings) -> str:
     return url
 
 
+def source_clock(settings: config.Settings) -> datetime:
+    """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
+    from jobs import files, freshness
+
+    return freshness.now(files.Files(settings.target_path, settings.target.mode))
+
+
 def reports(settings: config.Settings) -> Catalogue:
     """The reports of the config's folder."""
     from app.queries import reports
@@ -131,9 +138,7 @@ def reporting_file(
     from app import reporting
 
     def clock() -> datetime:
-        from jobs import files, freshness
-
-        return freshness.now(files.Files(settings.target_path, settings.target.mode))
+        return source_clock(settings)
 
     refresh = _refresh(settings, timeout, progress, keep, watched)
     return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +64,12 @@ class Face:
         if max_staleness is not None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
         return bootstrap.live(self.settings)
+
+    def now(self) -> datetime:
+        """The source's clock, by which an answer has an age."""
+        from app import bootstrap
+
+        return bootstrap.source_clock(self.settings)
 
     def progress(self) -> Progress:
         """Bars on stderr where that is a terminal; otherwise nothing."""

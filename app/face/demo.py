@@ -135,4 +135,4 @@ def _reports(face: Face) -> None:
         for name, parameters in _REPORTS:
             click.echo()
             report = reports.shop().get(name)
-            show.report(reports.run(store, report, parameters), report.title)
+            show.report(reports.run(store, report, parameters), report.title, face.now())

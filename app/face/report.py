@@ -119,9 +119,9 @@ def _run(
     with face.store(max_staleness=max_staleness, live=live) as store:
         result = reports.run(store, report, given)
     if kind == "table":
-        show.report(result, report.title)
+        show.report(result, report.title, face.now())
     else:
-        tables.write(result, kind, sys.stdout, sys.stderr)
+        tables.write(result, kind, sys.stdout, sys.stderr, now=face.now())
 
 
 def _list(face: Face, found: Catalogue, kind: str) -> int:

@@ -47,7 +47,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     click.echo(text[: text.rstrip("\n").rfind("\n")])
 
 
-def report(result: Result, title: str) -> None:
+def report(result: Result, title: str, now: datetime) -> None:
     """A report as a table under its title; where it tells currencies apart, one table for each."""
     from app.face import tables
 
@@ -55,7 +55,7 @@ def report(result: Result, title: str) -> None:
         if place:
             click.echo()
         click.echo(f"{title}{name}\n")
-        tables.write(part, "table", sys.stdout, sys.stderr)
+        tables.write(part, "table", sys.stdout, sys.stderr, now=now)
 
 
 def _by_currency(result: Result) -> list[tuple[Result, str]]:
@@ -82,7 +82,7 @@ def _without(whole: tuple[Any, ...], place: int) -> tuple[Any, ...]:
 
 def freshness(face: Face, as_of: datetime) -> None:
     """Say on stderr which moment of the source was shown, and how long ago that is."""
-    face.say(values.freshness(as_of, datetime.now(UTC)))
+    face.say(values.freshness(as_of, face.now()))
 
 
 def moment(value: datetime) -> str:

@@ -30,4 +30,4 @@ def command(face: Face, *, query: str, kind: str, max_staleness: timedelta | Non
     from app.face import tables
 
     with face.store(max_staleness=max_staleness, live=live) as store:
-        tables.write(store.query(query), kind, sys.stdout, sys.stderr)
+        tables.write(store.query(query), kind, sys.stdout, sys.stderr, now=face.now())
