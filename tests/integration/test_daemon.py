@@ -286,6 +286,27 @@ def test_a_lost_connection_is_taken_up_again(lab: Lab) -> None:
         wait_until(lambda: rows(lab) == 11)
 
 
+def test_a_table_that_somebody_holds_costs_neither_the_lead_nor_a_wake_up(lab: Lab) -> None:
+    lab.run("CREATE TABLE other (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())")
+    lab.specs.append({"name": "public.other"})
+    lab.track()
+    with running(write_config(lab), NEAPTIDE_SOURCE__LOCK_TIMEOUT="100ms") as daemon:
+        first_run(daemon)
+        with lab.connect(autocommit=False) as locker:
+            locker.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            lab.run("INSERT INTO other VALUES (1)")
+            wait_until(lambda: waits_for_lock(lab))
+            # It wrote nothing, so that its end is no change of the snapshot.
+            locker.rollback()
+        wait_until(lambda: other_rows(lab) == 1)
+        assert not daemon.records("source_unreachable")
+        assert len(daemon.records("leading")) == 1
+
+
+def other_rows(lab: Lab) -> int:
+    return len(lab.file_rows("public.other"))
+
+
 def test_failures_are_told_once_with_pauses_and_so_is_the_end_of_them(lab: Lab) -> None:
     with running(write_config(lab, every="200ms")) as daemon:
         first_run(daemon)

@@ -68,6 +68,13 @@ MUTANTS = (
         WAITS + "test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back",
     ),
     Mutant(
+        "what was committed while a table was held is forgotten",
+        "jobs/wake.py",
+        "            self._snapshot = object()\n",
+        "",
+        DAEMON + "test_a_table_that_somebody_holds_costs_neither_the_lead_nor_a_wake_up",
+    ),
+    Mutant(
         "whoever holds the daemon's lock passes for a daemon",
         "jobs/leader.py",
         "is_daemon = found[",
