@@ -11,7 +11,6 @@ from pathlib import Path
 from app import errors
 from jobs import (
     apply,
-    catalogue,
     changeset,
     compact,
     faults,
@@ -24,6 +23,7 @@ from jobs import (
     plan,
     probe,
     quoting,
+    states,
     widths,
 )
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
@@ -151,7 +151,7 @@ class Build:
         attempt.held = ledger.as_of(file)
         run = attempt.result(self._run_id, (*done, *attempt.failed()), changed=True)
         self._write_record(run)
-        catalogue.check_types(attempt.job, now.conn, now.tables)
+        states.check(attempt.job, now.conn, now.tables)
         now.settle()
         return run
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app import config, errors, statements
-from jobs import columns, filters, masks, quoting, selection, tables, types, types_forms
-from jobs.job import Job
+from jobs import columns, filters, masks, quoting, selection, states, tables, types, types_forms
 from jobs.source import Connection
 from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
 from jobs.triggers import Trigger
@@ -30,7 +29,6 @@ __all__ = [
 Row = dict[str, Any]
 # Tables and partitioned tables: relations that hold rows of their own.
 ORDINARY = "rp"
-VIEW = "v"
 
 
 @dataclass
@@ -166,7 +164,7 @@ class _Facts:
         given = {"relids": relids}
         self.memory = memory
         self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
-        self.parts = _part_states(conn, relids)
+        self.parts = states.parts(conn, relids)
         self.unique: dict[int, list[set[str]]] = defaultdict(list)
         for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
             self.unique[row["relid"]].append(set(row["columns"]))
@@ -174,7 +172,7 @@ class _Facts:
         self.purged = _purged(conn, relids)
         self.columns = memory.columns.read(conn, relids)
         made = {oid for infos in self.columns.values() for info in infos for oid in tables.made(info.type)}
-        self._types = _type_states(conn, made)
+        self._types = states.types(conn, made)
         self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
 
     def key(self, spec: config.Table, row: Row) -> tuple[str, ...]:
@@ -216,8 +214,8 @@ def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: con
     known = (spec, version, facts.of(row))
     table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
     _check_access(table, row)
-    filters.check(conn, table)
-    return table
+    found = filters.check(conn, table)
+    return replace(table, filtering=found) if found.names else table
 
 
 def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Table:
@@ -225,13 +223,14 @@ def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Tab
     infos, key = facts.columns[relid], facts.key(spec, row)
     spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
     copied, plans = columns.choose(spec, name, infos, key)
+    read = (*copied, *tables.deciding(spec, row["name"], infos, copied))
     return Table(
         spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
         target=selection.name_in_file(spec, row["schema"], row["name"]), source_key=key, infos=tuple(infos),
         copied=copied, columns=plans, triggers=tuple(facts.triggers[relid]), parts=tuple(facts.parts.get(relid, ())),
         storage=f"{row['filenode']} {row['started']}".strip(), subscribed=row["subscribed"],
-        purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(copied),
-        type_states=facts.type_states(copied),
+        purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(read),
+        type_states=facts.type_states(read),
         mask_version=mask_version, notes=notes,
     )  # fmt: skip
 
@@ -306,48 +305,6 @@ def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str,
         return {}
     rows = conn.execute(statements.get("catalogue", "labels"), {"oids": oids})
     return {row["kind"]: row["labels"] for row in rows}
-
-
-def check_types(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:
-    """Raise `errors.SchemaMoving` where types or partitions of these tables are not as they were in the snapshot.
-
-    Tables are locked while they are read. Types can't be, and their values are read as they are spelled at the moment;
-    nor is a table kept from getting another partition, whose rows are then read along, by views of it, too. One without
-    children is read alone (`Table.rows_from`). `seen` is the connection that has the snapshot.
-    """
-    tables = list(wanted)
-    before = {oid: state for table in tables for oid, state in table.type_states.items()}
-    parts = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}
-    views = [table.relid for table in tables if table.kind == VIEW]
-    if not before and not parts and not views:
-        return
-    with job.source.connect(application="neaptide types") as conn:
-        if _type_states(conn, before) != before:
-            raise errors.SchemaMoving("a type was changed while its values were read")
-        states = _part_states(conn, list(parts)) if parts else {}
-        if any(tuple(states.get(relid, ())) != was for relid, was in parts.items()):
-            raise errors.SchemaMoving("a partition was attached or detached while its table was read")
-        if views and _below(conn, views) != _below(seen, views):
-            raise errors.SchemaMoving("a table below a view got or lost a child while the view was read")
-
-
-def _below(conn: Connection, views: list[int]) -> list[int]:
-    """The relations that these views read, whatever inherits from one included."""
-    return [row["relid"] for row in conn.execute(statements.get("catalogue", "below_views"), {"relids": views})]
-
-
-def _part_states(conn: Connection, relids: list[int]) -> dict[int, list[str]]:
-    rows = conn.execute(statements.get("catalogue", "partitions"), {"relids": relids})
-    return {row["relid"]: row["states"] for row in rows}
-
-
-def _type_states(conn: Connection, oids: Iterable[int]) -> dict[int, str]:
-    """What anybody can alter of these types, each as one text."""
-    given = sorted(oids)
-    if not given:
-        return {}
-    rows = conn.execute(statements.get("catalogue", "type_states"), {"oids": given})
-    return {row["oid"]: row["state"] for row in rows}
 
 
 def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:

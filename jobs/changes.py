@@ -13,12 +13,18 @@ _WORDS = {
     "partitions": "partitions changed",
     "storage": "storage changed",
     "config": "its entry in the config changed",
+    "filtering": "a function that where may call changed",
 }
+# What the entry's own conditions look at: where the entry changed, no words of their own.
+_OF_CONFIG = ("deciding", "filtering")
 
 
 def describe(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Why a delta is not enough any more, one phrase each; empty where it is."""
-    return [phrase for part in new for phrase in _phrases(part, old.get(part), new[part])]
+    parts = {**new, **old}
+    if old.get("config") != new["config"]:
+        parts = {part: parts[part] for part in parts if part not in _OF_CONFIG}
+    return [phrase for part in parts for phrase in _phrases(part, old.get(part), new.get(part))]
 
 
 def of_schema(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -31,6 +37,8 @@ def _phrases(part: str, old: Any, new: Any) -> list[str]:
         return []
     if part == "columns" and isinstance(old, list):
         return list(_of_columns(old, new)) or ["columns in another order"]
+    if part == "deciding":
+        return list(_of_columns(old or [], new or []))
     if part == "labels":
         return list(_of_labels(old or {}, new))
     if part == "key":
@@ -54,7 +62,7 @@ def _of_column(old: dict[str, Any], new: dict[str, Any]) -> str:
         return f"column {old['name']} renamed to {new['name']}"
     if old["type"] != new["type"]:
         return f"column {new['name']}: {old['type']} became {new['type']}"
-    if old["duckdb"] != new["duckdb"]:
+    if old.get("duckdb") != new.get("duckdb"):
         return f"column {new['name']} is kept as {new['duckdb']} now"
     parts = {"generated": "its expression", "collation": "its collation", "parts": "its type's attributes"}
     changed = [words for part, words in parts.items() if old[part] != new[part]] or ["its rule"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ from psycopg import sql
 from app import errors, statements
 from jobs import quoting
 from jobs.source import Connection
-from jobs.tables import Table
+from jobs.tables import Filtering, Table
 
 
 def kept(table: Table) -> str:
@@ -53,24 +54,53 @@ def _marked(table: Table) -> str:
     return f"{column} IS TRUE" if info.type.resolved.name == "bool" else f"{column} IS NOT NULL"
 
 
-def check(conn: Connection, table: Table) -> None:
-    """Raise `errors.ConfigError` for a `where` that PostgreSQL refuses, or that a delta can't follow.
+def check(conn: Connection, table: Table) -> Filtering:
+    """What `where` may lead to, where a delta goes by it.
 
-    A delta sees the rows that are written. A condition that looks at the time, the session or at other rows changes
-    its mind about rows that nobody writes, so it takes a table that is compared whole.
+    Raises `errors.ConfigError` for one that PostgreSQL refuses, or that a delta can't follow. A delta sees the rows
+    that are written. A condition that looks at the time, the session or at other rows changes its mind about rows that
+    nobody writes, so it takes a table that is compared whole.
     """
     text = table.spec.where
     if text is None:
-        return
+        return Filtering()
     shown = _explained(conn, table, text)
     if table.spec.watermark == "none":
-        return
-    reason = _unsteady(conn, text, shown)
+        return Filtering()
+    names = _names(f"{text} {shown}")
+    called = _asked(conn, names, sorted({_bare(name) for name in _CALL.findall(_without_literals(shown))}))
+    reason = _unsteady(text, shown) or (f"{called['unsteady']}()" if called["unsteady"] else "")
     if reason:
         raise errors.ConfigError(
             f"{table.source_name}: where depends on {reason}, so rows enter and leave it that nobody writes",
             hint='use only the row\'s own columns and constants, or set watermark = "none"',
         )
+    return Filtering(names, called["version"] or "")
+
+
+def version(conn: Connection, names: Sequence[str]) -> str:
+    """What changes with any function of users that a condition of these words may lead to; empty where there is none.
+
+    By name, so that it may be another one's: that copies a table once more than needed, and never once less.
+    """
+    return _asked(conn, names)["version"] or ""
+
+
+def _asked(conn: Connection, names: Sequence[str], called: Sequence[str] = ()) -> dict[str, Any]:
+    given = {"names": list(names), "called": list(called)}
+    row = conn.execute(statements.get("catalogue", "filter_functions"), given).fetchone()
+    assert row is not None
+    return row
+
+
+# Words as PostgreSQL's statement finds them in a function's body.
+_WORD, _QUOTED = re.compile(r"[^\s!-#%-/:-@\[-^`{-~]+"), re.compile(r'"((?:[^"]|"")+)"')
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Whatever may be a function's name."""
+    words, quoted = _WORD.findall(text), [name.replace('""', '"') for name in _QUOTED.findall(text)]
+    return tuple(sorted({*words, *(word.lower() for word in words), *quoted}))
 
 
 def _explained(conn: Connection, table: Table, text: str) -> str:
@@ -109,21 +139,20 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _CALL = re.compile(r'((?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?)\(')
 
 
-def _unsteady(conn: Connection, text: str, shown: str) -> str:
-    """What the condition depends on besides the row, or nothing."""
+def _unsteady(text: str, shown: str) -> str:
+    """What the condition depends on besides the row and functions, or nothing."""
     if "Subplan Name" in shown:
         return "other rows"
     special = _SPECIAL.search(text)
     # A date made of such a word was worked out by now, and stands there as a date.
     if special and not _SPECIAL.search(shown):
         return f"{special[0]}"
-    bare = _LITERAL.sub("''", shown)
-    clock = _CLOCKS.search(bare)
-    if clock:
-        return clock[1]
-    names = sorted({_bare(name) for name in _CALL.findall(bare)})
-    found = conn.execute(statements.get("catalogue", "unsteady"), {"names": names}).fetchone()
-    return f"{found['name']}()" if found else ""
+    clock = _CLOCKS.search(_without_literals(shown))
+    return clock[1] if clock else ""
+
+
+def _without_literals(shown: str) -> str:
+    return _LITERAL.sub("''", shown)
 
 
 def _bare(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +14,21 @@ from jobs.triggers import Trigger
 from jobs.watermark import Stamp
 
 XID_COLUMN = "sync_xid"
-PARTITIONED = "p"
+PARTITIONED, VIEW = "p", "v"
 # Anything else, a date say, would not order rows finely enough.
 STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
 _STAMPS = ("updated_at", "last_update", "modified_at", "modified_date", "last_updated")
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """What `where` may lead to: the `names` in it, and a `version` that changes with any function of users behind them.
+
+    Without a version it calls none.
+    """
+
+    names: tuple[str, ...] = ()
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ class Table:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     type_states: Mapping[int, str] = field(default_factory=dict)
     mask_version: str = ""
+    filtering: Filtering = Filtering()
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -129,7 +142,7 @@ class Table:
 
         The file keeps it as JSON and it is compared with what comes back: no tuples, no keys but texts.
         """
-        return {
+        found = {
             "table": self.relid,
             "key": list(self.key),
             "columns": [_column(info, plan) for info, plan in zip(self.copied, self.columns, strict=True)],
@@ -143,6 +156,17 @@ class Table:
                 [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
             ],
         }  # fmt: skip
+        deciding = [_facts(info) for info in self.deciding]
+        return (
+            found
+            | ({"deciding": deciding} if deciding else {})
+            | ({"filtering": self.filtering.version} if self.filtering.version else {})
+        )
+
+    @property
+    def deciding(self) -> tuple[types.ColumnInfo, ...]:
+        """The columns that are not copied, and yet say which rows are, or which were written."""
+        return deciding(self.spec, self.relation, self.infos, self.copied)
 
     def _matters(self, trigger: Trigger) -> bool:
         if self.spec.watermark == "none":
@@ -159,6 +183,30 @@ def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
     found = {info.name: info.type.resolved.name for info in infos}
     usable = (name for name in _STAMPS if found.get(name) in STAMP_TYPES["updated_at"])
     return next(usable, "updated_at")
+
+
+def deciding(
+    spec: config.Table, relation: str, infos: Iterable[types.ColumnInfo], copied: Iterable[types.ColumnInfo]
+) -> tuple[types.ColumnInfo, ...]:
+    """The columns that are not copied, and yet say which rows are, or which were written; none where all is compared.
+
+    Of `where` each that it may name: all, where it may take the row as a whole.
+    """
+    if spec.watermark == "none":
+        return ()
+    infos, there = tuple(infos), {info.name for info in copied}
+    named = {stamp_column(spec, infos), spec.soft_column if spec.deletes == "soft" else None}
+    text = spec.where or ""
+    whole = _may_name(text, relation)
+    return tuple(
+        info for info in infos if info.name not in there and (info.name in named or whole or _may_name(text, info.name))
+    )
+
+
+def _may_name(text: str, name: str) -> bool:
+    """Whether SQL may name this, in whatever case or quotes; an escaped name may be any."""
+    quoted = re.escape(name.replace('"', '""').lower())
+    return re.search(rf"(?<![\w$]){quoted}(?![\w$])|u&\"", text.lower()) is not None
 
 
 def untracked(table: Table) -> str | None:
@@ -208,12 +256,20 @@ def _untombstoned(table: Table) -> str | None:
 def _column(info: types.ColumnInfo, plan: types.ColumnPlan) -> dict[str, Any]:
     """A change in any of this changes stored values, or how they are stored, though no row is written."""
     return {
+        **_facts(info),
         "name": plan.name,
-        "place": info.attnum,
-        "type": info.type_name,
         "source": plan.source_sql,
         "target": plan.target_sql,
         "duckdb": plan.duckdb_type,
+    }
+
+
+def _facts(info: types.ColumnInfo) -> dict[str, Any]:
+    """What changes a column's values though no row is written: also that it was dropped and another one added."""
+    return {
+        "name": info.name,
+        "place": info.attnum,
+        "type": info.type_name,
         "generated": info.default if info.generated else None,
         "collation": info.collation,
         "parts": list(_parts(info.type)),

@@ -14,7 +14,6 @@ from app import errors
 from jobs import (
     apply,
     build,
-    catalogue,
     files,
     freshness,
     history,
@@ -22,6 +21,7 @@ from jobs import (
     moment,
     plan,
     recovery,
+    states,
     strangers,
     sync,
     target,
@@ -179,7 +179,7 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
                 for step in plan.steps(now.tables, ledger.read(file), now.snapshot):
                     if step.table.name not in checks:
                         checks[step.table.name] = _check(file, step, scope, now, progress)
-    catalogue.check_types(job, now.conn, now.tables)
+    states.check(job, now.conn, now.tables)
     return list(checks.values())
 
 
@@ -210,7 +210,7 @@ def _mended(
         while run is None:
             with phases.phase("compare"), _setting_aside(now), file.transaction():
                 checks, run = _mended_at_once(job, file, scope, now, progress, published, began)
-                catalogue.check_types(job, now.conn, now.tables)
+                states.check(job, now.conn, now.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
     if all(check.equal for check in checks) and scope.same_source and not altered:

@@ -179,22 +179,99 @@ SELECT p.relid::bigint AS relid, p.xid::text::bigint AS xid
 FROM neaptide.purge AS p
 WHERE p.relid = ANY(%(relids)s::oid[]);
 
--- name: unsteady
--- A function of one of these names that may answer otherwise for the same row. Those that only look at settings are
--- all right: every session of a run has the same.
-SELECT p.proname::text AS name
-FROM pg_proc AS p
-INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE
-    p.proname = ANY(%(names)s::text[]) AND p.provolatile <> 'i'
-    AND (p.provolatile = 'v' OR n.nspname <> 'pg_catalog' OR p.proname NOT IN (
-        'array_to_json', 'array_to_string', 'concat', 'concat_ws', 'date', 'date_add', 'date_bin', 'date_part',
-        'date_subtract', 'date_trunc', 'extract', 'format', 'json_build_array', 'json_build_object',
-        'jsonb_build_array', 'jsonb_build_object', 'make_timestamptz', 'plainto_tsquery', 'row_to_json', 'text', 'time',
-        'timestamp', 'timestamptz', 'timetz', 'timezone', 'to_char', 'to_date', 'to_json', 'to_jsonb', 'to_number',
-        'to_timestamp', 'to_tsquery', 'to_tsvector'
-    ))
-LIMIT 1;
+-- name: filter_functions
+-- Of a condition that calls functions of the names `called`: one that may answer otherwise for the same row. Those that
+-- only look at settings are all right: every session of a run has the same. And, of the words `names` in it, what
+-- users' functions are made of that it may call, and whatever those call in turn; NULL where there is none. Users'
+-- casts, operators and operator classes have functions that no text need name; an extension's change with it alone.
+-- Not by xmin: GRANT, or the same definition made once more, changes nothing.
+WITH RECURSIVE unnamed AS (
+    SELECT
+        c.castfunc AS function,
+        concat_ws(' ', 'cast', c.castsource, c.casttarget, c.castcontext, c.castmethod, c.castfunc) AS made
+    FROM pg_cast AS c
+    WHERE
+        c.oid >= 16384
+        AND NOT EXISTS (
+            SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_cast'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        )
+    UNION ALL
+    SELECT o.oprcode, concat_ws(' ', 'operator', o.oprnamespace, o.oprname, o.oprleft, o.oprright, o.oprcode::oid)
+    FROM pg_operator AS o
+    WHERE
+        o.oid >= 16384
+        AND NOT EXISTS (
+            SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_operator'::regclass AND d.objid = o.oid AND d.deptype = 'e'
+        )
+    UNION ALL
+    SELECT a.amproc, concat_ws(' ', 'support', a.amprocfamily, a.amproclefttype, a.amprocnum, a.amproc::oid)
+    FROM pg_amproc AS a
+    WHERE
+        a.oid >= 16384
+        AND NOT EXISTS (
+            SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_opfamily'::regclass AND d.objid = a.amprocfamily AND d.deptype = 'e'
+        )
+),
+
+reached (oid) AS (
+    SELECT s.oid
+    FROM (
+        SELECT p.oid FROM pg_proc AS p WHERE p.proname = ANY(%(names)s::name[])
+        UNION ALL
+        SELECT u.function FROM unnamed AS u
+    ) AS s
+    WHERE s.oid >= 16384
+    UNION
+    SELECT q.oid
+    FROM reached AS r
+    INNER JOIN pg_proc AS p ON p.oid = r.oid
+    CROSS JOIN LATERAL concat_ws(
+        ' ', p.prosrc, pg_get_function_sqlbody(p.oid), pg_get_expr(p.proargdefaults, 0)
+    ) AS body (text)
+    CROSS JOIN LATERAL (
+        SELECT m.found[1] AS word
+        FROM regexp_matches(body.text, '([^[:space:]!-#%%-/:-@[-^`{-~]+)', 'g') AS m (found)
+        UNION
+        SELECT lower(m.found[1])
+        FROM regexp_matches(body.text, '([^[:space:]!-#%%-/:-@[-^`{-~]+)', 'g') AS m (found)
+        UNION
+        SELECT replace(m.found[1], '""', '"')
+        FROM regexp_matches(body.text, '"((?:[^"]|"")+)"', 'g') AS m (found)
+    ) AS w
+    INNER JOIN pg_proc AS q ON q.proname = w.word::name AND q.oid >= 16384
+),
+
+parts (made) AS (
+    SELECT u.made FROM unnamed AS u
+    UNION ALL
+    SELECT concat_ws(
+        ' ', 'function', p.oid, p.prolang, p.prosrc, p.probin, pg_get_function_sqlbody(p.oid), p.proconfig::text,
+        p.proisstrict, p.prorettype, p.proargtypes::text, pg_get_expr(p.proargdefaults, 0)
+    )
+    FROM reached AS r
+    INNER JOIN pg_proc AS p ON p.oid = r.oid
+)
+
+SELECT
+    (
+        SELECT p.proname::text
+        FROM pg_proc AS p
+        INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE
+            p.proname = ANY(%(called)s::text[]) AND p.provolatile <> 'i'
+            AND (p.provolatile = 'v' OR n.nspname <> 'pg_catalog' OR p.proname NOT IN (
+                'array_to_json', 'array_to_string', 'concat', 'concat_ws', 'date', 'date_add', 'date_bin', 'date_part',
+                'date_subtract', 'date_trunc', 'extract', 'format', 'json_build_array', 'json_build_object',
+                'jsonb_build_array', 'jsonb_build_object', 'make_timestamptz', 'plainto_tsquery', 'row_to_json',
+                'text', 'time', 'timestamp', 'timestamptz', 'timetz', 'timezone', 'to_char', 'to_date', 'to_json',
+                'to_jsonb', 'to_number', 'to_timestamp', 'to_tsquery', 'to_tsvector'
+            ))
+        LIMIT 1
+    ) AS unsteady,
+    (SELECT md5(string_agg(p.made, E'\n' ORDER BY p.made COLLATE "C")) FROM parts AS p) AS version;
 
 -- name: labels
 -- The labels of some enums by their oids: a rename keeps the oid, and changes what every row with it reads as.

@@ -9,6 +9,7 @@ SOURCE = "tests/integration/test_traps_source.py::"
 CLOCK = "tests/unit/test_clock.py::"
 TAKEN = "tests/integration/test_taken_over.py::"
 CHILDREN = "tests/integration/test_children.py::"
+DECIDING = "tests/integration/test_deciding.py::"
 AS_OF = "tests/integration/test_as_of.py::"
 
 MUTANTS = (
@@ -105,30 +106,65 @@ MUTANTS = (
     ),
     Mutant(
         "a view is read with the children that a table below it got meanwhile",
-        "jobs/catalogue.py",
+        "jobs/states.py",
         "views = [table.relid for table in tables if table.kind == VIEW]",
         "views: list[int] = []",
         CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
     ),
     Mutant(
         "a run goes on where a table with children got another",
-        "jobs/catalogue.py",
-        "parts = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}",
-        "parts: dict[int, tuple[str, ...]] = {}",
+        "jobs/states.py",
+        "children = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}",
+        "children: dict[int, tuple[str, ...]] = {}",
         CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
     ),
     Mutant(
         "a comparison takes a child of another moment for a difference",
         "jobs/verify.py",
-        "    catalogue.check_types(job, now.conn, now.tables)\n    return checks",
+        "    states.check(job, now.conn, now.tables)\n    return checks",
         "    return checks",
         CHILDREN + "test_a_comparison_is_begun_again_too",
     ),
     Mutant(
         "a repair copies a child of another moment",
         "jobs/verify.py",
-        "published, began)\n            catalogue.check_types(job, now.conn, now.tables)",
+        "published, began)\n            states.check(job, now.conn, now.tables)",
         "published, began)",
         CHILDREN + "test_a_comparison_is_begun_again_too",
+    ),
+    Mutant(
+        "a signature knows the columns that are copied alone",
+        "jobs/tables.py",
+        "deciding = [_facts(info) for info in self.deciding]",
+        "deciding: list[Any] = []",
+        DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
+    ),
+    Mutant(
+        "a condition is known by its text alone, not by the functions in it",
+        "jobs/tables.py",
+        "if self.filtering.version else {}",
+        "if self.filtering is None else {}",
+        DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
+    ),
+    Mutant(
+        "the functions that a function calls are not looked at",
+        "sql/catalogue.sql",
+        "INNER JOIN pg_proc AS q ON q.proname = w.word::name AND q.oid >= 16384",
+        "INNER JOIN pg_proc AS q ON q.proname = w.word::name AND q.oid < 0",
+        DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
+    ),
+    Mutant(
+        "the functions of operators and casts are not looked at",
+        "sql/catalogue.sql",
+        "SELECT u.function FROM unnamed AS u",
+        "SELECT u.function FROM unnamed AS u WHERE false",
+        DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
+    ),
+    Mutant(
+        "a run goes on where a function of a condition changed",
+        "jobs/states.py",
+        "calling = [table for table in tables if table.filtering.version]",
+        "calling: list[Table] = []",
+        DECIDING + "test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_again",
     ),
 )
