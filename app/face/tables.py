@@ -1,8 +1,9 @@
 """A result on screen or in a file: table, JSON, JSON lines, CSV, Markdown.
 
-A table fits its width (80 where the output is no terminal): text wraps, numbers never do, and where even that leaves
-no room each row becomes a block of lines. JSON is `{"as_of": "…", "columns": ["…"], "rows": [{…}]}`; decimals are
-numbers with exactly their digits, so parse them as decimals (Python: `json.loads(text, parse_float=Decimal)`).
+A table fits its width (80 where the output is no terminal): sentences wrap, numbers and names never do, and where that
+leaves no room each row becomes a block of lines. Columns have the names that a query can use. JSON is
+`{"as_of": "…", "columns": ["…"], "rows": [{…}]}`; decimals are numbers with exactly their digits, so parse them as
+decimals (Python: `json.loads(text, parse_float=Decimal)`).
 """
 
 from __future__ import annotations
@@ -11,25 +12,22 @@ import csv
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal, TextIO
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.face import values
+from app.face import cells, values, widths
 from app.reporting import Result
 
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 WIDTH = 80
-# A text column may be wrapped down to this many characters before the table turns into blocks.
-_NARROWEST_TEXT = 12
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "BOOLEAN"),
     (int, "BIGINT"),
@@ -94,60 +92,45 @@ def _encodable(text: str, out: TextIO) -> str:
 
 
 def _table(result: Result, width: int, colour: bool) -> str:
-    grouped = [not values.identifies(name) for name in result.columns]
-    cells = [
-        [values.shown(value, grouped=group) for value, group in zip(row, grouped, strict=True)] for row in result.rows
+    columns = [
+        cells.of_column(kind, [row[place] for row in result.rows], grouped=not values.identifies(name))
+        for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True))
     ]
-    columns = list(zip(*cells, strict=True)) or [()] * len(result.columns)
-    widths = _widths(result, columns, width)
-    text = _grid(result, cells, widths, colour) if widths else _blocks(result, cells, width)
-    return text + f"{len(cells):,} {'row' if len(cells) == 1 else 'rows'}. "
+    text = grid(result.columns, result.types, columns, width=width, colour=colour)
+    return text + f"{len(result.rows):,} {'row' if len(result.rows) == 1 else 'rows'}. "
 
 
-def _widths(result: Result, columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
-    """The width of each column with two spaces between them; None where they can't stand side by side.
+def grid(
+    names: Sequence[str],
+    kinds: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    *,
+    width: int,
+    colour: bool = False,
+    styles: Mapping[str, str] | None = None,
+) -> str:
+    """Cells below the names of their columns, or a block of lines for each row where the width is too small.
 
-    Each gets the least it can do with; what is left goes first to those that need little more.
+    `styles` gives a colour to a cell by its first word.
     """
-    described = list(zip(result.columns, result.types, columns, strict=True))
-    widths = [_least(*one) for one in described]
-    spare = width - sum(widths) - 2 * (len(widths) - 1)
-    wanting = sorted(
-        (_natural(name, column) - widths[place], place) for place, (name, _, column) in enumerate(described)
-    )
-    for waiting, (want, place) in zip(range(len(wanting), 0, -1), wanting, strict=True):
-        given = max(0, min(want, spare // waiting))
-        widths[place] += given
-        spare -= given
-    return widths if spare >= 0 else None
-
-
-def _natural(name: str, column: Sequence[str]) -> int:
-    return max([len(name), *(cell_len(cell) for cell in column)])
-
-
-def _least(name: str, kind: str, column: Sequence[str]) -> int:
-    heading = max((len(word) for word in name.split("_")), default=0)
-    longest = max((cell_len(cell) for cell in column), default=0)
-    return max(heading, longest if _unbroken(kind) else min(longest, _NARROWEST_TEXT))
-
-
-def _unbroken(kind: str) -> bool:
-    """Numbers and dates are never wrapped."""
-    return values.is_number(kind) or kind == "DATE"
-
-
-def _grid(result: Result, cells: Sequence[Sequence[str]], widths: Sequence[int], colour: bool) -> str:
+    shown = [values.shown(name) for name in names]
+    widths_ = widths.fitting(shown, kinds, columns, width)
+    if widths_ is None:
+        return _blocks(shown, list(zip(*columns, strict=True)), width)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for name, kind, width in zip(result.columns, result.types, widths, strict=True):
+    for name, kind, wide in zip(shown, kinds, widths_, strict=True):
         justify: Literal["left", "right"] = "right" if values.is_number(kind) else "left"
-        table.add_column(Text(name.replace("_", " ")), justify=justify, overflow="fold", width=width)
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    console = _console(sum(widths) + 2 * len(widths), colour)
+        table.add_column(Text(widths.heading(name, wide)), justify=justify, overflow="fold", width=wide)
+    for row in zip(*columns, strict=True):
+        table.add_row(*(Text(cell, style=_style(cell, styles or {})) for cell in row))
+    console = _console(sum(widths_) + widths.GAP * len(widths_), colour)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _style(cell: str, styles: Mapping[str, str]) -> str:
+    return styles.get(cell.partition(":")[0], "")
 
 
 def _console(width: int, colour: bool) -> Console:
@@ -161,12 +144,12 @@ def _console(width: int, colour: bool) -> Console:
     )
 
 
-def _blocks(result: Result, cells: Sequence[Sequence[str]], width: int) -> str:
+def _blocks(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
     """One line per value: for rows with too many columns to stand side by side."""
     lines = []
-    for number, row in enumerate(cells, start=1):
+    for number, row in enumerate(rows, start=1):
         lines.append(f"-- row {number} ".ljust(min(width, 40), "-"))
-        lines += _block(result.columns, row, width)
+        lines += _block(names, row, width)
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
@@ -207,8 +190,11 @@ def _csv(result: Result) -> str:
 
 def _markdown(result: Result) -> str:
     rule = ["---:" if values.is_number(kind) else "---" for kind in result.types]
-    rows = [[values.shown(value, grouped=False) for value in row] for row in result.rows]
-    lines = [list(result.columns), *rows]
+    columns = [
+        cells.of_column(kind, [row[place] for row in result.rows], grouped=False)
+        for place, kind in enumerate(result.types)
+    ]
+    lines = [[values.shown(name) for name in result.columns], *map(list, zip(*columns, strict=True))]
     marked = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in [marked[0], rule, *marked[1:]])
 

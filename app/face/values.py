@@ -23,13 +23,18 @@ def identifies(column: str) -> bool:
     return column.lower().rsplit("_", 1)[-1] in _IDENTIFYING
 
 
-def shown(value: object, *, grouped: bool = True) -> str:
-    """For a table: NULL is `-`, numbers have thousands separators, times are UTC, control characters are harmless."""
+def shown(value: object, *, grouped: bool = True, fraction: bool = False) -> str:
+    """For a table: NULL is `-`, numbers have thousands separators, times say UTC, control characters are harmless.
+
+    With `fraction` all times have microseconds, also those of whole seconds.
+    """
     if value is None:
         return "-"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _number(value, grouped)
-    return "".join(char if char.isprintable() else _visible(char) for char in plain(value).removesuffix("+00:00"))
+    if isinstance(value, datetime | time):
+        return _time(value, "microseconds" if fraction else "auto")
+    return "".join(char if char.isprintable() else _visible(char) for char in plain(value))
 
 
 def plain(value: object) -> str:
@@ -84,6 +89,14 @@ def _number(value: float | Decimal, grouped: bool) -> str:
     if isinstance(value, Decimal):
         return format(value, ",f" if grouped else "f")
     return format(value, ",") if grouped else str(value)
+
+
+def _time(value: datetime | time, timespec: str) -> str:
+    if isinstance(value, time):
+        return value.isoformat(timespec)
+    zone = " UTC" if value.tzinfo else ""
+    moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    return moment.isoformat(" ", timespec) + zone
 
 
 def _visible(char: str) -> str:

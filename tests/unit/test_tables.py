@@ -35,7 +35,7 @@ MONEY = _result(
 
 def test_numbers_stand_right_with_thousands_separators_and_ids_without() -> None:
     assert tables.render(MONEY, "table").splitlines() == [
-        "month       currency  orders           net  order id",
+        "month       currency  orders           net  order_id",
         "─" * 52,
         "2026-01-01  EUR        1,234  1,234,567.50     10001",
         "2026-02-01  EUR            0         -0.05         7",
