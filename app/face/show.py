@@ -30,7 +30,7 @@ def record(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if value is not None:
             shown = values.shown(value, grouped=not values.identifies(name))
-            click.echo(f"{name.replace('_', ' '):<{longest}}  {shown}")
+            click.echo(f"{name:<{longest}}  {shown}")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

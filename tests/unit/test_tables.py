@@ -44,6 +44,39 @@ def test_numbers_stand_right_with_thousands_separators_and_ids_without() -> None
     ]
 
 
+def test_numbers_of_a_column_have_one_scale_and_times_say_their_zone() -> None:
+    result = _result(
+        {"share": "DOUBLE", "at": "TIMESTAMP WITH TIME ZONE", "local": "TIMESTAMP", "text": "VARCHAR"},
+        (28.85, AS_OF, datetime(2026, 1, 1, 8), "2026-11-23 20:45:11+00:00"),
+        (11.0, AS_OF.replace(microsecond=500), datetime(2026, 1, 1), ""),
+        (float("nan"), None, None, None),
+        (1e30, None, None, None),
+    )
+    assert tables.render(result, "table", width=120).splitlines()[2:6] == [
+        "28.85  2026-11-23 20:45:11.000000 UTC  2026-01-01 08:00:00  2026-11-23 20:45:11+00:00",
+        "11.00  2026-11-23 20:45:11.000500 UTC  2026-01-01 00:00:00",
+        "  nan  -                               -                    -",
+        "1e+30  -                               -                    -",
+    ]
+
+
+@pytest.mark.parametrize("name", ["count_star()", "payment_id", "a_rather__long name_of_a  column_", "sum(total)"])
+@pytest.mark.parametrize("width", [12, 20, 80])
+def test_a_heading_is_the_name_that_a_query_can_use(name: str, width: int) -> None:
+    head = tables.render(_result({name: "INTEGER"}, (1,)), "table", width=width).split("─")[0]
+    assert "".join(head.split()) == name.replace(" ", "")
+    assert "\x1b" not in tables.render(_result({"a\x1b[31m": "INTEGER"}, (1,)), "table")
+
+
+def test_sentences_are_wrapped_and_names_and_ids_stay_whole() -> None:
+    types = {"table": "VARCHAR", "why": "VARCHAR", "id": "UUID", "n": "BIGINT"}
+    row = ("shop.order_returns", "one word after the other", uuid.UUID(int=1), 12345678)
+    lines = tables.render(_result(types, row), "table", width=80).splitlines()
+    assert lines[2].startswith("shop.order_returns  one word    00000000-0000-0000-0000-000000000001  12,345,678")
+    text = tables.render(_result({f"id_{place}": "UUID" for place in range(3)}, (uuid.UUID(int=1),) * 3), "table")
+    assert text.count(str(uuid.UUID(int=1))) == 3
+
+
 def _wide(columns: int) -> Result:
     types = {f"column_{place}": "DECIMAL(38,2)" for place in range(columns)}
     return _result(types, *[tuple(Decimal("12345678.90") for _ in range(columns))] * 2)
