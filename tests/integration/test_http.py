@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -166,8 +167,9 @@ def test_slow_clients_take_no_more_than_their_share_and_are_let_go_of(
 def trickle(client: socket.socket) -> None:
     """Say a little, again and again, for as long as somebody listens."""
     client.settimeout(0.05)
+    until = time.monotonic() + 30
     with suppress(ConnectionError):
-        while True:
+        while time.monotonic() < until:
             client.sendall(b"x")
             with suppress(TimeoutError):
                 if not client.recv(1):
