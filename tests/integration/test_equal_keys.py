@@ -31,8 +31,6 @@ def lab(postgres: cluster.Cluster) -> Iterator[typelab.Lab]:
     url = postgres.create_database()
     prepare(url)
     found = typelab.Lab(url)
-    # As in the reading sessions: types are named with their schema, and so are the test's.
-    found.postgres.execute("SET search_path = pg_catalog, public")
     yield found
     found.close()
     postgres.drop_database(url)
@@ -45,17 +43,21 @@ def test_no_type_that_may_be_a_key_is_left_out(lab: typelab.Lab) -> None:
         " AND (t.typrelid = 0 OR (c.relkind = 'c' AND t.typnamespace = 'public'::regnamespace))"
         " AND t.typnamespace IN ('pg_catalog'::regnamespace, 'public'::regnamespace)"
     ).fetchall()
+    kinds = [kind.removeprefix("public.") for (kind,) in kinds]
     bare = {kind.split("(")[0] for kind in KINDS}
-    left = {kind for (kind,) in kinds if _may_be_key(lab, kind)} - bare - keytypes.WITHOUT_VALUES
+    left = {kind for kind in kinds if _may_be_key(lab, kind)} - bare - keytypes.WITHOUT_VALUES
     # As they are named without a length.
     assert left - {"bit"} == set()
 
 
 def _may_be_key(lab: typelab.Lab, kind: str) -> bool:
     try:
-        lab.postgres.execute(f"CREATE TEMP TABLE maybe (k {kind} PRIMARY KEY); DROP TABLE maybe".encode())
+        made = f"CREATE TEMP TABLE maybe (k {kind} PRIMARY KEY); DROP TABLE maybe"
+        lab.postgres.execute(f"SET search_path = pg_catalog, public; {made}".encode())
     except psycopg.Error:
         return False
+    finally:
+        lab.postgres.execute("SET search_path = pg_catalog, pg_temp")
     return True
 
 
@@ -98,10 +100,13 @@ def _copied(lab: typelab.Lab, *, key: bool) -> types.ColumnPlan:
 
 def fill(conn: psycopg.Connection[Any], kind: str) -> None:
     """A table t of all values of the type."""
+    # Only here: a reading session names types and objects with their schema.
+    conn.execute("SET search_path = pg_catalog, public")
     conn.execute("DROP TABLE IF EXISTS public.t")
     conn.execute(f"CREATE TABLE public.t (n integer, v {kind})".encode())
     values = ", ".join(f"({n}, {keytypes.value(kind, text)})" for n, text in enumerate(KINDS[kind]))
     conn.execute(f"INSERT INTO public.t VALUES {values}".encode())
+    conn.execute("SET search_path = pg_catalog, pg_temp")
 
 
 def _paired(lab: typelab.Lab, test: str, *, postgres: bool = False) -> list[tuple[Any, ...]]:

@@ -155,7 +155,7 @@ MUTANTS = (
     Mutant(
         "a tombstone deletes a key that is there",
         "jobs/delta.py",
-        'f" WHERE NOT EXISTS (SELECT FROM {table.quoted} AS s WHERE {same})"',
+        'f" WHERE NOT EXISTS (SELECT FROM {table.rows_from} AS s WHERE {same})"',
         '""',
         RACES + "test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_tombstone_read_again",
     ),

@@ -65,15 +65,15 @@ MUTANTS = (
     Mutant(
         "verify --repair takes another source over with a watermark of the old one",
         "jobs/verify.py",
-        "            if not scope.same_source:\n                _disown",
-        "            if not published.lineage:\n                _disown",
+        "    if not scope.same_source:\n        _disown",
+        "    if not published.lineage:\n        _disown",
         TAKEN + "test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be",
     ),
     Mutant(
         "a repair of the file's own source makes all copy anew that it can't compare",
         "jobs/verify.py",
-        "            if not scope.same_source:\n                _disown",
-        "            if published.lineage:\n                _disown",
+        "    if not scope.same_source:\n        _disown",
+        "    if published.lineage:\n        _disown",
         TAKEN + "test_a_table_that_fails_in_a_repair_of_its_own_source_goes_on_from_its_watermark",
     ),
     Mutant(
@@ -121,14 +121,14 @@ MUTANTS = (
     Mutant(
         "a comparison takes a child of another moment for a difference",
         "jobs/verify.py",
-        "    states.check(job, now.conn, now.tables)\n    return checks",
-        "    return checks",
+        "    states.check(job, now.conn, now.tables)\n    return list(checks.values())",
+        "    return list(checks.values())",
         CHILDREN + "test_a_comparison_is_begun_again_too",
     ),
     Mutant(
         "a repair copies a child of another moment",
         "jobs/verify.py",
-        "published, began)\n            states.check(job, now.conn, now.tables)",
+        "published, began)\n                states.check(job, now.conn, now.tables)",
         "published, began)",
         CHILDREN + "test_a_comparison_is_begun_again_too",
     ),
