@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app import config, errors, statements
-from jobs import columns, filters, masks, quoting, selection, states, tables, types, types_forms
+from jobs import columns, filters, firing, masks, quoting, selection, states, tables, tracked, types, types_forms
 from jobs.source import Connection
-from jobs.tables import PARTITIONED, Table, stamp_column, unfit, untracked
-from jobs.triggers import Trigger
+from jobs.tables import PARTITIONED, Table, stamp_column
 
 __all__ = [
     "PARTITIONED",
@@ -22,8 +21,6 @@ __all__ = [
     "reachable",
     "read",
     "stamp_column",
-    "unfit",
-    "untracked",
 ]
 
 Row = dict[str, Any]
@@ -164,11 +161,10 @@ class _Facts:
         given = {"relids": relids}
         self.memory = memory
         self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
-        self.parts = states.parts(conn, relids)
+        self.firing = firing.read(conn, relids)
         self.unique: dict[int, list[set[str]]] = defaultdict(list)
         for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
             self.unique[row["relid"]].append(set(row["columns"]))
-        self.triggers = _triggers(conn, relids)
         self.purged = _purged(conn, relids)
         self.columns = memory.columns.read(conn, relids)
         made = {oid for infos in self.columns.values() for info in infos for oid in tables.made(info.type)}
@@ -185,7 +181,7 @@ class _Facts:
                 f"{spec.name}: no unique index on NOT NULL columns makes ({', '.join(spec.key)}) a key",
                 hint="make one on the source, or name another key",
             )
-        if row["kind"] == "r" and self.parts.get(row["relid"]):
+        if row["kind"] == "r" and self.firing.parts.get(row["relid"]):
             return ()
         return tuple(spec.key or self.primary.get(row["relid"], ()))
 
@@ -194,8 +190,9 @@ class _Facts:
         relid = row["relid"]
         infos = self.columns[relid]
         return (
-            row, self.primary.get(relid), self.parts.get(relid), self.unique[relid], self.triggers[relid],
-            self.purged.get(relid), infos, self.type_states(infos), self.labels(infos),
+            row, self.primary.get(relid), self.firing.parts.get(relid), self.unique[relid],
+            self.firing.triggers.get(relid), self.firing.leaves.get(relid), self.purged.get(relid), infos,
+            self.type_states(infos), self.labels(infos),
         )  # fmt: skip
 
     def labels(self, infos: Iterable[types.ColumnInfo]) -> dict[str, dict[str, str]]:
@@ -223,16 +220,20 @@ def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Tab
     infos, key = facts.columns[relid], facts.key(spec, row)
     spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
     copied, plans = columns.choose(spec, name, infos, key)
+    fires = facts.firing
     read = (*copied, *tables.deciding(spec, row["name"], infos, copied))
-    return Table(
+    table = Table(
         spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
         target=selection.name_in_file(spec, row["schema"], row["name"]), source_key=key, infos=tuple(infos),
-        copied=copied, columns=plans, triggers=tuple(facts.triggers[relid]), parts=tuple(facts.parts.get(relid, ())),
+        copied=copied, columns=plans, triggers=tuple(fires.triggers.get(relid, ())),
+        parts=tuple(fires.parts.get(relid, ())), leaves=fires.leaves.get(relid, ()),
+        elsewhere=fires.elsewhere.get(relid, ""), child=row["child"],
         storage=f"{row['filenode']} {row['started']}".strip(), subscribed=row["subscribed"],
         purged=facts.purged.get(relid, 0), pages=row["pages"], rows=row["rows"], labels=facts.labels(read),
         type_states=facts.type_states(read),
         mask_version=mask_version, notes=notes,
     )  # fmt: skip
+    return replace(table, lack=tracked.untracked(table))
 
 
 def _fitting(spec: config.Table, row: Row, key: Sequence[types.ColumnInfo]) -> tuple[config.Table, tuple[str, ...]]:
@@ -284,19 +285,6 @@ def _separate(found: Found, file_stem: str) -> None:
         if error:
             found.tables.remove(table)
             found.failures[table.name] = error
-
-
-def _triggers(conn: Connection, relids: list[int]) -> dict[int, list[Trigger]]:
-    found: dict[int, list[Trigger]] = defaultdict(list)
-    for row in conn.execute(statements.get("catalogue", "triggers"), {"relids": relids}):
-        # D: disabled; R: fires only where replication applies changes.
-        if row["enabled"] in ("O", "A"):
-            trigger = Trigger(
-                row["name"], row["schema"], row["type"], row["source"] or "", row["version"], row["conditional"],
-                row["enabled"] == "A", row["narrow"],
-            )  # fmt: skip
-            found[row["relid"]].append(trigger)
-    return found
 
 
 def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str, dict[str, str]]:

@@ -10,6 +10,7 @@ _SCHEMA = ("table", "key", "columns", "labels")
 _WORDS = {
     "table": "the table was made anew",
     "triggers": "triggers changed",
+    "followed": "a column of its key or its stamp was altered",
     "partitions": "partitions changed",
     "storage": "storage changed",
     "config": "its entry in the config changed",

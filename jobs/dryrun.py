@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import catalogue, misfits, moment, plan, probe, recovery, target
+from jobs import misfits, moment, plan, probe, recovery, target
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.delta import Delta, UnreadableKeys
@@ -36,7 +36,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 
 
 def _plans(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> list[TablePlan]:
-    lacks = {step.table.name: now.told().get(step.table.name) or catalogue.untracked(step.table) for step in steps}
+    lacks = {step.table.name: now.told().get(step.table.name) or step.table.lack for step in steps}
     ready = [step for step in steps if not lacks[step.table.name]]
     told = {step.table.name: step for step in probe.told(ready, now.conn, now.snapshot)}
     steps = [told.get(step.table.name, step) for step in steps]

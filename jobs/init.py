@@ -14,6 +14,7 @@ from jobs.catalogue import Found, Table
 from jobs.job import Job
 from jobs.source import Connection
 from jobs.tables import STAMP_TYPES, XID_COLUMN
+from jobs.watermark import Stamp
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
 SMALL = 512 * 1024
@@ -203,23 +204,46 @@ def _subscribed(table: Table) -> list[str]:
 def _stamp(table: Table) -> tuple[str | None, str]:
     """The column to use as it is or with one trigger more, or None; and why."""
     kinds = {info.name: info.type.resolved.name for info in table.infos}
-    usable = [name for name in kinds if kinds[name] in STAMP_TYPES["updated_at"]]
-    kept = [name for name in usable if triggers.stamped(table.triggers, name)]
-    if kept:
-        always = all(trigger.always for trigger in table.triggers if trigger.assigns(kept[0]))
-        more = "" if always else " `neaptide track` adds one that keeps it in sessions that replicate, too."
-        return kept[0], f"A trigger keeps {kept[0]} on INSERT and UPDATE: it is used as it is.{more}"
-    half = [name for name in usable if triggers.stamps(table.triggers, name, triggers.UPDATE)]
-    if half:
-        return half[0], (
-            f"A trigger keeps {half[0]} on UPDATE only, so INSERT may set any time: `neaptide track` adds a trigger"
-            " that stamps both."
-        )
-    told = next((name for name in usable if name in _NAMES), None)
+    usable = [
+        Stamp(name, "updated_at", zoned=kinds[name] == "timestamptz")
+        for name in kinds
+        if kinds[name] in STAMP_TYPES["updated_at"]
+    ]
+    found = _kept(table, usable) or _half_kept(table, usable)
+    if found:
+        return found
+    told = next((stamp.column for stamp in usable if stamp.column in _NAMES), None)
     why = (
         f"No trigger keeps {told}, so writers may set any time and it is left alone" if told else "No column is a stamp"
     )
     return None, f"{why}: `neaptide track` adds the column {XID_COLUMN}, an index on it and a trigger that keeps it."
+
+
+def _kept(table: Table, usable: list[Stamp]) -> tuple[str, str] | None:
+    """A column that a trigger of its owner's keeps, whether or not in every session."""
+    events = (triggers.INSERT, triggers.UPDATE)
+    kept = [stamp for stamp in usable if all(triggers.meant(table.triggers, stamp, event) for event in events)]
+    if not kept:
+        return None
+    ours = {trigger.function for trigger in table.triggers if trigger.current}
+    always = not any(triggers.fault(table.triggers, kept[0], event, ours) for event in events)
+    told = f"A trigger keeps {kept[0].column} on INSERT and UPDATE"
+    if always:
+        return kept[0].column, f"{told}: it is used as it is."
+    return kept[0].column, (
+        f"{told}: `neaptide track` adds one that keeps it in every session, in one that replicates or has another"
+        " search_path, too."
+    )
+
+
+def _half_kept(table: Table, usable: list[Stamp]) -> tuple[str, str] | None:
+    half = next((stamp.column for stamp in usable if triggers.meant(table.triggers, stamp, triggers.UPDATE)), None)
+    if half is None:
+        return None
+    return half, (
+        f"A trigger keeps {half} on UPDATE only, so INSERT may set any time: `neaptide track` adds a trigger that"
+        " stamps both."
+    )
 
 
 def _told_columns(table: Table) -> list[str]:

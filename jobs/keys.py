@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from jobs import quoting
 from jobs.types import ColumnInfo, ColumnPlan, TypeInfo
@@ -10,17 +10,35 @@ from jobs.types import ColumnInfo, ColumnPlan, TypeInfo
 # Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
 EXACT = '::text COLLATE "C"'
 
-# Types whose JSON form casts back to the same value, whatever the deleting session has set. Others go as text.
-_SAME_IN_JSON = (
-    *("bool", "bpchar", "bytea", "date", "int2", "int4", "int8", "name"),
-    *("numeric", "text", "timestamp", "timestamptz", "uuid", "varchar"),
-)
+# What the text of a type hangs on in the session that writes it, in lower case; of one that isn't named here, nobody
+# knows. A zone is no matter: an ISO date shows its own.
+_EVERY = frozenset({"datestyle=iso, ymd", "intervalstyle=postgres", "extra_float_digits=3"})
+_DATES = frozenset({"datestyle=iso, ymd"})
+_TEXT_SETTINGS = {
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), _DATES),
+    **dict.fromkeys(("float4", "float8"), frozenset({"extra_float_digits=3"})),
+    "interval": frozenset({"intervalstyle=postgres"}),
+    **dict.fromkeys(("bool", "bpchar", "bytea", "char", "int2", "int4", "int8", "name"), frozenset[str]()),
+    **dict.fromkeys(("numeric", "oid", "text", "time", "timetz", "uuid", "varchar"), frozenset[str]()),
+    **dict.fromkeys(("bit", "cidr", "inet", "macaddr", "macaddr8", "pg_lsn", "varbit", "xid8"), frozenset[str]()),
+}
 
 
-def recorded(row: str, infos: Iterable[ColumnInfo]) -> str:
-    """PostgreSQL's expression for the key of `row`, OLD or the alias of a transition table."""
-    names = [(info, f"{row}.{quoting.identifier(info.name)}") for info in infos]
-    return f"jsonb_build_array({', '.join(name if same_in_json(info) else f'{name}::text' for info, name in names)})"
+def recorded(value: str) -> str:
+    """PostgreSQL's expression for the text of a key's column as it is written down, by the type's own output."""
+    return f"pg_catalog.concat({value})"
+
+
+def text_settings(infos: Iterable[ColumnInfo]) -> frozenset[str]:
+    """What has to be set so that the text of these columns' values can be read back everywhere, as `name=value`."""
+    return frozenset[str]().union(*(_settings(info) for info in infos))
+
+
+def _settings(info: ColumnInfo) -> frozenset[str]:
+    kind = info.type.resolved
+    if kind.typtype == "e" or kind.extension == "citext":
+        return frozenset()
+    return _TEXT_SETTINGS.get(kind.name, _EVERY) if kind.schema == "pg_catalog" else _EVERY
 
 
 def read_back(value: str, info: ColumnInfo) -> str:
@@ -35,22 +53,6 @@ def _unchecked(kind: TypeInfo) -> str:
     if kind.element is None or kind.element.base is None or kind.element.resolved.element is not None:
         return kind.type_name
     return f"{kind.element.resolved.type_name}[]"
-
-
-def changed(infos: Sequence[ColumnInfo], plans: Sequence[ColumnPlan]) -> str:
-    """PostgreSQL's condition for a trigger: the key of NEW is another one in the file than that of OLD.
-
-    1.0 and 1.00, or two spellings that a collation calls equal, are two keys in the file. Their bytes are compared and
-    not their texts, which hang on what the writer's session has set, nor by an operator that it may not see.
-    """
-    names = [quoting.identifier(info.name) for info in infos]
-    plain = [plan.same_equality and _has_operator(info.type.resolved) for info, plan in zip(infos, plans, strict=True)]
-    tests = [f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name, yes in zip(names, plain, strict=True) if yes]
-    others = [name for name, yes in zip(names, plain, strict=True) if not yes]
-    if others:
-        old, new = (", ".join(f"{row}.{name}" for name in others) for row in ("OLD", "NEW"))
-        tests.append(f"ROW({old})::record OPERATOR(pg_catalog.*<>) ROW({new})::record")
-    return " OR ".join(tests)
 
 
 def _has_operator(kind: TypeInfo) -> bool:
@@ -73,15 +75,3 @@ def equal(info: ColumnInfo, plan: ColumnPlan, one: str, other: str) -> str:
     operator = "=" if _has_operator(kind) else f"OPERATOR({quoting.identifier(kind.schema)}.=)"
     found = f"{one} {operator} {other}"
     return found if plan.same_equality else f"{found} AND {letters}"
-
-
-def same_in_json(info: ColumnInfo) -> bool:
-    """Whether the type's JSON form casts back to the same value, whatever the deleting session has set."""
-    kind = info.type.resolved
-    if kind.element is not None:
-        return False
-    return (
-        kind.typtype == "e"
-        or kind.extension == "citext"
-        or (kind.schema == "pg_catalog" and kind.name in _SAME_IN_JSON)
-    )

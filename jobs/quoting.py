@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 
 from app import errors
 
@@ -45,6 +46,17 @@ def readable(*names: str) -> str:
 def literal(text: str) -> str:
     """`text` as a string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def dollar(text: str) -> str:
+    """`text` between dollar quotes, with a tag that does not occur in it."""
+    tag = next(tag for tag in _tags() if tag not in text)
+    return f"{tag}{text}{tag}"
+
+
+def _tags() -> Iterator[str]:
+    yield "$neaptide$"
+    yield from (f"$neaptide{number}$" for number in count(2))
 
 
 def listed(names: Iterable[str]) -> str:

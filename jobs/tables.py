@@ -9,14 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from app import config
-from jobs import keys, quoting, triggers, types
-from jobs.triggers import Trigger
+from jobs import quoting, types
+from jobs.capture import Subject
+from jobs.triggers import Leaf, Trigger
 from jobs.watermark import Stamp
 
 XID_COLUMN = "sync_xid"
 PARTITIONED, VIEW = "p", "v"
 # Anything else, a date say, would not order rows finely enough.
 STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
+_SAYS_UTC = re.compile(r"(?i)time\s+zone\s+'utc'|timezone\s*\(\s*'utc'")
 _STAMPS = ("updated_at", "last_update", "modified_at", "modified_date", "last_updated")
 
 
@@ -35,7 +37,8 @@ class Filtering:
 class Table:
     """One table. `schema`, `relation`, `infos`, `source_key` are the source's; `target`, `columns`, `key` the file's.
 
-    `infos` are all columns of the source; `copied` are those of `columns`, in the same order.
+    `infos` are all columns of the source; `copied` are those of `columns`, in the same order. `child`: it is a
+    partition of another table, or inherits from one. `lack` is what it lacks for its modes, as a sentence.
     """
 
     spec: config.Table
@@ -50,6 +53,9 @@ class Table:
     columns: tuple[types.ColumnPlan, ...]
     triggers: tuple[Trigger, ...]
     parts: tuple[str, ...] = ()
+    leaves: tuple[Leaf, ...] = ()
+    elsewhere: str = ""
+    child: bool = False
     storage: str = ""
     subscribed: bool = False
     purged: int = 0
@@ -60,6 +66,7 @@ class Table:
     mask_version: str = ""
     filtering: Filtering = Filtering()
     notes: tuple[str, ...] = ()
+    lack: str | None = None
 
     @cached_property
     def name(self) -> str:
@@ -117,11 +124,6 @@ class Table:
             rounded=info.type.resolved.typmod != -1,
         )
 
-    @cached_property
-    def lack(self) -> str | None:
-        """What it lacks for its modes, as a sentence, or None."""
-        return untracked(self)
-
     @property
     def compares_keys(self) -> bool:
         """Whether what is gone is found by comparing all keys.
@@ -133,8 +135,31 @@ class Table:
 
     @property
     def row_deletes(self) -> bool:
-        """Whether only row triggers see every delete: of a row that changes partition, or by logical replication."""
-        return self.kind == PARTITIONED or self.subscribed
+        """Whether only row triggers see every delete.
+
+        Of a row that changes partition, by logical replication, or by a statement on the table that this is a part of.
+        """
+        return self.kind == PARTITIONED or self.subscribed or self.child
+
+    @cached_property
+    def subject(self) -> Subject:
+        """What there is to know of it for its triggers, also of the stamp that `track` has yet to add."""
+        stamp = self.stamp or self._stamp_to_come()
+        in_utc = stamp is not None and stamp.unzoned and self._stamps_in_utc(stamp.column)
+        return Subject(
+            self.relid, stamp, self.key_infos(), tree=self.kind == PARTITIONED, by_row=self.row_deletes, in_utc=in_utc
+        )
+
+    def _stamp_to_come(self) -> Stamp | None:
+        if self.spec.watermark == "none":
+            return None
+        return Stamp(stamp_column(self.spec, self.infos), self.spec.watermark)
+
+    def _stamps_in_utc(self, column: str) -> bool:
+        """Whether its owner means UTC by a stamp without a zone: by its default, or by a trigger."""
+        default = next((info.default for info in self.infos if info.name == column), None)
+        owners = (t.function.source for t in self.triggers if not t.ours and t.mentions(column))
+        return any(_SAYS_UTC.search(text) for text in (default or "", *owners))
 
     @cached_property
     def signature(self) -> dict[str, Any]:
@@ -148,6 +173,7 @@ class Table:
             "columns": [_column(info, plan) for info, plan in zip(self.copied, self.columns, strict=True)],
             "labels": {name: dict(labels) for name, labels in self.labels.items()},
             "triggers": [trigger.version for trigger in self.triggers if self._matters(trigger)],
+            "followed": self._followed,
             "partitions": list(self.parts),
             "storage": self.storage,
             "config": [
@@ -171,7 +197,15 @@ class Table:
     def _matters(self, trigger: Trigger) -> bool:
         if self.spec.watermark == "none":
             return False
-        return trigger.schema == triggers.OURS or trigger.assigns(stamp_column(self.spec, self.infos))
+        return trigger.ours or trigger.mentions(stamp_column(self.spec, self.infos))
+
+    @property
+    def _followed(self) -> list[str]:
+        """The columns that triggers name: one that was away for a while was not followed, nor in a parent's hands."""
+        if self.spec.watermark == "none":
+            return []
+        names = {*self.source_key, stamp_column(self.spec, self.infos)}
+        return [info.version for info in self.infos if info.name in names]
 
 
 def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
@@ -207,50 +241,6 @@ def _may_name(text: str, name: str) -> bool:
     """Whether SQL may name this, in whatever case or quotes; an escaped name may be any."""
     quoted = re.escape(name.replace('"', '""').lower())
     return re.search(rf"(?<![\w$]){quoted}(?![\w$])|u&\"", text.lower()) is not None
-
-
-def untracked(table: Table) -> str | None:
-    """What the table lacks for its modes, as a sentence, or None."""
-    if table.spec.watermark == "none":
-        return None
-    lack = unfit(table) or _unstamped(table)
-    if lack:
-        return lack
-    return _untombstoned(table) if table.spec.deletes == "tombstone" else None
-
-
-def unfit(table: Table) -> str | None:
-    """Why no trigger can ever make the table ready, as a sentence, or None."""
-    name = table.source_name
-    if table.kind not in "rp":
-        return f'{name} is no ordinary table: set watermark = "none" for it'
-    if table.kind == "r" and table.parts:
-        return f'other tables inherit from {name}, past its triggers: set watermark = "none" for it'
-    if not table.source_key:
-        return f'{name} has no primary key: name a unique key in the config, or set watermark = "none"'
-    kind = next(
-        (info.type.resolved.name for info in table.infos if table.stamp and info.name == table.stamp.column), None
-    )
-    if table.stamp and kind not in STAMP_TYPES[table.stamp.mode]:
-        return f"{table.stamp.column} of {name} is {kind}, not {STAMP_TYPES[table.stamp.mode][0]}"
-    return None
-
-
-def _unstamped(table: Table) -> str | None:
-    if table.stamp is None:
-        return f"{table.source_name} has no column {stamp_column(table.spec, table.infos)}"
-    if not triggers.stamped(table.triggers, table.stamp.column):
-        return f"no trigger of {table.source_name} stamps {table.stamp.column} on INSERT and UPDATE"
-    return None
-
-
-def _untombstoned(table: Table) -> str | None:
-    if not triggers.tombstoned(table.triggers, row_deletes=table.row_deletes, key=table.source_key):
-        return f"the triggers of {table.source_name} that record deleted rows are missing or disabled"
-    wanted = {keys.recorded(row, table.key_infos()) for row in ("OLD", "gone")}
-    if not triggers.records(table.triggers, wanted):
-        return f"the triggers of {table.source_name} record deleted rows by another key than ({', '.join(table.key)})"
-    return None
 
 
 def _column(info: types.ColumnInfo, plan: types.ColumnPlan) -> dict[str, Any]:

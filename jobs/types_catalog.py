@@ -47,7 +47,7 @@ class ColumnInfo:
 
     `default` is the default's or, where `generated` is `s` or `v`, the generation's expression. `identity` is `a`,
     `d` or empty. `dims` is the declared number of array dimensions, which PostgreSQL doesn't enforce. A collation
-    that is not `deterministic` holds different strings equal.
+    that is not `deterministic` holds different strings equal. `version` changes with every ALTER of the column.
     """
 
     name: str
@@ -60,6 +60,7 @@ class ColumnInfo:
     default: str | None = None
     collation: str | None = None
     deterministic: bool = True
+    version: str = ""
 
     @property
     def type_name(self) -> str:
@@ -146,6 +147,7 @@ def _column(item: dict[str, Any], build: _Builder) -> ColumnInfo:
         default=item["default"],
         collation=item["collation"],
         deterministic=item["deterministic"],
+        version=item["version"],
     )
 
 

@@ -47,6 +47,11 @@ class Stamp:
     zoned: bool = True
     rounded: bool = False
 
+    @property
+    def unzoned(self) -> bool:
+        """Whether it is a moment that says nothing of its zone."""
+        return self.mode == "updated_at" and not self.zoned
+
 
 def next_floor(last: datetime | None, candidate: datetime, *, advances: bool) -> datetime | None:
     """The floor to save. While something hides its beginning it does not rise.

@@ -41,6 +41,8 @@ SELECT
     END AS started,
     -- Logical replication writes the rows, and fires no statement trigger.
     EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid) AS subscribed,
+    -- Nor does a statement on the table that this one is a partition of, or inherits from.
+    EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS child,
     greatest(c.reltuples, 0)::bigint AS rows,
     has_schema_privilege(n.oid, 'USAGE') AS reachable,
     has_table_privilege(c.oid, 'SELECT') AS readable,
@@ -70,26 +72,34 @@ WHERE i.indrelid = ANY(%(relids)s::oid[]) AND i.indisprimary AND k.place <= i.in
 GROUP BY i.indrelid;
 
 -- name: triggers
--- Each table's triggers. `version` changes when a trigger is disabled, enabled or replaced, or its function is.
+-- The triggers of some tables and partitions, but for those of constraints, which fire after the row was written.
+-- `version` changes when a trigger is disabled, enabled or replaced, or its function is.
 SELECT
     t.tgrelid::bigint AS relid,
     t.tgname AS name,
     t.tgenabled::text AS enabled,
-    t.tgtype::integer AS type,
-    p.prosrc AS source,
+    t.tgtype::integer AS kind,
     t.tgqual IS NOT NULL OR cardinality(t.tgattr::smallint[]) > 0 AS conditional,
-    cardinality(t.tgattr::smallint[]) > 0 AS narrow,
+    t.tgoldtable AS old_table,
+    t.tgparentid <> 0 AS cloned,
     n.nspname AS schema,
+    p.proname AS function,
+    l.lanname AS language,
+    coalesce(p.prosrc, '') AS source,
+    p.prosecdef AS definer,
+    p.proconfig AS settings,
     t.oid::text || ':' || t.xmin::text || ':' || p.oid::text || ':' || p.xmin::text AS version
 FROM pg_trigger AS t
 INNER JOIN pg_proc AS p ON p.oid = t.tgfoid
 INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE t.tgrelid = ANY(%(relids)s::oid[]) AND NOT t.tgisinternal
+INNER JOIN pg_language AS l ON l.oid = p.prolang
+WHERE t.tgrelid = ANY(%(relids)s::oid[]) AND t.tgconstraint = 0 AND t.tgenabled <> 'D'
 ORDER BY t.tgrelid, t.tgname;
 
 -- name: partitions
 -- The partitions and children of each table, however deep: a row can enter and leave with one of them. `states` changes
--- when one is rewritten, or a trigger on it is disabled, enabled or replaced.
+-- when one is rewritten, or a trigger on it is disabled, enabled or replaced. `examples` are partitions that hold rows,
+-- one for each set of triggers that is found on any.
 WITH RECURSIVE tree AS (
     SELECT r.relid AS root, r.relid
     FROM unnest(%(relids)s::oid[]) AS r (relid)
@@ -101,23 +111,51 @@ WITH RECURSIVE tree AS (
 ),
 
 touched AS (
-    SELECT g.tgrelid, string_agg(g.oid::text || g.xmin::text || g.tgenabled::text, ' ' ORDER BY g.oid) AS triggers
+    SELECT
+        g.tgrelid,
+        string_agg(g.oid::text || g.xmin::text || g.tgenabled::text, ' ' ORDER BY g.oid) FILTER (
+            WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+        ) AS triggers,
+        string_agg(
+            concat_ws(' ', g.tgname, g.tgfoid, g.tgtype, g.tgenabled, g.tgqual IS NULL, cardinality(g.tgattr::int2[])),
+            E'\n' ORDER BY g.tgname
+        ) FILTER (WHERE g.tgconstraint = 0) AS shape
     FROM pg_trigger AS g
-    INNER JOIN pg_proc AS p ON p.oid = g.tgfoid AND p.pronamespace <> 'pg_catalog'::regnamespace
+    INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
     WHERE g.tgrelid IN (SELECT t.relid FROM tree AS t)
     GROUP BY g.tgrelid
+),
+
+parts AS (
+    SELECT t.root, t.relid, n.nspname, c.relname, c.relkind, c.relfilenode, o.triggers, o.shape
+    FROM tree AS t
+    INNER JOIN pg_class AS c ON c.oid = t.relid
+    INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN touched AS o ON o.tgrelid = t.relid
+    WHERE t.root <> t.relid
+),
+
+examples AS (
+    SELECT DISTINCT ON (p.root, p.shape) p.root, p.relid, p.nspname, p.relname
+    FROM parts AS p
+    WHERE p.relkind <> 'p'
+    ORDER BY p.root, p.shape, p.relid
 )
 
 SELECT
-    t.root::bigint AS relid,
+    p.root::bigint AS relid,
     array_agg(
-        t.relid::text || ':' || c.relfilenode::text || ':' || md5(coalesce(o.triggers, '')) ORDER BY t.relid
-    ) AS states
-FROM tree AS t
-INNER JOIN pg_class AS c ON c.oid = t.relid
-LEFT JOIN touched AS o ON o.tgrelid = t.relid
-WHERE t.root <> t.relid
-GROUP BY t.root;
+        p.relid::text || ':' || p.relfilenode::text || ':' || md5(coalesce(p.triggers, '')) ORDER BY p.relid
+    ) AS states,
+    (
+        SELECT jsonb_object_agg(e.relid::text, jsonb_build_array(e.nspname, e.relname))
+        FROM examples AS e
+        WHERE e.root = p.root
+    ) AS examples,
+    -- Rows of another server, which may write them past every trigger here.
+    min(p.relname::text) FILTER (WHERE p.relkind = 'f') AS elsewhere
+FROM parts AS p
+GROUP BY p.root;
 
 -- name: below_views
 -- All that the rows of these views come from, children of tables included, however deep.

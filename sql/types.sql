@@ -2,7 +2,8 @@
 -- The live columns of some tables and every type they are built from, as two JSON arrays in one row.
 WITH RECURSIVE wanted AS (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attndims, a.attnotnull,
-           a.attidentity, a.attgenerated, a.attcollation, pg_get_expr(d.adbin, d.adrelid) AS default_sql
+           a.attidentity, a.attgenerated, a.attcollation, a.xmin AS version,
+           pg_get_expr(d.adbin, d.adrelid) AS default_sql
     FROM pg_attribute AS a
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = ANY(%(relids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -45,7 +46,8 @@ types AS (
 )
 SELECT
     coalesce((SELECT jsonb_agg(jsonb_build_object(
-        'relid', w.attrelid::bigint, 'attnum', w.attnum, 'name', w.attname, 'oid', w.atttypid::bigint,
+        'relid', w.attrelid::bigint, 'attnum', w.attnum, 'version', w.version::text, 'name', w.attname,
+        'oid', w.atttypid::bigint,
         'typmod', w.atttypmod, 'type_name', format_type(w.atttypid, w.atttypmod), 'dims', w.attndims,
         'not_null', w.attnotnull OR t.typnotnull, 'identity', w.attidentity, 'generated', w.attgenerated,
         'default', w.default_sql, 'collation', c.collname, 'deterministic', coalesce(c.collisdeterministic, TRUE)

@@ -25,7 +25,7 @@ def command(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     if only_print:
         click.echo(track.script(job, list(tables)), nl=False)
         return
-    done = track.track(job, list(tables))
+    done = track.track(job, list(tables), warn=face.say)
     face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import config
-from jobs import track
+from jobs import ddl
 from tests.support.cli import Cli
 from tests.support.samples import MUSIC, RENTAL, SAMPLES, TOOTS, TRADE
 
@@ -86,7 +86,7 @@ def test_each_choice_has_its_reason(cli: Cli, empty_db: str) -> None:
     assert "adds a trigger that stamps both" in told["public.film"]
     assert "fulltext tsvector" in told["public.film"]
     assert 'stamp = "last_update"' in told["public.film"]
-    assert "it is used as it is" in told["trade.orders"]
+    assert "adds one that keeps it in every session" in told["trade.orders"]
     assert "no primary key" in told["trade.notes"]
     assert "inherit from it" in told["trade.places"]
     assert 'key = ["id"]' in told["trade.sessions"]
@@ -169,7 +169,7 @@ def test_names_that_differ_only_in_case_get_another_name(cli: Cli, empty_db: str
 def test_the_index_of_a_big_table_is_built_while_others_write(
     cli: Cli, empty_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(track, "BIG", 0)
+    monkeypatch.setattr(ddl, "BIG", 0)
     execute(empty_db, "CREATE TABLE public.t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 90000)")
     cli("init").ok()
     script = cli("track", "--print").ok().out

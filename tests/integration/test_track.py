@@ -27,10 +27,10 @@ def test_a_second_track_touches_nothing_and_the_next_run_copies_nothing(trio: Tr
 @pytest.mark.parametrize(
     "damage",
     [
-        "ALTER TABLE stamped DISABLE TRIGGER neaptide_delete",
-        "ALTER TABLE stamped ENABLE TRIGGER neaptide_key",
-        "DROP TRIGGER zz_neaptide_stamp ON stamped",
-        "DO $$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION neaptide.stamp_%s() RETURNS trigger LANGUAGE plpgsql AS"
+        "ALTER TABLE stamped DISABLE TRIGGER USER",
+        "ALTER TABLE stamped ENABLE TRIGGER USER",
+        "DO $$ BEGIN EXECUTE format('DROP TRIGGER %I ON stamped', '~neaptide_' || 'stamped'::regclass::oid); END $$",
+        "DO $$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION neaptide.row_%s() RETURNS trigger LANGUAGE plpgsql AS"
         " ''BEGIN RETURN NEW; END''', 'stamped'::regclass::oid); END $$",
         "DROP INDEX neaptide.tombstone_xid",
     ],

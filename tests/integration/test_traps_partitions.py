@@ -97,6 +97,9 @@ def test_a_trigger_switched_off_on_one_partition(lab: Lab) -> None:
         "UPDATE log_1 SET name = 'unseen' WHERE id = 11",
         "ALTER TABLE log_1 ENABLE TRIGGER ALL",
     )
+    with pytest.raises(errors.NotTracked, match=r"partition public\.log_1.*not ENABLE ALWAYS"):
+        lab.sync()
+    lab.track()
     check(lab)
 
 

@@ -163,7 +163,7 @@ def test_a_run_that_breaks_leaves_rows_and_watermark_together(
 OWN_STAMP = (
     "CREATE TABLE own (id int PRIMARY KEY, name text, updated_at timestamptz)",
     "CREATE FUNCTION own_stamp() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$",
+    " $$ BEGIN NEW.updated_at := pg_catalog.now(); RETURN NEW; END $$",
     "CREATE TRIGGER own_stamp BEFORE INSERT OR UPDATE ON own FOR EACH ROW EXECUTE FUNCTION own_stamp()",
     "ALTER TABLE own ENABLE ALWAYS TRIGGER own_stamp",
     "INSERT INTO own VALUES (1, 'first')",

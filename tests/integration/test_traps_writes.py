@@ -111,7 +111,6 @@ def test_a_trigger_of_the_owners_that_trusts_clients_is_not_enough(empty_db: str
         " $$ BEGIN NEW.updated_at := coalesce(NEW.updated_at, now()); RETURN NEW; END $$",
         "CREATE TRIGGER a BEFORE INSERT OR UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION keep()",
         "ALTER TABLE {t} ENABLE ALWAYS TRIGGER a",
-        "DROP TRIGGER IF EXISTS zz_neaptide_stamp ON {t}",
     )
     trio.lab.track()
     trio.sync()

@@ -11,7 +11,7 @@ import pytest
 from app import config
 from jobs import changes, columns, triggers
 from jobs.tables import Table
-from jobs.triggers import Trigger
+from jobs.triggers import Function, Trigger
 from jobs.types import ColumnInfo, TypeInfo
 
 INT, TEXT, STAMP = (TypeInfo(oid, "pg_catalog", name, name) for oid, name in enumerate(("int4", "text", "timestamptz")))
@@ -24,7 +24,7 @@ INFOS = (
     ColumnInfo("pairs", 4, LIST),
     ColumnInfo("updated_at", 5, STAMP),
 )
-TRIGGER = Trigger("zz", triggers.OURS, triggers.ROW | triggers.BEFORE, "", "1:2:3:4", conditional=False)
+TRIGGER = Trigger("zz", triggers.ROW | triggers.BEFORE, Function(triggers.OURS, "row_5", ""), "1:2:3:4")
 
 
 def table(**entry: Any) -> Table:

@@ -88,6 +88,17 @@ def test_a_stamp_without_a_zone_is_never_above_its_own_floor(hours: int, seconds
     assert datetime.fromisoformat(found.split("'")[1]) <= written
 
 
+def test_a_rounded_stamp_is_looked_for_a_second_further_back() -> None:
+    """`timestamptz(0)` rounds down by up to half a second."""
+    for zoned in (True, False):
+        exact, rounded = (
+            picked(Stamp("s", "updated_at", zoned, yes), Watermark(snapshot("7:7:"), NOON), snapshot("9:9:"))
+            for yes in (False, True)
+        )
+        moments = [datetime.fromisoformat(found.split("'")[1]) for found in (exact, rounded)]
+        assert moments[0] - moments[1] == timedelta(seconds=1)
+
+
 def test_a_clock_that_lost_more_than_the_margin_is_told_from_one_that_lost_less() -> None:
     assert watermark.clock_stepped_back(NOON, NOON - 2 * MINUTE, None, MINUTE)
     assert not watermark.clock_stepped_back(NOON, NOON - MINUTE, None, MINUTE)

@@ -1,0 +1,68 @@
+"""What fires when rows of a table are written: its triggers, and those of its partitions, read from the catalogue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app import statements
+from jobs import quoting
+from jobs.source import Connection
+from jobs.triggers import Function, Leaf, Trigger
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What is known of some tables, by their oids.
+
+    `parts` are the states of all partitions and children; `elsewhere` names one whose rows another server holds.
+    """
+
+    triggers: dict[int, list[Trigger]] = field(default_factory=dict)
+    leaves: dict[int, tuple[Leaf, ...]] = field(default_factory=dict)
+    parts: dict[int, list[str]] = field(default_factory=dict)
+    elsewhere: dict[int, str] = field(default_factory=dict)
+
+
+def read(conn: Connection, relids: Sequence[int]) -> Firing:
+    """Two queries, however many tables there are."""
+    rows = _partitions(conn, relids)
+    named = {
+        row["relid"]: {int(relid): quoting.join_name(*name) for relid, name in (row["examples"] or {}).items()}
+        for row in rows
+    }
+    examples = {relid for leaves in named.values() for relid in leaves}
+    found = _triggers(conn, sorted({*relids, *examples}))
+    return Firing(
+        found,
+        {
+            root: tuple(Leaf(name, tuple(found[relid])) for relid, name in sorted(leaves.items()))
+            for root, leaves in named.items()
+        },
+        {row["relid"]: row["states"] for row in rows},
+        {row["relid"]: row["elsewhere"] for row in rows if row["elsewhere"]},
+    )
+
+
+def _partitions(conn: Connection, relids: Sequence[int]) -> list[Row]:
+    return conn.execute(statements.get("catalogue", "partitions"), {"relids": list(relids)}).fetchall()
+
+
+def _triggers(conn: Connection, relids: Sequence[int]) -> dict[int, list[Trigger]]:
+    found: dict[int, list[Trigger]] = defaultdict(list)
+    for row in conn.execute(statements.get("catalogue", "triggers"), {"relids": list(relids)}):
+        found[row["relid"]].append(_trigger(row))
+    return found
+
+
+def _trigger(row: Row) -> Trigger:
+    settings = frozenset(setting.lower() for setting in row["settings"] or ())
+    function = Function(row["schema"], row["function"], row["source"], row["language"], row["definer"], settings)
+    return Trigger(
+        row["name"], row["kind"], function, row["version"], row["enabled"], row["conditional"], row["old_table"],
+        row["cloned"],
+    )  # fmt: skip
