@@ -66,8 +66,7 @@ class Watcher:
             with self._conn.patient(_LOOK):
                 return self._one(self._question)
         except psycopg.errors.LockNotAvailable:
-            # What its holder commits moves the snapshot, but what others did meanwhile no longer does.
-            self._snapshot = object()
+            # Whoever holds it has a transaction id, for the log's sake: the end of that moves the snapshot.
             return self._newest
         except psycopg.errors.QueryCanceled:
             # Nothing is to be had at a price that a look may have: the schedule has to do for a while.

@@ -296,7 +296,8 @@ def test_a_table_that_somebody_holds_costs_neither_the_lead_nor_a_wake_up(lab: L
             locker.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
             lab.run("INSERT INTO other VALUES (1)")
             wait_until(lambda: waits_for_lock(lab))
-            # It wrote nothing, so that its end is no change of the snapshot.
+            # The look gave up.
+            wait_until(lambda: not waits_for_lock(lab))
             locker.rollback()
         wait_until(lambda: other_rows(lab) == 1)
         assert not daemon.records("source_unreachable")
