@@ -14,7 +14,10 @@ import duckdb
 import psycopg
 import pytest
 
-from jobs import leader, status
+from app import errors
+from jobs import health, leader, status
+from jobs.daemon import Service
+from jobs.health import Board
 from tests.support import daemons
 from tests.support.daemons import Daemon, running, wait_until, write_config
 from tests.support.syncing import Lab
@@ -217,6 +220,19 @@ def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab
             assert (now.st_ino, now.st_mtime_ns) == (published.st_ino, published.st_mtime_ns)
             lab.run("INSERT INTO item VALUES (13, 'for the second')")
             wait_until(lambda: rows(lab) == 13)
+
+
+def test_a_run_asks_for_the_lock_itself_before_it_publishes(lab: Lab) -> None:
+    """After a stand-still it may come to that before the thread that watches has noticed anything."""
+    lab.folder.mkdir(parents=True)
+    service = Service(lab.job, Board(state=health.STANDBY))
+    with leader.source_lock(lab.job, "id", give_up, refuse, set()) as conn:
+        service._lock = conn
+        service._leading.set()
+        service._must_lead()
+        lab.run(f"SELECT pg_terminate_backend({conn.backend})")
+        with pytest.raises(errors.SourceUnavailable, match="nothing is published"):
+            service._must_lead()
 
 
 def lead_key(lab: Lab) -> int:

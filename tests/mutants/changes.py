@@ -334,6 +334,6 @@ MUTANTS = (
         "jobs/daemon.py",
         "while not (self._leading.is_set() and self._holds_lock()):",
         "while not self._leading.is_set():",
-        "tests/integration/test_daemon.py::test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing",
+        "tests/integration/test_daemon.py::test_a_run_asks_for_the_lock_itself_before_it_publishes",
     ),
 )
