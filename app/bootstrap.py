@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app import config, reporting
+    from app.execution import Limits
     from app.oltp.embedded import EmbeddedServer
     from app.ports import UnitOfWorkFactory
     from app.queries.reports import Catalogue
@@ -141,14 +142,22 @@ def reporting_file(
         return source_clock(settings)
 
     refresh = _refresh(settings, timeout, progress, keep, watched)
-    return reporting.open(settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock)
+    return reporting.open(
+        settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock, limits=_limits(settings)
+    )
 
 
 def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
     """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
     from app import live
 
-    return live.open(job(settings))
+    return live.open(job(settings), _limits(settings))
+
+
+def _limits(settings: config.Settings) -> Limits:
+    from app import execution
+
+    return execution.Limits(**settings.query.model_dump())
 
 
 def _refresh(

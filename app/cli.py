@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,4 +109,16 @@ def main() -> None:
     """The `neaptide` command."""
     # What imports make stays: to look for garbage in it after every 700 objects takes a tenth of a short command.
     gc.set_threshold(50_000, 20, 20)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if _query_goes_on():
+        # While Python ends in good order, DuckDB would be pulled away from under it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _query_goes_on() -> bool:
+    """Whether DuckDB is still busy with a query that nobody waits for; no query has run where the module isn't here."""
+    execution = sys.modules.get("app.execution")
+    return execution is not None and execution.stuck()

@@ -142,6 +142,10 @@ class QueryFailed(NeaptideError):
     """The query failed."""
 
 
+class QueryTooBig(QueryFailed):
+    """The query needs more than it is allowed."""
+
+
 # A bug in Neaptide.
 
 

@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,12 @@ from typing import Any
 
 import duckdb
 
-from app import errors, guard, versions
+from app import answer, errors, execution, versions
+from app.execution import Limits, Spill
+from app.exposure import Exposure
+from app.guard import Checked
 
-Parameters = Sequence[object] | Mapping[str, object]
+Parameters = answer.Parameters
 # Brings the published file up to date with every commit that ended before the call. It may return the source's own
 # clock as it stood when it began, which is then what `as_of` is held against: the two clocks may differ.
 Refresh = Callable[[], datetime | None]
@@ -46,7 +49,7 @@ ORDER BY ALL
 """
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
 _LOCK_DOWN = (
-    "SET TimeZone = 'UTC'",
+    "USE reporting",
     "SET enable_external_access = false",
     "SET allowed_configs = ['TimeZone']",
     "SET lock_configuration = true",
@@ -68,28 +71,51 @@ class Result:
 
 
 class Store:
-    """An open reporting file. Use it from one thread; open another for another thread."""
+    """An open reporting file. Use it from one thread; open another for another thread.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, as_of: datetime, run_id: str) -> None:
+    `session` is locked down, and `check` judges what runs in it; `connection` is closed with it.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        session: duckdb.DuckDBPyConnection,
+        check: Callable[[str], Checked],
+        as_of: datetime,
+        run_id: str,
+        limits: Limits,
+        spill: Spill | None = None,
+    ) -> None:
         self._connection = connection
+        self._session = session
+        self._check = check
+        self._limits = limits
+        self._spill = spill
+        self._worker = execution.Worker(session)
         self.as_of = as_of
         self.run_id = run_id
 
     def query(self, sql: str, params: Parameters = ()) -> Result:
         """Run one reading statement with bound values; times come back in UTC.
 
-        Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's message, and
-        `errors.TargetUnusable` where the file itself turns out to be damaged.
+        A value that Python's type can't hold is text, as PostgreSQL spells it: an interval, infinity, a date before the
+        year 1 or after 9999. Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's
+        message, `errors.QueryTooBig` beyond the limits, and `errors.TargetUnusable` where the file is damaged.
         """
-        guard.check(sql, self._connection)
         try:
-            cursor = self._connection.execute(sql, params)
-            described = cursor.description or []
-            rows = cursor.fetchall()
-        except duckdb.Error as error:
-            raise _failure(error) from error
-        types = tuple(str(column[1]) for column in described)
-        return Result(_distinct([str(column[0]) for column in described]), types, _in_utc(rows, types), self.as_of)
+            found = self._worker.run(lambda: self._answer(sql, params), self._limits.timeout)
+        except (duckdb.Error, *answer.OF_THE_CLIENT) as error:
+            raise answer.failure(error, self._limits) from error
+        return Result(_distinct(found.names), found.types, found.rows, self.as_of)
+
+    def _answer(self, sql: str, params: Parameters) -> answer.Answer:
+        return answer.ask(self._session, self._check(sql), params, self._limits)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a query goes on that DuckDB would not give up: then nothing of the store can be closed."""
+        return self._worker.lost
 
     def tables(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table, sorted."""
@@ -97,7 +123,11 @@ class Store:
 
     def close(self) -> None:
         """Give the file back. Closing twice is fine."""
-        self._connection.close()
+        if not self.lost:
+            self._session.close()
+            self._connection.close()
+        if self._spill:
+            self._spill.remove()
 
 
 @contextmanager
@@ -106,6 +136,7 @@ def open(  # noqa: A001  reporting.open is the name people look for
     refresh: Refresh | None = None,
     max_staleness: timedelta | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    limits: Limits | None = None,
 ) -> Iterator[Store]:
     """Open the published file; with `max_staleness`, one whose `as_of` is at most that old when this is called.
 
@@ -113,15 +144,19 @@ def open(  # noqa: A001  reporting.open is the name people look for
     `errors.TooStale` where the file is too old all the same, `errors.NoReportingFile`, `errors.TargetUnusable` for a
     damaged file, `errors.LockHeld` where a writer holds the file itself.
     """
-    store = _open_now(path) if max_staleness is None else _open_fresh(path, refresh, max_staleness, clock())
+    allowed = limits or Limits()
+    if max_staleness is None:
+        store = _open_now(path, allowed)
+    else:
+        store = _open_fresh(path, allowed, refresh, max_staleness, clock())
     try:
         yield store
     finally:
         store.close()
 
 
-def _open_fresh(path: Path, refresh: Refresh | None, limit: timedelta, called_at: datetime) -> Store:
-    store = _open_if_there(path) if limit or refresh is None else None
+def _open_fresh(path: Path, limits: Limits, refresh: Refresh | None, limit: timedelta, called_at: datetime) -> Store:
+    store = _open_if_there(path, limits) if limit or refresh is None else None
     if store is not None and called_at - store.as_of <= limit:
         return store
     if store is not None:
@@ -129,7 +164,7 @@ def _open_fresh(path: Path, refresh: Refresh | None, limit: timedelta, called_at
     if refresh is None:
         raise _too_stale(store, limit, called_at)
     called_at = refresh() or called_at
-    store = _open_now(path)
+    store = _open_now(path, limits)
     if called_at - store.as_of > limit:
         store.close()
         raise _too_stale(store, limit, called_at)
@@ -143,19 +178,19 @@ def _too_stale(store: Store | None, limit: timedelta, now: datetime) -> errors.N
     return errors.TooStale(f"the reporting file is {age:.3f} s old, more than the {allowed:g} s allowed", hint=_SYNC)
 
 
-def _open_if_there(path: Path) -> Store | None:
+def _open_if_there(path: Path, limits: Limits) -> Store | None:
     try:
-        return _open_now(path)
+        return _open_now(path, limits)
     except errors.NoReportingFile:
         return None
 
 
-def _open_now(path: Path) -> Store:
+def _open_now(path: Path, limits: Limits) -> Store:
     """Open what the link points to; again, a bounded number of times, while it moves or is locked."""
     for attempt in range(1, _ATTEMPTS + 1):
         file, before = _published(path)
         try:
-            store = _store(path, file)
+            store = _store(path, file, limits)
         except duckdb.Error as error:
             if attempt == _ATTEMPTS or not (_is_lock(error) or _moved(path, before)):
                 raise _unopened(path, error) from error
@@ -199,23 +234,28 @@ def _moved(path: Path, before: tuple[int, int]) -> bool:
     return True
 
 
-def _store(path: Path, file: Path) -> Store:
+def _store(path: Path, file: Path, limits: Limits) -> Store:
     _check(path, file)
     # Attached to an instance of its own: DuckDB shares one instance per file name within a process, so a name that
     # means a new file by now would show the old one for as long as anybody here has that open.
+    spill = Spill()
     connection = duckdb.connect(":memory:", config=_CONFIG)
+    worker = execution.Worker(connection)
     try:
         connection.execute(f"ATTACH {_literal(str(file))} AS reporting (READ_ONLY)")
-        connection.execute("USE reporting")
-        for statement in _LOCK_DOWN:
+        for statement in (*limits.settings(spill), *_LOCK_DOWN):
             connection.execute(statement)
-        row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
-        if row is None:
-            raise duckdb.InvalidInputException("it was never finished: neaptide.freshness is empty")
-        as_of, run_id = row[0].astimezone(UTC), str(row[1])
-        return Store(connection, as_of=max(as_of, _checked_as_of(path, run_id) or as_of), run_id=run_id)
+        as_of, run_id = worker.run(lambda: _freshness(connection), limits.timeout)
+        session = connection.cursor()
+        session.execute("SET TimeZone = 'UTC'")
+        return Store(
+            connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
+            as_of=max(as_of, _checked_as_of(path, run_id) or as_of),
+        )  # fmt: skip
     except BaseException:
-        connection.close()
+        if not worker.lost:
+            connection.close()
+        spill.remove()
         raise
 
 
@@ -228,6 +268,14 @@ def _check(path: Path, file: Path) -> None:
     left = [log for log in versions.named_logs(file) if os.path.lexists(log)]
     if altered or left:
         raise duckdb.IOException(f"another program wrote to it, or has it open for writing ({(left or [file])[0]})")
+
+
+def _freshness(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, str]:
+    """When the file is from, and of which run. It is a view of the file's, which anybody may have put there."""
+    row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
+    if row is None or not isinstance(row[0], datetime) or not row[0].tzinfo:
+        raise duckdb.InvalidInputException("it was never finished: neaptide.freshness says nothing")
+    return row[0].astimezone(UTC), str(row[1])
 
 
 def _literal(text: str) -> str:
@@ -257,16 +305,6 @@ def _unopened(path: Path, error: duckdb.Error) -> errors.NeaptideError:
     return errors.TargetUnusable(f"{path} is no reporting file that can be read: {error}", hint=_REBUILD)
 
 
-def _failure(error: duckdb.Error) -> errors.NeaptideError:
-    text = str(error)
-    if "No space left" in text:
-        return errors.DiskFull(text, hint="free some room on the disk: the query needs it for its intermediate results")
-    # No other file can be reached, so an I/O error is one of this file.
-    if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.SerializationException):
-        return errors.TargetUnusable(f"the reporting file is damaged: {text}", hint=_REBUILD)
-    return errors.QueryFailed(text)
-
-
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Column names made distinct, so that a row can be a dictionary: the second `id` becomes `id_1`."""
     seen: dict[str, None] = {}
@@ -278,15 +316,3 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
             other = f"{name}_{number}"
         seen[other] = None
     return tuple(seen)
-
-
-def _in_utc(rows: list[tuple[Any, ...]], types: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Give times of a TIMESTAMPTZ column the standard library's UTC: DuckDB's come with a zone of pytz."""
-    places = {place for place, kind in enumerate(types) if kind == "TIMESTAMP WITH TIME ZONE"}
-    if not places:
-        return rows
-    return [tuple(_utc(value) if place in places else value for place, value in enumerate(row)) for row in rows]
-
-
-def _utc(value: object) -> object:
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value

@@ -15,6 +15,7 @@ from app.config.values import Duration, ModeBits, check_url
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
 _SHORTEST_KEY = 16
+_SIZE = r"^\d+(\.\d+)?\s*[KMGT]i?B$"
 SchemaRule = Literal["evolve", "fail"]
 
 
@@ -45,7 +46,7 @@ class Target(Section):
     path: Path = Path("var/reporting.duckdb")
     mode: Literal["symlink", "pointer"] = "symlink"
     mode_bits: ModeBits | None = None
-    memory_limit: str = Field(default="400MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
+    memory_limit: str = Field(default="400MB", pattern=_SIZE)
     threads: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -106,6 +107,15 @@ class Sync(Section):
         if self.mask_key is not None and len(self.mask_key.get_secret_value()) < _SHORTEST_KEY:
             raise ValueError(f"mask_key is too short: at least {_SHORTEST_KEY} characters, else it can be guessed")
         return self
+
+
+class Query(Section):
+    """What one query of `sql`, `report` or the Python API may use."""
+
+    timeout: Duration = timedelta(minutes=10)
+    max_rows: int = Field(default=1_000_000, ge=1)
+    memory_limit: str = Field(default="2GB", pattern=_SIZE)
+    temp_limit: str = Field(default="20GB", pattern=_SIZE)
 
 
 class Http(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from app.config.sections import Freshness, Http, Reports, Schedule, Section, Source, Sync, Target
+from app.config.sections import Freshness, Http, Query, Reports, Schedule, Section, Source, Sync, Target
 from app.config.table import Table
 from app.config.values import EMBEDDED
 
@@ -18,6 +18,7 @@ class Settings(Section):
     target: Target = Target()
     schedule: Schedule = Schedule()
     sync: Sync = Sync()
+    query: Query = Query()
     freshness: Freshness = Freshness()
     http: Http = Http()
     reports: Reports = Reports()

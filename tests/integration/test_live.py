@@ -51,6 +51,16 @@ ATTACKS = [
     "SELECT 1; SELECT 2",
     "SET enable_external_access = true",
     "PRAGMA database_list",
+    "SHOW ALL TABLES",
+    "FROM (SHOW ALL TABLES)",
+    "SHOW TABLES FROM pg.public",
+    "DESCRIBE public.secret",
+    "EXPLAIN SELECT * FROM public.item",
+    "SELECT * FROM memory.public.item",
+    "SELECT * FROM public.item UNION ALL SELECT * FROM pg.public.item",
+    "SELECT * FROM read_blob('x')",
+    "SELECT current_setting('pg_debug_show_queries')",
+    "PIVOT pg.public.secret ON word USING count(*)",
 ]
 
 

@@ -1,0 +1,106 @@
+"""One query at work: it ends in time, and Ctrl-C ends it at once, whatever DuckDB is busy with.
+
+DuckDB looks for an interrupt between the pieces of its work, and some of its work is one piece: a function over one
+huge value, the planning of a query. So a query runs in a thread of its own, and whoever waits for it stops waiting when
+its time is over. Where DuckDB doesn't heed, the thread goes on by itself: its connection can't even be closed, and the
+process has to end without asking it (`stuck`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent import futures
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from app import errors
+
+if TYPE_CHECKING:
+    import duckdb
+
+Answer = TypeVar("Answer")
+# How long DuckDB has to heed an interrupt: Ctrl-C ends a command within a second, all told.
+_GRACE = 0.5
+_AGAIN = 0.02
+_stuck = threading.Event()
+
+
+class Spill:
+    """A folder for what a query can't hold in memory: of this user alone, and gone with the store that it is for."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="neaptide-")
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one query may use; sizes as DuckDB writes them. What doesn't fit into memory goes to the disk first."""
+
+    memory_limit: str = "2GB"
+    temp_limit: str = "20GB"
+    timeout: timedelta = timedelta(minutes=10)
+    max_rows: int = 1_000_000
+
+    def settings(self, spill: Spill | None = None) -> list[str]:
+        """The statements that set them in a session; without a folder it keeps the one that it has.
+
+        Given to a connection as it is made, the room on the disk is shown as a setting, and not kept to (DuckDB 1.5.5).
+        """
+        folder = {"temp_directory": spill.path} if spill else {}
+        values = {"memory_limit": self.memory_limit, **folder, "max_temp_directory_size": self.temp_limit}
+        return [f"SET {name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in values.items()]
+
+
+def stuck() -> bool:
+    """Whether a query of this process goes on although nobody waits for it: then Python can't end the process."""
+    return _stuck.is_set()
+
+
+class Worker:
+    """Runs what is asked of one connection. `lost`: DuckDB did not heed, so the connection must be left alone."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.lost = False
+
+    def run(self, work: Callable[[], Answer], within: timedelta) -> Answer:
+        """What `work` gives or raises. Raises `errors.QueryTooBig` when the time is over."""
+        future: futures.Future[Answer] = futures.Future()
+        threading.Thread(target=_fulfil, args=(future, work), name="neaptide query", daemon=True).start()
+        try:
+            done, _ = futures.wait((future,), within.total_seconds())
+        except BaseException:
+            self._stop(future)
+            raise
+        if not done:
+            self._stop(future)
+            raise errors.QueryTooBig(
+                f"the query took longer than {within.total_seconds():g} s",
+                hint="ask for less, or raise [query] timeout",
+            )
+        return future.result()
+
+    def _stop(self, future: futures.Future[Answer]) -> None:
+        """Interrupt, again and again: one that comes before a statement has begun is lost."""
+        end = time.monotonic() + _GRACE
+        while not future.done() and time.monotonic() < end:
+            self._connection.interrupt()
+            futures.wait((future,), _AGAIN)
+        if not future.done():
+            self.lost = True
+            _stuck.set()
+
+
+def _fulfil(future: futures.Future[Answer], work: Callable[[], Answer]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001  it is raised where the answer is waited for
+        future.set_exception(error)

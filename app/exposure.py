@@ -1,0 +1,95 @@
+"""What of the reporting file other people's SQL may read: its tables, under their own names, and nothing more.
+
+Their SQL runs in a session of an empty database of DuckDB's, in which every table that a query names is a view of the
+file's table of that name. So nothing that somebody put into the file beside the tables is ever looked up: no macro that
+is called like a function of DuckDB's, no type, no view. A view of the file is read as the query that it is, which is
+judged like any other and made anew in that session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cached_property
+
+import duckdb
+
+from app import errors, guard, tokens
+from app.guard import Reference
+
+_CATALOG = "reporting"
+_MAIN = "main"
+# DuckDB could not tell such a schema of the file from a database or a schema of its own.
+_OWN = ("memory", "reporting", "system", "temp", "pg_catalog", "information_schema")
+_TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'"
+_VIEWS = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = 'reporting' AND NOT internal"
+_DEEPEST = 20
+
+
+class Exposure:
+    """The tables and views of the file that is attached to this session as `reporting`; a `guard.Scope`."""
+
+    lists = True
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._made: set[tuple[str, str]] = set()
+
+    def has(self, table: Reference) -> bool:
+        """Whether the file has a table or a view of this name; by the name of the file itself only a table."""
+        name = (table.schema or _MAIN, table.name)
+        if table.catalog:
+            return table.catalog == _CATALOG and name in self._tables
+        return table.schema not in _OWN and (name in self._tables or name in self._views)
+
+    def names(self) -> Collection[str]:
+        """All tables, as they are written in a query."""
+        return [".".join(name) for name in self._tables]
+
+    def check(self, sql: str) -> guard.Checked:
+        """Judge a statement, and make what it reads readable by the names in it."""
+        return self._exposed(sql, 0)
+
+    def _exposed(self, sql: str, depth: int) -> guard.Checked:
+        checked = guard.check(sql, self._connection, self)
+        if checked.lists:
+            self._forget()
+        self._make({(table.schema or _MAIN, table.name) for table in checked.tables if not table.catalog}, depth)
+        return checked
+
+    def _make(self, names: Iterable[tuple[str, str]], depth: int) -> None:
+        for schema, name in names:
+            if (schema, name) not in self._made:
+                query = self._query(schema, name, depth)
+                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{_quoted(schema)}")
+                self._connection.execute(f"CREATE VIEW memory.{_quoted(schema)}.{_quoted(name)} {query}")
+                self._made.add((schema, name))
+
+    def _query(self, schema: str, name: str, depth: int) -> str:
+        """What the name stands for: the file's table, or a view's own query."""
+        if (schema, name) in self._tables:
+            return f"AS FROM {_CATALOG}.{_quoted(schema)}.{_quoted(name)}"
+        if depth > _DEEPEST:
+            raise errors.QueryFailed(f"the view {schema}.{name} is nested too deeply")
+        columns, query = tokens.of_view(self._views[schema, name])
+        listed = f"({', '.join(map(_quoted, columns))}) " if columns else ""
+        return f"{listed}AS {self._exposed(query, depth + 1).text}"
+
+    def _forget(self) -> None:
+        """A list of all tables shows the file's, not these views of them."""
+        for schema, name in self._made:
+            self._connection.execute(f"DROP VIEW memory.{_quoted(schema)}.{_quoted(name)}")
+        self._made.clear()
+
+    @cached_property
+    def _tables(self) -> frozenset[tuple[str, str]]:
+        rows = self._connection.execute(_TABLES).fetchall()
+        return frozenset((guard.fold(schema), guard.fold(name)) for schema, name in rows)
+
+    @cached_property
+    def _views(self) -> dict[tuple[str, str], str]:
+        rows = self._connection.execute(_VIEWS).fetchall()
+        return {(guard.fold(schema), guard.fold(name)): sql for schema, name, sql in rows}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

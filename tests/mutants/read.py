@@ -1,0 +1,104 @@
+"""Mutants of who reads: what a query may do and use, and what is shown of a value."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+SQL = "tests/integration/test_reporting_sql.py::"
+ATTACKS = "tests/integration/test_query_attacks.py::"
+LIMITS = "tests/integration/test_query_limits.py::"
+REFUSED = SQL + "test_anything_else_is_refused_and_leaves_no_trace"
+
+MUTANTS = (
+    Mutant(
+        "a function that nobody has looked at may be called",
+        "app/guard.py",
+        'if name not in allowed or node.get("export_state"):',
+        'if node.get("export_state"):',
+        REFUSED,
+    ),
+    Mutant(
+        "a function of any schema may be called",
+        "app/guard.py",
+        "not in _OF_DUCKDB:",
+        "is None:",
+        ATTACKS + "test_a_function_is_duckdb_s_own_whatever_the_file_holds",
+    ),
+    Mutant(
+        "a kind of node that nobody has looked at may be in a query",
+        "app/guard.py",
+        "if expression not in _KNOWN_EXPRESSIONS:",
+        "if False:",
+        ATTACKS + "test_what_no_one_has_looked_at_is_refused",
+    ),
+    Mutant(
+        "a recursive expression is known in its first part",
+        "app/guard.py",
+        'node.get("type") == "RECURSIVE_CTE_NODE" and key == "right"',
+        'node.get("type") == "RECURSIVE_CTE_NODE"',
+        ATTACKS + "test_a_name_means_what_it_means_to_duckdb",
+    ),
+    Mutant(
+        "a NUL ends what is judged",
+        "app/guard.py",
+        'if "\\0" in sql:',
+        "if False:",
+        ATTACKS + "test_a_text_that_has_an_end_within_is_refused",
+    ),
+    Mutant(
+        "any SHOW may be asked of the file",
+        "app/guard.py",
+        ' or node.get("show_type") != "SHOW_UNQUALIFIED" or node.get("table_name") not in _LISTS',
+        "",
+        REFUSED,
+    ),
+    Mutant(
+        "any setting may be asked for",
+        "app/guard.py",
+        " and fold(asked[0]) in _KNOWN_SETTINGS",
+        "",
+        REFUSED,
+    ),
+    Mutant(
+        "with --live PostgreSQL's other tables are listed, and plans shown",
+        "app/live.py",
+        "lists = False",
+        "lists = True",
+        "tests/integration/test_live.py::test_nothing_but_the_config_s_tables_can_be_read",
+    ),
+    Mutant(
+        "a macro of the file is called in place of DuckDB's function",
+        "app/reporting.py",
+        "session = connection.cursor()",
+        "session = connection",
+        ATTACKS + "test_a_function_is_duckdb_s_own_whatever_the_file_holds",
+    ),
+    Mutant(
+        "a view of the file is believed",
+        "app/exposure.py",
+        "if (schema, name) in self._tables:",
+        "if True:",
+        ATTACKS + "test_a_view_of_the_file_is_the_query_that_it_is",
+    ),
+    Mutant(
+        "a schema of the file is taken for a database",
+        "app/exposure.py",
+        "return table.schema not in _OWN and (",
+        "return (",
+        ATTACKS + "test_a_schema_of_the_file_stands_for_no_database",
+    ),
+    Mutant(
+        "a result may have any number of rows",
+        "app/answer.py",
+        "if len(rows) > limits.max_rows:",
+        "if False:",
+        LIMITS + "test_a_result_of_too_many_rows_is_refused_without_making_all_of_them",
+    ),
+    Mutant(
+        "a query may fill the disk",
+        "app/execution.py",
+        '"max_temp_directory_size": self.temp_limit}',
+        '"max_temp_directory_size": "90%"}',
+        LIMITS + "test_what_does_not_fit_into_memory_goes_to_a_folder_of_its_own_as_far_as_that_may",
+    ),
+)
