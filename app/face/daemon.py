@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.face import show
 from app.face.base import Command, Face, pass_face
 
 if TYPE_CHECKING:
@@ -35,9 +36,24 @@ def command(face: Face, *, print_unit: bool) -> int:
 
 def _load(face: Face) -> Job:
     """Read the config, now, and set up the logs so that its secrets stay out of them."""
+    import structlog
+
     from app import bootstrap, logs, redaction
 
     settings = bootstrap.load_settings(face.config_path)
     job = bootstrap.job(settings)
     logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url))
+    structlog.get_logger().info(_plan(job), action="plan")
     return job
+
+
+def _plan(job: Job) -> str:
+    """What the daemon will do with this config, in a sentence."""
+    settings, schedule = job.settings, job.settings.schedule
+    when = f"by cron {schedule.cron}" if schedule.cron else f"every {schedule.interval.total_seconds():g} s"
+    woken = " and after each commit" if schedule.wake_on_commit else ""
+    asked = f"; http://{settings.http.listen} answers monitors" if settings.http.listen else ""
+    return (
+        f"this keeps {settings.target_path} equal to {show.place(job)}: a run {when}{woken},"
+        f" until SIGTERM or Ctrl-C{asked}"
+    )

@@ -53,7 +53,9 @@ def command(
     path = output or face.config_path
     if path.exists() and not force:
         raise errors.UsageError(f"{path} exists", hint="replace it with --force, or name another with -o")
-    choices = init.propose(_job(url, path), schemas)
+    job = _job(url, path)
+    face.say(f"looking at {show.place(job)}, where nothing is changed, to write {path}")
+    choices = init.propose(job, schemas)
     _write(path, config_text.config_text(url, choices, with_password=with_password))
     if as_json:
         show.as_json([{"name": one.name, "off": one.off, **one.values, "reasons": one.reasons} for one in choices])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from app.face import show
 from app.face.base import Command, Face, json_option, pass_face
+
+_FIRST = "first copy"
+# So many tables of which the same is said are named.
+_FEW = 3
 
 
 @click.command("runs", cls=Command, examples=("neaptide runs", "neaptide runs --limit 100 --json"))
@@ -26,33 +31,41 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
     if as_json:
         show.as_json(found)
     else:
-        show_runs(found)
+        _show(found)
 
 
-def show_runs(found: list[dict[str, Any]]) -> None:
+def _show(found: list[dict[str, Any]]) -> None:
     """A line for each run; below, its warnings and what befell its tables besides new rows."""
     rows = [
         (
-            run["run_id"],
-            show.moment(run["started_at"]),
-            run["kind"],
-            None if run["seconds"] is None else f"{run['seconds']:.2f}",
-            run["rows_in"],
-            run["rows_out"],
-            _phases(run["phases"]),
+            run["run_id"], show.moment(run["started_at"]).removesuffix(" UTC"), run["kind"],
+            None if run["seconds"] is None else round(run["seconds"], 2), run["rows_in"], run["rows_out"],
+            " ".join(phases(run)),
         )
         for run in found
-    ]
-    show.table(("run", "began", "kind", "seconds", "in", "out", "phases"), rows)
-    for run in found:
-        for warning in run["warnings"]:
-            click.echo(f"! {run['run_id']}: {warning}")
-        for table in run["tables"]:
-            told = "; ".join(filter(None, (table["error"], table["reason"], *table["notes"])))
-            if told:
-                click.echo(f"  {run['run_id']}: {table['table']}: {told}")
+    ]  # fmt: skip
+    look = show.look()
+    show.lines(show.drawn(("run", "began, UTC", "kind", "seconds", "in", "out", "phases"), rows, look))
+    show.lines(f"! {run['run_id']}: {warning}" for run in found for warning in run["warnings"])
+    show.lines(f"  {run['run_id']}: {line}" for run in found for line in told(run, look))
 
 
-def _phases(phases: dict[str, float]) -> str:
-    """`apply 0.12 publish 0.01`: those that took any time."""
-    return " ".join(f"{name} {seconds:.2f}" for name, seconds in phases.items() if seconds >= 0.005)
+def phases(run: Mapping[str, Any]) -> list[str]:
+    """`apply 0.12`, in seconds: those that took any time."""
+    return [f"{name} {seconds:.2f}" for name, seconds in run["phases"].items() if seconds >= 0.005]
+
+
+def told(run: Mapping[str, Any], look: show.Look) -> list[str]:
+    """What befell the tables of a run besides new rows; what is said of several is said once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for table in run["tables"]:
+        text = "; ".join(filter(None, (table["error"], table["reason"], *table["notes"])))
+        if text:
+            found.setdefault((text, "failed" if table["error"] else text), []).append(table["table"])
+    return [look.painted(_of(text, names), word) for (text, word), names in found.items()]
+
+
+def _of(text: str, names: list[str]) -> str:
+    if text == _FIRST and len(names) > 1:
+        return f"{_FIRST} of {len(names):,} tables"
+    return f"{', '.join(names) if len(names) <= _FEW else show.counted(len(names), 'table')}: {text}"

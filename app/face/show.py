@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,21 @@ from app.face import values
 if TYPE_CHECKING:
     from app.face.base import Face
     from app.reporting import Result
+    from jobs.job import Job
+
+
+# What a word says that stands for how something is.
+_COLOURS = {
+    "ok": "green",
+    "equal": "green",
+    "warn": "yellow",
+    "ended": "yellow",
+    "fail": "red",
+    "failed": "red",
+    "missing": "red",
+    "died": "red",
+    "different": "red",
+}
 
 
 def as_json(value: Any) -> None:
@@ -33,18 +48,57 @@ def record(fields: Mapping[str, Any]) -> None:
             click.echo(f"{name:<{longest}}  {shown}")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Rows under their columns, within the terminal's width, or 80 columns elsewhere."""
+@dataclass(frozen=True)
+class Look:
+    """What lines have to fit: columns, lines (None for as many as there are), and whether colours are wanted."""
+
+    width: int
+    height: int | None = None
+    colour: bool = False
+
+    def painted(self, text: str, word: str = "") -> str:
+        """The text in the colour of what it says, or of what `word` does."""
+        colour = _COLOURS.get(word or text)
+        return click.style(text, fg=colour) if colour and self.colour else text
+
+
+def look(*, height: bool = False) -> Look:
+    """What the terminal gives; elsewhere 80 columns without colours."""
     from app.face import tables
-    from app.reporting import Result
+
+    columns, lines = shutil.get_terminal_size() if sys.stdout.isatty() else (tables.WIDTH, 0)
+    return Look(columns, lines if height and lines else None, tables.wants_colour(sys.stdout))
+
+
+def lines(found: Iterable[str]) -> None:
+    """Lines on stdout, as far as its encoding can say them."""
+    from app.face import tables
+
+    for line in found:
+        click.echo(tables.encodable(line, sys.stdout), color=tables.wants_colour(sys.stdout))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], spare: Sequence[str] = ()) -> None:
+    """Rows under their columns, within the terminal's width, or 80 columns elsewhere; `spare` as in `drawn`."""
+    lines(drawn(columns, rows, look(), spare))
+
+
+def drawn(columns: Sequence[str], rows: Iterable[Sequence[Any]], look: Look, spare: Sequence[str] = ()) -> list[str]:
+    """The lines of a table. Columns named in `spare` are left out, the first one first, before anything is wrapped."""
+    from app.face import cells, tables, widths
 
     found = [tuple(row) for row in rows]
-    types = tuple(_type_of([row[place] for row in found]) for place in range(len(columns)))
-    result = Result(tuple(columns), types, found, datetime.now(UTC))
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else tables.WIDTH
-    text = tables.render(result, "table", width=width, colour=tables.wants_colour(sys.stdout))
-    # The last line counts the rows, which only a query's result needs.
-    click.echo(text[: text.rstrip("\n").rfind("\n")])
+    kinds = [_type_of([row[place] for row in found]) for place in range(len(columns))]
+    texts = {
+        name: cells.of_column(kind, [row[place] for row in found], grouped=not values.identifies(name))
+        for place, (name, kind) in enumerate(zip(columns, kinds, strict=True))
+    }
+    left = [name for name in spare if name in texts]
+    while left and widths.needed(list(texts), list(texts.values())) > look.width:
+        del texts[left.pop(0)]
+    kept = [kind for name, kind in zip(columns, kinds, strict=True) if name in texts]
+    whole = list(texts.values())
+    return tables.grid(list(texts), kept, whole, width=look.width, colour=look.colour, styles=_COLOURS).splitlines()
 
 
 def report(result: Result, title: str, now: datetime) -> None:
@@ -88,6 +142,23 @@ def freshness(face: Face, as_of: datetime) -> None:
 def moment(value: datetime) -> str:
     """A point in time in UTC, to the second."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def clock(value: datetime, now: datetime) -> str:
+    """The same without the date, where that is today's."""
+    same_day = value.astimezone(UTC).date() == now.astimezone(UTC).date()
+    return f"{value.astimezone(UTC):%H:%M:%S} UTC" if same_day else moment(value)
+
+
+def place(job: Job) -> str:
+    """The source's database and server, without who asks."""
+    parts = job.source.parts()
+    return f"{parts.get('dbname', 'the database')} on {parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `8,373 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _type_of(column: Sequence[Any]) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import sys
+import textwrap
 import time
-from contextlib import redirect_stdout
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,15 @@ from app.face import runs, show, values
 from app.face.base import Command, Face, json_option, pass_face
 
 if TYPE_CHECKING:
-    from jobs.results import Status
+    from jobs.results import Status, TableStatus
 
-_COLUMNS = ("table", "rows", "mode", "deletes", "lag", "last", "in", "out", "bytes")
+_COLUMNS = ("table", "rows", "mode", "deletes", "lag", "last change", "size")
+_SPARE = ("size", "deletes", "mode")
+_FAILED = "failed"
+_GAP = "   "
+_RUNS = 5
+# The lines of a table besides its rows: names, a rule, and how many more there are.
+_FRAME = 3
 
 
 @click.command("status", cls=Command, examples=("neaptide status", "neaptide status --json"))
@@ -51,75 +56,134 @@ def _watch(face: Face, as_json: bool) -> None:
 
     with Live(console=Console(), screen=True, auto_refresh=False) as screen:
         while True:
-            screen.update(Text.from_ansi(_as_text(face)), refresh=True)
+            screen.update(Text.from_ansi("\n".join(_now(face))), refresh=True)
             time.sleep(1)
 
 
-def _as_text(face: Face) -> str:
-    """What `_show` prints, or what keeps it from being read."""
-    out = io.StringIO()
-    with redirect_stdout(out):
-        try:
-            _show(_read(face), as_json=False)
-        except errors.NeaptideError as error:
-            click.echo(f"! {error.message}")
-    return out.getvalue()
+def _now(face: Face) -> list[str]:
+    """What the whole terminal shows, or what keeps it from being read."""
+    look = show.look(height=True)
+    try:
+        return _lines(_read(face, runs=look.height or _RUNS), look)
+    except errors.NeaptideError as error:
+        return [look.painted(f"! {error.message}", "failed")]
 
 
-def _read(face: Face) -> Status:
+def _read(face: Face, runs: int = _RUNS) -> Status:
     from app import bootstrap
     from jobs import status
 
-    return status.read_status(bootstrap.job(face.settings, start=False))
+    return status.read_status(bootstrap.job(face.settings, start=False), runs=runs)
 
 
 def _show(found: Status, as_json: bool) -> None:
     if as_json:
         show.as_json(found.as_dict())
-        return
-    show.record(
-        {
-            "file": _short(found.path),
-            "as of": show.moment(found.as_of) if found.as_of else "never",
-            "age": values.age(found.age) if found.age is not None else None,
-            "level": found.level,
-            "a run is under way": "yes" if found.running else "no",
-            "bytes": found.file_bytes,
-            **_daemon(found.daemon),
-        }
-    )
-    rows = [
-        (
-            *(one.table, one.rows, one.mode, one.deletes, _lag(one.lag)),
-            *(one.last_action, one.rows_in, one.rows_out, one.bytes),
-        )
-        for one in found.tables
+    else:
+        show.lines(_lines(found, show.look()))
+
+
+def _lines(found: Status, look: show.Look) -> list[str]:
+    """How it stands, what is wrong, the tables, and the last run: as much of it as there is room for."""
+    problems = [look.painted(f"! {problem}", "failed" if found.is_bad else "warn") for problem in found.problems]
+    head = [*_fitted(_head(found, look), look), *_fitted(_daemon(found.daemon, look), look), *problems]
+    last = _last_run(found, look)
+    room = None if look.height is None else look.height - len(head) - len(last) - 2
+    body = _tables(found, look, room)
+    before = [] if room is None else [_run(run) for run in found.runs[1:]][: max(0, room - len(body))]
+    return [line for part in (head, body, last + before) if part for line in (*part, "")][:-1]
+
+
+def _head(found: Status, look: show.Look) -> list[str]:
+    """The answer in one word, and what it is about."""
+    from jobs import config_text
+
+    count = show.counted(len(found.problems), "problem")
+    word = look.painted(count, "failed") if found.is_bad and found.level == "ok" else look.painted(found.level)
+    if found.as_of is None or found.age is None:
+        return [word, _short(found.path)]
+    now = found.as_of + timedelta(seconds=found.age)
+    rows, size = sum(one.rows for one in found.tables), config_text.size(found.file_bytes)
+    return [
+        word,
+        f"as of {show.clock(found.as_of, now)}, {values.age(found.age)} ago",
+        f"{show.counted(len(found.tables), 'table')}, {show.counted(rows, 'row')}, {size}",
+        *(["a run is under way"] if found.running else []),
+        _short(found.path),
     ]
-    if rows:
-        click.echo()
-        show.table(_COLUMNS, rows)
-    if found.runs:
-        click.echo()
-        runs.show_runs(list(found.runs))
-    for problem in found.problems:
-        click.echo(f"! {problem}")
 
 
-def _daemon(daemon: dict[str, Any] | None) -> dict[str, str | None]:
+def _daemon(daemon: dict[str, Any] | None, look: show.Look) -> list[str]:
     """What the daemon does and when it runs next."""
     if daemon is None:
-        return {"daemon": "none"}
-    dead = daemon["alive"] is False
-    due = datetime.fromisoformat(daemon["next_run"]) if daemon["next_run"] and not dead else None
-    state = "ended" if dead else f"{daemon['state']}, process {daemon['pid']} on {daemon['host']}"
-    return {"daemon": state, "next run": show.moment(due) if due else None}
+        return ["no daemon: neaptide daemon keeps the file up to date"]
+    now = datetime.now(UTC)
+    if daemon["alive"] is False:
+        word = look.painted("ended" if daemon["state"] == "stopping" else "died")
+        return [f"the daemon has {word}, at {show.clock(datetime.fromisoformat(daemon['written_at']), now)}"]
+    due = datetime.fromisoformat(daemon["next_run"]) if daemon["next_run"] else None
+    return [
+        f"daemon {daemon['state']} since {show.clock(datetime.fromisoformat(daemon['started_at']), now)}",
+        *([f"next run at the latest in {values.age((due - now).total_seconds())}"] if due else []),
+        f"process {daemon['pid']} on {daemon['host']}",
+    ]
+
+
+def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
+    """The tables in as many lines; where they don't all fit, those that failed come first."""
+    if not found.tables:
+        return []
+    rows = [_row(one) for one in found.tables]
+    lines = show.drawn(_COLUMNS, rows, look, spare=_SPARE)
+    if room is None or len(lines) <= room:
+        return lines
+    shown = max(1, room - _FRAME)
+    rows.sort(key=lambda row: row[_COLUMNS.index("last change")] != _FAILED)
+    return [*show.drawn(_COLUMNS, rows[:shown], look, spare=_SPARE), f"… {len(rows) - shown:,} more"]
+
+
+def _row(one: TableStatus) -> tuple[Any, ...]:
+    from jobs import config_text
+
+    lag = "" if one.lag is None else values.age(one.lag)
+    return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), config_text.size(one.bytes))
+
+
+def _last_change(one: TableStatus) -> str:
+    if one.last_action in ("", _FAILED):
+        return one.last_action
+    return f"{one.last_action} +{one.rows_in:,} -{one.rows_out:,}"
+
+
+def _last_run(found: Status, look: show.Look) -> list[str]:
+    """The newest run in a sentence, and what befell its tables."""
+    if not found.runs:
+        return []
+    run = found.runs[0]
+    parts = ", ".join(runs.phases(run))
+    text = f"last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
+    warnings = [f"! {warning}" for warning in run["warnings"]]
+    return [*textwrap.wrap(text, look.width), *warnings, *runs.told(run, look)]
+
+
+def _run(run: dict[str, Any]) -> str:
+    took = "ended untold" if run["seconds"] is None else f"{run['seconds']:.2f} s"
+    began = show.clock(run["started_at"], datetime.now(UTC))
+    return f"{began}: {took}, +{run['rows_in']:,} -{run['rows_out']:,} rows"
+
+
+def _fitted(parts: list[str], look: show.Look) -> list[str]:
+    """Parts side by side, in as few lines as hold them whole."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(click.unstyle(lines[-1])) + len(_GAP) + len(click.unstyle(part)) <= look.width:
+            lines[-1] += _GAP + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def _short(path: str) -> str:
     """The path as seen from here, where it lies below."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
-
-
-def _lag(seconds: float | None) -> str:
-    return "" if seconds is None else values.age(seconds)

@@ -13,6 +13,7 @@ from app.face.base import Command, Face, json_option, pass_face, table_option
 if TYPE_CHECKING:
     from jobs.results import DryRun, Run, TableRun
 
+_FIRST = "first copy"
 _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
 
 
@@ -36,26 +37,47 @@ def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, n
         if dry_run:
             return _show_plan(face, dryrun.dry_run(job, tables), as_json)
         run = sync.sync_once(job, tables=list(tables) or None, full=full, wait=not no_wait, progress=face.progress())
-    return show_run(face, run, as_json=as_json)
+    return _show_run(face, run, as_json=as_json, whole=not tables)
 
 
-def show_run(face: Face, run: Run, *, as_json: bool) -> int:
-    """Print a run; the exit code is 1 if a table failed."""
+def _show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
+    """Print a run, which may have been of the whole config; the exit code is 1 if a table failed."""
     if as_json:
         show.as_json(run.as_dict())
-    elif run.changed or any(one.error or one.notes for one in run.tables):
-        rows = [
-            (one.table, one.action, one.rows_in, one.rows_out, f"{one.seconds:.2f}", _why(one))
-            for one in run.tables
-            if one.action != "none" or one.error or one.notes
-        ]
-        show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
+        show.freshness(face, run.as_of)
     else:
-        click.echo("nothing changed")
+        _show_tables([one for one in run.tables if one.action != "none" or one.error or one.notes])
+        show.lines([_sentence(run, whole=whole)])
     for warning in run.warnings:
         face.say(f"warning: {warning}")
-    show.freshness(face, run.as_of)
     return 1 if run.failed else 0
+
+
+def _show_tables(found: list[TableRun]) -> None:
+    rows = [(one.table, one.action, one.rows_in, one.rows_out, round(one.seconds, 2), _why(one)) for one in found]
+    if rows:
+        show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
+        click.echo()
+
+
+def _sentence(run: Run, *, whole: bool) -> str:
+    """What the file holds now, and what it took; after a first copy also what to do with it."""
+    moment = show.clock(run.as_of, run.finished_at)
+    done = show.counted(len(run.tables) - len(run.failed), "table")
+    all_equal = whole and run.tables and not run.failed
+    held = f"{done} equal as of {moment}" if all_equal else f"the file is as of {moment}"
+    if not run.changed:
+        return f"nothing changed: {held}."
+    failed = f"{show.counted(len(run.failed), 'table')} left as before; " if run.failed else ""
+    rows_in, rows_out = (sum(getattr(one, name) for one in run.tables) for name in ("rows_in", "rows_out"))
+    rows = show.counted(rows_in, "row") + (f" in and {rows_out:,} out," if rows_out else "")
+    took = (run.finished_at - run.started_at).total_seconds()
+    return f"{failed}{held}: {rows} in {took:.1f} s.{_next(run)}"
+
+
+def _next(run: Run) -> str:
+    first = any(one.reason == _FIRST for one in run.tables)
+    return "  next: neaptide report, neaptide sql, neaptide daemon" if first and not run.failed else ""
 
 
 def _why(table: TableRun) -> str:

@@ -41,7 +41,7 @@ _TYPES: tuple[tuple[type, str], ...] = (
 def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime | None = None) -> None:
     """Print a result: data on `out`; how fresh it is below a table, and on `err` for a format that programs read."""
     text = render(result, kind, width=_width(out), colour=wants_colour(out))
-    out.write(_encodable(text, out))
+    out.write(encodable(text, out))
     line = values.freshness(result.as_of, now or datetime.now(UTC)) + "\n"
     (out if kind == "table" else err).write(line)
 
@@ -86,7 +86,8 @@ def _width(out: TextIO) -> int:
     return shutil.get_terminal_size((WIDTH, 24)).columns if out.isatty() else WIDTH
 
 
-def _encodable(text: str, out: TextIO) -> str:
+def encodable(text: str, out: TextIO) -> str:
+    """The text with a question mark for what the stream can't say."""
     encoding = out.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 

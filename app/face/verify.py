@@ -50,7 +50,7 @@ def _show(face: Face, found: Verification) -> None:
     show.table(
         _COLUMNS,
         [
-            (one.table, one.rows_source, one.rows_file, one.missing, one.extra, one.different, f"{one.seconds:.2f}")
+            (one.table, one.rows_source, one.rows_file, one.missing, one.extra, one.different, round(one.seconds, 2))
             for one in found.tables
         ],
     )
@@ -72,5 +72,5 @@ def _show(face: Face, found: Verification) -> None:
             face.say(f"warning: {one.table}: {one.error}")
     for warning in found.warnings:
         face.say(f"warning: {warning}")
-    click.echo("equal" if found.equal else "repaired" if found.repaired else "different")
+    show.lines([show.look().painted("equal" if found.equal else "repaired" if found.repaired else "different")])
     show.freshness(face, found.as_of)

@@ -1,0 +1,114 @@
+"""What `status`, `runs` and `sync` say, within the room that there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import pytest
+
+from app.face import runs, show, status, sync
+from jobs.results import Run, Status, TableRun, TableStatus
+
+AS_OF = datetime(2026, 11, 23, 20, 45, 11, tzinfo=UTC)
+PLAIN = show.Look(80)
+
+
+def _table(name: str, action: str = "delta") -> TableStatus:
+    return TableStatus(name, 1234, "updated_at", "tombstone", AS_OF, 3.0, AS_OF, "7:7:", action, 2, 1, 262_144)
+
+
+def _run(run_id: str = "000000001-abcdef", *, reason: str = "first copy", tables: int = 8) -> dict[str, Any]:
+    told = [
+        {"table": f"shop.t{place}", "action": "full", "reason": reason, "notes": [], "error": None}
+        for place in range(tables)
+    ]
+    return {
+        "run_id": run_id, "kind": "sync", "started_at": AS_OF, "seconds": 0.4, "rows_in": 17_419, "rows_out": 0,
+        "phases": {"probe": 0.001, "load": 0.31}, "warnings": [], "tables": told,
+    }  # fmt: skip
+
+
+def _status(tables: int = 8, **more: Any) -> Status:
+    found = tuple(_table(f"shop.order_returns_{place}") for place in range(tables))
+    state = Status("/var/lib/shop/reporting.duckdb", AS_OF, 3.0, "ok", False, 4_200_000, found, (_run(),))
+    return replace(state, **more)
+
+
+def test_the_first_line_answers_and_no_name_is_cut() -> None:
+    lines = status._lines(_status(), PLAIN)
+    assert lines[0] == "ok   as of 20:45:11 UTC, 3 s ago   8 tables, 9,872 rows, 4.0 MB"
+    assert lines[1] == "/var/lib/shop/reporting.duckdb"
+    assert sum("shop.order_returns_" in line for line in lines) == 8
+    assert all(len(line) <= 80 for line in lines)
+    assert len(status._lines(_status(), show.Look(200))) < len(lines)
+
+
+def test_one_line_says_what_befell_eight_tables() -> None:
+    assert runs.told(_run(), PLAIN) == ["first copy of 8 tables"]
+    assert runs.told(_run(reason="asked for"), PLAIN) == ["8 tables: asked for"]
+    assert runs.told(_run(tables=1), PLAIN) == ["shop.t0: first copy"]
+    failed = {"table": "shop.t9", "action": "failed", "reason": "", "notes": [], "error": "it is locked"}
+    run = _run(reason="asked for", tables=2)
+    assert runs.told({**run, "tables": [*run["tables"], failed]}, PLAIN) == [
+        "shop.t0, shop.t1: asked for",
+        "shop.t9: it is locked",
+    ]
+    assert "first copy of 8 tables" in status._lines(_status(), PLAIN)
+
+
+@pytest.mark.parametrize("height", [12, 24, 60])
+def test_a_watched_status_uses_the_height_and_shows_what_failed_first(height: int) -> None:
+    tables = (*(_table(f"t{place:02}") for place in range(40)), _table("zebra", "failed"))
+    found = _status(tables=0, runs=tuple(_run(f"{place:09}-abcdef") for place in range(60, 0, -1)))
+    lines = status._lines(replace(found, tables=tables), show.Look(100, height))
+    assert len(lines) == height
+    assert any("zebra" in line for line in lines)
+    assert any("more" in line for line in lines) == (height < 41)
+
+
+def test_colour_says_how_it_stands_and_only_where_it_is_wanted() -> None:
+    bad = _status(level="fail", problems=("the file is older than [freshness] fail",))
+    assert status._lines(bad, show.Look(80, colour=True))[0].startswith(click.style("fail", fg="red"))
+    assert status._lines(_status(), show.Look(80, colour=True))[0].startswith(click.style("ok", fg="green"))
+    assert not any("\x1b" in line for line in status._lines(bad, PLAIN))
+    left = _status(problems=("shop.t1 is left as it was: it is locked",))
+    assert status._lines(left, PLAIN)[0].startswith("1 problem   as of")
+
+
+def test_columns_of_less_worth_go_before_anything_is_wrapped() -> None:
+    rows = [("shop.order_returns_of_the_year", "updated_at", 12), ("x", "xid", 3)]
+    assert show.drawn(("table", "mode", "n"), rows, show.Look(36), spare=("mode",))[0].split() == ["table", "n"]
+    assert show.drawn(("table", "mode", "n"), rows, show.Look(80), spare=("mode",))[0].split() == ["table", "mode", "n"]
+
+
+def _done(*tables: TableRun, changed: bool = True) -> Run:
+    end = AS_OF + timedelta(seconds=0.4)
+    return Run("000000001-abcdef", "sync", AS_OF, end, AS_OF, "7:7:", changed, tables)
+
+
+FIRST = [TableRun(f"t{place}", "full", 10, 10, 0, 0.1, "first copy") for place in range(8)]
+DELTA = [TableRun("t0", "delta", 3, 3, 2), TableRun("t1", "none")]
+
+
+@pytest.mark.parametrize(
+    ("run", "whole", "sentence"),
+    [
+        (
+            _done(*FIRST), True,
+            "8 tables equal as of 20:45:11 UTC: 80 rows in 0.4 s." + sync._next(_done(*FIRST)),
+        ),
+        (_done(*DELTA), True, "2 tables equal as of 20:45:11 UTC: 3 rows in and 2 out, in 0.4 s."),
+        (_done(*DELTA[:1]), False, "the file is as of 20:45:11 UTC: 3 rows in and 2 out, in 0.4 s."),
+        (
+            _done(*DELTA, TableRun("t2", "failed", error="it is locked")), True,
+            "1 table left as before; the file is as of 20:45:11 UTC: 3 rows in and 2 out, in 0.4 s.",
+        ),
+        (_done(*DELTA[1:], changed=False), True, "nothing changed: 1 table equal as of 20:45:11 UTC."),
+        (_done(changed=False), True, "nothing changed: the file is as of 20:45:11 UTC."),
+    ],
+)  # fmt: skip
+def test_a_run_ends_in_a_sentence(run: Run, whole: bool, sentence: str) -> None:
+    assert sync._sentence(run, whole=whole) == sentence
