@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import clock, freshness, misfits, plan, quiet_marks, readiness, recovery, source
+from jobs import changes, clock, freshness, misfits, plan, quiet_marks, readiness, recovery, source
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -126,6 +126,16 @@ class Attempt:
     def orphans(self, state: State) -> list[str]:
         """Tables in the file that the config no longer names."""
         return [] if self.options.tables else sorted(state.tables.keys() - self.now.known())
+
+    def forgets(self) -> bool:
+        """Whether rows of the published file are to be nowhere on the disk once this run has published.
+
+        So it is where its tables hide more than they did or are no longer copied, and where all is asked to be copied
+        anew, which is how deleted rows are forgotten.
+        """
+        saved = self.published.tables
+        hidden = (changes.hides(saved[t.name].signature, t.signature) for t in self.now.tables if t.name in saved)
+        return self.options.full or bool(self.orphans(self.published)) or any(hidden)
 
     def mark(self, step: Step) -> Saved:
         """What the file will say of the table once the step is done."""

@@ -28,6 +28,18 @@ def describe(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [phrase for part in parts for phrase in _phrases(part, old.get(part), new.get(part))]
 
 
+def hides(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether values that were copied under the old signature may be some that nobody is to see any more.
+
+    A mask, a filter or a column left out says so; what only adds a column does not.
+    """
+    if not old:
+        return False
+    kept = {column["place"]: column for column in new["columns"]}
+    gone = any(kept.get(column["place"]) != column for column in old.get("columns") or ())
+    return gone or any(old.get(part) != new[part] for part in ("table", "config"))
+
+
 def of_schema(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """The phrases of those differences that `on_schema_change` is about."""
     return [phrase for part in _SCHEMA for phrase in _phrases(part, old.get(part), new[part])]

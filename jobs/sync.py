@@ -115,7 +115,7 @@ class _Runner:
         self._attempt, self._release, self._over = attempt, release, over
         self._job, self._now, self._options = attempt.job, attempt.now, attempt.options
         self._phases = attempt.phases
-        self._released = False
+        self._released = self._is_new = False
         self._written: State | None = None
 
     def run(self) -> Run:
@@ -145,10 +145,14 @@ class _Runner:
     def _write(self) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
         run = self._built()
+        forgetting = self._attempt.forgets()
         with self._phases.phase("publish"):
+            if forgetting and not self._is_new:
+                # Old rows lie in its free blocks, and in what was copied from the file before.
+                compact.rebuild(self._job, self._job.files.work)
             if self._job.keep is not None:
                 self._job.keep.permit()
-            lost = self._job.files.publish(over=self._over)
+            lost = self._job.files.publish(over=self._over, forgetting=forgetting)
             if self._written is not None:
                 recovery.remember(self._job, self._written)
         warnings = (*run.warnings, lost) if lost else run.warnings
@@ -180,6 +184,7 @@ class _Runner:
 
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
+        self._is_new = way.empty
         resumed = self._job.files.begin(fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
         with recovery.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
