@@ -191,7 +191,7 @@ class Table:
 
     @property
     def deciding(self) -> tuple[types.ColumnInfo, ...]:
-        """The columns that are not copied, and yet say which rows are, or which were written."""
+        """The columns that are not copied, and yet say which rows are."""
         return deciding(self.spec, self.relation, self.infos, self.copied)
 
     def _matters(self, trigger: Trigger) -> bool:
@@ -222,18 +222,16 @@ def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
 def deciding(
     spec: config.Table, relation: str, infos: Iterable[types.ColumnInfo], copied: Iterable[types.ColumnInfo]
 ) -> tuple[types.ColumnInfo, ...]:
-    """The columns that are not copied, and yet say which rows are, or which were written; none where all is compared.
+    """The columns that are not copied, and yet say which rows are; none where all is compared.
 
     Of `where` each that it may name: all, where it may take the row as a whole.
     """
     if spec.watermark == "none":
         return ()
-    infos, there = tuple(infos), {info.name for info in copied}
-    named = {stamp_column(spec, infos), spec.soft_column if spec.deletes == "soft" else None}
-    text = spec.where or ""
+    there, mark, text = {info.name for info in copied}, spec.soft_column, spec.where or ""
     whole = _may_name(text, relation)
     return tuple(
-        info for info in infos if info.name not in there and (info.name in named or whole or _may_name(text, info.name))
+        info for info in infos if info.name not in there and (info.name == mark or whole or _may_name(text, info.name))
     )
 
 

@@ -192,6 +192,39 @@ def test_neither_the_key_nor_a_clear_value_reaches_the_file_the_log_or_an_error(
     assert not any(secret in str(caught.value) for secret in (KEY, *pads))
 
 
+def test_an_error_that_names_a_row_shows_no_masked_key(lab: Lab) -> None:
+    """What tells the row is the rest of its key, or its place where nothing is left."""
+    lab.run("ALTER TABLE person DROP CONSTRAINT person_pkey, ADD PRIMARY KEY (email, id)")
+    lab.run("UPDATE person SET amount = 'NaN', phone = 'clear phone' WHERE id = 4")
+    lab.track()
+    told = {}
+    for masked in (["email"], ["email", "id"], []):
+        lab.specs[0]["mask"] = dict.fromkeys(masked, "hash") | {"phone": "redact"}
+        with pytest.raises(errors.UnsupportedValue, match="column amount") as caught:
+            lab.sync()
+        told[len(masked)] = f"{caught.value} {caught.value.message} {caught.value.hint} {_chain(caught.value)}"
+    assert "email = 4@x.org, id = 4:" in told[0]
+    assert "row id = 4:" in told[1]
+    assert "row ctid = (" in told[2]
+    assert not any(clear in text for clear in ("4@x.org", "clear phone") for text in (told[1], told[2]))
+    assert "id = 4" not in told[2].replace("ctid = ", "")
+
+
+def _chain(error: BaseException) -> str:
+    """What a traceback shows of the errors that led to it."""
+    cause = error.__cause__ or error.__context__
+    return f"{cause} {_chain(cause)}" if cause else ""
+
+
+def test_another_mask_key_makes_other_hashes_of_the_rows_that_nobody_writes(lab: Lab) -> None:
+    query = "SELECT email FROM public.person WHERE id = 1"
+    for key in (KEY, KEY + " too"):
+        lab.sync_options["mask_key"] = key
+        synced(lab, mask={"email": "hash"})
+        assert rows(lab, query) == [(hmac.digest(key.encode(), b"1@x.org", "sha256").hex(),)]
+    assert not lab.sync().changed
+
+
 def _pads(key: str) -> tuple[str, str]:
     block = key.encode().ljust(64, b"\0")
     return bytes(b ^ 0x36 for b in block).hex(), bytes(b ^ 0x5C for b in block).hex()

@@ -10,6 +10,9 @@ CLOCK = "tests/unit/test_clock.py::"
 TAKEN = "tests/integration/test_taken_over.py::"
 CHILDREN = "tests/integration/test_children.py::"
 DECIDING = "tests/integration/test_deciding.py::"
+RULE = "tests/unit/test_watermark.py::"
+SIGNATURES = "tests/unit/test_signatures.py::"
+FILTERS = "tests/integration/test_filters.py::"
 AS_OF = "tests/integration/test_as_of.py::"
 
 MUTANTS = (
@@ -166,5 +169,33 @@ MUTANTS = (
         "calling = [table for table in tables if table.filtering.version]",
         "calling: list[Table] = []",
         DECIDING + "test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_again",
+    ),
+    Mutant(
+        "a column of few digits is not known to round",
+        "jobs/tables.py",
+        "rounded=info.type.resolved.typmod != -1,",
+        "rounded=False,",
+        RULE + "test_a_stamp_that_rounds_is_read_from_below_its_floor",
+    ),
+    Mutant(
+        "a signature does not know the masks' key",
+        "jobs/tables.py",
+        "[list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,",
+        '[list(pair) for pair in sorted(self.spec.mask.items())], "",',
+        SIGNATURES + "test_a_mask_key_that_changes_is_noticed",
+    ),
+    Mutant(
+        "a changed mask key leaves the hashes of the old one",
+        "jobs/catalogue.py",
+        'if key and "hash" in spec.mask.values() else ""',
+        'if key and "hash" in spec.mask else ""',
+        FILTERS + "test_another_mask_key_makes_other_hashes_of_the_rows_that_nobody_writes",
+    ),
+    Mutant(
+        "an error shows a masked key",
+        "jobs/misfits.py",
+        "shown = [name for name in table.source_key if name not in table.spec.mask]",
+        "shown = list(table.source_key)",
+        FILTERS + "test_an_error_that_names_a_row_shows_no_masked_key",
     ),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from jobs import watermark
 from jobs.snapshot import AGE_LIMIT, Snapshot
 from jobs.source import FloorReading
 from jobs.watermark import Stamp, Watermark
+from tests.support import shapes
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -97,6 +100,26 @@ def test_a_rounded_stamp_is_looked_for_a_second_further_back() -> None:
         )
         moments = [datetime.fromisoformat(found.split("'")[1]) for found in (exact, rounded)]
         assert moments[0] - moments[1] == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "typmod", "rounded"),
+    [("timestamptz", -1, False), ("timestamptz(0)", 0, True), ("timestamptz(3)", 3, True), ("timestamptz(6)", 6, True)],
+)
+@given(micros=st.integers(0, 10**6))
+def test_a_stamp_that_rounds_is_read_from_below_its_floor(
+    type_name: str, typmod: int, rounded: bool, micros: int
+) -> None:
+    """PostgreSQL rounds to the nearest, so a row may be stamped up to half a step before it was written."""
+    kind = replace(shapes.STAMP, type_name=type_name, typmod=typmod)
+    stamp = shapes.table(shapes.with_column(5, type=kind)).stamp
+    assert stamp is not None
+    assert stamp.rounded is rounded
+    written = NOON + timedelta(microseconds=micros)
+    step = 10 ** (6 - typmod) if rounded else 1
+    stored = NOON + timedelta(microseconds=(micros + step // 2) // step * step)
+    found = picked(stamp, Watermark(snapshot("7:7:"), written), snapshot("9:9:"))
+    assert datetime.fromisoformat(found.split("'")[1]) <= stored
 
 
 def test_a_clock_that_lost_more_than_the_margin_is_told_from_one_that_lost_less() -> None:
