@@ -24,6 +24,7 @@ def choose(
     if not copied:
         raise errors.ConfigError(f"{name}: no column is left to copy", hint="see columns and exclude_columns")
     _check_key(spec, name, copied, key)
+    _check_casts(spec, name, infos, key)
     plans = tuple(_plan(spec, info, key) for info in copied)
     _check_case(name, (plan.name for plan in plans))
     return copied, plans
@@ -67,6 +68,26 @@ def _check_key(spec: config.Table, name: str, copied: Iterable[ColumnInfo], key:
 
 # Rules that may make one value of two.
 _BLURS = ("null", "double")
+
+
+def _check_casts(spec: config.Table, name: str, infos: Sequence[ColumnInfo], key: Sequence[str]) -> None:
+    """Values are written down by their types' own functions. What else is to be done with one may take a cast.
+
+    A recorded key is read back by one, and the condition of an entry may name one. That it is somebody's own function
+    is not to be seen there, and it would run as the role that reads.
+    """
+    recast = [info.name for info in infos if types.recast(info)]
+    read_back = [column for column in recast if column in key]
+    if read_back and spec.watermark != "none" and spec.deletes == "tombstone":
+        raise errors.ConfigError(
+            f"{name}: the type of the key's column {read_back[0]!r} has a cast by a function of somebody's own",
+            hint='DROP CAST on the source, or set deletes = "compare"',
+        )
+    if recast and spec.where is not None:
+        raise errors.ConfigError(
+            f"{name}: the type of {recast[0]!r} has a cast by a function of somebody's own, which where might call",
+            hint="DROP CAST on the source, or do without where",
+        )
 
 
 def _plan(spec: config.Table, info: ColumnInfo, key: Sequence[str]) -> ColumnPlan:

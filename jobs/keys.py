@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobs import quoting
+from jobs import quoting, types_output
 from jobs.types import ColumnInfo, ColumnPlan, TypeInfo
 
-# Appended to a value: equal only to the letter, also under a collation that holds other spellings equal.
-EXACT = '::text COLLATE "C"'
+# Appended to a text: equal only to the letter, also under a collation that holds other spellings equal.
+EXACT = ' COLLATE "C"'
 
 # What the text of a type hangs on in the session that writes it, in lower case; of one that isn't named here, nobody
 # knows. A zone is no matter: an ISO date shows its own.
@@ -66,7 +66,8 @@ def equal(info: ColumnInfo, plan: ColumnPlan, one: str, other: str) -> str:
     By the operator of the key's index, where the reading session, which sees only pg_catalog, can name it; and to the
     letter where PostgreSQL holds values equal that the file tells apart.
     """
-    kind, letters = info.type.resolved, f"{one}{EXACT} = {other}{EXACT}"
+    kind = info.type.resolved
+    letters = f"{types_output.text(kind, one)}{EXACT} = {types_output.text(kind, other)}{EXACT}"
     if _unchecked(kind) != kind.type_name:
         # An array of a domain's values has no equality with one of the type under it.
         one = f"{one}::{_unchecked(kind)}"

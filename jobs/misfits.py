@@ -103,7 +103,7 @@ def _is_text(table: Table, info: types.ColumnInfo, plan: types.ColumnPlan) -> bo
 
 def _first_bad(conn: Connection, table: Table, texts: Sequence[Text]) -> tuple[Text, tuple[Any, ...]] | None:
     codec = _codec(conn)
-    with closing(_rows(conn, table, [_bytes(info.name) for info, _plan in texts])) as rows:
+    with closing(_rows(conn, table, [_bytes(plan.key_text_sql) for _info, plan in texts])) as rows:
         for row in rows:
             for text, value in zip(texts, row[len(row) - len(texts) :], strict=True):
                 if value is not None and not _decodes(value, codec):
@@ -129,9 +129,9 @@ def _decodes(value: bytes, codec: str) -> bool:
     return True
 
 
-def _bytes(column: str) -> str:
-    """PostgreSQL's expression for a value's text as the server has it, which no client's encoding stands against."""
-    return f"convert_to({quoting.identifier(column)}::text, 'SQL_ASCII')"
+def _bytes(text: str) -> str:
+    """PostgreSQL's expression for a text as the server has it, which no client's encoding stands against."""
+    return f"convert_to({text}, 'SQL_ASCII')"
 
 
 def _named(table: Table) -> list[str]:
@@ -149,7 +149,9 @@ def _rows(
     conn: Connection, table: Table, fields: Sequence[str] = (), *, where: str = "", order: str = ""
 ) -> Generator[tuple[Any, ...], None, None]:
     """Rows of the table that belong in the file: what names them, as bytes, and these fields."""
-    listed = ", ".join([*map(_bytes, _named(table)), *fields]) or "true"
+    texts = {info.name: plan.key_text_sql for info, plan in zip(table.copied, table.columns, strict=True)}
+    names = [_bytes(texts.get(name, f"{quoting.identifier(name)}::text")) for name in _named(table)]
+    listed = ", ".join([*names, *fields]) or "true"
     condition = filters.both(where, filters.kept(table)) or "true"
     query = f"SELECT {listed} FROM {table.quoted} WHERE {condition}" + (f" ORDER BY {order}" if order else "")
     with conn.transaction(), conn.cursor("misfits", row_factory=tuple_row) as cursor:

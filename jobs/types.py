@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from app import errors
-from jobs import quoting, types_forms
+from jobs import quoting, types_forms, types_output
 from jobs.types_catalog import ColumnInfo, Known, TypeInfo, read_columns, read_columns_many
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "plan_column",
     "read_columns",
     "read_columns_many",
+    "recast",
 ]
 
 Rule = Literal["text", "null", "fail", "double", "decimal", "bytes"]
@@ -71,6 +72,11 @@ class ColumnPlan:
     same_equality: bool
 
 
+def recast(info: ColumnInfo) -> bool:
+    """Whether somebody made a cast for the column's type, or for one in it, with a function of their own."""
+    return types_output.recast(info.type)
+
+
 # Digits after the point under the rule "decimal" where the type names none; 20 are left before it.
 _FREE_SCALE = 18
 
@@ -99,16 +105,17 @@ def plan_column(
         form = replace(form, same=False)
     if rule != "text":
         rule = (rule or on_value or "fail") if form.lossy else None
-    return _plan(info.name, form, rule)
+    return _plan(info.name, kind, form, rule)
 
 
-def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
+def _plan(name: str, kind: TypeInfo, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
     column = quoting.identifier(name)
+    text = types_output.text(kind, column)
     lossy = types_forms.filled(form.lossy, column) if form.lossy else None
-    wire = types_forms.filled(form.source, _cast(column, form.casts))
+    wire = types_forms.filled(form.source, _cast(types_output.spelled(kind, column), form.casts))
     return ColumnPlan(
         name=name,
-        source_sql=_guarded(column, wire, form.casts[-1], lossy, rule) if lossy else wire,
+        source_sql=_guarded(text, wire, form.casts[-1], lossy, rule) if lossy else wire,
         target_sql=types_forms.filled(form.target, column),
         duckdb_type=form.duckdb,
         lossless=form.lossless and rule != "null",
@@ -116,7 +123,7 @@ def _plan(name: str, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
         rule=rule,
         lossy_sql=lossy,
         exact_sql=types_forms.filled(form.exact, column),
-        key_text_sql=_cast(column, ("text",)),
+        key_text_sql=text,
         same_equality=form.same,
     )
 
@@ -127,9 +134,9 @@ _CONSEQUENCE: dict[Rule | None, str] = {
 }
 
 
-def _guarded(column: str, wire: str, wire_type: str, lossy: str, rule: Rule | None) -> str:
+def _guarded(text: str, wire: str, wire_type: str, lossy: str, rule: Rule | None) -> str:
     """`wire` unless the row is lossy. The cast of a sentence to the type is how plain SQL raises an error."""
-    instead = f"CAST(left({column}::text, 40) || ' can''t be kept' AS {wire_type})"
+    instead = f"CAST(left({text}, 40) || ' can''t be kept' AS {wire_type})"
     if rule == "null":
         instead = f"CAST(NULL AS {wire_type})"
     return f"CASE WHEN {lossy} THEN {instead} ELSE {wire} END"

@@ -17,7 +17,8 @@ class TypeInfo:
     """A type with its modifier, and the types it is built from.
 
     `typtype` is pg_type's: b(ase), e(num), d(omain), c(omposite), r(ange), m(ultirange), p(seudo). `extension` is the
-    extension that owns the type, None for PostgreSQL's own and for users' types.
+    extension that owns the type, None for PostgreSQL's own and for users' types. `recast`: somebody made a cast from or
+    to it, or an array of it, with a function that is neither PostgreSQL's nor in C, which only a superuser can load.
     """
 
     oid: int
@@ -34,6 +35,7 @@ class TypeInfo:
     labels: tuple[str, ...] = ()
     attributes: tuple[tuple[str, TypeInfo], ...] = ()
     money_scale: int = 2
+    recast: bool = False
 
     @property
     def resolved(self) -> TypeInfo:
@@ -175,6 +177,7 @@ class _Builder:
             labels=tuple(item["labels"] or ()),
             attributes=tuple((name, self.type(o, mod, text)) for name, o, mod, text in item["attributes"] or ()),
             money_scale=self._money_scale,
+            recast=item["recast"],
         )
 
     def _part(self, oid: int, typmod: int, type_name: str | None = None) -> TypeInfo | None:

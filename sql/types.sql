@@ -34,6 +34,12 @@ types AS (
            (SELECT x.extname FROM pg_depend AS p JOIN pg_extension AS x ON x.oid = p.refobjid
             WHERE p.classid = 'pg_type'::regclass AND p.objid = t.oid
               AND p.refclassid = 'pg_extension'::regclass AND p.deptype = 'e') AS extension,
+           t.oid >= 16384 AND EXISTS (
+                   SELECT FROM pg_cast AS k
+                   JOIN pg_proc AS f ON f.oid = k.castfunc
+                   JOIN pg_language AS l ON l.oid = f.prolang AND l.lanname NOT IN ('internal', 'c')
+                   WHERE k.oid >= 16384 AND (k.castsource IN (t.oid, t.typarray) OR k.casttarget IN (t.oid, t.typarray))
+           ) AS recast,
            (SELECT jsonb_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum AS l
             WHERE l.enumtypid = t.oid) AS labels,
            (SELECT jsonb_agg(jsonb_build_array(f.attname, f.atttypid::bigint, f.atttypmod,
@@ -59,7 +65,7 @@ SELECT
         'oid', t.oid::bigint, 'schema', t.nspname, 'name', t.typname, 'typtype', t.typtype,
         'category', t.typcategory, 'base', t.typbasetype::bigint, 'base_typmod', t.typtypmod,
         'element', t.element::bigint, 'subtype', t.subtype::bigint, 'extension', t.extension,
-        'labels', t.labels, 'attributes', t.attributes, 'format', format_type(t.oid, NULL),
+        'recast', t.recast, 'labels', t.labels, 'attributes', t.attributes, 'format', format_type(t.oid, NULL),
         'base_format', format_type(nullif(t.typbasetype, 0), t.typtypmod)
     )) FROM types AS t), '[]'::jsonb) AS types,
     -- money is a count of the smallest unit; only this session's lc_monetary knows how many make one.
@@ -87,6 +93,8 @@ WITH seen AS (
     SELECT 'n', n.ctid, n.xmin FROM pg_namespace AS n
     UNION ALL
     SELECT 'c', c.ctid, c.xmin FROM pg_collation AS c WHERE c.oid >= 16384
+    UNION ALL
+    SELECT 'k', k.ctid, k.xmin FROM pg_cast AS k WHERE k.oid >= 16384
     UNION ALL
     SELECT 'x', x.ctid, x.xmin FROM pg_extension AS x
     UNION ALL

@@ -10,6 +10,7 @@ FILTERS = "tests/integration/test_filters.py::"
 SECRETS = "tests/integration/test_secrets.py::"
 REDACTION = "tests/unit/test_redaction.py::"
 CONFIG = "tests/unit/test_config.py::"
+CODE = "tests/integration/test_owners_code.py::"
 
 MUTANTS = (
     Mutant(
@@ -102,5 +103,26 @@ MUTANTS = (
         'user.count("@") > 0',
         "False",
         CONFIG + "test_a_url_that_libpq_reads_otherwise_is_refused_before_a_name_is_asked_for",
+    ),
+    Mutant(
+        "a value is read by the cast that somebody made for its type",
+        "jobs/types.py",
+        "_cast(types_output.spelled(kind, column), form.casts)",
+        "_cast(column, form.casts)",
+        CODE + "test_casts_of_owners_are_not_on_the_way_of_a_value",
+    ),
+    Mutant(
+        "a masked value is spelled by the cast that somebody made for its type",
+        "jobs/types.py",
+        "key_text_sql=text,",
+        'key_text_sql=_cast(column, ("text",)),',
+        CODE + "test_casts_of_owners_are_not_on_the_way_of_a_value",
+    ),
+    Mutant(
+        "a recorded key is read back by somebody's cast",
+        "jobs/columns.py",
+        "if read_back and spec.watermark",
+        "if read_back and not spec.watermark",
+        CODE + "test_a_key_that_would_be_read_back_by_somebody_s_cast_is_refused",
     ),
 )
