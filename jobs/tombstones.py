@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
 def purge(job: Job) -> int:
     """Delete the tombstones older than the retention, in short transactions for at most two seconds.
 
-    Returns their number; 0 where the role may not. A file that was last synced before them copies its tables anew.
+    Returns their number; 0 where the role may not, or another is at it. A file that was last synced before them copies
+    its tables anew.
     """
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
     until, gone = time.monotonic() + _SECONDS, 0
@@ -47,7 +49,9 @@ def purge(job: Job) -> int:
     with limit, job.source.open("neaptide purge") as conn:
         limit.guard(conn)
         while time.monotonic() < until:
-            batch = _batch(conn, given)
+            batch = 0
+            with suppress(psycopg.errors.LockNotAvailable):
+                batch = _batch(conn, given)
             gone += batch
             if batch < _BATCH:
                 break
@@ -59,6 +63,7 @@ def _batch(conn: Session, given: dict[str, object]) -> int:
         allowed = conn.execute(statements.get("tombstones", "may_purge")).fetchone()
         if not allowed or not allowed["may"]:
             return 0
+        conn.execute(statements.get("tombstones", "lock"))
         row = conn.execute(statements.get("tombstones", "purge"), given).fetchone()
         return row["gone"] if row else 0
 

@@ -6,9 +6,11 @@ SELECT
     AND coalesce(has_table_privilege(to_regclass('neaptide.tombstone'), 'DELETE'), false)
     AND coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'INSERT'), false)
     AND coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'UPDATE'), false)
-    AND coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'SELECT'), false)
-    -- Two who purge at once would wait for each other.
-    AND pg_try_advisory_xact_lock(hashtext('neaptide purge')) AS may;
+    AND coalesce(has_table_privilege(to_regclass('neaptide.purge'), 'SELECT'), false) AS may;
+
+-- name: lock
+-- Two who purge at once would wait for each other. Only who may purge can hold this lock; writers and readers go on.
+LOCK TABLE neaptide.purge IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
 
 -- name: purge
 -- Delete some of the oldest tombstones and note, per table, the newest transaction among them: a file that was last

@@ -57,6 +57,17 @@ def test_tombstones_that_a_running_transaction_may_not_see_yet_stay(trio: Trio) 
     assert tombstones.purge(trio.lab.job) == 6
 
 
+def test_only_who_may_purge_keeps_others_from_it(trio: Trio) -> None:
+    trio.run("DELETE FROM {t} WHERE id < 4")
+    grow_old(trio)
+    with trio.lab.connect() as stranger, trio.begin() as other:
+        stranger.execute("SELECT pg_advisory_lock(hashtext('neaptide purge'))")
+        other.execute("LOCK TABLE neaptide.purge IN SHARE UPDATE EXCLUSIVE MODE")
+        assert tombstones.purge(trio.lab.job) == 0
+        other.rollback()
+        assert tombstones.purge(trio.lab.job) == 6
+
+
 def test_a_file_that_is_older_than_what_was_purged_copies_its_tables_anew(trio: Trio) -> None:
     trio.sync()
     backup = trio.lab.folder / "backup"
