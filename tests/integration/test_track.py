@@ -66,3 +66,50 @@ def test_untrack_leaves_no_trigger_and_no_schema(trio: Trio) -> None:
     with trio.lab.connect() as conn:
         assert conn.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall() == []
         assert conn.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'neaptide'").fetchall() == []
+
+
+EARLIER = """
+DO $do$ DECLARE relid oid := 'stamped'::regclass; BEGIN
+    EXECUTE format('CREATE FUNCTION neaptide.stamp_%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at :='
+        ' clock_timestamp(); RETURN NEW; END $$', relid);
+    EXECUTE format('CREATE FUNCTION neaptide.key_%s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN'
+        ' INSERT INTO neaptide.tombstone (relid, key) VALUES (%s, jsonb_build_array(OLD.id)); RETURN NULL; END $$',
+        relid, relid);
+    EXECUTE format('CREATE TRIGGER zz_neaptide_stamp BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION'
+        ' neaptide.stamp_%s()', relid);
+    EXECUTE format('CREATE TRIGGER neaptide_key AFTER UPDATE OF id ON stamped FOR EACH ROW'
+        ' WHEN (OLD.id IS DISTINCT FROM NEW.id) EXECUTE FUNCTION neaptide.key_%s()', relid);
+END $do$
+"""
+
+
+def test_what_an_earlier_version_installed_is_brought_up_to_date(trio: Trio) -> None:
+    trio.run(EARLIER)
+    [failed] = trio.lab.sync().failed
+    assert "an earlier version" in (failed.error or "")
+    assert "neaptide track" in (failed.error or "")
+    trio.lab.track()
+    with trio.lab.connect() as conn:
+        query = "SELECT count(*) FROM pg_proc WHERE proname LIKE 'stamp\\_%' OR proname LIKE 'key\\_%'"
+        assert conn.execute(query.encode()).fetchone() == (0,)
+    trio.run("ALTER TABLE {t} ALTER COLUMN id TYPE int", "DELETE FROM {t} WHERE id = 2")
+    trio.sync()
+    assert track.track(trio.lab.job, []) == []
+
+
+def test_a_certain_stamp_of_the_owners_needs_only_the_records(trio: Trio) -> None:
+    trio.run(
+        "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.updated_at := pg_catalog.now(); RETURN NEW; END $$",
+        "CREATE TRIGGER own BEFORE INSERT OR UPDATE ON stamped FOR EACH ROW EXECUTE FUNCTION own()",
+        "ALTER TABLE stamped ENABLE ALWAYS TRIGGER own",
+    )
+    # Ours does no harm where it is there already.
+    trio.sync()
+    trio.lab.track()
+    with trio.lab.connect() as conn:
+        query = "SELECT tgtype FROM pg_trigger WHERE tgrelid = 'stamped'::regclass AND tgname LIKE '~%'"
+        # Row, before, update.
+        assert conn.execute(query.encode()).fetchall() == [(19,)]
+    trio.run("UPDATE {t} SET id = 100 WHERE id = 1", "DELETE FROM {t} WHERE id = 2", "INSERT INTO {t} VALUES (50, 'x')")
+    trio.sync()

@@ -173,6 +173,20 @@ MUTANTS = (
         "tests/integration/test_identity.py::test_a_dump_restored_in_another_cluster_is_refused",
     ),
     Mutant(
+        "what an earlier version installed is taken for what belongs there",
+        "jobs/tracked.py",
+        "    if ours <= capture.functions(table.subject):\n",
+        "    if ours is not None:\n",
+        "tests/integration/test_track.py::test_what_an_earlier_version_installed_is_brought_up_to_date",
+    ),
+    Mutant(
+        "any login keeps tombstones from being purged",
+        "sql/tombstones.sql",
+        "('neaptide.purge'), 'SELECT'), false) AS may;",
+        "('neaptide.purge'), 'SELECT'), false) AND pg_try_advisory_xact_lock(hashtext('neaptide purge')) AS may;",
+        "tests/integration/test_tombstone_purge.py::test_only_who_may_purge_keeps_others_from_it",
+    ),
+    Mutant(
         "a trigger after ours may change the key",
         "jobs/tracked.py",
         "after = triggers.later(found, recording[-1].name, triggers.UPDATE, table.source_key)",

@@ -27,6 +27,9 @@ TESTS = (
     "integration/test_traps_*.py",
     "integration/test_types*.py",
     "integration/test_track*.py",
+    "integration/test_owners_ddl.py",
+    "integration/test_followed_parts.py",
+    "integration/test_stamps_of_sessions.py",
     "integration/test_verify*.py",
     "chaos/test_standby*.py",
 )
