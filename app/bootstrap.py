@@ -168,7 +168,8 @@ def _refresh(
     watched: Callable[[Job], AbstractContextManager[None]],
 ) -> Callable[[], datetime | None]:
     def run() -> datetime | None:
-        from jobs import clock, results, sync
+        from jobs import results, sync
+        from jobs.position import clock
 
         since = clock.mark()
         within = timeout.total_seconds() if timeout is not None else None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import changes, clock, freshness, misfits, plan, quiet_marks, readiness, recovery, source
+from jobs import changes, freshness, misfits, plan, quiet_marks, readiness, recovery, source
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -17,9 +17,10 @@ from jobs.ledger import Saved, State
 from jobs.moment import Moment
 from jobs.phases import Phases
 from jobs.plan import DELTA, FULL, Step
+from jobs.position import clock
+from jobs.position.watermark import Watermark
 from jobs.probe import Known
 from jobs.results import Progress, Run, TableRun
-from jobs.watermark import Watermark
 
 
 @dataclass(frozen=True)

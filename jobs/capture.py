@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from jobs import keys, quoting, triggers
+from jobs.position.watermark import ZONE_SPREAD, Stamp
 from jobs.triggers import Function, Trigger
 from jobs.types import ColumnInfo
-from jobs.watermark import ZONE_SPREAD, Stamp
 
 _PREFIX = "neaptide"
 # The tilde sorts behind every letter: the last BEFORE trigger has the last word.

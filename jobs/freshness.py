@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import beside, clock, faults, files
+from jobs import beside, faults, files
 from jobs.files import Files
+from jobs.position import clock
 from jobs.results import Run
 
 

@@ -12,9 +12,9 @@ from app import config, errors, statements
 from jobs import catalogue, quoting, selection, triggers, types_forms
 from jobs.catalogue import Found, Table
 from jobs.job import Job
+from jobs.position.watermark import Stamp
 from jobs.source import Connection
 from jobs.tables import STAMP_TYPES, XID_COLUMN
-from jobs.watermark import Stamp
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
 SMALL = 512 * 1024

@@ -14,10 +14,10 @@ from typing import Any
 from app import statements
 from jobs import quoting, widths
 from jobs.duckdb_errors import Damaged
-from jobs.snapshot import Snapshot
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Watermark
 from jobs.source import Identity
 from jobs.target import Target
-from jobs.watermark import Watermark
 
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
 FORMAT = 3

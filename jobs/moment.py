@@ -14,10 +14,10 @@ from jobs import catalogue, faults, locks, readiness, source
 from jobs.catalogue import Found, Relation, Table
 from jobs.deadline import Deadline
 from jobs.job import Job
-from jobs.snapshot import Snapshot
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Watermark, next_floor
 from jobs.source import Connection, FloorReading, Identity
 from jobs.spool import Spool
-from jobs.watermark import Watermark, next_floor
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
 _ATTEMPTS = 4

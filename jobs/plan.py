@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import errors
-from jobs import changes, watermark
+from jobs import changes
 from jobs.catalogue import Table
 from jobs.ledger import Saved, State
-from jobs.snapshot import Snapshot, position
+from jobs.position import watermark
+from jobs.position.snapshot import Snapshot, position
+from jobs.position.watermark import Watermark
 from jobs.source import Identity
-from jobs.watermark import Watermark
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
 FOREIGN = "its rows are of another source"

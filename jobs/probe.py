@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from jobs import filters, quoting, watermark
+from jobs import filters, quoting
 from jobs.catalogue import Table
 from jobs.plan import DELTA, FULL, Step
-from jobs.snapshot import Snapshot
+from jobs.position import watermark
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Stamp, Watermark
 from jobs.source import Connection
-from jobs.watermark import Stamp, Watermark
 
 
 @dataclass(frozen=True)

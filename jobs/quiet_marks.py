@@ -16,8 +16,8 @@ from typing import Any
 from app import errors
 from jobs import freshness
 from jobs.files import Files
-from jobs.snapshot import Snapshot, position
-from jobs.watermark import Watermark
+from jobs.position.snapshot import Snapshot, position
+from jobs.position.watermark import Watermark
 
 Marks = Mapping[str, Watermark]
 # What one place, which many tables share, is made of.

@@ -16,10 +16,11 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, redaction, statements
-from jobs import clock, masks, pulse, sessions, types
+from jobs import masks, pulse, sessions, types
 from jobs.keep import Keep
+from jobs.position import clock
+from jobs.position.snapshot import Snapshot, position
 from jobs.sessions import Session
-from jobs.snapshot import Snapshot, position
 
 Connection = psycopg.Connection[dict[str, Any]]
 _DISK_PATIENCE = 60.0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import clock, compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, strangers, tombstones
+from jobs import compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, strangers, tombstones
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.deadline import Deadline
@@ -18,6 +18,7 @@ from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.moment import Moment, moment
+from jobs.position import clock
 from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
 

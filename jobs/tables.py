@@ -11,8 +11,8 @@ from typing import Any
 from app import config
 from jobs import quoting, types
 from jobs.capture import Subject
+from jobs.position.watermark import Stamp
 from jobs.triggers import Leaf, Trigger
-from jobs.watermark import Stamp
 
 XID_COLUMN = "sync_xid"
 PARTITIONED, VIEW = "p", "v"

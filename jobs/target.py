@@ -19,7 +19,7 @@ from app import errors, statements
 from jobs import locks, masks, quoting, sessions, widths
 from jobs.duckdb_errors import Damaged, translate, translated
 from jobs.job import Job
-from jobs.snapshot import Snapshot
+from jobs.position.snapshot import Snapshot
 from jobs.source import Source
 from jobs.spool import Spool
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from jobs import bodies
-from jobs.watermark import Stamp
+from jobs.position.watermark import Stamp
 
 # Bits of pg_trigger.tgtype (PostgreSQL's catalog/pg_trigger.h).
 ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32

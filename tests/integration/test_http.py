@@ -18,10 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from app import config
-from jobs import clock, freshness, http
+from jobs import freshness, http
 from jobs.files import Files
 from jobs.health import LEADING, Board
 from jobs.job import Job
+from jobs.position import clock
 from jobs.results import Run, TableRun
 from tests.support.daemons import wait_until
 

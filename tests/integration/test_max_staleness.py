@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app import bootstrap, errors
-from jobs import clock, files, freshness, sync, verify
+from jobs import files, freshness, sync, verify
+from jobs.position import clock
 from jobs.results import Run
 from tests.support import daemons, pairs
 from tests.support.syncing import Lab

@@ -11,8 +11,8 @@ import pytest
 
 from jobs import freshness, probe, quiet_marks, source
 from jobs.plan import Step
-from jobs.snapshot import Snapshot
-from jobs.watermark import Watermark
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Watermark
 from tests.support.syncing import Lab
 
 ITEM = "CREATE TABLE {} (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"

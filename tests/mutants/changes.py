@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         "the naive rule: newer than the last run",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "    floor: datetime | None\n    standby: bool = False",
         "    floor: datetime | None\n    standby: bool = False\n\n"
         "    def __post_init__(self) -> None:\n        object.__setattr__(self, 'floor', self.snapshot.as_of)",
@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         "the floor never sinks",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "return None if last is None else min(last, candidate)",
         "return last",
         RULE + "test_a_floor_sinks_with_a_clock_that_steps_back_each_time_within_the_margin",
@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         "a clock set back is not found out",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "return clock < expected - margin",
         "return False",
         SOURCE + "test_a_clock_that_steps_back_beyond_the_margin_is_found_out_and_mended",
@@ -104,28 +104,28 @@ MUTANTS = (
     ),
     Mutant(
         "> for >= at the floor",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         'sql.SQL("{} >= {}").format(column, _floor_literal',
         'sql.SQL("{} > {}").format(column, _floor_literal',
         RACES + "test_a_row_stamped_at_the_very_floor_is_read",
     ),
     Mutant(
         "< for <= at the last snapshot's xmin",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         '"age(xmin) <= age({}::xid)"',
         '"age(xmin) < age({}::xid)"',
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
     ),
     Mutant(
         "the age counts from the last snapshot's xmax",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "sql.Literal(str(last.snapshot.xmin % 2**32))",
         "sql.Literal(str(last.snapshot.xmax % 2**32))",
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
     ),
     Mutant(
         "pg_visible_in_snapshot on xmin, which savepoints lie about",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         'sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(last.snapshot.xmin % 2**32)))',
         'sql.SQL("NOT pg_visible_in_snapshot(xmin::text::xid8, {}::pg_snapshot)")'
         ".format(sql.Literal(last.snapshot.text))",
@@ -133,21 +133,21 @@ MUTANTS = (
     ),
     Mutant(
         "age is trusted after 2^31 transactions",
-        "jobs/snapshot.py",
+        "jobs/position/snapshot.py",
         "return self.xmax - earlier.xmin < AGE_LIMIT",
         "return True",
         RULE + "test_after_2_to_the_31_transactions_the_floor_alone_decides",
     ),
     Mutant(
         "> for >= on the transaction's id",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         'sql.SQL("{} >= {}::xid8")',
         'sql.SQL("{} > {}::xid8")',
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
     ),
     Mutant(
         "changes are read from the last snapshot's xmax on",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "format(column, sql.Literal(str(last.snapshot.xmin)))",
         "format(column, sql.Literal(str(last.snapshot.xmax)))",
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
@@ -324,7 +324,7 @@ MUTANTS = (
     ),
     Mutant(
         "age() is believed also where it has wrapped, on a real server",
-        "jobs/snapshot.py",
+        "jobs/position/snapshot.py",
         "return self.xmax - earlier.xmin < AGE_LIMIT",
         "return True",
         "tests/chaos/test_wraparound.py::test_ids_that_pass_2_to_the_31_and_the_end_of_an_epoch_lose_nothing",

@@ -39,14 +39,14 @@ MUTANTS = (
     ),
     Mutant(
         "a stall after the server's answer counts as time gone by before it",
-        "jobs/clock.py",
+        "jobs/position/clock.py",
         'now["asked"] - saved["seconds"]',
         'now["seconds"] - saved["seconds"]',
         CLOCK + "test_a_step_back_is_told_from_a_stall",
     ),
     Mutant(
         "a stall before the server's answer counts as time gone by after it",
-        "jobs/clock.py",
+        "jobs/position/clock.py",
         'now["asked"] - saved["seconds"]',
         'now["asked"] - saved["asked"]',
         CLOCK + "test_a_step_back_is_told_from_a_stall",

@@ -33,7 +33,7 @@ MUTANTS = (
     ),
     Mutant(
         "what a run read that began ahead of the published file is kept as if it were all",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "return lower and base.snapshot.sees_all_of(since.snapshot)",
         "return True",
         RULE + "test_a_delta_holds_all_that_a_later_file_lacks_and_no_more",
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "snapshots pass for the same whoever was running",
-        "jobs/snapshot.py",
+        "jobs/position/snapshot.py",
         "return bool(self.wal_end) and self.text == earlier.text",
         "return bool(self.wal_end) and self.xmax == earlier.xmax",
         QUIET + "test_what_commits_late_is_not_lost_behind_quiet_runs",

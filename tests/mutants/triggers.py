@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "stamps of whole seconds get no allowance",
-        "jobs/watermark.py",
+        "jobs/position/watermark.py",
         "        floor -= ROUNDING\n",
         "        floor -= ROUNDING * 0\n",
         "tests/unit/test_watermark.py::test_a_rounded_stamp_is_looked_for_a_second_further_back",

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from jobs import clock, freshness, tombstones, wallclock
+from jobs import freshness, tombstones, wallclock
 from jobs.files import Files
+from jobs.position import clock
 from jobs.wallclock import WallClock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs import clock, source
+from jobs import source
+from jobs.position import clock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARGIN = timedelta(minutes=1)

@@ -12,11 +12,11 @@ from app import errors
 from jobs import plan
 from jobs.ledger import Saved, State
 from jobs.plan import DELTA, FULL, WHOLE, Step
-from jobs.snapshot import AGE_LIMIT, Snapshot
+from jobs.position.snapshot import AGE_LIMIT, Snapshot
+from jobs.position.watermark import Watermark
 from jobs.source import Identity
 from jobs.tables import Table
 from jobs.types import ColumnInfo
-from jobs.watermark import Watermark
 from tests.support.shapes import INFOS, XID, table
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

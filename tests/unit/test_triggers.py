@@ -8,9 +8,9 @@ import pytest
 
 from jobs import bodies, capture, triggers
 from jobs.capture import Subject
+from jobs.position.watermark import Stamp
 from jobs.triggers import Fault, Function, Trigger
 from jobs.types import ColumnInfo, TypeInfo
-from jobs.watermark import Stamp
 
 ZONED, UNZONED, XID = Stamp("u", "updated_at"), Stamp("u", "updated_at", zoned=False), Stamp("u", "xid")
 BOTH = triggers.ROW | triggers.BEFORE | triggers.INSERT | triggers.UPDATE

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import watermark
-from jobs.snapshot import AGE_LIMIT, Snapshot
+from jobs.position import watermark
+from jobs.position.snapshot import AGE_LIMIT, Snapshot
+from jobs.position.watermark import Stamp, Watermark
 from jobs.source import FloorReading
-from jobs.watermark import Stamp, Watermark
 from tests.support import shapes
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

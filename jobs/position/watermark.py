@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from jobs.snapshot import Snapshot
+from jobs.position.snapshot import Snapshot
 
 # A stamp without a zone was written in whatever zone the writer's session had: UTC-12 to UTC+14.
 ZONE_SPREAD = timedelta(hours=14)

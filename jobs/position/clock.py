@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jobs import watermark
+from jobs.position import watermark
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 

@@ -1,0 +1,1 @@
+"""How far a table was read: the exact rule. Pure."""
