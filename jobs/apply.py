@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import errors
-from jobs import losses, quoting, storage, types
+from jobs import losses, quoting, storage
 from jobs.catalogue import Table
 from jobs.plan import Step
 from jobs.target import Target
-from jobs.wire import Wire
+from jobs.types import column_plan
+from jobs.types.wire import Wire
 
 
 def out(table: Table) -> str:
@@ -18,7 +19,7 @@ def out(table: Table) -> str:
     return f"out.{table.file_quoted}"
 
 
-def source_rows(table: Table, columns: Sequence[types.ColumnPlan], where: str = "") -> Wire:
+def source_rows(table: Table, columns: Sequence[column_plan.ColumnPlan], where: str = "") -> Wire:
     """The table's rows as the file holds them, to be read from PostgreSQL. `where` is PostgreSQL's SQL."""
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
     return Wire(columns, f"SELECT {fields} FROM {table.rows_from}" + (f" WHERE {where}" if where else ""))
@@ -47,7 +48,7 @@ def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -
     return losses.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
-def exact(plan: types.ColumnPlan, table: str) -> str:
+def exact(plan: column_plan.ColumnPlan, table: str) -> str:
     """The stored column of one side, in a form that is equal only for the same value."""
     name = quoting.identifier(plan.name)
     return plan.exact_sql.replace(name, f"{table}.{name}")

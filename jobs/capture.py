@@ -19,7 +19,7 @@ from itertools import product
 from jobs import keys, quoting, triggers
 from jobs.position.watermark import ZONE_SPREAD, Stamp
 from jobs.triggers import Function, Trigger
-from jobs.types import ColumnInfo
+from jobs.types.column_plan import ColumnInfo
 
 _PREFIX = "neaptide"
 # The tilde sorts behind every letter: the last BEFORE trigger has the last word.

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app import config, errors, statements
-from jobs import columns, filters, firing, masks, quoting, selection, states, tables, tracked, types, types_forms
+from jobs import columns, filters, firing, quoting, selection, states, tables, tracked
 from jobs.source import Connection
 from jobs.tables import PARTITIONED, Table, stamp_column
+from jobs.types import column_plan, forms, masks
 
 __all__ = [
     "PARTITIONED",
@@ -61,7 +62,7 @@ class Memory:
     """What was worked out of the catalogue's answers, for a process that asks often: the same answers say the same."""
 
     def __init__(self) -> None:
-        self.columns = types.Known()
+        self.columns = column_plan.Known()
         self._tables: dict[int, tuple[Any, Table]] = {}
 
     def table(self, relid: int, facts: Any, make: Callable[[], Table]) -> Table:
@@ -195,12 +196,12 @@ class _Facts:
             self.type_states(infos), self.labels(infos),
         )  # fmt: skip
 
-    def labels(self, infos: Iterable[types.ColumnInfo]) -> dict[str, dict[str, str]]:
+    def labels(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[str, dict[str, str]]:
         """The labels of the enums that these columns hold, by oids."""
         kinds = sorted({str(oid) for info in infos for oid in tables.made(info.type)})
         return {kind: self._labels.get(kind, {}) for kind in kinds}
 
-    def type_states(self, infos: Iterable[types.ColumnInfo]) -> dict[int, str]:
+    def type_states(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[int, str]:
         """The state of the types that these columns hold and somebody can alter, by oid."""
         return {oid: self._types[oid] for info in infos for oid in tables.made(info.type)}
 
@@ -236,13 +237,15 @@ def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Tab
     return replace(table, lack=tracked.untracked(table))
 
 
-def _fitting(spec: config.Table, row: Row, key: Sequence[types.ColumnInfo]) -> tuple[config.Table, tuple[str, ...]]:
+def _fitting(
+    spec: config.Table, row: Row, key: Sequence[column_plan.ColumnInfo]
+) -> tuple[config.Table, tuple[str, ...]]:
     """The entry with the mode "none" where no other is possible, and a note that says so.
 
     Where another mode is given, that of a table without a key is left for `unfit` to refuse.
     """
     reason = ""
-    if any(types_forms.shows_names(info.type) for info in key):
+    if any(forms.shows_names(info.type) for info in key):
         reason = "its key holds names of objects, which change without a write"
     elif "watermark" not in spec.model_fields_set and not (key and row["kind"] in ORDINARY):
         reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
@@ -287,7 +290,7 @@ def _separate(found: Found, file_stem: str) -> None:
             found.failures[table.name] = error
 
 
-def _labels(conn: Connection, infos: Iterable[types.ColumnInfo]) -> Mapping[str, dict[str, str]]:
+def _labels(conn: Connection, infos: Iterable[column_plan.ColumnInfo]) -> Mapping[str, dict[str, str]]:
     oids = sorted({oid for info in infos for oid in tables.made(info.type)})
     if not oids:
         return {}

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from app import config, errors
-from jobs import masks, quoting, types
-from jobs.types import ColumnInfo, ColumnPlan
+from jobs import quoting
+from jobs.types import column_plan, masks
+from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
 
 def choose(
@@ -76,7 +77,7 @@ def _check_casts(spec: config.Table, name: str, infos: Sequence[ColumnInfo], key
     A recorded key is read back by one, and the condition of an entry may name one. That it is somebody's own function
     is not to be seen there, and it would run as the role that reads.
     """
-    recast = [info.name for info in infos if types.recast(info)]
+    recast = [info.name for info in infos if column_plan.recast(info)]
     read_back = [column for column in recast if column in key]
     if read_back and spec.watermark != "none" and spec.deletes == "tombstone":
         raise errors.ConfigError(
@@ -103,10 +104,10 @@ def _plan(spec: config.Table, info: ColumnInfo, key: Sequence[str]) -> ColumnPla
 def _planned(spec: config.Table, info: ColumnInfo, key: Sequence[str], original: str | None = None) -> ColumnPlan:
     name = original or info.name
     if name not in key:
-        return types.plan_column(info, spec.rules.get(name), spec.on_value)
+        return column_plan.plan_column(info, spec.rules.get(name), spec.on_value)
     # A key that became NULL would be nobody's.
     on_value = "fail" if spec.on_value == "null" else spec.on_value
-    return types.plan_column(info, spec.rules.get(name), on_value, key=True)
+    return column_plan.plan_column(info, spec.rules.get(name), on_value, key=True)
 
 
 def _check_case(name: str, columns: Iterable[str]) -> None:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import apply, filters, intake, quoting, types
+from jobs import apply, filters, intake, quoting
 from jobs.catalogue import Table
 from jobs.results import Difference
 from jobs.target import Target
-from jobs.wire import Wire
+from jobs.types import column_plan
+from jobs.types.wire import Wire
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _FETCHED = (*_INTEGERS, "UINTEGER", "UBIGINT", "BOOLEAN", "VARCHAR", "UUID")
@@ -162,7 +163,7 @@ class _Ranges:
         return cls(f"(hash({', '.join(plan.exact_sql for plan in cut)}) % {count})::BIGINT", count)
 
     @classmethod
-    def _of_integers(cls, target: Target, table: Table, key: types.ColumnPlan, count: int) -> _Ranges:
+    def _of_integers(cls, target: Target, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
         name = quoting.identifier(key.name)
         found = target.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
         lowest, highest = found["lowest"] or 0, found["highest"] or 0

@@ -21,7 +21,7 @@ from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.tables import Table
 from jobs.target import Target
-from jobs.wire import Wire
+from jobs.types.wire import Wire
 
 # Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.
 _MANY = 1_000_000

@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 
 from app import config, errors, statements
-from jobs import catalogue, quoting, selection, triggers, types_forms
+from jobs import catalogue, quoting, selection, triggers
 from jobs.catalogue import Found, Table
 from jobs.job import Job
 from jobs.position.watermark import Stamp
 from jobs.source import Connection
 from jobs.tables import STAMP_TYPES, XID_COLUMN
+from jobs.types import forms
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
 SMALL = 512 * 1024
@@ -177,7 +178,7 @@ def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
         return _whole(choice, f"{what}; a key would let it be followed")
     values: dict[str, Any] = {} if table.spec.key is None else {"key": list(table.spec.key)}
     key = f"Key ({', '.join(table.source_key)})."
-    if any(types_forms.shows_names(info.type) for info in table.key_infos()):
+    if any(forms.shows_names(info.type) for info in table.key_infos()):
         what = "its key holds names of objects, which change without a write, so all of it is compared each time"
         return _whole(replace(choice, values={**choice.values, **values}, reasons=(key,)), what)
     stamp, reason = _stamp(table)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from jobs.target import Target
-from jobs.wire import Wire
+from jobs.types.wire import Wire
 
 
 def insert(target: Target, table: str, wire: Wire) -> int:

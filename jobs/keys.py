@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jobs import quoting, types_output
-from jobs.types import ColumnInfo, ColumnPlan, TypeInfo
+from jobs.types.column_plan import ColumnInfo, ColumnPlan, TypeInfo
 
 # Appended to a text: equal only to the letter, also under a collation that holds other spellings equal.
 EXACT = ' COLLATE "C"'

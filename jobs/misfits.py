@@ -11,9 +11,10 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import filters, quoting, types, widths
+from jobs import filters, quoting, widths
 from jobs.source import Connection
 from jobs.tables import Table
+from jobs.types import column_plan
 
 # To look at every row of a table of more pages takes too long for what it tells.
 _FEW_PAGES = 100_000
@@ -24,7 +25,7 @@ _NO_TEXT = ("invalid byte sequence for encoding", "has no equivalent in encoding
 # What Python calls the encodings of PostgreSQL that it has another name for. SQL_ASCII is whatever was written.
 _CODECS = {"SQL_ASCII": "utf-8", "EUC_CN": "gb2312", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "UHC": "cp949"}
 
-Text = tuple[types.ColumnInfo, types.ColumnPlan]
+Text = tuple[column_plan.ColumnInfo, column_plan.ColumnPlan]
 
 
 def told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
@@ -95,7 +96,7 @@ def _as_bytes(column: str) -> str:
     return f'set rules.{column} = "bytes" for the table in config.toml, which keeps the bytes as they are'
 
 
-def _is_text(table: Table, info: types.ColumnInfo, plan: types.ColumnPlan) -> bool:
+def _is_text(table: Table, info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> bool:
     """Whether the column is read as text, however it is masked."""
     shown = table.spec.mask.get(info.name) not in ("null", "redact")
     return shown and plan.duckdb_type.startswith(("VARCHAR", "JSON", "MAP"))

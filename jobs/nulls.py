@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from jobs import probe, types
+from jobs import probe
 from jobs.catalogue import Table
 from jobs.moment import Moment
 from jobs.plan import Step
 from jobs.source import Connection
+from jobs.types import column_plan
 
 
 def told(now: Moment, step: Step) -> tuple[str, ...]:
@@ -21,12 +22,12 @@ def told(now: Moment, step: Step) -> tuple[str, ...]:
     return tuple(f"{_values(counts[plan.name])} of {plan.name} became NULL" for plan in blurred if counts[plan.name])
 
 
-def columns(table: Table) -> list[types.ColumnPlan]:
+def columns(table: Table) -> list[column_plan.ColumnPlan]:
     """The columns that have the rule and a type with such values."""
     return [plan for plan in table.columns if plan.rule == "null" and plan.lossy_sql]
 
 
-def _counts(conn: Connection, table: str, plans: list[types.ColumnPlan], where: str) -> dict[str, int]:
+def _counts(conn: Connection, table: str, plans: list[column_plan.ColumnPlan], where: str) -> dict[str, int]:
     fields = ", ".join(f"count(*) FILTER (WHERE {plan.lossy_sql}) AS n{n}" for n, plan in enumerate(plans))
     row = conn.execute(f"SELECT {fields} FROM {table} WHERE {where}".encode()).fetchone()
     assert row is not None

@@ -16,11 +16,12 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, redaction, statements
-from jobs import masks, pulse, sessions, types
+from jobs import pulse, sessions
 from jobs.keep import Keep
 from jobs.position import clock
 from jobs.position.snapshot import Snapshot, position
 from jobs.sessions import Session
+from jobs.types import column_plan, masks
 
 Connection = psycopg.Connection[dict[str, Any]]
 _DISK_PATIENCE = 60.0
@@ -179,7 +180,7 @@ class Source:
             "transaction_timeout": "0",
             # A role that row-level security hides rows from gets an error instead of a smaller copy.
             "row_security": "off",
-            **types.READER_SETTINGS,
+            **column_plan.READER_SETTINGS,
         }
 
     def end_sessions(self) -> None:

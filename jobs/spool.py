@@ -21,8 +21,9 @@ from typing import IO
 from psycopg import postgres
 
 from app import errors
-from jobs import files, quoting, source, types_forms
+from jobs import files, quoting, source
 from jobs.source import Connection
+from jobs.types import forms
 
 # What is in the file at once, in bytes, and in DuckDB's memory while it reads it; a larger row goes alone.
 PART = 32 * 2**20
@@ -103,7 +104,7 @@ def _column(name: str, oid: int, modifier: int) -> _Column:
     kind = postgres.types.get(oid)
     if kind is None or not (kind.name in _TYPES or (kind.name == "numeric" and modifier != -1)):
         raise errors.Bug(f"the type {oid} of {name} has no binary form that DuckDB reads")
-    size = f"DECIMAL({','.join(map(str, types_forms.digits(modifier)))})" if kind.name == "numeric" else ""
+    size = f"DECIMAL({','.join(map(str, forms.digits(modifier)))})" if kind.name == "numeric" else ""
     listed = "[]" if oid == kind.array_oid else ""
     cast = f"::text{listed}" if kind.name in _SENT_AS_TEXT else ""
     return _Column(name, quoting.identifier(name) + cast, f"{size or _TYPES[kind.name]}{listed}")

@@ -11,19 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jobs import quoting, types
+from jobs import quoting
+from jobs.types import column_plan
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\d+\)")
 # DuckDB keeps a DECIMAL of more digits in 128 bits.
 _DIGITS = 18
 
 
-def column(plan: types.ColumnPlan, key: Sequence[str]) -> str:
+def column(plan: column_plan.ColumnPlan, key: Sequence[str]) -> str:
     """A column's definition in a table with this key."""
     return f"{quoting.identifier(plan.name)} {plan.duckdb_type}{_kept(plan, key)}"
 
 
-def _kept(plan: types.ColumnPlan, key: Sequence[str]) -> str:
+def _kept(plan: column_plan.ColumnPlan, key: Sequence[str]) -> str:
     if not _is_wide(plan.duckdb_type):
         return ""
     # A key is never repeated.

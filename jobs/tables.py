@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from app import config
-from jobs import quoting, types
+from jobs import quoting
 from jobs.capture import Subject
 from jobs.position.watermark import Stamp
 from jobs.triggers import Leaf, Trigger
+from jobs.types import column_plan
 
 XID_COLUMN = "sync_xid"
 PARTITIONED, VIEW = "p", "v"
@@ -48,9 +49,9 @@ class Table:
     relid: int
     kind: str
     source_key: tuple[str, ...]
-    infos: tuple[types.ColumnInfo, ...]
-    copied: tuple[types.ColumnInfo, ...]
-    columns: tuple[types.ColumnPlan, ...]
+    infos: tuple[column_plan.ColumnInfo, ...]
+    copied: tuple[column_plan.ColumnInfo, ...]
+    columns: tuple[column_plan.ColumnPlan, ...]
     triggers: tuple[Trigger, ...]
     parts: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
@@ -98,12 +99,12 @@ class Table:
         """The key's columns by their names in the file."""
         return tuple(plan.name for plan in self.key_plans())
 
-    def key_plans(self) -> tuple[types.ColumnPlan, ...]:
+    def key_plans(self) -> tuple[column_plan.ColumnPlan, ...]:
         """The plans of the key's columns, in the key's order."""
         by_name = {info.name: plan for info, plan in zip(self.copied, self.columns, strict=True)}
         return tuple(by_name[name] for name in self.source_key)
 
-    def key_infos(self) -> tuple[types.ColumnInfo, ...]:
+    def key_infos(self) -> tuple[column_plan.ColumnInfo, ...]:
         """The source's columns of the key, in the key's order."""
         by_name = {info.name: info for info in self.infos}
         return tuple(by_name[name] for name in self.source_key)
@@ -190,7 +191,7 @@ class Table:
         )
 
     @property
-    def deciding(self) -> tuple[types.ColumnInfo, ...]:
+    def deciding(self) -> tuple[column_plan.ColumnInfo, ...]:
         """The columns that are not copied, and yet say which rows are."""
         return deciding(self.spec, self.relation, self.infos, self.copied)
 
@@ -208,7 +209,7 @@ class Table:
         return [info.version for info in self.infos if info.name in names]
 
 
-def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
+def stamp_column(spec: config.Table, infos: Iterable[column_plan.ColumnInfo]) -> str:
     """The config's `stamp`, else `sync_xid` in xid mode, else `updated_at` or what stands in for it."""
     if spec.stamp:
         return spec.stamp
@@ -220,8 +221,8 @@ def stamp_column(spec: config.Table, infos: Iterable[types.ColumnInfo]) -> str:
 
 
 def deciding(
-    spec: config.Table, relation: str, infos: Iterable[types.ColumnInfo], copied: Iterable[types.ColumnInfo]
-) -> tuple[types.ColumnInfo, ...]:
+    spec: config.Table, relation: str, infos: Iterable[column_plan.ColumnInfo], copied: Iterable[column_plan.ColumnInfo]
+) -> tuple[column_plan.ColumnInfo, ...]:
     """The columns that are not copied, and yet say which rows are; none where all is compared.
 
     Of `where` each that it may name: all, where it may take the row as a whole.
@@ -241,7 +242,7 @@ def _may_name(text: str, name: str) -> bool:
     return re.search(rf"(?<![\w$]){quoted}(?![\w$])|u&\"", text.lower()) is not None
 
 
-def _column(info: types.ColumnInfo, plan: types.ColumnPlan) -> dict[str, Any]:
+def _column(info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> dict[str, Any]:
     """A change in any of this changes stored values, or how they are stored, though no row is written."""
     return {
         **_facts(info),
@@ -252,7 +253,7 @@ def _column(info: types.ColumnInfo, plan: types.ColumnPlan) -> dict[str, Any]:
     }
 
 
-def _facts(info: types.ColumnInfo) -> dict[str, Any]:
+def _facts(info: column_plan.ColumnInfo) -> dict[str, Any]:
     """What changes a column's values though no row is written: also that it was dropped and another one added."""
     return {
         "name": info.name,
@@ -264,7 +265,7 @@ def _facts(info: types.ColumnInfo) -> dict[str, Any]:
     }
 
 
-def _parts(kind: types.TypeInfo) -> Iterator[str]:
+def _parts(kind: column_plan.TypeInfo) -> Iterator[str]:
     """The attributes of the composite types that a type is built from, however deep."""
     for name, part in kind.attributes:
         yield f"{name} {part.type_name}"
@@ -274,7 +275,7 @@ def _parts(kind: types.TypeInfo) -> Iterator[str]:
             yield from _parts(inner)
 
 
-def made(kind: types.TypeInfo) -> Iterator[int]:
+def made(kind: column_plan.TypeInfo) -> Iterator[int]:
     """The oids of the enums and composite types that a type is built from, however deep: what can be altered."""
     if kind.typtype in "ec":
         yield kind.oid

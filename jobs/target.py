@@ -16,12 +16,13 @@ from typing import Any
 import duckdb
 
 from app import errors, statements
-from jobs import locks, masks, quoting, sessions, widths
+from jobs import locks, quoting, sessions, widths
 from jobs.duckdb_errors import Damaged, translate, translated
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.source import Source
 from jobs.spool import Spool
+from jobs.types import masks
 
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.

@@ -6,7 +6,7 @@ own: it would run as the role that reads. What PostgreSQL brings along to write 
 
 from __future__ import annotations
 
-from jobs.types_catalog import TypeInfo
+from jobs.types.info import TypeInfo
 
 # By typtype: what CREATE TYPE makes for anybody. A base type takes a superuser.
 _OUTPUT = {"e": "enum_out", "c": "record_out", "r": "range_out", "m": "multirange_out"}

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 
-from jobs import quoting, types
+from jobs import quoting
 from jobs.source import Connection
 from jobs.tables import Table
+from jobs.types import column_plan
 
 # What DuckDB takes of a result at once, and a row group unless something else is asked for.
 VECTOR, ROW_GROUP = 2048, 122_880
@@ -51,12 +52,12 @@ def mean(conn: Connection, table: Table) -> int:
     return int(row["bytes"] or 0) if row else 0
 
 
-def of_row(infos: Sequence[types.ColumnInfo]) -> str:
+def of_row(infos: Sequence[column_plan.ColumnInfo]) -> str:
     """PostgreSQL's expression for the bytes of a row. It reads no TOAST: the length of a text is known without it."""
     return " + ".join(f"coalesce({_of_value(info)}, 0) + {_SLOT}" for info in infos) or "0"
 
 
-def _of_value(info: types.ColumnInfo) -> str:
+def _of_value(info: column_plan.ColumnInfo) -> str:
     if info.generated == "v":
         # Worked out when it is read, which may fail.
         return "0"

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from jobs import types
+from jobs.types import column_plan
 from tests.support import cluster, keytypes, typelab
 
 KINDS = keytypes.VALUES
@@ -91,10 +91,10 @@ def test_two_values_are_told_apart_wherever_they_differ(lab: typelab.Lab, kind: 
             assert _pairs(_paired(lab, test)) == _pairs(_paired(lab, hashed)) == theirs
 
 
-def _copied(lab: typelab.Lab, *, key: bool) -> types.ColumnPlan:
+def _copied(lab: typelab.Lab, *, key: bool) -> column_plan.ColumnPlan:
     number, info = lab.columns("public.t")
-    plan = types.plan_column(info, key=key)
-    lab.copy("public.t", [types.plan_column(number), plan])
+    plan = column_plan.plan_column(info, key=key)
+    lab.copy("public.t", [column_plan.plan_column(number), plan])
     return plan
 
 

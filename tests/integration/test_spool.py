@@ -13,11 +13,12 @@ import pytest
 from psycopg.rows import dict_row
 
 from app import errors
-from jobs import intake, spool, types
+from jobs import intake, spool
 from jobs.source import Connection
 from jobs.spool import Spool
 from jobs.target import Target
-from jobs.wire import Wire
+from jobs.types import column_plan
+from jobs.types.wire import Wire
 from tests.support.typelab import EXTENSION
 
 NUMBERS = 'SELECT g AS id, repeat(\'x\', g % 7) AS "a ""b\'" FROM generate_series(1, {}) AS g'
@@ -43,7 +44,7 @@ def wire(session: Connection, query: str) -> Wire:
     session.execute(f"CREATE TEMP TABLE shape AS {query} LIMIT 0".encode())
     row = session.execute("SELECT 'shape'::regclass::oid::bigint AS relid").fetchone()
     assert row is not None
-    return Wire([types.plan_column(info) for info in types.read_columns(session, row["relid"])], query)
+    return Wire([column_plan.plan_column(info) for info in column_plan.read_columns(session, row["relid"])], query)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5000])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from jobs import types
+from jobs.types import column_plan
 from tests.support import cluster, typelab
 
 
@@ -178,7 +178,7 @@ def test_a_value_arrives_as_it_is(lab: typelab.Lab, case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_rule_text_keeps_any_value_in_postgresqls_own_spelling(lab: typelab.Lab, case: Case) -> None:
     lab.make(case.type, [*case.values])
-    plan = types.plan_column(lab.columns("public.t")[1], "text")
+    plan = column_plan.plan_column(lab.columns("public.t")[1], "text")
     lab.copy("public.t", [*lab.plans("public.t")[:1], plan])
     spelled = [row[0] for row in lab.postgres.execute("SELECT v::text FROM public.t ORDER BY n")]
     assert lab.duckdb.execute("SELECT v FROM copy ORDER BY n").fetchall() == [(text,) for text in spelled]
@@ -201,5 +201,5 @@ def test_text_forms_do_not_depend_on_what_the_database_has_set(
     lab: typelab.Lab, kind: str, value: str, wanted: str
 ) -> None:
     lab.make(kind, [value])
-    lab.copy("public.t", [lab.plans("public.t")[0], types.plan_column(lab.columns("public.t")[1], "text")])
+    lab.copy("public.t", [lab.plans("public.t")[0], column_plan.plan_column(lab.columns("public.t")[1], "text")])
     assert lab.duckdb.execute("SELECT v FROM copy WHERE n = 0").fetchone() == (wanted,)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from jobs import types
+from jobs.types import column_plan
 
 _SCHEMA = """
     CREATE TYPE mood AS ENUM ('sad', 'so so');
@@ -49,7 +49,7 @@ def _relid(conn: Connection, name: str) -> int:
 def test_live_columns_come_in_order_with_identity_default_and_collation(
     conn: Connection,
 ) -> None:
-    found = types.read_columns(conn, _relid(conn, "one"))
+    found = column_plan.read_columns(conn, _relid(conn, "one"))
     assert [(info.name, info.attnum, info.type_name) for info in found] == [
         ("id", 1, "bigint"), ("Amount", 3, "cheap"), ("twice", 4, "numeric"), ("moods", 5, "mood[]"),
         ("pair", 6, "pair"), ("label", 7, "text"), ("span", 8, "tstzrange"),
@@ -64,7 +64,7 @@ def test_live_columns_come_in_order_with_identity_default_and_collation(
 
 
 def test_a_type_comes_with_all_it_is_built_from(conn: Connection) -> None:
-    by_name = {info.name: info for info in types.read_columns(conn, _relid(conn, "one"))}
+    by_name = {info.name: info for info in column_plan.read_columns(conn, _relid(conn, "one"))}
     amount = by_name["Amount"].type
     assert amount.base is not None and amount.base.type_name == "price"
     assert (amount.resolved.name, amount.resolved.type_name) == ("numeric", "numeric(10,2)")
@@ -80,11 +80,11 @@ def test_many_tables_are_read_at_once_and_an_unknown_one_has_no_columns(
     conn: Connection,
 ) -> None:
     one, two = _relid(conn, "one"), _relid(conn, "two")
-    found = types.read_columns_many(conn, [two, one, 4_000_000_000])
+    found = column_plan.read_columns_many(conn, [two, one, 4_000_000_000])
     assert {relid: len(infos) for relid, infos in found.items()} == {two: 1, one: 7, 4_000_000_000: 0}
-    assert types.read_columns_many(conn, []) == {}
+    assert column_plan.read_columns_many(conn, []) == {}
 
 
 def test_a_domain_that_refuses_null_makes_its_column_not_null(conn: Connection) -> None:
     conn.execute("CREATE TABLE three (p price)")
-    assert types.read_columns(conn, _relid(conn, "three"))[0].not_null
+    assert column_plan.read_columns(conn, _relid(conn, "three"))[0].not_null

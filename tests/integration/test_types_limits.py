@@ -8,7 +8,8 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from jobs import quoting, types
+from jobs import quoting
+from jobs.types import column_plan
 from tests.support import cluster, typelab
 
 
@@ -55,13 +56,15 @@ def _names(value: Misfit) -> str:
     return f"{value.type} {value.bad}"
 
 
-def _copied(lab: typelab.Lab, plan: types.ColumnPlan) -> list[object]:
+def _copied(lab: typelab.Lab, plan: column_plan.ColumnPlan) -> list[object]:
     lab.copy("public.t", [lab.plans("public.t")[0], plan])
     return [row[0] for row in lab.duckdb.execute("SELECT CAST(v AS VARCHAR) FROM copy ORDER BY n").fetchall()]
 
 
-def _v(lab: typelab.Lab, rule: types.Rule | None = None, on_value: types.Rule | None = None) -> types.ColumnPlan:
-    return types.plan_column(lab.columns("public.t")[1], rule, on_value)
+def _v(
+    lab: typelab.Lab, rule: column_plan.Rule | None = None, on_value: column_plan.Rule | None = None
+) -> column_plan.ColumnPlan:
+    return column_plan.plan_column(lab.columns("public.t")[1], rule, on_value)
 
 
 @pytest.mark.parametrize("misfit", MISFITS, ids=_names)

@@ -106,14 +106,14 @@ MUTANTS = (
     ),
     Mutant(
         "a value is read by the cast that somebody made for its type",
-        "jobs/types.py",
+        "jobs/types/column_plan.py",
         "_cast(types_output.spelled(kind, column), form.casts)",
         "_cast(column, form.casts)",
         CODE + "test_casts_of_owners_are_not_on_the_way_of_a_value",
     ),
     Mutant(
         "a masked value is spelled by the cast that somebody made for its type",
-        "jobs/types.py",
+        "jobs/types/column_plan.py",
         "key_text_sql=text,",
         'key_text_sql=_cast(column, ("text",)),',
         CODE + "test_casts_of_owners_are_not_on_the_way_of_a_value",

@@ -10,7 +10,7 @@ from app import config
 from jobs import columns, triggers
 from jobs.tables import Table
 from jobs.triggers import Function, Trigger
-from jobs.types import ColumnInfo, TypeInfo
+from jobs.types.column_plan import ColumnInfo, TypeInfo
 
 INT, TEXT, STAMP, BOOL, XID = (
     TypeInfo(oid, "pg_catalog", name, name)

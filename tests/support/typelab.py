@@ -21,10 +21,11 @@ from duckdb_extension_postgres_scanner import __file__ as package
 from psycopg import conninfo
 
 from app import config
-from jobs import quoting, types
+from jobs import quoting
 from jobs.source import Source
 from jobs.spool import Spool
-from jobs.wire import Wire
+from jobs.types import column_plan
+from jobs.types.wire import Wire
 from tests.support import otherserver
 from tests.support.cluster import Cluster
 
@@ -117,15 +118,15 @@ class Lab:
         self.duckdb.close()
         self.postgres.close()
 
-    def columns(self, table: str) -> list[types.ColumnInfo]:
+    def columns(self, table: str) -> list[column_plan.ColumnInfo]:
         found = self.postgres.execute("SELECT %s::regclass::oid", (table,)).fetchone()
         assert found is not None
-        return types.read_columns(self.postgres, found[0])
+        return column_plan.read_columns(self.postgres, found[0])
 
-    def plans(self, table: str, rule: types.Rule | None = None) -> list[types.ColumnPlan]:
-        return [types.plan_column(info, rule) for info in self.columns(table)]
+    def plans(self, table: str, rule: column_plan.Rule | None = None) -> list[column_plan.ColumnPlan]:
+        return [column_plan.plan_column(info, rule) for info in self.columns(table)]
 
-    def copy(self, table: str, plans: Sequence[types.ColumnPlan]) -> None:
+    def copy(self, table: str, plans: Sequence[column_plan.ColumnPlan]) -> None:
         """Fill DuckDB's table `copy` from PostgreSQL's `table`, and assert that it arrives the same through a spool."""
         named = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
         fields = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in plans)
@@ -147,7 +148,7 @@ class Lab:
             cursor.execute(f"CREATE TABLE public.t (n integer, v {kind})")  # type: ignore[arg-type]
             cursor.executemany(query, list(enumerate([*values, None])))  # type: ignore[arg-type]
 
-    def compare(self, table: str = "public.t") -> list[types.ColumnPlan]:
+    def compare(self, table: str = "public.t") -> list[column_plan.ColumnPlan]:
         """Copy a table that has a column n to order by, and assert that every column arrived."""
         infos, plans = self.columns(table), self.plans(table)
         self.copy(table, plans)
@@ -155,7 +156,7 @@ class Lab:
             assert self.stored_values(info, plan) == self.source_values(table, info, plan), (info.name, plan)
         return plans
 
-    def source_values(self, table: str, info: types.ColumnInfo, plan: types.ColumnPlan) -> list[Any]:
+    def source_values(self, table: str, info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> list[Any]:
         """The column's spellings in PostgreSQL, in the order of column n."""
         reading, column, kind = _reading(info, plan), quoting.identifier(info.name), info.type.resolved
         spelled = reading.postgres.replace("{v}", column)
@@ -167,7 +168,7 @@ class Lab:
         rows = self.postgres.execute(f"SELECT {spelled} FROM {table} AS t ORDER BY t.n").fetchall()  # type: ignore[arg-type]
         return [_canonical(reading, row[0]) for row in rows]
 
-    def stored_values(self, info: types.ColumnInfo, plan: types.ColumnPlan) -> list[Any]:
+    def stored_values(self, info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> list[Any]:
         """The column's spellings in DuckDB, in the order of column n."""
         reading, column = _reading(info, plan), quoting.identifier(plan.name)
         spelled = reading.duckdb.replace("{v}", column)
@@ -179,12 +180,12 @@ class Lab:
 
 def _conninfo(url: str, source: Source) -> str:
     """Sessions with a run's settings from their login on, which last outside of transactions, too."""
-    settings = {name: value.replace(" ", "\\ ") for name, value in types.READER_SETTINGS.items()}
+    settings = {name: value.replace(" ", "\\ ") for name, value in column_plan.READER_SETTINGS.items()}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return conninfo.make_conninfo(url, **source.options(), options=options)
 
 
-def _reading(info: types.ColumnInfo, plan: types.ColumnPlan) -> Reading:
+def _reading(info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> Reading:
     kind = info.type.resolved
     base = plan.duckdb_type.split("(")[0].split("[")[0]
     own = READINGS.get((kind.element.resolved if kind.element else kind).name) if base != "VARCHAR" else None

@@ -8,7 +8,7 @@ import pytest
 
 from app import config, errors
 from jobs import columns
-from jobs.types import ColumnInfo, ColumnPlan
+from jobs.types.column_plan import ColumnInfo, ColumnPlan
 from tests.support.shapes import INFOS, NUMERIC, TEXT
 
 PRICED = (*INFOS, ColumnInfo("price", 6, NUMERIC), ColumnInfo('od"d', 7, TEXT))

@@ -8,7 +8,7 @@ import pytest
 
 from app import errors
 from jobs import filters
-from jobs.types import ColumnInfo
+from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import BOOL, INFOS, STAMP, table
 
 MARKED = (*INFOS, ColumnInfo("gone", 6, BOOL), ColumnInfo("deleted_at", 7, STAMP))

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from jobs import keys, types
-from jobs.types import ColumnInfo, TypeInfo
+from jobs import keys
+from jobs.types import column_plan
+from jobs.types.column_plan import ColumnInfo, TypeInfo
 
 
 def kind(name: str, **more: object) -> TypeInfo:
@@ -61,4 +62,4 @@ def test_a_key_is_recorded_and_read_back(found: TypeInfo, settings: set[str], re
 )
 def test_two_keys_are_compared_as_the_file_does(found: TypeInfo, more: dict[str, object], equal: str) -> None:
     column = info(found, **more)
-    assert keys.equal(column, types.plan_column(column, key=True), "s.k", "k.k") == equal
+    assert keys.equal(column, column_plan.plan_column(column, key=True), "s.k", "k.k") == equal

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from app import maskkey
-from jobs import masks, types
-from jobs.masks import Mask
-from jobs.types import ColumnInfo
+from jobs.types import column_plan, masks
+from jobs.types.column_plan import ColumnInfo
+from jobs.types.masks import Mask
 from tests.support.shapes import INT, NUMERIC, TEXT
 
-PLAN = types.plan_column(ColumnInfo('na"me', 1, TEXT))
-PRICE = types.plan_column(ColumnInfo("price", 1, NUMERIC), "fail")
+PLAN = column_plan.plan_column(ColumnInfo('na"me', 1, TEXT))
+PRICE = column_plan.plan_column(ColumnInfo("price", 1, NUMERIC), "fail")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_value_that_its_type_could_not_keep_is_of_no_account(how: Mask) -> Non
     ("same", "exact", "kept"), [(True, '"k"', True), (False, '"k"', False), (True, '"k"::X', False)]
 )
 def test_equal_values_of_several_texts_have_several_hashes(same: bool, exact: str, kept: bool) -> None:
-    plan = replace(types.plan_column(ColumnInfo("k", 1, INT)), same_equality=same, exact_sql=exact)
+    plan = replace(column_plan.plan_column(ColumnInfo("k", 1, INT)), same_equality=same, exact_sql=exact)
     assert masks.masked(plan, "hash").same_equality is kept
 
 

@@ -16,7 +16,7 @@ from jobs.position.snapshot import AGE_LIMIT, Snapshot
 from jobs.position.watermark import Watermark
 from jobs.source import Identity
 from jobs.tables import Table
-from jobs.types import ColumnInfo
+from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import INFOS, XID, table
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

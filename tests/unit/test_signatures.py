@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from app import config
-from jobs import catalogue, changes, masks
+from jobs import catalogue, changes
 from jobs.tables import Filtering
 from jobs.triggers import Function, Trigger
-from jobs.types import ColumnInfo
+from jobs.types import masks
+from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import BOOL, INFOS, INT, TEXT, TRIGGER, XID, table, with_column
 
 

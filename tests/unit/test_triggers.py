@@ -10,7 +10,7 @@ from jobs import bodies, capture, triggers
 from jobs.capture import Subject
 from jobs.position.watermark import Stamp
 from jobs.triggers import Fault, Function, Trigger
-from jobs.types import ColumnInfo, TypeInfo
+from jobs.types.column_plan import ColumnInfo, TypeInfo
 
 ZONED, UNZONED, XID = Stamp("u", "updated_at"), Stamp("u", "updated_at", zoned=False), Stamp("u", "xid")
 BOTH = triggers.ROW | triggers.BEFORE | triggers.INSERT | triggers.UPDATE

@@ -1,7 +1,7 @@
 """What becomes of a column: the expressions that carry its values over, its DuckDB type, and the rule for misfits.
 
 `source_sql` runs in PostgreSQL, its result crosses the wire in the binary form that DuckDB's extension reads exactly,
-and `target_sql` turns that into the stored value in DuckDB. Which type takes which way stands in `jobs.types_forms`.
+and `target_sql` turns that into the stored value in DuckDB. Which type takes which way stands in `jobs.types.forms`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from app import errors
-from jobs import quoting, types_forms, types_output
-from jobs.types_catalog import ColumnInfo, Known, TypeInfo, read_columns, read_columns_many
+from jobs import quoting, types_output
+from jobs.types import forms
+from jobs.types.info import ColumnInfo, Known, TypeInfo, read_columns, read_columns_many
 
 __all__ = [
     "READER_SETTINGS",
@@ -94,7 +95,7 @@ def plan_column(
     `errors.ConfigError` for a rule that the type can't follow.
     """
     kind = info.type.resolved
-    form = types_forms.form_of(kind, info.dims, key=key)
+    form = forms.form_of(kind, info.dims, key=key)
     if rule in ("double", "decimal"):
         form, rule = _as_number(info, kind, rule), "null" if on_value == "null" else "fail"
     elif rule == "bytes":
@@ -108,21 +109,21 @@ def plan_column(
     return _plan(info.name, kind, form, rule)
 
 
-def _plan(name: str, kind: TypeInfo, form: types_forms.Form, rule: Rule | None) -> ColumnPlan:
+def _plan(name: str, kind: TypeInfo, form: forms.Form, rule: Rule | None) -> ColumnPlan:
     column = quoting.identifier(name)
     text = types_output.text(kind, column)
-    lossy = types_forms.filled(form.lossy, column) if form.lossy else None
-    wire = types_forms.filled(form.source, _cast(types_output.spelled(kind, column), form.casts))
+    lossy = forms.filled(form.lossy, column) if form.lossy else None
+    wire = forms.filled(form.source, _cast(types_output.spelled(kind, column), form.casts))
     return ColumnPlan(
         name=name,
         source_sql=_guarded(text, wire, form.casts[-1], lossy, rule) if lossy else wire,
-        target_sql=types_forms.filled(form.target, column),
+        target_sql=forms.filled(form.target, column),
         duckdb_type=form.duckdb,
         lossless=form.lossless and rule != "null",
         note=f"{form.note}; {form.misfit} {_CONSEQUENCE[rule]}" if rule in _CONSEQUENCE else form.note,
         rule=rule,
         lossy_sql=lossy,
-        exact_sql=types_forms.filled(form.exact, column),
+        exact_sql=forms.filled(form.exact, column),
         key_text_sql=text,
         same_equality=form.same,
     )
@@ -146,7 +147,7 @@ def _cast(value: str, casts: tuple[str, ...]) -> str:
     return value + "".join(f"::{cast}" for cast in casts)
 
 
-def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> types_forms.Form:
+def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> forms.Form:
     """A numeric under the rule `double` or `decimal`."""
     if (kind.schema, kind.name) != ("pg_catalog", "numeric"):
         raise errors.ConfigError(
@@ -157,29 +158,27 @@ def _as_number(info: ColumnInfo, kind: TypeInfo, rule: Rule | None) -> types_for
         # PostgreSQL itself refuses the cast of a number beyond a double's range, on both ends.
         far = "abs({v}) < 'Infinity' AND {v} <> 0 AND NOT abs({v}) BETWEEN 1e-307 AND 1.79e308"
         misfit = "a number beyond a double's range"
-        return types_forms.Form(
+        return forms.Form(
             ("float8",), "DOUBLE", lossy=f"({far})", misfit=misfit, note="rounded to a double", lossless=False
         )
-    precision, scale = (
-        types_forms.digits(kind.typmod) if kind.typmod != -1 else (types_forms.MAX_DIGITS + 1, _FREE_SCALE)
-    )
-    if precision <= types_forms.MAX_DIGITS:
-        return types_forms.numeric(kind.typmod)
-    scale = scale if scale <= types_forms.MAX_DIGITS else _FREE_SCALE
-    beyond = f"abs({{v}}) >= 1e{types_forms.MAX_DIGITS - scale} OR {{v}} <> round({{v}}, {scale})"
-    misfit = f"NaN or more than {types_forms.MAX_DIGITS - scale} digits before or {scale} after the point"
-    return types_forms.decimal(types_forms.MAX_DIGITS, scale, f"({beyond})", misfit)
+    precision, scale = forms.digits(kind.typmod) if kind.typmod != -1 else (forms.MAX_DIGITS + 1, _FREE_SCALE)
+    if precision <= forms.MAX_DIGITS:
+        return forms.numeric(kind.typmod)
+    scale = scale if scale <= forms.MAX_DIGITS else _FREE_SCALE
+    beyond = f"abs({{v}}) >= 1e{forms.MAX_DIGITS - scale} OR {{v}} <> round({{v}}, {scale})"
+    misfit = f"NaN or more than {forms.MAX_DIGITS - scale} digits before or {scale} after the point"
+    return forms.decimal(forms.MAX_DIGITS, scale, f"({beyond})", misfit)
 
 
-def _in_full(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
+def _in_full(form: forms.Form, info: ColumnInfo) -> forms.Form:
     """The rule `text`: PostgreSQL's text form of any value, array bounds included."""
     if form.duckdb == "VARCHAR" and form.casts[-1] == "text":
         return form
     same = form.same and not form.lossy and form.exact == "{v}"
-    return types_forms.as_text(f"{info.type_name} {types_forms.AS_TEXT}", same=same)
+    return forms.as_text(f"{info.type_name} {forms.AS_TEXT}", same=same)
 
 
-def _as_bytes(form: types_forms.Form, info: ColumnInfo) -> types_forms.Form:
+def _as_bytes(form: forms.Form, info: ColumnInfo) -> forms.Form:
     """The rule `bytes`: the bytes of a value's text in the server's encoding, or of a bytea."""
     if form.duckdb == "BLOB":
         return form

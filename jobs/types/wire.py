@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs import quoting
-from jobs.types import ColumnPlan
+from jobs.types.column_plan import ColumnPlan
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import hmac
 from dataclasses import replace
 from typing import Literal
 
-from jobs.types import ColumnPlan
+from jobs.types.column_plan import ColumnPlan
 
 Mask = Literal["hash", "null", "redact", "partial"]
 

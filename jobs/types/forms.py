@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jobs.types_catalog import TypeInfo
+from jobs.types.info import TypeInfo
 
 
 def filled(template: str, value: str) -> str:

@@ -1,0 +1,1 @@
+"""What becomes of a value on its way from PostgreSQL to DuckDB. Pure."""
