@@ -12,10 +12,11 @@ from contextlib import ExitStack, contextmanager
 
 from app import errors, guard, reporting
 from app.execution import Limits
-from jobs import apply, filters, quoting, target
+from jobs import apply, quoting, target
 from jobs.job import Job
 from jobs.moment import Moment, moment
-from jobs.tables import Table
+from jobs.tables import filters
+from jobs.tables.table import Table
 from jobs.target import Target
 
 # What can't be closed because a query goes on in it, until the process ends.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import changes, freshness, misfits, plan, quiet_marks, readiness, recovery, source
+from jobs import freshness, misfits, plan, quiet_marks, readiness, recovery, source
 from jobs.catalogue import Table
 from jobs.deadline import Deadline
 from jobs.job import Job
@@ -21,6 +21,7 @@ from jobs.position import clock
 from jobs.position.watermark import Watermark
 from jobs.probe import Known
 from jobs.results import Progress, Run, TableRun
+from jobs.tables import drift
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Attempt:
         anew, which is how deleted rows are forgotten.
         """
         saved = self.published.tables
-        hidden = (changes.hides(saved[t.name].signature, t.signature) for t in self.now.tables if t.name in saved)
+        hidden = (drift.hides(saved[t.name].signature, t.signature) for t in self.now.tables if t.name in saved)
         return self.options.full or bool(self.orphans(self.published)) or any(hidden)
 
     def mark(self, step: Step) -> Saved:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app import config, errors, statements
-from jobs import columns, filters, firing, quoting, selection, states, tables, tracked
+from jobs import firing, quoting, states
 from jobs.source import Connection
-from jobs.tables import PARTITIONED, Table, stamp_column
+from jobs.tables import columns, filters, tracked
+from jobs.tables import patterns as selection
+from jobs.tables import table as tables
+from jobs.tables.table import PARTITIONED, Table, stamp_column
 from jobs.types import column_plan, forms, masks
 
 __all__ = [

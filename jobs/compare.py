@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import apply, filters, intake, quoting
+from jobs import apply, intake, quoting
 from jobs.catalogue import Table
 from jobs.results import Difference
+from jobs.tables import filters
 from jobs.target import Target
 from jobs.types import column_plan
 from jobs.types.wire import Wire

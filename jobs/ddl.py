@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app import errors, statements
-from jobs import capture, quoting, tracked, triggers
-from jobs.capture import Capture
+from jobs import quoting
 from jobs.catalogue import Table, stamp_column
-from jobs.triggers import Function, Trigger
+from jobs.tables import capture, tracked, triggers
+from jobs.tables.capture import Capture
+from jobs.tables.triggers import Function, Trigger
 
 # Bytes of a table from which on its index is built without holding up writers.
 BIG = 64 * 2**20

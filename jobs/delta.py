@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import filters, intake, keys, losses, probe, quoting
+from jobs import intake, losses, probe, quoting
 from jobs.apply import exact, out, source_rows
 from jobs.changeset import Changes
 from jobs.plan import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.tables import Table
+from jobs.tables import filters, keys
+from jobs.tables.table import Table
 from jobs.target import Target
 from jobs.types.wire import Wire
 

@@ -10,7 +10,7 @@ from typing import Any
 from app import statements
 from jobs import quoting
 from jobs.source import Connection
-from jobs.triggers import Function, Leaf, Trigger
+from jobs.tables.triggers import Function, Leaf, Trigger
 
 Row = dict[str, Any]
 

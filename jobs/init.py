@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 
 from app import config, errors, statements
-from jobs import catalogue, quoting, selection, triggers
+from jobs import catalogue, quoting
 from jobs.catalogue import Found, Table
 from jobs.job import Job
 from jobs.position.watermark import Stamp
 from jobs.source import Connection
-from jobs.tables import STAMP_TYPES, XID_COLUMN
+from jobs.tables import patterns, triggers
+from jobs.tables.table import STAMP_TYPES, XID_COLUMN
 from jobs.types import forms
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
@@ -124,7 +125,7 @@ def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, 
     schemas: dict[str, str] = {}
     for entry in entries:
         schema, name = quoting.split_name(entry["name"])
-        other = schema if selection.problem((schema, name), stem) is None else f"source_{schema}"
+        other = schema if patterns.problem((schema, name), stem) is None else f"source_{schema}"
         while schemas.setdefault(quoting.fold(other), schema) != schema:
             other += "_2"
         new, number = name, 1

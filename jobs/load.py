@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, filters, intake, quoting, recovery, widths
+from jobs import apply, faults, intake, quoting, recovery, widths
 from jobs.catalogue import Table
 from jobs.moment import Moment
 from jobs.results import Progress
+from jobs.tables import filters
 from jobs.target import Target
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app import errors
 from jobs import quoting
-from jobs.tables import Table
+from jobs.tables.table import Table
 from jobs.target import Target
 
 

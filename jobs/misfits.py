@@ -11,9 +11,10 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import filters, quoting, widths
+from jobs import quoting, widths
 from jobs.source import Connection
-from jobs.tables import Table
+from jobs.tables import filters
+from jobs.tables.table import Table
 from jobs.types import column_plan
 
 # To look at every row of a table of more pages takes too long for what it tells.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import errors
-from jobs import changes
 from jobs.catalogue import Table
 from jobs.ledger import Saved, State
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
 from jobs.source import Identity
+from jobs.tables import drift
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
 FOREIGN = "its rows are of another source"
@@ -73,7 +73,7 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
         return "first copy"
     if saved.foreign:
         return FOREIGN
-    changed = changes.describe(saved.signature, table.signature)
+    changed = drift.describe(saved.signature, table.signature)
     if changed:
         return ", ".join(changed)
     if clock_back and saved.mode == "updated_at":
@@ -92,7 +92,7 @@ def refused(tables: list[Table], state: State, *, default: str) -> dict[str, err
         saved = state.tables.get(table.name)
         if saved is None or saved.foreign or (table.spec.on_schema_change or default) != "fail":
             continue
-        changed = changes.of_schema(saved.signature, table.signature)
+        changed = drift.of_schema(saved.signature, table.signature)
         if changed:
             found[table.name] = errors.SchemaChanged(
                 f"{table.source_name} changed: {', '.join(changed)}",

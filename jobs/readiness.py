@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from app import errors, statements
 from jobs.source import Connection, Identity
-from jobs.tables import Table
+from jobs.tables.table import Table
 
 
 def tombstones_readable(conn: Connection) -> bool:

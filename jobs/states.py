@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app import errors, statements
-from jobs import filters
 from jobs.job import Job
 from jobs.source import Connection
-from jobs.tables import PARTITIONED, VIEW, Table
+from jobs.tables import filters
+from jobs.tables.table import PARTITIONED, VIEW, Table
 
 
 def check(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:

@@ -1,6 +1,6 @@
 """Installs on the source what the watermark modes need, and takes it away again.
 
-Everything lies in the schema `neaptide` but the triggers, a stamp column and its index. `jobs.capture` says what the
+Everything lies in the schema `neaptide` but the triggers, a stamp column and its index. `jobs.tables.capture` says what the
 triggers do, `jobs.ddl` which statements are missing.
 """
 
@@ -19,7 +19,7 @@ from jobs.catalogue import Table
 from jobs.ddl import Installed, Statement
 from jobs.job import Job
 from jobs.source import Connection, translated
-from jobs.triggers import OURS, Function
+from jobs.tables.triggers import OURS, Function
 
 LOCK_TIMEOUT = "3s"
 _APPLICATION = "neaptide track"

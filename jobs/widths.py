@@ -8,7 +8,7 @@ import psycopg
 
 from jobs import quoting
 from jobs.source import Connection
-from jobs.tables import Table
+from jobs.tables.table import Table
 from jobs.types import column_plan
 
 # What DuckDB takes of a result at once, and a row group unless something else is asked for.

@@ -12,7 +12,7 @@ import pytest
 from psycopg import conninfo
 
 from app import errors
-from jobs import tracked
+from jobs.tables import tracked
 from tests.support import strangers
 from tests.support.cluster import Cluster
 from tests.support.syncing import Lab

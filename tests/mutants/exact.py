@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table is read with the children that it got in the middle of the run",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         'return f"ONLY {self.quoted}" if',
         'return f"{self.quoted}" if',
         CHILDREN + "test_a_table_without_children_is_read_alone",
@@ -137,14 +137,14 @@ MUTANTS = (
     ),
     Mutant(
         "a signature knows the columns that are copied alone",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         "deciding = [_facts(info) for info in self.deciding]",
         "deciding: list[Any] = []",
         DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
     ),
     Mutant(
         "a condition is known by its text alone, not by the functions in it",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         "if self.filtering.version else {}",
         "if self.filtering is None else {}",
         DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
@@ -172,14 +172,14 @@ MUTANTS = (
     ),
     Mutant(
         "a column of few digits is not known to round",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         "rounded=info.type.resolved.typmod != -1,",
         "rounded=False,",
         RULE + "test_a_stamp_that_rounds_is_read_from_below_its_floor",
     ),
     Mutant(
         "a signature does not know the masks' key",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         "[list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,",
         '[list(pair) for pair in sorted(self.spec.mask.items())], "",',
         SIGNATURES + "test_a_mask_key_that_changes_is_noticed",

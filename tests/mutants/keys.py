@@ -16,7 +16,7 @@ SIGNATURES = "tests/unit/test_signatures.py::"
 MUTANTS = (
     Mutant(
         "a mask makes a table look changed in each run",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         "[list(pair) for pair in sorted(self.spec.mask.items())]",
         "sorted(self.spec.mask.items())",
         SIGNATURES + "test_a_signature_is_equal_to_itself_after_json",
@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         "a recorded key must pass its domain's checks of today",
-        "jobs/keys.py",
+        "jobs/tables/keys.py",
         'return f"{value}::{_unchecked(info.type.resolved)}"',
         'return f"{value}::{info.type_name}"',
         ARRIVES,
@@ -72,14 +72,14 @@ MUTANTS = (
     ),
     Mutant(
         "an array of citext is recorded as JSON",
-        "jobs/keys.py",
+        "jobs/tables/keys.py",
         "if kind.element is not None:\n        return False",
         "if False:\n        return False",
         "tests/unit/test_keys.py::test_a_key_is_recorded_and_read_back",
     ),
     Mutant(
         "a soft delete's key that is spelled anew is another row",
-        "jobs/tables.py",
+        "jobs/tables/table.py",
         'or (self.spec.deletes == "soft" and respelled)',
         "",
         RESPELLED,

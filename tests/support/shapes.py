@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from app import config
-from jobs import columns, triggers
-from jobs.tables import Table
-from jobs.triggers import Function, Trigger
+from jobs.tables import columns, triggers
+from jobs.tables.table import Table
+from jobs.tables.triggers import Function, Trigger
 from jobs.types.column_plan import ColumnInfo, TypeInfo
 
 INT, TEXT, STAMP, BOOL, XID = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs import changes
+from jobs.tables import drift
 
 
 def column(place: int, **given: Any) -> dict[str, Any]:
@@ -36,5 +36,5 @@ BEFORE = signature(column(1), column(2))
     ],
 )
 def test_a_signature_hides_what_another_showed(now: dict[str, Any], hides: bool) -> None:
-    assert changes.hides(BEFORE, now) is hides
-    assert not changes.hides({}, now)
+    assert drift.hides(BEFORE, now) is hides
+    assert not drift.hides({}, now)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import config, errors
-from jobs import columns
+from jobs.tables import columns
 from jobs.types.column_plan import ColumnInfo, ColumnPlan
 from tests.support.shapes import INFOS, NUMERIC, TEXT
 

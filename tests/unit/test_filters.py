@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app import errors
-from jobs import filters
+from jobs.tables import filters
 from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import BOOL, INFOS, STAMP, table
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs import keys
+from jobs.tables import keys
 from jobs.types import column_plan
 from jobs.types.column_plan import ColumnInfo, TypeInfo
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app import config, errors
-from jobs import selection
-from jobs.selection import Pattern
+from jobs.tables import patterns
+from jobs.tables.patterns import Pattern
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def _as_regex(like: str, wild: bool) -> str:
     ],
 )
 def test_a_table_is_left_out(entry: dict[str, Any], everywhere: list[str], excluded: bool) -> None:
-    assert selection.is_excluded(config.Table(**entry), everywhere, "shop", "log") is excluded
+    assert patterns.is_excluded(config.Table(**entry), everywhere, "shop", "log") is excluded
 
 
 def test_an_entry_for_what_the_config_excludes_is_a_contradiction() -> None:
     with pytest.raises(errors.ConfigError, match=r"shop\.log is among the \[\[tables\]\] and in exclude"):
-        selection.is_excluded(config.Table(name="shop.log"), ["shop.l*"], "shop", "log")
+        patterns.is_excluded(config.Table(name="shop.log"), ["shop.l*"], "shop", "log")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_entry_for_what_the_config_excludes_is_a_contradiction() -> None:
     ],
 )
 def test_a_table_has_its_own_name_in_the_file_or_another(entry: dict[str, Any], name: tuple[str, str]) -> None:
-    assert selection.name_in_file(config.Table(**entry), "shop", "orders") == name
+    assert patterns.name_in_file(config.Table(**entry), "shop", "orders") == name
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_table_has_its_own_name_in_the_file_or_another(entry: dict[str, Any], 
     ],
 )
 def test_a_schema_that_duckdb_has_of_its_own_is_refused(schema: str, told: str | None) -> None:
-    found = selection.problem((schema, "t"), "reporting")
+    found = patterns.problem((schema, "t"), "reporting")
     assert (found is None) is (told is None)
     assert found is None or (told in found.message and "rename" in (found.hint or ""))
 
@@ -137,6 +137,6 @@ def test_a_schema_that_duckdb_has_of_its_own_is_refused(schema: str, told: str |
 def test_names_that_duckdb_can_not_tell_apart_are_refused_both(
     targets: list[tuple[str, str]], told: dict[tuple[str, str], str]
 ) -> None:
-    found = selection.twins(targets)
+    found = patterns.twins(targets)
     assert found.keys() == told.keys()
     assert all(told[target] in error.message for target, error in found.items())

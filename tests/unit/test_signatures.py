@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from app import config
-from jobs import catalogue, changes
-from jobs.tables import Filtering
-from jobs.triggers import Function, Trigger
+from jobs import catalogue
+from jobs.tables import drift
+from jobs.tables.table import Filtering
+from jobs.tables.triggers import Function, Trigger
 from jobs.types import masks
 from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import BOOL, INFOS, INT, TEXT, TRIGGER, XID, table, with_column
@@ -34,12 +35,12 @@ from tests.support.shapes import BOOL, INFOS, INT, TEXT, TRIGGER, XID, table, wi
 def test_a_signature_is_equal_to_itself_after_json(entry: dict[str, Any]) -> None:
     signature = table(**entry).signature
     assert json.loads(json.dumps(signature)) == signature
-    assert changes.describe(json.loads(json.dumps(signature)), signature) == []
+    assert drift.describe(json.loads(json.dumps(signature)), signature) == []
 
 
 def test_a_mask_that_changes_is_noticed() -> None:
     before, after = (table(mask={"name": how}).signature for how in ("redact", "null"))
-    assert "its entry in the config changed" in changes.describe(json.loads(json.dumps(before)), after)
+    assert "its entry in the config changed" in drift.describe(json.loads(json.dumps(before)), after)
 
 
 def test_a_mask_key_that_changes_is_noticed() -> None:
@@ -49,7 +50,7 @@ def test_a_mask_key_that_changes_is_noticed() -> None:
         table(mask=spec.mask, facts={"mask_version": catalogue._mask_version(spec, settings(key))}).signature
         for key in keys
     )
-    assert changes.describe(json.loads(json.dumps(before)), after) == ["its entry in the config changed"]
+    assert drift.describe(json.loads(json.dumps(before)), after) == ["its entry in the config changed"]
     assert masks.version(keys[0]) != masks.version(keys[1])
     assert not any(key in json.dumps(before) for key in keys)
     # Nothing is hashed, so the key changes nothing.
@@ -161,8 +162,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
 def test_what_changed_is_told_in_words(case: str) -> None:
     before, after, told = CASES[case]
     old, new = table(**before).signature, table(**after).signature
-    assert changes.describe(json.loads(json.dumps(old)), new) == told
-    assert changes.describe(json.loads(json.dumps(new)), new) == []
+    assert drift.describe(json.loads(json.dumps(old)), new) == told
+    assert drift.describe(json.loads(json.dumps(new)), new) == []
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_what_changed_is_told_in_words(case: str) -> None:
 )  # fmt: skip
 def test_what_on_schema_change_is_about_is_the_tables_own_shape(case: str, of_schema: bool) -> None:
     before, after, told = CASES["the storage" if case == "storage" else case]
-    found = changes.of_schema(table(**before).signature, table(**after).signature)
+    found = drift.of_schema(table(**before).signature, table(**after).signature)
     assert found == (told if of_schema else [])
 
 
@@ -180,5 +181,5 @@ def test_a_file_of_an_earlier_version_is_told_apart() -> None:
     """Its signatures lack what was not looked at then."""
     new = table(columns=["id"], where="name > 'x'").signature
     old = {part: value for part, value in new.items() if part != "deciding"}
-    assert changes.describe(old, new) == ["column name added"]
-    assert changes.describe({}, new) != []
+    assert drift.describe(old, new) == ["column name added"]
+    assert drift.describe({}, new) != []

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from jobs import bodies, capture, triggers
-from jobs.capture import Subject
 from jobs.position.watermark import Stamp
-from jobs.triggers import Fault, Function, Trigger
+from jobs.tables import bodies, capture, triggers
+from jobs.tables.capture import Subject
+from jobs.tables.triggers import Fault, Function, Trigger
 from jobs.types.column_plan import ColumnInfo, TypeInfo
 
 ZONED, UNZONED, XID = Stamp("u", "updated_at"), Stamp("u", "updated_at", zoned=False), Stamp("u", "xid")

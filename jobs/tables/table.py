@@ -10,9 +10,9 @@ from typing import Any
 
 from app import config
 from jobs import quoting
-from jobs.capture import Subject
 from jobs.position.watermark import Stamp
-from jobs.triggers import Leaf, Trigger
+from jobs.tables.capture import Subject
+from jobs.tables.triggers import Leaf, Trigger
 from jobs.types import column_plan
 
 XID_COLUMN = "sync_xid"
@@ -164,7 +164,7 @@ class Table:
 
     @cached_property
     def signature(self) -> dict[str, Any]:
-        """What must stay the same for a delta to be enough; `jobs.changes` says what a difference means.
+        """What must stay the same for a delta to be enough; `jobs.tables.drift` says what a difference means.
 
         The file keeps it as JSON and it is compared with what comes back: no tuples, no keys but texts.
         """

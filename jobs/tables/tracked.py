@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobs import capture, triggers
-from jobs.tables import STAMP_TYPES, Table, stamp_column
-from jobs.triggers import Trigger
+from jobs.tables import capture, triggers
+from jobs.tables.table import STAMP_TYPES, Table, stamp_column
+from jobs.tables.triggers import Trigger
 
 _ROW_EVENTS = (triggers.INSERT, triggers.UPDATE)
 

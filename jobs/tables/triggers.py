@@ -11,15 +11,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from jobs import bodies
 from jobs.position.watermark import Stamp
+from jobs.tables import bodies
 
 # Bits of pg_trigger.tgtype (PostgreSQL's catalog/pg_trigger.h).
 ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
 # pg_trigger.tgenabled: in ordinary sessions, in all, or only where replication applies changes.
 ORIGIN, ALWAYS, REPLICA = "O", "A", "R"
 OURS = "neaptide"
-# What the names of our own functions begin with; `jobs.capture` makes them.
+# What the names of our own functions begin with; `jobs.tables.capture` makes them.
 ROW_FUNCTION, GONE_FUNCTION, EMPTIED_FUNCTION = "row_", "gone_", "emptied_"
 
 _BUILT_IN = "pg_catalog"

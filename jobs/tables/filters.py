@@ -17,7 +17,7 @@ from psycopg import sql
 from app import errors, statements
 from jobs import quoting
 from jobs.source import Connection
-from jobs.tables import Filtering, Table
+from jobs.tables.table import Filtering, Table
 
 
 def kept(table: Table) -> str:

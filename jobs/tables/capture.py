@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from jobs import keys, quoting, triggers
+from jobs import quoting
 from jobs.position.watermark import ZONE_SPREAD, Stamp
-from jobs.triggers import Function, Trigger
+from jobs.tables import keys, triggers
+from jobs.tables.triggers import Function, Trigger
 from jobs.types.column_plan import ColumnInfo
 
 _PREFIX = "neaptide"
