@@ -14,7 +14,7 @@ from app import errors, guard, reporting
 from app.execution import Limits
 from jobs import apply, quoting, target
 from jobs.job import Job
-from jobs.moment import Moment, moment
+from jobs.source.session import Moment, moment
 from jobs.tables import filters
 from jobs.tables.table import Table
 from jobs.target import Target

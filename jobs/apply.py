@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app import errors
 from jobs import losses, quoting, storage
-from jobs.catalogue import Table
 from jobs.plan import Step
+from jobs.source.catalogue import Table
 from jobs.target import Target
 from jobs.types import column_plan
 from jobs.types.wire import Wire

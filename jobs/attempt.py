@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import freshness, misfits, plan, quiet_marks, readiness, recovery, source
-from jobs.catalogue import Table
+from jobs import freshness, misfits, plan, quiet_marks, recovery
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.ledger import Saved, State
-from jobs.moment import Moment
 from jobs.phases import Phases
 from jobs.plan import DELTA, FULL, Step
 from jobs.position import clock
 from jobs.position.watermark import Watermark
 from jobs.probe import Known
 from jobs.results import Progress, Run, TableRun
+from jobs.source import connection, readiness
+from jobs.source.catalogue import Table
+from jobs.source.session import Moment
 from jobs.tables import drift
 
 
@@ -168,7 +169,7 @@ class Attempt:
 
     def _looked(self) -> quiet_marks.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
-        durable = source.is_durable(self.now.conn, self.now.snapshot)
+        durable = connection.is_durable(self.now.conn, self.now.snapshot)
         return {
             step.table.name: self.now.mark(step.mark) if durable else step.mark
             for step in self.asked

@@ -23,14 +23,13 @@ from jobs import (
     plan,
     probe,
     quoting,
-    states,
-    widths,
 )
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
 from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.ledger import State
 from jobs.plan import DELTA, FULL, Step
 from jobs.results import Run, TableRun
+from jobs.source import states, widths
 from jobs.target import Target
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs import apply, intake, quoting
-from jobs.catalogue import Table
 from jobs.results import Difference
+from jobs.source.catalogue import Table
 from jobs.tables import filters
 from jobs.target import Target
 from jobs.types import column_plan

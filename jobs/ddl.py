@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app import errors, statements
 from jobs import quoting
-from jobs.catalogue import Table, stamp_column
+from jobs.source.catalogue import Table, stamp_column
 from jobs.tables import capture, tracked, triggers
 from jobs.tables.capture import Capture
 from jobs.tables.triggers import Function, Trigger

@@ -12,7 +12,7 @@ import psycopg
 
 from app import errors
 from jobs import sockets
-from jobs.source import Source
+from jobs.source.connection import Source
 from jobs.target import Target
 
 # How long the server may take to end the sessions itself before their sockets are shut down.

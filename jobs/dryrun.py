@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import misfits, moment, plan, probe, recovery, target
-from jobs.catalogue import Table
+from jobs import misfits, plan, probe, recovery, target
 from jobs.deadline import Deadline
 from jobs.delta import Delta, UnreadableKeys
 from jobs.job import Job
-from jobs.moment import Moment
 from jobs.plan import FAILED, FULL, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
+from jobs.source import session
+from jobs.source.catalogue import Table
+from jobs.source.session import Moment
 from jobs.target import Target
 
 
@@ -23,7 +24,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """
     state = recovery.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
-    with limit, moment.moment(job, wanted, limit) as now:
+    with limit, session.moment(job, wanted, limit) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused

@@ -9,11 +9,12 @@ from typing import Any
 import psycopg
 
 from app import config, errors, statements
-from jobs import catalogue, quoting
-from jobs.catalogue import Found, Table
+from jobs import quoting
 from jobs.job import Job
 from jobs.position.watermark import Stamp
-from jobs.source import Connection
+from jobs.source import catalogue
+from jobs.source.catalogue import Found, Table
+from jobs.source.connection import Connection
 from jobs.tables import patterns, triggers
 from jobs.tables.table import STAMP_TYPES, XID_COLUMN
 from jobs.types import forms

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from app import config, maskkey
 from jobs.files import Files
 from jobs.keep import Keep
-from jobs.source import Source
+from jobs.source.connection import Source
 
 
 @dataclass(frozen=True)

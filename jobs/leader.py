@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from psycopg.rows import dict_row, tuple_row
 
 from app import statements
-from jobs import beside, health, patience, sessions
+from jobs import beside, health
 from jobs.files import Files
 from jobs.job import Job
-from jobs.sessions import Session
-from jobs.source import translated
+from jobs.source import patience, settings
+from jobs.source.connection import translated
+from jobs.source.settings import Session
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
 _KEEPALIVE = {
@@ -156,7 +157,7 @@ def take(conn: Session, number: int) -> bool:
     given = {"key": number, "backend": conn.backend}
     row = conn.cursor(row_factory=tuple_row).execute(statements.get("daemon", "take_lead"), given).fetchone()
     assert row is not None
-    sessions.check(conn, row[0])
+    settings.check(conn, row[0])
     return bool(row[1])
 
 

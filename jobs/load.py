@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, intake, quoting, recovery, widths
-from jobs.catalogue import Table
-from jobs.moment import Moment
+from jobs import apply, faults, intake, quoting, recovery
 from jobs.results import Progress
+from jobs.source import widths
+from jobs.source.catalogue import Table
+from jobs.source.session import Moment
 from jobs.tables import filters
 from jobs.target import Target
 

@@ -11,8 +11,9 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import quoting, widths
-from jobs.source import Connection
+from jobs import quoting
+from jobs.source import widths
+from jobs.source.connection import Connection
 from jobs.tables import filters
 from jobs.tables.table import Table
 from jobs.types import column_plan

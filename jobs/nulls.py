@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from jobs import probe
-from jobs.catalogue import Table
-from jobs.moment import Moment
 from jobs.plan import Step
-from jobs.source import Connection
+from jobs.source.catalogue import Table
+from jobs.source.connection import Connection
+from jobs.source.session import Moment
 from jobs.types import column_plan
 
 

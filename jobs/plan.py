@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import errors
-from jobs.catalogue import Table
 from jobs.ledger import Saved, State
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
-from jobs.source import Identity
+from jobs.source.catalogue import Table
+from jobs.source.connection import Identity
 from jobs.tables import drift
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from jobs import quoting
-from jobs.catalogue import Table
 from jobs.plan import DELTA, FULL, Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Stamp, Watermark
-from jobs.source import Connection
+from jobs.source.catalogue import Table
+from jobs.source.connection import Connection
 from jobs.tables import filters
 
 

@@ -13,8 +13,8 @@ from jobs import changeset, freshness, ledger, strangers, target
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
-from jobs.moment import Moment
 from jobs.plan import check_identity
+from jobs.source.session import Moment
 from jobs.target import Target
 
 

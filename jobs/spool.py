@@ -21,8 +21,9 @@ from typing import IO
 from psycopg import postgres
 
 from app import errors
-from jobs import files, quoting, source
-from jobs.source import Connection
+from jobs import files, quoting
+from jobs.source import connection
+from jobs.source.connection import Connection
 from jobs.types import forms
 
 # What is in the file at once, in bytes, and in DuckDB's memory while it reads it; a larger row goes alone.
@@ -51,7 +52,7 @@ class Spool:
     @contextmanager
     def setting(self, setting: str) -> Iterator[None]:
         """Plan queries with this setting, `name = value`, while the block lasts."""
-        with source.translated(), self._conn.transaction(force_rollback=True):
+        with connection.translated(), self._conn.transaction(force_rollback=True):
             self._conn.execute(f"SET LOCAL {setting}".encode())
             yield
 
@@ -62,7 +63,7 @@ class Spool:
         alone. The file has no name, so that nobody else reads it and a killed run leaves nothing behind.
         """
         with files.translated(), tempfile.TemporaryFile(dir=self._folder) as file:
-            with self._turn, source.translated(), self._conn.transaction():
+            with self._turn, connection.translated(), self._conn.transaction():
                 columns = self._columns(query)
                 held = 0
                 for row in self._rows(query, columns):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from app import errors, versions
 from jobs import apply, files, handles, ledger, quoting
-from jobs.catalogue import Table
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
+from jobs.source.catalogue import Table
 from jobs.target import Target
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"

@@ -17,10 +17,10 @@ from jobs.deadline import Deadline
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
-from jobs.moment import Moment, moment
 from jobs.position import clock
 from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
+from jobs.source.session import Moment, moment
 
 _ATTEMPTS = 4
 Done = TypeVar("Done")

@@ -16,11 +16,13 @@ from typing import Any
 import duckdb
 
 from app import errors, statements
-from jobs import locks, quoting, sessions, widths
+from jobs import quoting
 from jobs.duckdb_errors import Damaged, translate, translated
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
-from jobs.source import Source
+from jobs.source import locks, widths
+from jobs.source import settings as sessions
+from jobs.source.connection import Source
 from jobs.spool import Spool
 from jobs.types import masks
 

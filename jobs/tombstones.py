@@ -13,7 +13,7 @@ from app import errors, statements
 from jobs import beside
 from jobs.deadline import Deadline
 from jobs.job import Job
-from jobs.sessions import Session
+from jobs.source.settings import Session
 
 EVERY = timedelta(hours=1)
 _BATCH = 20_000

@@ -14,11 +14,12 @@ from typing import Any
 import psycopg
 
 from app import errors, statements
-from jobs import catalogue, ddl
-from jobs.catalogue import Table
+from jobs import ddl
 from jobs.ddl import Installed, Statement
 from jobs.job import Job
-from jobs.source import Connection, translated
+from jobs.source import catalogue
+from jobs.source.catalogue import Table
+from jobs.source.connection import Connection, translated
 from jobs.tables.triggers import OURS, Function
 
 LOCK_TIMEOUT = "3s"

@@ -11,32 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import (
-    apply,
-    build,
-    files,
-    freshness,
-    history,
-    ledger,
-    moment,
-    plan,
-    recovery,
-    states,
-    strangers,
-    sync,
-    target,
-    widths,
-)
+from jobs import apply, build, files, freshness, history, ledger, plan, recovery, strangers, sync, target
 from jobs.attempt import Options, TableFailed, diagnosed, saved
 from jobs.compare import Comparison
 from jobs.deadline import Deadline
 from jobs.duckdb_errors import Damaged
 from jobs.job import Job
 from jobs.ledger import State
-from jobs.moment import Moment
 from jobs.phases import Phases
 from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.source import session, states, widths
+from jobs.source.session import Moment
 from jobs.target import Target
 
 
@@ -89,7 +75,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     published, aside = recovery.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(moment.moment(job, scope.tables, deadline))
+        now = reading.enter_context(session.moment(job, scope.tables, deadline))
         now.warnings.extend((*told, *aside))
         scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
         try:
@@ -108,7 +94,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(moment.moment(job, scope.tables, deadline))
+        now = reading.enter_context(session.moment(job, scope.tables, deadline))
         done = f"it was set aside as {job.files.set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:

@@ -18,10 +18,10 @@ import psycopg
 from psycopg import sql
 
 from app import errors, statements
-from jobs import catalogue, readiness, sessions
-from jobs.catalogue import Table
 from jobs.job import Job
-from jobs.source import Connection, translated
+from jobs.source import catalogue, readiness, settings
+from jobs.source.catalogue import Table
+from jobs.source.connection import Connection, translated
 
 PAUSE = 0.05
 # How long a look at the tables may take, in seconds, and one at the catalogue.
@@ -29,7 +29,7 @@ _LOOK, _CATALOGUE = 12.0, 60.0
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
 _NEWEST_TOMBSTONE = "(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)"
-Session = sessions.Session
+Session = settings.Session
 
 
 class Watcher:
@@ -50,7 +50,7 @@ class Watcher:
         """
         with translated():
             snapshot, backend = self._one(statements.get("daemon", "transactions"))
-            sessions.check(self._conn, backend)
+            settings.check(self._conn, backend)
             if snapshot == self._snapshot or self._job is None:
                 return False
             first, self._snapshot = self._snapshot is None, snapshot

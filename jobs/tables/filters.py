@@ -16,7 +16,7 @@ from psycopg import sql
 
 from app import errors, statements
 from jobs import quoting
-from jobs.source import Connection
+from jobs.source.connection import Connection
 from jobs.tables.table import Filtering, Table
 
 

@@ -18,7 +18,7 @@ from app.oltp.embedded import EmbeddedServer
 from jobs import dryrun, faults, spool, verify
 from jobs.job import Job
 from jobs.keep import Keep
-from jobs.moment import Moment, moment
+from jobs.source.session import Moment, moment
 from tests.support import servers, standbys
 from tests.support.othersource import at
 from tests.support.servers import ask

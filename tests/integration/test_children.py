@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from jobs import results, source, sync, verify
+from jobs import results, sync, verify
 from jobs.keep import Keep
+from jobs.source import connection
 from tests.support.syncing import Lab, read
 
 ROW = "(id int PRIMARY KEY, v text DEFAULT 'own', updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -72,16 +73,16 @@ def run(lab: Lab, way: str) -> None:
 def after_the_snapshot(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[str]:
     """Have it done once in the next run."""
     done: list[str] = []
-    one = source.one
+    one = connection.one
 
-    def asked(conn: source.Connection, name: str) -> dict[str, Any]:
+    def asked(conn: connection.Connection, name: str) -> dict[str, Any]:
         found = one(conn, name)
         if name == "snapshot" and not done:
             done.append(name)
             act()
         return found
 
-    patch.setattr(source, "one", asked)
+    patch.setattr(connection, "one", asked)
     return done
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from jobs import source
 from jobs.keep import Keep
+from jobs.source import connection
 from tests.support.syncing import Lab
 
 TYPES = """
@@ -194,9 +194,9 @@ def test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_a
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    one = source.one
+    one = connection.one
 
-    def asked(conn: source.Connection, name: str) -> dict[str, Any]:
+    def asked(conn: connection.Connection, name: str) -> dict[str, Any]:
         found = one(conn, name)
         if name == "snapshot" and not done:
             done.append(name)
@@ -204,7 +204,7 @@ def test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_a
         return found
 
     lab.run("UPDATE nested SET v = 'a' WHERE id = 1")
-    monkeypatch.setattr(source, "one", asked)
+    monkeypatch.setattr(connection, "one", asked)
     lab.sync()
     assert done
     assert_belonging(lab)

@@ -14,7 +14,7 @@ import pytest
 from app import errors
 from jobs import target
 from jobs.keep import Keep
-from jobs.moment import moment
+from jobs.source.session import moment
 from tests.support.daemons import wait_until
 from tests.support.syncing import Lab
 

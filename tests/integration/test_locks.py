@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import catalogue, dryrun, readiness, source, verify
-from jobs.catalogue import Relation
+from jobs import dryrun, verify
+from jobs.source import catalogue, connection, readiness
+from jobs.source.catalogue import Relation
 from tests.support.syncing import Lab, read
 
 STAMP = "updated_at timestamptz NOT NULL DEFAULT now()"
@@ -29,7 +30,7 @@ def _lab(url: str, folder: Path, *names: str) -> Lab:
 def _once(patch: pytest.MonkeyPatch, act: Callable[[], object], *, after: str) -> list[str]:
     """Have `act` done once in the next run: after the tables were listed, or after the snapshot was taken."""
     done: list[str] = []
-    reachable, one = catalogue.reachable, source.one
+    reachable, one = catalogue.reachable, connection.one
 
     def do(what: str) -> None:
         if what == after and not done:
@@ -41,13 +42,13 @@ def _once(patch: pytest.MonkeyPatch, act: Callable[[], object], *, after: str) -
         do("list")
         return found
 
-    def asked(conn: source.Connection, name: str) -> dict[str, Any]:
+    def asked(conn: connection.Connection, name: str) -> dict[str, Any]:
         found = one(conn, name)
         do(name)
         return found
 
     patch.setattr(catalogue, "reachable", listed)
-    patch.setattr(source, "one", asked)
+    patch.setattr(connection, "one", asked)
     return done
 
 

@@ -12,8 +12,9 @@ import pytest
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import leader, source, verify, wake
+from jobs import leader, verify, wake
 from jobs.keep import Keep
+from jobs.source import connection
 from tests.support import pooler
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
@@ -118,7 +119,7 @@ def test_a_statement_that_another_process_answers_ends_the_session(lab: Lab) -> 
         conn.backend += 1
         with pytest.raises(errors.ConfigError, match="transaction pooling"), conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            with source.snapshot(conn):
+            with connection.snapshot(conn):
                 pass
         with pytest.raises(errors.ConfigError, match="transaction pooling"):
             leader.take(conn, 1)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import freshness, probe, quiet_marks, source
+from jobs import freshness, probe, quiet_marks
 from jobs.plan import Step
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
+from jobs.source import connection
 from tests.support.syncing import Lab
 
 ITEM = "CREATE TABLE {} (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -83,7 +84,7 @@ def test_a_quiet_run_looks_since_the_last_one(lab: Lab, asked: Asked, monkeypatc
     assert floors == sorted({*floors}, key=str)
     assert len(floors) == 3
     # What a crash could take back is not built upon.
-    monkeypatch.setattr(source, "is_durable", lambda conn, seen: False)
+    monkeypatch.setattr(connection, "is_durable", lambda conn, seen: False)
     for _ in range(3):
         pass_by(lab)
         assert not lab.sync().changed

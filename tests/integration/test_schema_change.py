@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from jobs import catalogue, dryrun, status, track, verify
+from jobs import dryrun, status, track, verify
 from jobs.keep import Keep
+from jobs.source import catalogue
 from tests.support.syncing import Lab
 
 TYPES = (

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from app import errors
 from jobs import intake, spool
-from jobs.source import Connection
+from jobs.source.connection import Connection
 from jobs.spool import Spool
 from jobs.target import Target
 from jobs.types import column_plan

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from jobs import faults, source
+from jobs import faults
+from jobs.source import connection
 from tests.support.syncing import Lab, read
 from tests.support.traps import MODES, Trio
 
@@ -36,15 +37,15 @@ class Between:
 
     def after_blocks(self, *names: str) -> None:
         """The statements of sql/source.sql that a run reads one after the other."""
-        one = source.one
+        one = connection.one
 
-        def wrapped(conn: source.Connection, name: str) -> dict[str, Any]:
+        def wrapped(conn: connection.Connection, name: str) -> dict[str, Any]:
             found = one(conn, name)
             if name in names:
                 self.act()
             return found
 
-        self._patch.setattr(source, "one", wrapped)
+        self._patch.setattr(connection, "one", wrapped)
 
 
 def test_a_transaction_that_ends_between_floor_and_snapshot(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,8 +196,8 @@ def test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_
     lab = Lab(empty_db, tmp_path, [{"name": "public.t", "watermark": "xid"}])
     lab.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT g, g FROM generate_series(1, 5) AS g")
     lab.track()
-    identity = source.identity
-    monkeypatch.setattr(source, "identity", lambda conn: replace(identity(conn), standby=True))
+    identity = connection.identity
+    monkeypatch.setattr(connection, "identity", lambda conn: replace(identity(conn), standby=True))
     lab.sync()
     with lab.connect(autocommit=False) as inserts, lab.connect(autocommit=False) as holds:
         for session in (inserts, holds):

@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from app.face import waits
 from app.face.base import Face
-from jobs import files, pulse
+from jobs import files
+from jobs.source import pulse
 from tests.integration.test_daemon import first_run, left_behind, rows
 from tests.support import cluster, servers
 from tests.support.daemons import ROOT, running, wait_until, write_config

@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import compact, ledger, load, target, verify, widths
+from jobs import compact, ledger, load, target, verify
 from jobs.keep import Keep
-from jobs.moment import moment
+from jobs.source import widths
+from jobs.source.session import moment
 from tests.support.syncing import Lab
 
 MB = 2**20

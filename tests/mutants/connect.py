@@ -15,7 +15,7 @@ CODE = "tests/integration/test_owners_code.py::"
 MUTANTS = (
     Mutant(
         "a process that answers two sessions at once passes for one's own",
-        "jobs/sessions.py",
+        "jobs/source/settings.py",
         "if _backend(other) in mine:",
         "if False:",
         POOLERS + "test_transaction_pooling_is_refused_and_nothing_is_left_behind",
@@ -36,7 +36,7 @@ MUTANTS = (
     ),
     Mutant(
         "the snapshot may be taken by another process than the one with the settings",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         'sessions.check(conn, row["backend"])',
         "pass",
         POOLERS + "test_a_statement_that_another_process_answers_ends_the_session",
@@ -57,14 +57,14 @@ MUTANTS = (
     ),
     Mutant(
         "a role's idle_session_timeout ends kept sessions",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         '"idle_session_timeout": "0",',
         "",
         KEPT + "test_the_limits_of_a_role_end_no_run_and_no_kept_session",
     ),
     Mutant(
         "a role's transaction_timeout ends a run",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         '"transaction_timeout": "0",',
         "",
         KEPT + "test_the_limits_of_a_role_end_no_run_and_no_kept_session",

@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "a look at the source waits for ever",
-        "jobs/patience.py",
+        "jobs/source/patience.py",
         "if not ready and time.monotonic() >= until:",
         "if not ready and time.monotonic() >= until + 1e9:",
         WAITS + "test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back",

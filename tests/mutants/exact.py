@@ -18,7 +18,7 @@ AS_OF = "tests/integration/test_as_of.py::"
 MUTANTS = (
     Mutant(
         "the floor rises while a session's activities are not tracked",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         "return not self.hidden and not self.silent and not self.prepared",
         "return not self.hidden and not self.prepared",
         SILENT + "test_a_transaction_of_a_session_that_is_not_tracked_loses_nothing",
@@ -53,7 +53,7 @@ MUTANTS = (
     ),
     Mutant(
         "a clock whose answer came late is good enough",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         "if clock.took(found[-1][1]) < _PROMPT:",
         "if found:",
         CLOCK + "test_a_clock_whose_answer_came_late_is_asked_for_again",
@@ -109,14 +109,14 @@ MUTANTS = (
     ),
     Mutant(
         "a view is read with the children that a table below it got meanwhile",
-        "jobs/states.py",
+        "jobs/source/states.py",
         "views = [table.relid for table in tables if table.kind == VIEW]",
         "views: list[int] = []",
         CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
     ),
     Mutant(
         "a run goes on where a table with children got another",
-        "jobs/states.py",
+        "jobs/source/states.py",
         "children = {table.relid: table.parts for table in tables if table.kind == PARTITIONED or table.parts}",
         "children: dict[int, tuple[str, ...]] = {}",
         CHILDREN + "test_a_run_is_begun_again_where_a_table_with_children_got_another",
@@ -165,7 +165,7 @@ MUTANTS = (
     ),
     Mutant(
         "a run goes on where a function of a condition changed",
-        "jobs/states.py",
+        "jobs/source/states.py",
         "calling = [table for table in tables if table.filtering.version]",
         "calling: list[Table] = []",
         DECIDING + "test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_again",
@@ -186,7 +186,7 @@ MUTANTS = (
     ),
     Mutant(
         "a changed mask key leaves the hashes of the old one",
-        "jobs/catalogue.py",
+        "jobs/source/catalogue.py",
         'if key and "hash" in spec.mask.values() else ""',
         'if key and "hash" in spec.mask else ""',
         FILTERS + "test_another_mask_key_makes_other_hashes_of_the_rows_that_nobody_writes",

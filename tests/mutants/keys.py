@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table whose key holds names of objects is read by its changes",
-        "jobs/catalogue.py",
+        "jobs/source/catalogue.py",
         "if any(forms.shows_names(info.type) for info in key):",
         "if False:",
         RENAMED,

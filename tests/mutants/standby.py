@@ -11,7 +11,7 @@ PARTS = "tests/integration/test_spool.py::"
 MUTANTS = (
     Mutant(
         "a standby's snapshot is exported and imported like a primary's",
-        "jobs/moment.py",
+        "jobs/source/session.py",
         "            found = select(found, wanted)\n",
         "            name = conn.execute('SELECT pg_export_snapshot() AS name').fetchone()['name']\n"
         "            snapshot = replace(snapshot, exported=name)\n"
@@ -47,13 +47,13 @@ MUTANTS = (
     Mutant(
         "a query that fails on a standby ends the run's snapshot",
         "jobs/spool.py",
-        "with self._turn, source.translated(), self._conn.transaction():",
-        "with self._turn, source.translated():",
+        "with self._turn, connection.translated(), self._conn.transaction():",
+        "with self._turn, connection.translated():",
         OPEN + "test_a_table_that_cannot_be_read_leaves_the_others_their_snapshot",
     ),
     Mutant(
         "the session that reads a standby has not the masks' key",
-        "jobs/source.py",
+        "jobs/source/connection.py",
         'private=application == "neaptide"',
         "private=False",
         OPEN + "test_masked_values_and_rules_are_the_same_as_from_the_primary",

@@ -22,7 +22,7 @@ from psycopg import conninfo
 
 from app import config
 from jobs import quoting
-from jobs.source import Source
+from jobs.source.connection import Source
 from jobs.spool import Spool
 from jobs.types import column_plan
 from jobs.types.wire import Wire

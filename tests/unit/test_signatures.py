@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app import config
-from jobs import catalogue
+from jobs.source import catalogue
 from jobs.tables import drift
 from jobs.tables.table import Filtering
 from jobs.tables.triggers import Function, Trigger

@@ -10,13 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 from app import errors
-from jobs import catalogue, faults, locks, readiness, source
-from jobs.catalogue import Found, Relation, Table
+from jobs import faults
 from jobs.deadline import Deadline
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
-from jobs.source import Connection, FloorReading, Identity
+from jobs.source import catalogue, connection, locks, readiness
+from jobs.source.catalogue import Found, Relation, Table
+from jobs.source.connection import Connection, FloorReading, Identity
 from jobs.spool import Spool
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
@@ -68,14 +69,14 @@ class Moment:
 
     def settle(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
-        source.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
+        connection.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
 
 
 @contextmanager
 def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = None) -> Iterator[Moment]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
     with job.source.meet(deadline.guard) if deadline else job.source.meet() as (conn, identity):
-        reading = source.read_floor(conn)
+        reading = connection.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
@@ -113,7 +114,7 @@ def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> t
     listed = [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
     stack.enter_context(conn.transaction())
     locked, held = locks.take(conn, listed)
-    snapshot = stack.enter_context(source.snapshot(conn, locked, standby=standby))
+    snapshot = stack.enter_context(connection.snapshot(conn, locked, standby=standby))
     touched: list[str] = []
 
     def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from app import errors, statements
 from jobs import quoting
-from jobs.patience import Impatient
+from jobs.source.patience import Impatient
 
 # Settings whose value is a list of names, each of which is quoted by itself.
 _LISTS = ("search_path",)

@@ -15,7 +15,7 @@ import psycopg
 
 from app import errors, statements
 from jobs import quoting
-from jobs.source import Connection
+from jobs.source.connection import Connection
 
 # What a second try waits for each table, after the first waited as long as [source] lock_timeout allows.
 _SECOND_WAIT = "500ms"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app import errors, statements
-from jobs.source import Connection, Identity
+from jobs.source.connection import Connection, Identity
 from jobs.tables.table import Table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from app import errors, statements
 from jobs.job import Job
-from jobs.source import Connection
+from jobs.source.connection import Connection
 from jobs.tables import filters
 from jobs.tables.table import PARTITIONED, VIEW, Table
 

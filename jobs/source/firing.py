@@ -9,7 +9,7 @@ from typing import Any
 
 from app import statements
 from jobs import quoting
-from jobs.source import Connection
+from jobs.source.connection import Connection
 from jobs.tables.triggers import Function, Leaf, Trigger
 
 Row = dict[str, Any]

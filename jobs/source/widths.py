@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import psycopg
 
 from jobs import quoting
-from jobs.source import Connection
+from jobs.source.connection import Connection
 from jobs.tables.table import Table
 from jobs.types import column_plan
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app import config, errors, statements
-from jobs import firing, quoting, states
-from jobs.source import Connection
+from jobs import quoting
+from jobs.source import firing, states
+from jobs.source.connection import Connection
 from jobs.tables import columns, filters, tracked
 from jobs.tables import patterns as selection
 from jobs.tables import table as tables
