@@ -12,12 +12,14 @@ from contextlib import ExitStack, contextmanager
 
 from app import errors, guard, reporting
 from app.execution import Limits
-from jobs import apply, quoting, target
+from jobs import quoting
+from jobs.engine import rows as apply
+from jobs.engine import session as target
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.source.session import Moment, moment
 from jobs.tables import filters
 from jobs.tables.table import Table
-from jobs.target import Target
 
 # What can't be closed because a query goes on in it, until the process ends.
 _left: list[ExitStack] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from app import errors
 from jobs import freshness, misfits, plan, quiet_marks, recovery
-from jobs.deadline import Deadline
+from jobs.engine.deadline import Deadline
 from jobs.job import Job
 from jobs.ledger import Saved, State
 from jobs.phases import Phases

@@ -9,28 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import (
-    apply,
-    changeset,
-    compact,
-    faults,
-    freshness,
-    history,
-    ledger,
-    load,
-    misfits,
-    nulls,
-    plan,
-    probe,
-    quoting,
-)
+from jobs import changeset, compact, faults, freshness, history, ledger, load, misfits, nulls, plan, probe, quoting
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
 from jobs.delta import Counts, Delta, UnreadableKeys
+from jobs.engine import rows as apply
+from jobs.engine.session import Target
 from jobs.ledger import State
 from jobs.plan import DELTA, FULL, Step
 from jobs.results import Run, TableRun
 from jobs.source import states, widths
-from jobs.target import Target
 
 
 class Build:

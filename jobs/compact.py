@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, statements, versions
-from jobs import faults, ledger, quoting, strangers, target
+from jobs import faults, ledger, quoting, strangers
+from jobs.engine import session
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.results import Run
-from jobs.target import Target
 
 # A file is rebuilt beyond three times of what it needs.
 ALIVE = 1 / 3
@@ -61,7 +62,7 @@ def if_needed(job: Job, *, smallest: int = SMALLEST) -> bool:
 
 def alive(job: Job, path: Path) -> float:
     """The share of the file's blocks that hold rows which are still there."""
-    with target.opened(job, path, read_only=True) as file:
+    with session.opened(job, path, read_only=True) as file:
         file.use_threads()
         total = file.rows(statements.get("compact", "blocks"))[0]["total"]
         tables = file.rows(statements.get("compact", "tables"))
@@ -82,7 +83,7 @@ def rebuild(job: Job, path: Path) -> None:
     copying = job.files.copy
     copying.unlink(missing_ok=True)
     try:
-        with target.opened(job, path, read_only=True) as file:
+        with session.opened(job, path, read_only=True) as file:
             file.use_threads()
             rows = ledger.read(file).row_group
             file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact (ROW_GROUP_SIZE {rows})")

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs import apply, intake, quoting
+from jobs import quoting
+from jobs.engine import intake
+from jobs.engine import rows as apply
+from jobs.engine.session import Target
 from jobs.results import Difference
 from jobs.source.catalogue import Table
 from jobs.tables import filters
-from jobs.target import Target
 from jobs.types import column_plan
 from jobs.types.wire import Wire
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import intake, losses, probe, quoting
-from jobs.apply import exact, out, source_rows
+from jobs import losses, probe, quoting
 from jobs.changeset import Changes
+from jobs.engine import intake
+from jobs.engine.rows import exact, out, source_rows
+from jobs.engine.session import Target
 from jobs.plan import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
-from jobs.target import Target
 from jobs.types.wire import Wire
 
 # Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.

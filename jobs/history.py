@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs import quoting
+from jobs.engine.session import Target
 from jobs.results import Run
-from jobs.target import Target
 
 # How a run ended, as `freshness.end_of` tells it; None where nobody knows.
 End = dict[str, Any] | None

@@ -13,12 +13,12 @@ from typing import Any
 
 from app import statements
 from jobs import quoting
-from jobs.duckdb_errors import Damaged
+from jobs.engine.failures import Damaged
+from jobs.engine.session import Target
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.source import widths
 from jobs.source.connection import Identity
-from jobs.target import Target
 
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
 FORMAT = 3

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import apply, faults, intake, quoting, recovery
+from jobs import faults, quoting, recovery
+from jobs.engine import intake
+from jobs.engine import rows as apply
+from jobs.engine.session import Target
 from jobs.results import Progress
 from jobs.source import widths
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
 from jobs.tables import filters
-from jobs.target import Target
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
 PIECE_BYTES = 64 * 2**20

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from app import errors
 from jobs import quoting
+from jobs.engine.session import Target
 from jobs.tables.table import Table
-from jobs.target import Target
 
 
 def refused(target: Target, table: Table, present: str, published: Path | None) -> errors.SourceChanged | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from jobs import probe, target
+from jobs import probe
 from jobs.attempt import Attempt, TableFailed, diagnosed
 from jobs.delta import Delta, UnreadableKeys
-from jobs.duckdb_errors import Damaged
+from jobs.engine import session
+from jobs.engine.failures import Damaged
+from jobs.engine.session import Target
 from jobs.plan import FULL, Step
-from jobs.target import Target
 
 
 def is_quiet(attempt: Attempt) -> bool:
@@ -48,7 +49,7 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
     path = attempt.job.files.published
     assert path is not None
-    with target.opened(attempt.job, path, read_only=True) as file:
+    with session.opened(attempt.job, path, read_only=True) as file:
         attempt.deadline.guard(file)
         file.attach_source(attempt.job.source, attempt.now.spool)
         if attempt.job.keep is None and attempt.now.spool is None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, freshness, ledger, strangers, target
-from jobs.duckdb_errors import Damaged
+from jobs import changeset, freshness, ledger, strangers
+from jobs.engine import session
+from jobs.engine.failures import Damaged
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.plan import check_identity
 from jobs.source.session import Moment
-from jobs.target import Target
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def published_state(job: Job) -> tuple[State, list[str]]:
 def read_state(job: Job, path: Path) -> State:
     """What a published file says of itself. Raises `Damaged` where it isn't whole, or not what was published."""
     strangers.check(job, path)
-    with target.inspected(job, path) as file:
+    with session.inspected(job, path) as file:
         return ledger.read(file)
 
 
@@ -118,7 +119,7 @@ def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Itera
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
     ready = False
     try:
-        with target.opened(job, job.files.work) as file:
+        with session.opened(job, job.files.work) as file:
             last = changeset.kept(file)
             state = ledger.read(file, last.base if last else None)
             if resumed:
@@ -130,7 +131,7 @@ def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Itera
             raise
     if not ready:
         (job.files.copy_published if published.lineage else job.files.drop_work)()
-        with target.opened(job, job.files.work) as file:
+        with session.opened(job, job.files.work) as file:
             yield file, ledger.read(file)
 
 

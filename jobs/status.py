@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import files, freshness, health, ledger, plan, strangers, target
+from jobs import files, freshness, health, ledger, plan, strangers
+from jobs.engine import session
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.results import Status, TableStatus
-from jobs.target import Target
 
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 
@@ -25,7 +26,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
         )
-    with target.inspected(job, _checked(job)) as file:
+    with session.inspected(job, _checked(job)) as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
@@ -46,7 +47,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    with target.inspected(job, _checked(job)) as file:
+    with session.inspected(job, _checked(job)) as file:
         return recent_runs(job, file, most)
 
 

@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, versions
-from jobs import apply, files, handles, ledger, quoting
-from jobs.duckdb_errors import Damaged
+from jobs import files, handles, ledger, quoting
+from jobs.engine import rows
+from jobs.engine.failures import Damaged
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.source.catalogue import Table
-from jobs.target import Target
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
 
@@ -93,11 +94,11 @@ def salvage(file: Target, published: Path, tables: Sequence[Table], others: Cont
     ledger.create_schema(file)
     there = {(row["schema"], row["name"]) for row in file.block("list_published_tables")}
     for table in tables:
-        apply.create_table(file, table)
+        rows.create_table(file, table)
         if table.target in there:
             names = quoting.listed([plan.name for plan in table.columns])
             with suppress(errors.NeaptideError):
-                file.execute(f"INSERT INTO {apply.out(table)} SELECT {names} FROM published.{table.file_quoted}")
+                file.execute(f"INSERT INTO {rows.out(table)} SELECT {names} FROM published.{table.file_quoted}")
     left = [quoting.join_name(*target) for target in there - {table.target for table in tables}]
     left = sorted(name for name in left if others is None or name in others)
     kept = [name for name in left if ("neaptide", "watermarks") in there and _take_over(file, published, name)]

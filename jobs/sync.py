@@ -13,8 +13,8 @@ from app import errors
 from jobs import compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, strangers, tombstones
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
-from jobs.deadline import Deadline
-from jobs.duckdb_errors import Damaged
+from jobs.engine.deadline import Deadline
+from jobs.engine.failures import Damaged
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.position import clock

@@ -11,7 +11,7 @@ import psycopg
 
 from app import errors, statements
 from jobs import beside
-from jobs.deadline import Deadline
+from jobs.engine.deadline import Deadline
 from jobs.job import Job
 from jobs.source.settings import Session
 

@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import apply, build, files, freshness, history, ledger, plan, recovery, strangers, sync, target
+from jobs import build, files, freshness, history, ledger, plan, recovery, strangers, sync
 from jobs.attempt import Options, TableFailed, diagnosed, saved
 from jobs.compare import Comparison
-from jobs.deadline import Deadline
-from jobs.duckdb_errors import Damaged
+from jobs.engine import rows
+from jobs.engine import session as target
+from jobs.engine.deadline import Deadline
+from jobs.engine.failures import Damaged
+from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.ledger import State
 from jobs.phases import Phases
@@ -23,7 +26,6 @@ from jobs.plan import Step
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.source import session, states, widths
 from jobs.source.session import Moment
-from jobs.target import Target
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ def _check(file: Target, step: Step, scope: Scope, now: Moment, progress: Progre
         return TableCheck(table.name, table.rows, 0, error=changed, seconds=time.monotonic() - began)
     with diagnosed(now, table):
         if changed:
-            apply.create_table(file, table)
+            rows.create_table(file, table)
         comparison = Comparison(file, table, limit=scope.limit, sample=scope.sample)
         found = comparison.run()
         repaired = comparison.mend() if scope.repair and not found.equal else 0

@@ -73,7 +73,7 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
     """DuckDB's own CREATE TABLE AS from the attached database, until the file is checkpointed and closed."""
     import duckdb
 
-    from jobs.target import _extension
+    from jobs.engine.session import _extension
 
     forget(path)
     began, used = time.monotonic(), time.process_time()
@@ -94,7 +94,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
     """One session reads a table in ever longer ways: decoded and counted, put in memory, put in a file."""
     import duckdb
 
-    from jobs.target import _extension
+    from jobs.engine.session import _extension
 
     forget(path)
     spent = {}
@@ -161,7 +161,7 @@ def runs(
 
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
     """The bare limit of the first of these changes, on copies of the published file."""
-    from jobs.target import _extension
+    from jobs.engine.session import _extension
     from tests.bench.limit import Limit
 
     table, count, rows = changes[0]

@@ -71,10 +71,10 @@ class Ledger:
         import duckdb
         import psycopg
 
-        from jobs import target
+        from jobs.engine import session
 
         doors: tuple[tuple[Any, str, Callable[..., str]], ...] = (
-            (target.Target, "execute", lambda _, text, *more: kind_of(text)),
+            (session.Target, "execute", lambda _, text, *more: kind_of(text)),
             (psycopg.Connection, "execute", lambda *_: "PostgreSQL: control queries"),
             (psycopg, "connect", lambda *_: "PostgreSQL: connect"),
             (duckdb, "connect", lambda *_: "DuckDB: start"),

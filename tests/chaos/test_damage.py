@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from app import errors, reporting
-from jobs import duckdb_errors, verify
+from jobs import verify
+from jobs.engine import failures
 from tests.support import runs
 from tests.support.bank import TABLES, Bank
 
@@ -153,7 +154,7 @@ def test_verify_finds_damage_among_the_rows_and_mends_it(bank: Bank) -> None:
     with pytest.raises(errors.TargetUnusable) as read, reporting.open(bank.link) as store:
         store.query("SELECT sum(amount) FROM public.move")
     assert read.value.hint
-    with pytest.raises(duckdb_errors.Damaged) as caught:
+    with pytest.raises(failures.Damaged) as caught:
         verify.verify(bank.job)
     assert "checksum" in caught.value.message
     assert "verify --repair" in (caught.value.hint or "")
@@ -176,7 +177,7 @@ def test_a_full_sync_heals_damage_among_the_rows(bank: Bank) -> None:
 
 def test_a_run_of_some_tables_never_replaces_a_damaged_file_by_a_part(bank: Bank) -> None:
     damage_headers(bank.link.resolve())
-    with pytest.raises(duckdb_errors.Damaged, match="damaged"):
+    with pytest.raises(failures.Damaged, match="damaged"):
         bank.sync(tables=["public.account"])
     assert bank.sync().warnings
     bank.assert_equal()

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import dryrun, faults, sync, target, verify
+from jobs import dryrun, faults, sync, verify
+from jobs.engine import session as target
 from jobs.job import Job
 from jobs.source import session
 from tests.support import cluster, servers

@@ -15,7 +15,8 @@ import pytest
 
 from app import errors, live
 from app.oltp.embedded import EmbeddedServer
-from jobs import dryrun, faults, spool, verify
+from jobs import dryrun, faults, verify
+from jobs.engine import spool
 from jobs.job import Job
 from jobs.keep import Keep
 from jobs.source.session import Moment, moment

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from jobs import changeset, faults, status
+from jobs.engine.session import Target
 from jobs.keep import Keep
-from jobs.target import Target
 from tests.support import runs
 from tests.support.syncing import Lab
 

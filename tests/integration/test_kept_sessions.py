@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import target
+from jobs.engine import session as target
 from jobs.keep import Keep
 from jobs.source.session import moment
 from tests.support.daemons import wait_until

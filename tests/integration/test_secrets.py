@@ -15,7 +15,8 @@ import pytest
 from psycopg import conninfo, sql
 
 from app import errors, maskkey
-from jobs import duckdb_errors, sync
+from jobs import sync
+from jobs.engine import failures
 from jobs.job import Job
 from tests.support.cli import Cli
 from tests.support.daemons import running
@@ -144,7 +145,7 @@ def test_only_duckdb_s_session_fails_and_its_error_shows_no_secret(place: Place,
 def test_duckdb_s_words_for_a_refused_connection_are_cleaned() -> None:
     """They quote all that the connection is made with, whatever that is."""
     told = f"Unable to connect to Postgres at \"host=x password='{PASSWORD}' options='-c a={PADS}'\": refused"
-    check(str(duckdb_errors.translate(duckdb.IOException(told))))
+    check(str(failures.translate(duckdb.IOException(told))))
 
 
 def test_the_daemon_s_records_and_the_files_beside_the_target_show_no_secret(place: Place) -> None:

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import compact, ledger, load, target, verify
+from jobs import compact, ledger, load, verify
+from jobs.engine import session as target
 from jobs.keep import Keep
 from jobs.source import widths
 from jobs.source.session import moment

@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         "a reader does not join the snapshot",
-        "jobs/target.py",
+        "jobs/engine/session.py",
         'self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")',
         'self._tell_source("SELECT 1")',
         RACES + "test_all_tables_are_read_at_one_moment",

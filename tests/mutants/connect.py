@@ -43,7 +43,7 @@ MUTANTS = (
     ),
     Mutant(
         "DuckDB's session reads with the settings of its role",
-        "jobs/target.py",
+        "jobs/engine/session.py",
         "self._tell_source(sessions.statement(self._settings))",
         "pass",
         POOLERS + "test_session_pooling_is_as_good_as_the_server",
@@ -78,7 +78,7 @@ MUTANTS = (
     ),
     Mutant(
         "DuckDB's own error tells what its connection was made with",
-        "jobs/duckdb_errors.py",
+        "jobs/engine/failures.py",
         '_OPTIONS.sub(r"\\1: ", text.split("\\n")[0])',
         'text.split("\\n")[0]',
         SECRETS + "test_duckdb_s_words_for_a_refused_connection_are_cleaned",

@@ -46,7 +46,7 @@ MUTANTS = (
     ),
     Mutant(
         "a query that fails on a standby ends the run's snapshot",
-        "jobs/spool.py",
+        "jobs/engine/spool.py",
         "with self._turn, connection.translated(), self._conn.transaction():",
         "with self._turn, connection.translated():",
         OPEN + "test_a_table_that_cannot_be_read_leaves_the_others_their_snapshot",
@@ -60,7 +60,7 @@ MUTANTS = (
     ),
     Mutant(
         "of a result in several parts only the last is kept",
-        "jobs/intake.py",
+        "jobs/engine/intake.py",
         '            into = f"INSERT INTO temp.{name}"',
         '            into = f"CREATE OR REPLACE TEMP TABLE {name} AS"',
         PARTS + "test_a_result_of_many_parts_arrives_whole",

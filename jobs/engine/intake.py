@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from jobs.target import Target
+from jobs.engine.session import Target
 from jobs.types.wire import Wire
 
 

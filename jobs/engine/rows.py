@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import errors
-from jobs import losses, quoting, storage
+from jobs import losses, quoting
+from jobs.engine import storage
+from jobs.engine.session import Target
 from jobs.plan import Step
 from jobs.source.catalogue import Table
-from jobs.target import Target
 from jobs.types import column_plan
 from jobs.types.wire import Wire
 

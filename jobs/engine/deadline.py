@@ -11,9 +11,9 @@ import duckdb
 import psycopg
 
 from app import errors
-from jobs import sockets
+from jobs.engine import sockets
+from jobs.engine.session import Target
 from jobs.source.connection import Source
-from jobs.target import Target
 
 # How long the server may take to end the sessions itself before their sockets are shut down.
 GRACE = 5.0
