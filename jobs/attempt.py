@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import freshness, misfits, plan, quiet_marks, recovery
+from jobs import freshness, misfits, quiet_marks, recovery
 from jobs.engine.deadline import Deadline
 from jobs.job import Job
-from jobs.ledger import Saved, State
 from jobs.phases import Phases
-from jobs.plan import DELTA, FULL, Step
+from jobs.plan import steps as plan
+from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position import clock
 from jobs.position.watermark import Watermark
 from jobs.probe import Known
+from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
 from jobs.source import connection, readiness
 from jobs.source.catalogue import Table

@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, compact, faults, freshness, history, ledger, load, misfits, nulls, plan, probe, quoting
+from jobs import changeset, compact, faults, freshness, load, misfits, nulls, probe, quoting
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
 from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.engine import rows as apply
 from jobs.engine.session import Target
-from jobs.ledger import State
-from jobs.plan import DELTA, FULL, Step
+from jobs.plan import steps as plan
+from jobs.plan.steps import DELTA, FULL, Step
+from jobs.record import runs
+from jobs.record import state as ledger
+from jobs.record.state import State
 from jobs.results import Run, TableRun
 from jobs.source import states, widths
 
@@ -32,8 +35,8 @@ class Build:
         self._begun: frozenset[str] = frozenset()
         self._carried = changeset.NOTHING
         self._kept: dict[str, changeset.Changes | None] = {}
-        self._record: history.Record | None = None
-        self._last_end: history.End = None
+        self._record: runs.Record | None = None
+        self._last_end: runs.End = None
 
     def run(self, state: State) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
@@ -152,14 +155,14 @@ class Build:
     def _write_record(self, run: Run) -> None:
         attempt, carried = self._attempt, self._carried
         self._last_end = freshness.end_known(attempt.job.files)
-        self._record = history.of(run, self._now.clocks)
+        self._record = runs.of(run, self._now.clocks)
         records = [self._record]
         if carried.record is not None:
-            history.complete(self._file, carried.base_end)
+            runs.complete(self._file, carried.base_end)
             records.insert(0, carried.record.ended(self._last_end))
         elif self._earlier is not None:
-            history.take_over(self._file, self._earlier, self._last_end)
-        history.write(self._file, records, keep=attempt.job.settings.sync.keep_runs)
+            runs.take_over(self._file, self._earlier, self._last_end)
+        runs.write(self._file, records, keep=attempt.job.settings.sync.keep_runs)
 
     def _hand_on(self, state: State) -> None:
         """Keep what this run changed for the next one, in a session that stays open.

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from jobs.engine.session import Target
-from jobs.history import End, Record
-from jobs.ledger import State
-from jobs.plan import DELTA, Step
+from jobs.plan.steps import DELTA, Step
 from jobs.position import watermark
+from jobs.record.runs import End, Record
+from jobs.record.state import State
 
 # What may stay in memory between two runs, as a share of DuckDB's limit.
 _SHARE = 8

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, statements, versions
-from jobs import faults, ledger, quoting, strangers
+from jobs import faults, quoting, strangers
 from jobs.engine import session
 from jobs.engine.session import Target
 from jobs.job import Job
+from jobs.record import state
 from jobs.results import Run
 
 # A file is rebuilt beyond three times of what it needs.
@@ -85,7 +86,7 @@ def rebuild(job: Job, path: Path) -> None:
     try:
         with session.opened(job, path, read_only=True) as file:
             file.use_threads()
-            rows = ledger.read(file).row_group
+            rows = state.read(file).row_group
             file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact (ROW_GROUP_SIZE {rows})")
             file.execute("COPY FROM DATABASE out TO compact")
             file.execute("CHECKPOINT compact")

@@ -17,7 +17,7 @@ from jobs.changeset import Changes
 from jobs.engine import intake
 from jobs.engine.rows import exact, out, source_rows
 from jobs.engine.session import Target
-from jobs.plan import Step
+from jobs.plan.steps import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark

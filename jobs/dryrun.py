@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import misfits, plan, probe, recovery
+from jobs import misfits, probe, recovery
 from jobs.delta import Delta, UnreadableKeys
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import Target
 from jobs.job import Job
-from jobs.plan import FAILED, FULL, Step
+from jobs.plan import steps as plan
+from jobs.plan.steps import FAILED, FULL, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
 from jobs.source import session
 from jobs.source.catalogue import Table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs import probe
-from jobs.plan import Step
+from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
 from jobs.source.session import Moment

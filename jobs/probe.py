@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from jobs import quoting
-from jobs.plan import DELTA, FULL, Step
+from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Stamp, Watermark

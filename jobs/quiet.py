@@ -8,7 +8,7 @@ from jobs.delta import Delta, UnreadableKeys
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
-from jobs.plan import FULL, Step
+from jobs.plan.steps import FULL, Step
 
 
 def is_quiet(attempt: Attempt) -> bool:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, freshness, ledger, strangers
+from jobs import changeset, freshness, strangers
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
-from jobs.ledger import State
-from jobs.plan import check_identity
+from jobs.plan.steps import check_identity
+from jobs.record import state as ledger
+from jobs.record.state import State
 from jobs.source.session import Moment
 
 

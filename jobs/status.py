@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import files, freshness, health, ledger, plan, strangers
+from jobs import files, freshness, health, strangers
 from jobs.engine import session
 from jobs.engine.session import Target
 from jobs.job import Job
+from jobs.plan import steps
+from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
 
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
@@ -36,7 +38,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         age = (now - as_of).total_seconds() if as_of else None
         level, problems = judge(job.settings.freshness, age)
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
-        foreign = [f"{name}: {plan.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
+        foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),

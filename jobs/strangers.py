@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, versions
-from jobs import files, handles, ledger, quoting
+from jobs import files, handles, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
+from jobs.record import state
 from jobs.source.catalogue import Table
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
@@ -91,7 +92,7 @@ def salvage(file: Target, published: Path, tables: Sequence[Table], others: Cont
     `others`, all where it is None, stay for readers until they are copied anew; returns their names.
     """
     file.execute(f"ATTACH {quoting.literal(str(published))} AS published (READ_ONLY)")
-    ledger.create_schema(file)
+    state.create_schema(file)
     there = {(row["schema"], row["name"]) for row in file.block("list_published_tables")}
     for table in tables:
         rows.create_table(file, table)
@@ -114,7 +115,7 @@ def _take_over(file: Target, published: Path, name: str) -> bool:
         if quoting.split_name(name)[0] == "neaptide":
             return False
         with file.transaction():
-            ledger.take_over(file, published, [name])
-        ledger.disown(file, [name])
+            state.take_over(file, published, [name])
+        state.disown(file, [name])
         return True
     return False

@@ -10,17 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import compact, faults, files, freshness, ledger, nulls, plan, quiet, recovery, strangers, tombstones
+from jobs import compact, faults, files, freshness, nulls, quiet, recovery, strangers
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.job import Job
-from jobs.ledger import State
+from jobs.plan import steps
 from jobs.position import clock
+from jobs.record import state as ledger
+from jobs.record.state import State
 from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.source.session import Moment, moment
+from jobs.tracking import purge
 
 _ATTEMPTS = 4
 Done = TypeVar("Done")
@@ -57,7 +60,7 @@ def sync_once(
         run = steadied(lambda: _attempted(job, options, progress or Silent()))
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         if not first:
-            tombstones.purge_sometimes(job)
+            purge.purge_sometimes(job)
         compact.sometimes(job, run)
         return run
 
@@ -122,7 +125,7 @@ class _Runner:
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
         if not self._options.full or self._options.tables:
-            plan.check_identity(self._attempt.published, self._now.identity, self._now.snapshot)
+            steps.check_identity(self._attempt.published, self._now.identity, self._now.snapshot)
         self._attempt.set_aside()
         with self._phases.phase("probe"):
             nothing = quiet.is_quiet(self._attempt)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import build, files, freshness, history, ledger, plan, recovery, strangers, sync
+from jobs import build, files, freshness, recovery, strangers, sync
 from jobs.attempt import Options, TableFailed, diagnosed, saved
 from jobs.compare import Comparison
 from jobs.engine import rows
@@ -20,9 +20,12 @@ from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
-from jobs.ledger import State
 from jobs.phases import Phases
-from jobs.plan import Step
+from jobs.plan import steps as plan
+from jobs.plan.steps import Step
+from jobs.record import runs
+from jobs.record import state as ledger
+from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.source import session, states, widths
 from jobs.source.session import Moment
@@ -302,5 +305,5 @@ def _record(
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs
-    history.write(file, [history.of(run, now.clocks)], keep=keep)
+    runs.write(file, [runs.of(run, now.clocks)], keep=keep)
     return run

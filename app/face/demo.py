@@ -45,7 +45,8 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     Run again, it goes on from what is there.
     """
     from app import bootstrap, extras
-    from jobs import sync, track
+    from jobs import sync
+    from jobs.tracking import install
 
     with extras.needed("demo"):
         from app.oltp import engine
@@ -63,7 +64,7 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     finally:
         made.dispose()
     job = bootstrap.job(face.settings)
-    track.track(job, [])
+    install.track(job, [])
     run = sync.sync_once(job, progress=face.progress())
     rows = sum(table.rows_in for table in run.tables)
     took = (run.finished_at - run.started_at).total_seconds()

@@ -19,13 +19,13 @@ def command(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     Triggers, an index and the record of deletes, for the tables of the config or those named; safe to repeat.
     """
     from app import bootstrap
-    from jobs import track
+    from jobs.tracking import install
 
     job = bootstrap.job(face.settings)
     if only_print:
-        click.echo(track.script(job, list(tables)), nl=False)
+        click.echo(install.script(job, list(tables)), nl=False)
         return
-    done = track.track(job, list(tables), warn=face.say)
+    done = install.track(job, list(tables), warn=face.say)
     face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
 
 
@@ -39,10 +39,10 @@ def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     From the tables named; without a name from all, and the schema `neaptide` with it.
     """
     from app import bootstrap
-    from jobs import track
+    from jobs.tracking import install
 
     job = bootstrap.job(face.settings)
     if only_print:
-        click.echo(track.script(job, list(tables), untrack=True), nl=False)
+        click.echo(install.script(job, list(tables), untrack=True), nl=False)
         return
-    face.say(f"untracked ({len(track.untrack(job, list(tables)))} statements)")
+    face.say(f"untracked ({len(install.untrack(job, list(tables)))} statements)")

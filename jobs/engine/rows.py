@@ -9,7 +9,7 @@ from app import errors
 from jobs import losses, quoting
 from jobs.engine import storage
 from jobs.engine.session import Target
-from jobs.plan import Step
+from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
 from jobs.types.wire import Wire

@@ -49,7 +49,7 @@ def job(url: str, path: str, tables: Sequence[str], *, connections: int = 4, kee
 
 def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
     """Install what the sync needs on the source."""
-    from jobs import track as tracking
+    from jobs.tracking import install as tracking
 
     tracking.track(job(url, "unused.duckdb", tables), [])
     return {}

@@ -21,8 +21,8 @@ import psycopg
 
 from app import config
 from app.oltp.embedded import EmbeddedServer
-from jobs import track
 from jobs.job import Job
+from jobs.tracking import install
 from tests.bench import machine, source
 from tests.bench.__main__ import summary, write
 from tests.bench.bench import interleaved
@@ -109,7 +109,7 @@ class Bench:
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute(prepare.encode() or b"SELECT 1")
             if setup is not None:
-                track.track(_job(url, list(tables), setup), [])
+                install.track(_job(url, list(tables), setup), [])
             conn.execute("VACUUM ANALYZE")
         yield url
         self.cluster.drop_database(url)

@@ -11,7 +11,8 @@ import pytest
 
 from app import errors
 from app.oltp.embedded import EmbeddedServer
-from jobs import faults, track, verify
+from jobs import faults, verify
+from jobs.tracking import install
 from tests.support import servers, standbys
 from tests.support.othersource import ITEM, WAYS, assert_goes_on, assert_refused, at, item_lab, prints
 from tests.support.servers import ask
@@ -188,7 +189,7 @@ def test_track_says_that_it_belongs_on_the_primary(pair: Pair, tmp_path: Path) -
     at(lab, pair.urls[0]).run(ITEM)
     pair.caught_up()
     with pytest.raises(errors.NotTracked, match="read-only") as caught:
-        track.track(lab.job, [])
+        install.track(lab.job, [])
     assert "on the primary" in (caught.value.hint or "")
 
 

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import track, verify
+from jobs import verify
 from jobs.job import Job
+from jobs.tracking import install
 from tests.support.syncing import Lab
 
 STAMP = "updated_at timestamptz NOT NULL DEFAULT clock_timestamp()"
@@ -161,7 +162,7 @@ def roles(empty_db: str, tmp_path: Path) -> Iterator[tuple[Lab, Job, str, str]]:
     for spec in lab.specs:
         spec["watermark"] = "xid"
     urls = [re.sub("//[^@]+@", f"//{role}:x@", empty_db) for role in (owner, reader)]
-    track.track(Job(lab.job.settings, urls[0]), [])
+    install.track(Job(lab.job.settings, urls[0]), [])
     yield lab, Job(lab.job.settings, urls[1]), owner, reader
     lab.run(*(f"DROP OWNED BY {role} CASCADE" for role in (owner, reader)), f"DROP ROLE {owner}", f"DROP ROLE {reader}")
 

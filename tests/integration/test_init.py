@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import config
-from jobs import ddl
+from jobs.tracking import ddl
 from tests.support.cli import Cli
 from tests.support.samples import MUSIC, RENTAL, SAMPLES, TOOTS, TRADE
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import track
+from jobs.tracking import install
 from tests.support.syncing import Lab
 
 PLAIN = (
@@ -175,4 +175,4 @@ def test_after_a_migration_track_brings_the_triggers_up_to_date(
 
 
 def lab_track(lab: Lab) -> list[str]:
-    return track.track(lab.job, [])
+    return install.track(lab.job, [])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs import freshness, probe, quiet_marks
-from jobs.plan import Step
+from jobs.plan.steps import Step
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.source import connection

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from jobs import dryrun, status, track, verify
+from jobs import dryrun, status, verify
 from jobs.keep import Keep
 from jobs.source import catalogue
+from jobs.tracking import install
 from tests.support.syncing import Lab
 
 TYPES = (
@@ -188,7 +189,7 @@ def test_a_table_works_again_after_it_was_mended(lab: Lab) -> None:
     lab.run("ALTER TABLE item DISABLE TRIGGER ALL", "UPDATE item SET a = 'unstamped'")
     assert lab.sync().failed
     lab.run("ALTER TABLE item ENABLE TRIGGER ALL")
-    track.track(lab.job, [])
+    install.track(lab.job, [])
     run = lab.sync()
     assert not run.failed
     lab.assert_equal()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app import config
-from jobs import track, verify
+from jobs import verify
+from jobs.tracking import install
 from tests.support.servers import ask
 from tests.support.syncing import Lab
 
@@ -32,7 +33,7 @@ def test_runs_are_exact_with_every_kind_of_index(empty_db: str, tmp_path: Path, 
     lab = lab_with(empty_db, tmp_path, index)
     lab.run(WIDE, "INSERT INTO wide SELECT g, 'row ' || g FROM generate_series(1, 2000) AS g")
     lab.track()
-    assert track.track(lab.job, []) == []
+    assert install.track(lab.job, []) == []
     lab.sync()
     for change in (
         "UPDATE wide SET name = 'changed' WHERE id % 97 = 0",
@@ -51,7 +52,7 @@ def test_another_kind_takes_the_place_of_the_one_that_track_made(empty_db: str, 
         lab = lab_with(empty_db, tmp_path, index)
         lab.track()
         assert methods(lab) == index.replace("none", "")
-        assert track.track(lab.job, []) == []
+        assert install.track(lab.job, []) == []
 
 
 @pytest.mark.parametrize(("index", "hot"), [("btree", 0), ("brin", 1), ("none", 1)])

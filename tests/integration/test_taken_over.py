@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs import dryrun, plan, status, verify
+from jobs import dryrun, status, verify
 from jobs.keep import Keep
+from jobs.plan import steps
 from tests.support.cluster import Cluster
 from tests.support.othersource import WAYS
 from tests.support.syncing import Lab, read
@@ -76,14 +77,14 @@ def test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can
         assert_left(lab, old, before)
     lab.run("UPDATE x SET v = 'later' WHERE id = 1")
     planned = {table.table: table.reason for table in dryrun.dry_run(lab.job).tables}
-    assert planned["public.x"] == plan.FOREIGN
+    assert planned["public.x"] == steps.FOREIGN
     if way == "repair":
         # It brings the file up to date before it compares.
         assert {table.table for table in verify.verify(lab.job, repair=True).tables if not table.equal} == {GONE}
     else:
         done = {table.table: (table.action, table.reason) for table in lab.sync().tables}
-        assert done["public.x"] == ("full", plan.FOREIGN)
-    assert f"public.x: {plan.FOREIGN}" not in problems(lab)
+        assert done["public.x"] == ("full", steps.FOREIGN)
+    assert f"public.x: {steps.FOREIGN}" not in problems(lab)
     assert_goes_on(lab)
 
 
@@ -93,7 +94,7 @@ def assert_left(lab: Lab, old: list[tuple[str, ...]], before: datetime | None) -
     assert file_rows(lab) == old
     assert status.read_status(lab.job).as_of == before
     for name in ("public.x", GONE):
-        assert f"{name}: {plan.FOREIGN}" in problems(lab)
+        assert f"{name}: {steps.FOREIGN}" in problems(lab)
         assert f"{name} is left as it was" in problems(lab)
 
 
@@ -111,7 +112,7 @@ def test_a_table_that_fails_in_a_repair_of_its_own_source_goes_on_from_its_water
     lab.run("UPDATE x SET v = 'late' WHERE id = 2")
     with x_locked(lab):
         assert not take_over(lab, "repair")
-        assert f"public.x: {plan.FOREIGN}" not in problems(lab)
+        assert f"public.x: {steps.FOREIGN}" not in problems(lab)
     done = {table.table: table.action for table in lab.sync().tables}
     assert done["public.x"] == "delta"
     assert_goes_on(lab)

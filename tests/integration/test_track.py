@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import track
+from jobs.tracking import install
 from tests.support.syncing import Lab
 from tests.support.traps import Trio, row_counts
 
@@ -19,9 +19,9 @@ def trio(empty_db: str, tmp_path: Path) -> Trio:
 
 def test_a_second_track_touches_nothing_and_the_next_run_copies_nothing(trio: Trio) -> None:
     trio.run("UPDATE {t} SET name = 'x' WHERE id = 1")
-    assert track.track(trio.lab.job, []) == []
+    assert install.track(trio.lab.job, []) == []
     assert row_counts(trio.sync())["stamped"] == ("delta", 1, 0)
-    assert "in place" in track.script(trio.lab.job, [])
+    assert "in place" in install.script(trio.lab.job, [])
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_a_second_track_touches_nothing_and_the_next_run_copies_nothing(trio: Tr
 )
 def test_what_was_taken_away_or_changed_is_put_back(trio: Trio, damage: str) -> None:
     trio.run(damage)
-    assert track.track(trio.lab.job, [])
-    assert track.track(trio.lab.job, []) == []
+    assert install.track(trio.lab.job, [])
+    assert install.track(trio.lab.job, []) == []
     trio.run("UPDATE {t} SET name = 'x' WHERE id = 1", "DELETE FROM {t} WHERE id = 2")
     trio.sync()
 
@@ -46,23 +46,23 @@ def test_what_was_taken_away_or_changed_is_put_back(trio: Trio, damage: str) -> 
 def test_an_index_of_the_owners_on_the_stamp_is_enough(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.o"}])
     lab.run("CREATE TABLE o (id int PRIMARY KEY, updated_at timestamptz)", "CREATE INDEX ON o (updated_at, id)")
-    assert not any("INDEX" in line and "neaptide_updated_at" in line for line in track.track(lab.job, []))
+    assert not any("INDEX" in line and "neaptide_updated_at" in line for line in install.track(lab.job, []))
 
 
 def test_the_script_does_the_same_as_track(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.s"}, {"name": "public.x", "watermark": "xid"}])
     lab.run("CREATE TABLE s (id int PRIMARY KEY)", "CREATE TABLE x (id float8 PRIMARY KEY)")
     with lab.connect() as conn:
-        conn.execute(track.script(lab.job, []).encode())
-    assert track.track(lab.job, []) == []
+        conn.execute(install.script(lab.job, []).encode())
+    assert install.track(lab.job, []) == []
     lab.sync()
     with lab.connect() as conn:
-        conn.execute(track.script(lab.job, [], untrack=True).encode())
-    assert track.track(lab.job, []) != []
+        conn.execute(install.script(lab.job, [], untrack=True).encode())
+    assert install.track(lab.job, []) != []
 
 
 def test_untrack_leaves_no_trigger_and_no_schema(trio: Trio) -> None:
-    track.untrack(trio.lab.job, [])
+    install.untrack(trio.lab.job, [])
     with trio.lab.connect() as conn:
         assert conn.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall() == []
         assert conn.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'neaptide'").fetchall() == []
@@ -94,7 +94,7 @@ def test_what_an_earlier_version_installed_is_brought_up_to_date(trio: Trio) -> 
         assert conn.execute(query.encode()).fetchone() == (0,)
     trio.run("ALTER TABLE {t} ALTER COLUMN id TYPE int", "DELETE FROM {t} WHERE id = 2")
     trio.sync()
-    assert track.track(trio.lab.job, []) == []
+    assert install.track(trio.lab.job, []) == []
 
 
 def test_a_certain_stamp_of_the_owners_needs_only_the_records(trio: Trio) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import track
+from jobs.tracking import install
 from tests.support.syncing import Lab
 
 OWNER_TABLE = "CREATE TABLE own.item (id int PRIMARY KEY, name text)"
@@ -49,11 +49,11 @@ def role_of(url: str) -> str:
 
 def test_a_superuser_is_warned_and_the_owner_is_enough(lab: Lab, owner: str) -> None:
     said: list[str] = []
-    track.track(by(lab, owner).job, [], warn=said.append)
+    install.track(by(lab, owner).job, [], warn=said.append)
     assert said == []
     by(lab, owner).sync()
     lab.run("DROP SCHEMA neaptide CASCADE")
-    track.track(lab.job, [], warn=said.append)
+    install.track(lab.job, [], warn=said.append)
     assert len(said) == 1
     assert role_of(owner) in said[0]
 
@@ -112,7 +112,7 @@ def test_what_another_role_put_into_the_schema_is_refused(lab: Lab, owner: str, 
     by(lab, owner).run(*HOSTILE[name])
     for statement in ("SELECT 1", f"REVOKE CREATE ON SCHEMA neaptide FROM {role}"):
         lab.run(statement)
-        for attempt in (lab.track, lambda: track.script(lab.job, [])):
+        for attempt in (lab.track, lambda: install.script(lab.job, [])):
             with pytest.raises(errors.NotTracked, match=role):
                 attempt()
     lab.run("DROP SCHEMA neaptide CASCADE")
@@ -132,7 +132,7 @@ def test_what_another_role_put_into_the_schema_is_refused(lab: Lab, owner: str, 
 def test_what_was_added_to_the_schema_later_is_refused(lab: Lab, owner: str, damage: str) -> None:
     lab.run("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$")
     lab.track()
-    assert track.track(lab.job, []) == []
+    assert install.track(lab.job, []) == []
     lab.run(damage.format(role=role_of(owner)))
     with pytest.raises(errors.NotTracked, match="hands of"):
         lab.track()
@@ -149,9 +149,9 @@ def test_names_end_no_statement(lab: Lab) -> None:
     )
     lab.specs[:] = [{"name": f"own.{quoted}", "stamp": "updated_at'$$"}]
     with lab.connect() as conn:
-        conn.execute(track.script(lab.job, []).encode())
+        conn.execute(install.script(lab.job, []).encode())
         assert conn.execute("SELECT to_regclass('own.kept')::text").fetchone() == ("own.kept",)
-    assert track.track(lab.job, []) == []
+    assert install.track(lab.job, []) == []
     lab.run(f"INSERT INTO own.{quoted} VALUES (1), (2)")
     lab.sync()
     lab.run(f"DELETE FROM own.{quoted} WHERE {quoted} = 1")
@@ -162,7 +162,7 @@ def test_names_end_no_statement(lab: Lab) -> None:
 def test_a_name_that_steers_the_terminal_is_not_printed(lab: Lab, char: str) -> None:
     lab.run(f'ALTER TABLE own.item RENAME COLUMN id TO "i{char}d"')
     with pytest.raises(errors.NotTracked, match="control character") as caught:
-        track.script(lab.job, [])
+        install.script(lab.job, [])
     assert char not in caught.value.message
     lab.track()
     lab.sync()
@@ -171,7 +171,7 @@ def test_a_name_that_steers_the_terminal_is_not_printed(lab: Lab, char: str) -> 
 def test_a_name_does_not_decide_how_a_statement_is_run(lab: Lab) -> None:
     lab.run('CREATE TABLE own."CREATE INDEX CONCURRENTLY" (id int PRIMARY KEY)')
     lab.specs[:] = [{"name": "own.CREATE INDEX CONCURRENTLY", "watermark": "xid"}]
-    lines = track.script(lab.job, []).splitlines()
+    lines = install.script(lab.job, []).splitlines()
     assert lines[-1] == "COMMIT;"
     with lab.connect(autocommit=False) as other:
         other.execute('LOCK TABLE own."CREATE INDEX CONCURRENTLY" IN ROW EXCLUSIVE MODE')
@@ -248,7 +248,7 @@ def test_the_roles_own_search_path_decides_nothing(lab: Lab, owner: str) -> None
     mine.specs[:] = [{"name": "own.item"}]
     lab.run(f"ALTER ROLE {role_of(owner)} SET search_path = own, pg_catalog")
     with mine.connect() as conn:
-        conn.execute(track.script(mine.job, []).encode())
+        conn.execute(install.script(mine.job, []).encode())
         row = conn.execute("SELECT updated_at > '2020-01-01'::pg_catalog.timestamptz FROM own.item LIMIT 1").fetchone()
     assert row == (True,)
     mine.sync()
@@ -257,7 +257,7 @@ def test_the_roles_own_search_path_decides_nothing(lab: Lab, owner: str) -> None
 def test_a_copy_of_a_tables_definition_keeps_its_columns(lab: Lab) -> None:
     lab.track()
     lab.run("CREATE TABLE own.copy (LIKE own.item INCLUDING ALL)")
-    track.untrack(lab.job, [])
+    install.untrack(lab.job, [])
     with lab.connect() as conn:
         rows = conn.execute("SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = 'sync_xid'").fetchall()
     assert ("own.copy",) in rows

@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import compact, ledger, load, verify
+from jobs import compact, load, verify
 from jobs.engine import session as target
 from jobs.keep import Keep
+from jobs.record import state
 from jobs.source import widths
 from jobs.source.session import moment
 from tests.support.syncing import Lab
@@ -53,14 +54,14 @@ def test_row_groups_of_wide_rows_stay_small_through_deltas_and_compaction(empty_
     for path in (*lab.both, lab.job.files.work):
         assert largest_group(path) <= 8192
     with target.opened(lab.job, lab.both[0], read_only=True) as file:
-        assert ledger.read(file).row_group <= 8192 < widths.ROW_GROUP
+        assert state.read(file).row_group <= 8192 < widths.ROW_GROUP
 
 
 def test_narrow_rows_have_row_groups_of_the_usual_size(empty_db: str, tmp_path: Path) -> None:
     lab = made(empty_db, tmp_path, rows=9000, size=64, memory="128MB")
     lab.sync()
     with target.opened(lab.job, lab.both[0], read_only=True) as file:
-        assert ledger.read(file).row_group == widths.ROW_GROUP
+        assert state.read(file).row_group == widths.ROW_GROUP
 
 
 def test_more_bytes_of_huge_rows_than_the_memory_are_loaded(empty_db: str, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         "triggers do not fire in sessions that replicate",
-        "jobs/ddl.py",
+        "jobs/tracking/ddl.py",
         "ENABLE ALWAYS TRIGGER",
         "ENABLE TRIGGER",
         WRITES + "test_writes_of_a_session_that_replicates",
@@ -289,7 +289,7 @@ MUTANTS = (
     ),
     Mutant(
         "tombstones that were purged are not missed",
-        "jobs/plan.py",
+        "jobs/plan/steps.py",
         "saved.watermark.snapshot.xmin <= table.purged",
         "saved.watermark.snapshot.xmin < 0",
         PURGE + "test_a_file_that_is_older_than_what_was_purged_copies_its_tables_anew",
@@ -303,7 +303,7 @@ MUTANTS = (
     ),
     Mutant(
         "track makes anew what is in place",
-        "jobs/ddl.py",
+        "jobs/tracking/ddl.py",
         "if all(any(one.name == wanted.name and wanted.is_(one) for one in place) for place in places):",
         "if not places:",
         TRACK + "test_a_second_track_touches_nothing_and_the_next_run_copies_nothing",

@@ -12,9 +12,10 @@ import duckdb
 import psycopg
 
 from app import config
-from jobs import quoting, results, sync, track
+from jobs import quoting, results, sync
 from jobs.job import Job
 from jobs.keep import Keep
+from jobs.tracking import install
 
 NO_MARGIN = timedelta(0)
 
@@ -68,7 +69,7 @@ class Lab:
 
     def track(self) -> None:
         """Install what the modes need."""
-        track.track(self.job, [])
+        install.track(self.job, [])
 
     def sync(self, **given: Any) -> results.Run:
         """One run."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from jobs import freshness, tombstones, wallclock
+from jobs import freshness, wallclock
 from jobs.files import Files
 from jobs.position import clock
+from jobs.tracking import purge
 from jobs.wallclock import WallClock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,10 +51,10 @@ def test_tombstones_are_looked_at_again_also_where_the_last_look_lies_ahead(
     tmp_path: Path, ago: float, due: bool
 ) -> None:
     looked = tmp_path / "looked"
-    assert tombstones._due(looked, tombstones.EVERY)
+    assert purge._due(looked, purge.EVERY)
     looked.touch()
     os.utime(looked, (time.time() - ago,) * 2)
-    assert tombstones._due(looked, tombstones.EVERY) is due
+    assert purge._due(looked, purge.EVERY) is due
 
 
 def test_a_clock_that_is_set_is_noticed_once_and_one_that_is_slewed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from app import errors
-from jobs import plan
-from jobs.ledger import Saved, State
-from jobs.plan import DELTA, FULL, WHOLE, Step
+from jobs.plan import steps
+from jobs.plan.steps import DELTA, FULL, WHOLE, Step
 from jobs.position.snapshot import AGE_LIMIT, Snapshot
 from jobs.position.watermark import Watermark
+from jobs.record.state import Saved, State
 from jobs.source.connection import Identity
 from jobs.tables.table import Table
 from jobs.types.column_plan import ColumnInfo
@@ -38,7 +38,7 @@ def saved(found: Table, text: str = "100:100:", floor: datetime | None = NOON, *
 
 def step(found: Table, before: Saved | None, now: Snapshot = NOW, **given: Any) -> Step:
     state = State(tables={found.name: before} if before else {})
-    (decided,) = plan.steps([found], state, now, **given)
+    (decided,) = steps.steps([found], state, now, **given)
     return decided
 
 
@@ -57,7 +57,7 @@ FAR = snapshot(f"{100 + AGE_LIMIT}:{100 + AGE_LIMIT}:")
         (WHOLE_TABLE, saved(WHOLE_TABLE), {}, WHOLE, ""),
         (STAMPED, saved(STAMPED), {"full": True}, FULL, "asked for"),
         (STAMPED, None, {"full": True}, FULL, "asked for"),
-        (STAMPED, saved(STAMPED, "0:0:", None, signature={}), {}, FULL, plan.FOREIGN),
+        (STAMPED, saved(STAMPED, "0:0:", None, signature={}), {}, FULL, steps.FOREIGN),
         (STAMPED, saved(table(where="id > 3")), {}, FULL, "its entry in the config changed"),
         (
             STAMPED,
@@ -125,7 +125,7 @@ def test_a_changed_shape_is_refused_where_the_config_says_so(
     found: Table, before: Saved | None, default: str, told: str
 ) -> None:
     state = State(tables={"public.t": before} if before else {})
-    refused = plan.refused([found], state, default=default)
+    refused = steps.refused([found], state, default=default)
     assert set(refused) == ({"public.t"} if told else set())
     assert told in "".join(error.message for error in refused.values())
 
@@ -159,12 +159,12 @@ FILE = State(
 def test_a_source_that_is_not_the_files_own_is_told(
     state: State, identity: Identity, now: Snapshot, told: str | None
 ) -> None:
-    assert plan.is_of(state, identity, now) is (told is None)
+    assert steps.is_of(state, identity, now) is (told is None)
     if told is None:
-        plan.check_identity(state, identity, now)
+        steps.check_identity(state, identity, now)
         return
     wanted = errors.StandbyBehind if identity.standby else errors.SourceChanged
     with pytest.raises(wanted) as caught:
-        plan.check_identity(state, identity, now)
+        steps.check_identity(state, identity, now)
     assert told in f"{caught.value.message}"
     assert caught.value.hint

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app import errors
-from jobs.ledger import Saved, State
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
+from jobs.record.state import Saved, State
 from jobs.source.catalogue import Table
 from jobs.source.connection import Identity
 from jobs.tables import drift

@@ -1,7 +1,7 @@
 """Installs on the source what the watermark modes need, and takes it away again.
 
 Everything lies in the schema `neaptide` but the triggers, a stamp column and its index. `jobs.tables.capture` says what the
-triggers do, `jobs.ddl` which statements are missing.
+triggers do, `jobs.tracking.ddl` which statements are missing.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import psycopg
 
 from app import errors, statements
-from jobs import ddl
-from jobs.ddl import Installed, Statement
 from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, translated
 from jobs.tables.triggers import OURS, Function
+from jobs.tracking import ddl
+from jobs.tracking.ddl import Installed, Statement
 
 LOCK_TIMEOUT = "3s"
 _APPLICATION = "neaptide track"

@@ -1,0 +1,1 @@
+"""What is installed on the source: triggers, stamps, tombstones."""
