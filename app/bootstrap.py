@@ -109,9 +109,9 @@ def migrate(settings: config.Settings) -> str:
 
 def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
-    from jobs import files, freshness
+    from jobs.targets.file import freshness, publish
 
-    return freshness.now(files.Files(settings.target_path, settings.target.mode))
+    return freshness.now(publish.Files(settings.target_path, settings.target.mode))
 
 
 def reports(settings: config.Settings) -> Catalogue:

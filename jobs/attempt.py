@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app import errors
-from jobs import freshness, misfits, quiet_marks, recovery
+from jobs import misfits
 from jobs.engine.deadline import Deadline
 from jobs.job import Job
 from jobs.phases import Phases
@@ -24,6 +24,7 @@ from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
 from jobs.tables import drift
+from jobs.targets.file import checked, freshness, work
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def diagnosed(now: Moment, table: Table) -> Iterator[None]:
     try:
         yield
     except errors.NeaptideError as error:
-        if not recovery.is_of_a_table(error):
+        if not work.is_of_a_table(error):
             raise
         raise TableFailed(table.name, misfits.told(now.conn, table, error)) from error
 
@@ -103,7 +104,7 @@ class Attempt:
 
     def beyond(self, steps: list[Step]) -> list[Step]:
         """These steps for the published file, each since the last run that found nothing to do."""
-        marks = quiet_marks.found(self.job.files, self.published.run_id, self.now.snapshot)
+        marks = checked.found(self.job.files, self.published.run_id, self.now.snapshot)
         return [
             replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
             if step.saved and step.action == DELTA and step.table.name in marks
@@ -163,12 +164,10 @@ class Attempt:
         began = None if self.options.tables or self.now.failures else self.began
         quiet = None
         if ended is None:
-            quiet = freshness.Quiet(
-                self.now.snapshot.as_of, sorted(self.now.failures), quiet_marks.packed(self._looked())
-            )
+            quiet = freshness.Quiet(self.now.snapshot.as_of, sorted(self.now.failures), checked.packed(self._looked()))
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
 
-    def _looked(self) -> quiet_marks.Marks:
+    def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
         durable = connection.is_durable(self.now.conn, self.now.snapshot)
         return {

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, compact, faults, freshness, load, misfits, nulls, probe, quoting
+from jobs import changeset, faults, load, misfits, nulls, probe, quoting
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
 from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.engine import rows as apply
@@ -21,6 +21,7 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run, TableRun
 from jobs.source import states, widths
+from jobs.targets.file import compact, freshness
 
 
 class Build:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import misfits, probe, recovery
+from jobs import misfits, probe
 from jobs.delta import Delta, UnreadableKeys
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
@@ -17,6 +17,7 @@ from jobs.results import ColumnVerdict, DryRun, TablePlan
 from jobs.source import session
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
+from jobs.targets.file import work
 
 
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
@@ -24,7 +25,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 
     What changed is read as a run reads it, into memory. A table that lacks tracking says so instead.
     """
-    state = recovery.peek(job)
+    state = work.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
     with limit, session.moment(job, wanted, limit) as now:
         plan.check_identity(state, now.identity, now.snapshot)
@@ -88,7 +89,7 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     except UnreadableKeys:
         return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:
-        if not recovery.is_of_a_table(error):
+        if not work.is_of_a_table(error):
             raise
         better = misfits.told(now.conn, step.table, error)
         return TablePlan(name, step.action, step.reason, 0, 0, error=better.message)

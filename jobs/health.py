@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import beside
-from jobs.files import Files
 from jobs.results import Run
+from jobs.targets.file import beside
+from jobs.targets.file.publish import Files
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
 # What may stand in the way besides failures: each has one sentence at a time.

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, field
 
 from app import config, maskkey
-from jobs.files import Files
 from jobs.keep import Keep
 from jobs.source.connection import Source
+from jobs.targets.file.publish import Files
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from psycopg.rows import dict_row, tuple_row
 
 from app import statements
-from jobs import beside, health
-from jobs.files import Files
+from jobs import health
 from jobs.job import Job
 from jobs.source import patience, settings
 from jobs.source.connection import translated
 from jobs.source.settings import Session
+from jobs.targets.file import beside
+from jobs.targets.file.publish import Files
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
 _KEEPALIVE = {

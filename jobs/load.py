@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from app import errors
-from jobs import faults, quoting, recovery
+from jobs import faults, quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
 from jobs.engine.session import Target
@@ -25,6 +25,7 @@ from jobs.source import widths
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
 from jobs.tables import filters
+from jobs.targets.file import work
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
 PIECE_BYTES = 64 * 2**20
@@ -196,7 +197,7 @@ class _Workers:
                 session.target.execute("SET max_vacuum_tasks = 0")
                 session.target.execute("CHECKPOINT out")
         except errors.NeaptideError as error:
-            if piece is None or not recovery.is_of_a_table(error):
+            if piece is None or not work.is_of_a_table(error):
                 raise
             self._put([other for other, _rows in done])
             if isinstance(error, errors.OutOfMemory) and not self._alone:

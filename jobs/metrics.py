@@ -16,9 +16,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app import __version__
-from jobs import freshness, health
+from jobs import health
 from jobs.health import Board
 from jobs.job import Job
+from jobs.targets.file import freshness
 
 STATES = (health.STARTING, health.STANDBY, health.WAITING, health.LEADING, health.STOPPING)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import compact, faults, files, freshness, nulls, quiet, recovery, strangers
+from jobs import faults, nulls, quiet
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.engine.deadline import Deadline
@@ -20,9 +20,10 @@ from jobs.plan import steps
 from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.recovery import Way
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.source.session import Moment, moment
+from jobs.targets.file import compact, freshness, publish, strangers, work
+from jobs.targets.file.work import Way
 from jobs.tracking import purge
 
 _ATTEMPTS = 4
@@ -50,7 +51,7 @@ def sync_once(
     """
     options = Options(tuple(tables or ()), full, force_deletes)
     began = time.monotonic()
-    with files.locked(job.files, wait=wait, timeout=timeout if within is None else within):
+    with publish.locked(job.files, wait=wait, timeout=timeout if within is None else within):
         if since is not None and (served := _served(job, since)):
             return served
         if within is not None:
@@ -79,7 +80,7 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     told = strangers.keep_off(job)
     # Before the file is read: whoever publishes from another machine after this is noticed.
     over = job.files.version()
-    published, aside = recovery.published_state(job)
+    published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(moment(job, options.tables, deadline))
@@ -158,7 +159,7 @@ class _Runner:
                 self._job.keep.permit()
             lost = self._job.files.publish(over=self._over, forgetting=forgetting)
             if self._written is not None:
-                recovery.remember(self._job, self._written)
+                work.remember(self._job, self._written)
         warnings = (*run.warnings, lost) if lost else run.warnings
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
@@ -169,11 +170,11 @@ class _Runner:
     def _built(self) -> Run:
         options, published = self._options, self._attempt.published
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
-        for way in recovery.ways(
+        for way in work.ways(
             published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
         ):
-            if way == recovery.ANEW and not published.damaged:
-                self._now.warnings.append(recovery.set_aside(self._job, damage))
+            if way == work.ANEW and not published.damaged:
+                self._now.warnings.append(work.set_aside(self._job, damage))
             try:
                 return self._build(way)
             except Damaged as error:
@@ -191,7 +192,7 @@ class _Runner:
         self._is_new = way.empty
         resumed = self._job.files.begin(fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
-        with recovery.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
+        with work.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
             file.use_threads(1)

@@ -12,10 +12,10 @@ import structlog
 from app import errors
 from jobs import health
 from jobs.backoff import Reporter
-from jobs.files import Files
 from jobs.health import Board
 from jobs.leader import Holder
 from jobs.results import Run
+from jobs.targets.file.publish import Files
 
 # How often the small file is written while all goes well, in seconds.
 _WRITE_STATE = 1.0

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import build, files, freshness, recovery, strangers, sync
+from jobs import build, sync
 from jobs.attempt import Options, TableFailed, diagnosed, saved
 from jobs.compare import Comparison
 from jobs.engine import rows
@@ -29,6 +29,7 @@ from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.source import session, states, widths
 from jobs.source.session import Moment
+from jobs.targets.file import freshness, publish, strangers, work
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def verify(
     if sample is not None and repair:
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
-    with files.locked(job.files):
+    with publish.locked(job.files):
         job.files.clean()
         return sync.steadied(lambda: _verify(job, scope, progress or Silent()))
 
@@ -77,7 +78,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
     if strangers.is_altered(job, path):
         return _verify_altered(job, scope, path, told, progress)
-    published, aside = recovery.published_state(job)
+    published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(session.moment(job, scope.tables, deadline))
@@ -148,8 +149,8 @@ def _built_anew(
     """
     if not scope.repair or scope.tables:
         raise error
-    given_up = recovery.given_up(job)
-    now.warnings.append(recovery.set_aside(job, error))
+    given_up = work.given_up(job)
+    now.warnings.append(work.set_aside(job, error))
     sync.run_in(job, Options(), now, given_up, deadline)
     return _compared(job, scope, now, deadline, progress)
 
@@ -188,7 +189,7 @@ def _mended(
 ) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
-    published = recovery.given_up(job) if altered else recovery.peek(job)
+    published = work.given_up(job) if altered else work.peek(job)
     job.files.begin(fresh=not altered, empty=altered)
     with target.opened(job, job.files.work) as file:
         if altered:

@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 
 from app import errors, statements
-from jobs import beside
 from jobs.engine.deadline import Deadline
 from jobs.job import Job
 from jobs.source.settings import Session
+from jobs.targets.file import beside
 
 EVERY = timedelta(hours=1)
 _BATCH = 20_000

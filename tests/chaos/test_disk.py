@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs.files import Files
+from jobs.targets.file.publish import Files
 from tests.support.bank import Bank
 from tests.support.cli import Cli
 

@@ -17,9 +17,10 @@ import duckdb
 import pytest
 
 from app import reporting
-from jobs import handles, sync
+from jobs import sync
 from jobs.job import Job
 from jobs.keep import Keep
+from jobs.targets.file import in_use
 from tests.chaos.test_kills import _SPAWN
 from tests.support.bank import Bank, Watcher, state_of, whole, wrong_sql
 from tests.support.daemons import wait_until
@@ -236,14 +237,14 @@ print(whole(kept), flush=True)
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdin and reader.stdout
         assert reader.stdout.readline() == "ready\n"
-        assert handles.is_open(bank.link.resolve())
+        assert in_use.is_open(bank.link.resolve())
         for _ in range(6):
             bank.move(times=20)
             bank.sync()
         reader.stdin.write("\n")
         reader.stdin.flush()
         assert reader.stdout.readline() == "0\n"
-    assert not handles.is_open(bank.link.resolve())
+    assert not in_use.is_open(bank.link.resolve())
 
 
 def test_a_reader_that_resolved_the_link_long_ago_opens_a_whole_file(bank: Bank) -> None:

@@ -196,7 +196,7 @@ def test_a_name_that_was_the_link_s_leads_to_the_newest_version_and_is_never_use
 
 
 def test_names_that_nobody_waits_for_any_more_go(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.files._GRACE", 0.0)
+    monkeypatch.setattr("jobs.targets.file.publish._GRACE", 0.0)
     for _ in range(8):
         change(lab)
         lab.sync()

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from app import reporting
-from jobs import freshness, status, verify
+from jobs import status, verify
+from jobs.targets.file import freshness
 from tests.support import runs
 from tests.support.syncing import Lab
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jobs import compact, faults
+from jobs import faults
+from jobs.targets.file import compact
 from tests.support.syncing import Lab
 
 ROWS = 200_000

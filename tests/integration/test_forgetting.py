@@ -127,7 +127,7 @@ def test_a_damaged_file_that_was_set_aside_is_forgotten_too(lab: Lab) -> None:
 
 
 def test_what_adds_a_column_or_a_table_writes_no_file_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.compact.rebuild", lambda *_: pytest.fail("written anew"))
+    monkeypatch.setattr("jobs.targets.file.compact.rebuild", lambda *_: pytest.fail("written anew"))
     lab.run("ALTER TABLE person ADD COLUMN more text", "CREATE TABLE third (id bigint PRIMARY KEY)")
     lab.specs.append({"name": "public.third", "watermark": "none", "deletes": "compare"})
     lab.sync()

@@ -18,12 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from app import config
-from jobs import freshness, http
-from jobs.files import Files
+from jobs import http
 from jobs.health import LEADING, Board
 from jobs.job import Job
 from jobs.position import clock
 from jobs.results import Run, TableRun
+from jobs.targets.file import freshness
+from jobs.targets.file.publish import Files
 from tests.support.daemons import wait_until
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

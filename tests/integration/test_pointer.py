@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from app import reporting
-from jobs.files import Files
+from jobs.targets.file.publish import Files
 from tests.support.syncing import Lab
 
 

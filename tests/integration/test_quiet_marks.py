@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs import freshness, probe, quiet_marks
+from jobs import probe
 from jobs.plan.steps import Step
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.source import connection
+from jobs.targets.file import checked, freshness
 from tests.support.syncing import Lab
 
 ITEM = "CREATE TABLE {} (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -160,11 +161,11 @@ def test_marks_of_another_run_or_from_the_future_are_none(lab: Lab) -> None:
     content = freshness.read(lab.job.files)["quiet"][0]
     now = Snapshot.parse(content["snapshot"], as_of=datetime.now(UTC), wal=content["wal_end"])
     files = lab.job.files
-    assert set(quiet_marks.found(files, run.run_id, now)) == {"public.item", "public.other"}
-    assert quiet_marks.found(files, "another", now) == {}
-    assert quiet_marks.found(files, "", now) == {}
-    assert quiet_marks.found(files, run.run_id, replace(now, xmax=now.xmax - 1)) == {}
-    assert quiet_marks.found(files, run.run_id, replace(now, wal="0/1")) == {}
+    assert set(checked.found(files, run.run_id, now)) == {"public.item", "public.other"}
+    assert checked.found(files, "another", now) == {}
+    assert checked.found(files, "", now) == {}
+    assert checked.found(files, run.run_id, replace(now, xmax=now.xmax - 1)) == {}
+    assert checked.found(files, run.run_id, replace(now, wal="0/1")) == {}
 
 
 def test_marks_are_read_back_as_they_were_written(lab: Lab) -> None:
@@ -176,11 +177,11 @@ def test_marks_are_read_back_as_they_were_written(lab: Lab) -> None:
         Watermark(Snapshot.parse("5:9:5,7", as_of=at, wal_end="0/30"), None, standby=True),
     ]
     marks = {"public.item": places[0], "public.other": places[1], "a.b": places[0]}
-    packed = quiet_marks.packed(marks)
+    packed = checked.packed(marks)
     assert [place["tables"] for place in packed] == [["public.item", "a.b"], ["public.other"]]
     freshness.write(lab.job.files, run.run_id, at, {}, quiet=freshness.Quiet(at, [], packed))
     now = Snapshot.parse("10:10:", as_of=at, wal="0/30")
-    assert quiet_marks.found(lab.job.files, run.run_id, now) == marks
+    assert checked.found(lab.job.files, run.run_id, now) == marks
 
 
 def test_no_standbys_snapshot_is_the_same_as_another() -> None:

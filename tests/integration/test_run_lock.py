@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs import files
-from jobs.files import Files
+from jobs.targets.file import publish
+from jobs.targets.file.publish import Files
 
 # A process that does what it is told with the lock of a target, and says when it has begun.
 _OTHER = """
@@ -56,7 +56,7 @@ def target(tmp_path: Path) -> Files:
 def test_to_ask_whether_a_run_is_under_way_never_keeps_one_from_starting(target: Files) -> None:
     with other(target, "ask") as asking:
         for _ in range(5000):
-            with files.locked(target, wait=False):
+            with publish.locked(target, wait=False):
                 pass
         target.link.with_name(f"{target.link.name}.over").touch()
         assert asking.stdout is not None
@@ -64,16 +64,16 @@ def test_to_ask_whether_a_run_is_under_way_never_keeps_one_from_starting(target:
 
 
 def test_a_run_of_another_process_is_seen_until_it_is_killed_and_keeps_others_out(target: Files) -> None:
-    assert not files.is_locked(target)
+    assert not publish.is_locked(target)
     with other(target, "hold") as holding:
-        assert files.is_locked(target)
+        assert publish.is_locked(target)
         # To open and close the file, as whoever waits does to say for whom, must not make the holder lose it.
-        with pytest.raises(errors.LockHeld, match=f"process {holding.pid} since"), files.locked(target, wait=False):
+        with pytest.raises(errors.LockHeld, match=f"process {holding.pid} since"), publish.locked(target, wait=False):
             pass
-        assert files.is_locked(target)
+        assert publish.is_locked(target)
         holding.kill()
-    assert not files.is_locked(target)
-    with files.locked(target, wait=False):
+    assert not publish.is_locked(target)
+    with publish.locked(target, wait=False):
         pass
 
 
@@ -81,7 +81,7 @@ def test_a_run_in_a_thread_of_this_process_is_seen_and_keeps_the_other_threads_o
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with files.locked(target):
+        with publish.locked(target):
             held.set()
             done.wait(20)
 
@@ -89,9 +89,9 @@ def test_a_run_in_a_thread_of_this_process_is_seen_and_keeps_the_other_threads_o
     thread.start()
     assert held.wait(20)
     target.lock.read_bytes()
-    assert files.is_locked(target)
-    with pytest.raises(errors.LockHeld), files.locked(target, wait=False):
+    assert publish.is_locked(target)
+    with pytest.raises(errors.LockHeld), publish.locked(target, wait=False):
         pass
     done.set()
     thread.join()
-    assert not files.is_locked(target)
+    assert not publish.is_locked(target)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from jobs import compact, verify
+from jobs import verify
+from jobs.targets.file import compact
 from tests.support.syncing import Lab
 
 ROWS = 10_000

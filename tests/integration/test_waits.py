@@ -15,8 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from app.face import waits
 from app.face.base import Face
-from jobs import files
 from jobs.source import pulse
+from jobs.targets.file import publish
 from tests.integration.test_daemon import first_run, left_behind, rows
 from tests.support import cluster, servers
 from tests.support.daemons import ROOT, running, wait_until, write_config
@@ -113,7 +113,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
 
 def test_nothing_is_said_of_ones_own_run(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     assert waits._reason(lab.job) == ""
-    with files.locked(lab.job.files), waits.told(Face(), lab.job):
+    with publish.locked(lab.job.files), waits.told(Face(), lab.job):
         assert waits._reason(lab.job) == ""
     assert capsys.readouterr().err == ""
 

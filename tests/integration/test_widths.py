@@ -9,12 +9,13 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import compact, load, verify
+from jobs import load, verify
 from jobs.engine import session as target
 from jobs.keep import Keep
 from jobs.record import state
 from jobs.source import widths
 from jobs.source.session import moment
+from jobs.targets.file import compact
 from tests.support.syncing import Lab
 
 MB = 2**20

@@ -317,7 +317,7 @@ MUTANTS = (
     ),
     Mutant(
         "the file that is written has a name that readers may open",
-        "jobs/files.py",
+        "jobs/targets/file/publish.py",
         "        _replace_by_link(published, spare)\n        faults",
         "        faults",
         RACES + "test_what_is_being_written_has_no_name_that_readers_open",

@@ -47,14 +47,14 @@ MUTANTS = (
     ),
     Mutant(
         "how far a quiet run has looked counts for any file",
-        "jobs/quiet_marks.py",
+        "jobs/targets/file/checked.py",
         'not run_id or content.get("run_id") != run_id',
         "not run_id",
         QUIET + "test_marks_of_another_run_or_from_the_future_are_none",
     ),
     Mutant(
         "a server that was set back counts as having been looked at",
-        "jobs/quiet_marks.py",
+        "jobs/targets/file/checked.py",
         "return now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)",
         "return True",
         QUIET + "test_marks_of_another_run_or_from_the_future_are_none",

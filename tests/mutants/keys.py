@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     Mutant(
         "a row too large ends the run for every table",
-        "jobs/recovery.py",
+        "jobs/targets/file/work.py",
         "if isinstance(error, errors.OutOfMemory):",
         "if False:",
         FAILING + "test_a_row_too_large_fails_its_table_and_the_others_are_published",

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from app import versions
-from jobs.files import Files
+from jobs.targets.file.publish import Files
 
 _KILLED = """
 import os, signal, sys, duckdb

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from jobs import freshness, wallclock
-from jobs.files import Files
+from jobs import wallclock
 from jobs.position import clock
+from jobs.targets.file import freshness
+from jobs.targets.file.publish import Files
 from jobs.tracking import purge
 from jobs.wallclock import WallClock
 

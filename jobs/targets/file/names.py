@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app import errors, versions
 from app.versions import Version
-from jobs import rights
-from jobs.rights import Rights
+from jobs.targets.file import rights
+from jobs.targets.file.rights import Rights
 
 # Where a process puts what doesn't fit into memory begins with this and its number.
 SPILL = "spill."

@@ -12,13 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, versions
-from jobs import files, handles, quoting
+from jobs import quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.record import state
 from jobs.source.catalogue import Table
+from jobs.targets.file import in_use, publish
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
 
@@ -30,13 +31,13 @@ def keep_off(job: Job) -> list[str]:
     """
     told = [_without(log) for log in job.files.logs()]
     published = job.files.published
-    if published is not None and handles.has_writer(published):
+    if published is not None and in_use.has_writer(published):
         told += _published_again(job, published)
     return told
 
 
 def _without(log: Path) -> str:
-    with files.translated():
+    with publish.translated():
         log.unlink(missing_ok=True)
     return (
         f"{log} was removed: a program that had the reporting file open for writing left it, and DuckDB showed its "
@@ -76,7 +77,7 @@ def check(job: Job, path: Path) -> None:
 
 def is_altered(job: Job, path: Path) -> bool:
     """Whether another program wrote to a published file."""
-    with files.translated():
+    with publish.translated():
         return versions.is_altered(job.files.link, path)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app import errors
-from jobs.rights import Rights
+from jobs.targets.file.rights import Rights
 
 _LARGEST = 16 * 2**20
 _PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

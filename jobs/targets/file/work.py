@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, freshness, strangers
+from jobs import changeset
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
@@ -18,6 +18,7 @@ from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import Moment
+from jobs.targets.file import freshness, strangers
 
 
 @dataclass(frozen=True)

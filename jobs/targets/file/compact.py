@@ -13,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, statements, versions
-from jobs import faults, quoting, strangers
+from jobs import faults, quoting
 from jobs.engine import session
 from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.record import state
 from jobs.results import Run
+from jobs.targets.file import strangers
 
 # A file is rebuilt beyond three times of what it needs.
 ALIVE = 1 / 3

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import beside, faults, files
-from jobs.files import Files
+from jobs import faults
 from jobs.position import clock
 from jobs.results import Run
+from jobs.targets.file import beside, publish
+from jobs.targets.file.publish import Files
 
 
 @dataclass(frozen=True)
 class Quiet:
     """What a run says that found nothing new: as of when, in which tables it could not look, and how far it looked.
 
-    `marks` are those of jobs/quiet_marks.py.
+    `marks` are those of jobs/targets/file/checked.py.
     """
 
     as_of: datetime
@@ -25,7 +26,7 @@ class Quiet:
     marks: list[dict[str, Any]]
 
 
-@files.translated()
+@publish.translated()
 def write(
     target: Files,
     run_id: str,

@@ -30,8 +30,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors, versions
-from jobs import advisory, beside, faults, handles
-from jobs.names import SPILL, Names
+from jobs import faults
+from jobs.targets.file import beside, in_use
+from jobs.targets.file import lock as advisory
+from jobs.targets.file.names import SPILL, Names
 
 # A name that was the link's stays for as long as it may take whoever resolved it to open it, and a few stay anyhow.
 _GRACE = 10.0
@@ -255,7 +257,7 @@ class Files(Names):
 def _is_shared(path: Path) -> bool:
     """Whether somebody else has the file, as his own, by another name, or open."""
     found = path.stat()
-    return found.st_nlink > 1 or os.geteuid() not in (0, found.st_uid) or handles.is_open(path)
+    return found.st_nlink > 1 or os.geteuid() not in (0, found.st_uid) or in_use.is_open(path)
 
 
 def _drop_logs(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A DuckDB file that is replaced at each publish."""
