@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, faults, load, misfits, nulls, probe, quoting
+from jobs import changeset, faults, quoting
 from jobs.attempt import Attempt, Options, TableFailed, diagnosed
-from jobs.delta import Counts, Delta, UnreadableKeys
 from jobs.engine import rows as apply
 from jobs.engine.session import Target
+from jobs.feeds.watermark import load, misfits, nulls, probe
+from jobs.feeds.watermark.gather import Counts, Delta, UnreadableKeys
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.record import runs

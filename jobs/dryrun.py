@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
-from jobs import misfits, probe
-from jobs.delta import Delta, UnreadableKeys
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import Target
+from jobs.feeds.watermark import misfits, probe
+from jobs.feeds.watermark.gather import Delta, UnreadableKeys
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jobs import probe
 from jobs.attempt import Attempt, TableFailed, diagnosed
-from jobs.delta import Delta, UnreadableKeys
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
+from jobs.feeds.watermark import probe
+from jobs.feeds.watermark.gather import Delta, UnreadableKeys
 from jobs.plan.steps import FULL, Step
 
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import faults, nulls, quiet
+from jobs import faults, quiet
 from jobs.attempt import Attempt, Options
 from jobs.build import Build
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
+from jobs.feeds.watermark import nulls
 from jobs.job import Job
 from jobs.plan import steps
 from jobs.position import clock

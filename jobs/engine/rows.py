@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import errors
-from jobs import losses, quoting
+from jobs import quoting
 from jobs.engine import storage
 from jobs.engine.session import Target
+from jobs.feeds import mass_delete
 from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
@@ -46,7 +47,7 @@ def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -
     # Another key can't be compared, and what another filter leaves out was asked for.
     if any(before.get(part) != now[part] for part in ("key", "config")):
         return None
-    return losses.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
+    return mass_delete.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
 def exact(plan: column_plan.ColumnPlan, table: str) -> str:

@@ -92,7 +92,7 @@ def target(lab: Lab) -> Target:
 @pytest.fixture
 def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tables whose changes were handed on from the run before, as they are."""
-    from jobs.delta import Delta
+    from jobs.feeds.watermark.gather import Delta
 
     seen: list[str] = []
     original = Delta.precede

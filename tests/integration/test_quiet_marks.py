@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import probe
+from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark

@@ -9,8 +9,9 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import load, verify
+from jobs import verify
 from jobs.engine import session as target
+from jobs.feeds.watermark import load
 from jobs.keep import Keep
 from jobs.record import state
 from jobs.source import widths

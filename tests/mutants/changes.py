@@ -154,7 +154,7 @@ MUTANTS = (
     ),
     Mutant(
         "a tombstone deletes a key that is there",
-        "jobs/delta.py",
+        "jobs/feeds/watermark/gather.py",
         'f" WHERE NOT EXISTS (SELECT FROM {table.rows_from} AS s WHERE {same})"',
         '""',
         RACES + "test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_tombstone_read_again",
@@ -182,7 +182,7 @@ MUTANTS = (
     ),
     Mutant(
         "the marker of a TRUNCATE is ignored",
-        "jobs/probe.py",
+        "jobs/feeds/watermark/probe.py",
         "bool_or(key IS NULL) AS truncated",
         "false AS truncated",
         DELETES + "test_a_marker_of_a_truncate_is_enough_to_copy_the_table_anew",
@@ -261,21 +261,21 @@ MUTANTS = (
     ),
     Mutant(
         "a comparison of keys deletes whatever is gone",
-        "jobs/losses.py",
+        "jobs/feeds/mass_delete.py",
         "return not lost or (",
         "return True or (",
         MODES + "test_a_comparison_refuses_to_delete_too_much_unless_told_to",
     ),
     Mutant(
         "a forced delete is asked for again by the other file",
-        "jobs/losses.py",
+        "jobs/feeds/mass_delete.py",
         "    if published is not None:",
         "    if published is None:",
         MODES + "test_a_comparison_refuses_to_delete_too_much_unless_told_to",
     ),
     Mutant(
         "a table without a key keeps only what was new",
-        "jobs/delta.py",
+        "jobs/feeds/watermark/gather.py",
         "        if not self.table.key:\n            # Such",
         "        if self.table is None:\n            # Such",
         MODES + "test_tables_without_a_watermark_follow_with_a_key_and_without",

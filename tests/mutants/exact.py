@@ -193,7 +193,7 @@ MUTANTS = (
     ),
     Mutant(
         "an error shows a masked key",
-        "jobs/misfits.py",
+        "jobs/feeds/watermark/misfits.py",
         "shown = [name for name in table.source_key if name not in table.spec.mask]",
         "shown = list(table.source_key)",
         FILTERS + "test_an_error_that_names_a_row_shows_no_masked_key",

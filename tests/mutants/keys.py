@@ -65,7 +65,7 @@ MUTANTS = (
     ),
     Mutant(
         "a recorded key that can't be read fails its table for good",
-        "jobs/delta.py",
+        "jobs/feeds/watermark/gather.py",
         "if type(error) is not errors.NeaptideError:",
         "if error:",
         ARRIVES,
@@ -107,7 +107,7 @@ MUTANTS = (
     ),
     Mutant(
         "nobody says whose bytes are no text",
-        "jobs/misfits.py",
+        "jobs/feeds/watermark/misfits.py",
         "if value is not None and not _decodes(value, codec):",
         "if False:",
         FAILING + "test_a_text_that_is_none_in_utf8_is_named_and_may_be_kept_as_bytes",

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import losses, probe, quoting
+from jobs import quoting
 from jobs.changeset import Changes
 from jobs.engine import intake
 from jobs.engine.rows import exact, out, source_rows
 from jobs.engine.session import Target
+from jobs.feeds import mass_delete
+from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
@@ -120,7 +122,7 @@ class Delta:
             return None
         keys = quoting.listed(table.key)
         present = f"SELECT {keys} FROM {self.changed}" if table.stamp is None else self._present()
-        return losses.refused(self._target, table, present, published)
+        return mass_delete.refused(self._target, table, present, published)
 
     def _present(self) -> str:
         """A DuckDB SELECT of the keys that the source has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs import probe
+from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection

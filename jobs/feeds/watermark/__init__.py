@@ -1,0 +1,1 @@
+"""Changes found by a watermark: the question for news, the rows, whole copies."""
