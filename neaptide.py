@@ -24,8 +24,8 @@ from app import __version__, bootstrap, errors
 if TYPE_CHECKING:
     from app.config import Settings
     from app.reporting import Parameters, Result, Store
-    from jobs.keep import Keep
     from jobs.results import Run
+    from jobs.sessions import Keep
 
 __all__ = ["File", "Project", "__version__", "errors", "open"]
 
@@ -105,7 +105,7 @@ class Project:
         `tables` limits the run to some of the config's. A table that failed is in the run's `failed`; what concerns
         all of them is raised, and the published file is then as it was.
         """
-        from jobs import sync
+        from jobs.run import sync
 
         return sync.sync_once(bootstrap.job(self.settings, keep=self._keep()), tables=list(tables) or None, full=full)
 
@@ -116,7 +116,7 @@ class Project:
             kept.close()
 
     def _keep(self) -> Keep:
-        from jobs.keep import Keep
+        from jobs.sessions import Keep
 
         self._kept = self._kept or Keep()
         return self._kept

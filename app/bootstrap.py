@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from app.ports import UnitOfWorkFactory
     from app.queries.reports import Catalogue
     from jobs.job import Job
-    from jobs.keep import Keep
     from jobs.results import Progress
+    from jobs.sessions import Keep
 
 
 def load_settings(path: Path) -> config.Settings:
@@ -149,7 +149,7 @@ def reporting_file(
 
 def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
     """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
-    from app import live
+    from jobs import live
 
     return live.open(job(settings), _limits(settings))
 
@@ -168,8 +168,9 @@ def _refresh(
     watched: Callable[[Job], AbstractContextManager[None]],
 ) -> Callable[[], datetime | None]:
     def run() -> datetime | None:
-        from jobs import results, sync
+        from jobs import results
         from jobs.position import clock
+        from jobs.run import sync
 
         since = clock.mark()
         within = timeout.total_seconds() if timeout is not None else None

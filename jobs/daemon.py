@@ -18,13 +18,15 @@ import structlog
 from apscheduler import events
 
 from app import errors
-from jobs import health, leader, sync, wake
+from jobs import leader, wake
 from jobs.agenda import Agenda
 from jobs.backoff import Backoff
-from jobs.health import Board
 from jobs.job import Job
-from jobs.keep import Keep
 from jobs.results import Run
+from jobs.run import sync
+from jobs.sessions import Keep
+from jobs.status import board as health
+from jobs.status.board import Board
 from jobs.telling import Teller
 
 # How often the leader looks whether it still leads where it doesn't look for commits.

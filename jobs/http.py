@@ -21,10 +21,11 @@ from typing import Any
 import structlog
 
 from app import config, errors
-from jobs import health, metrics
-from jobs.health import Board
+from jobs import metrics
 from jobs.job import Job
-from jobs.status import judge
+from jobs.status import board as health
+from jobs.status.board import Board
+from jobs.status.report import judge
 from jobs.targets.file import freshness
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from app import config, maskkey
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from jobs.source.connection import Source
 from jobs.targets.file.publish import Files
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from psycopg.rows import dict_row, tuple_row
 
 from app import statements
-from jobs import health
 from jobs.job import Job
 from jobs.source import patience, settings
 from jobs.source.connection import translated
 from jobs.source.settings import Session
+from jobs.status import board
 from jobs.targets.file import beside
 from jobs.targets.file.publish import Files
 
@@ -111,7 +111,7 @@ def _target_id(handle: int) -> str:
 
 def _local_holder(files: Files) -> Holder:
     """Whoever left word beside the target; nobody can have that lock who may not write there."""
-    found = health.read(files) or {}
+    found = board.read(files) or {}
     return Holder(f"another daemon, process {found['pid']}," if found.get("alive") else "another daemon")
 
 

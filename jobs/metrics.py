@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app import __version__
-from jobs import health
-from jobs.health import Board
 from jobs.job import Job
+from jobs.status import board as health
+from jobs.status.board import Board
 from jobs.targets.file import freshness
 
 STATES = (health.STARTING, health.STANDBY, health.WAITING, health.LEADING, health.STOPPING)

@@ -14,10 +14,11 @@ from datetime import timedelta
 import structlog
 
 from app import errors
-from jobs import health, http, systemd
+from jobs import http, systemd
 from jobs.daemon import Service
-from jobs.health import Board
 from jobs.job import Job
+from jobs.status import board
+from jobs.status.board import Board
 
 # SIGTERM to the end, in seconds: a run has the first part to end by itself, then it is told to.
 LIMIT = 4.8
@@ -118,7 +119,7 @@ class _Process:
         systemd.notify(STOPPING="1")
         self._log.info(f"{number.name}: ending", action="stopping")
         began = time.monotonic()
-        self._board.state = health.STOPPING
+        self._board.state = board.STOPPING
         self._service.end()
         told = False
         while not self._service.ended():
@@ -138,9 +139,9 @@ class _Process:
         http.stop(self._http)
         self._service.close()
         # A lead that was just being taken may have said so in between.
-        self._board.state = health.STOPPING
+        self._board.state = board.STOPPING
         with suppress(OSError):
-            health.write(self._service.job.files, self._board)
+            board.write(self._service.job.files, self._board)
         self._log.info("the daemon has ended", action="stopped")
         return 0
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app import errors
-from jobs import health
 from jobs.backoff import Reporter
-from jobs.health import Board
 from jobs.leader import Holder
 from jobs.results import Run
+from jobs.status import board as health
+from jobs.status.board import Board
 from jobs.targets.file.publish import Files
 
 # How often the small file is written while all goes well, in seconds.

@@ -45,7 +45,7 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     Run again, it goes on from what is there.
     """
     from app import bootstrap, extras
-    from jobs import sync
+    from jobs.run import sync
     from jobs.tracking import install
 
     with extras.needed("demo"):

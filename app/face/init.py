@@ -47,7 +47,8 @@ def command(
 
     For each table a choice and the reason as a comment. Nothing on the server is changed.
     """
-    from jobs import config_text, init
+    from jobs.init import choices as init
+    from jobs.init import text as config_text
 
     face.urls.append(url)
     path = output or face.config_path

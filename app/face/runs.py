@@ -25,9 +25,9 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
     The file keeps the newest [sync] keep_runs of them. A run that found nothing changed leaves no record.
     """
     from app import bootstrap
-    from jobs import status
+    from jobs.status import report
 
-    found = status.history(bootstrap.job(face.settings, start=False), limit)
+    found = report.history(bootstrap.job(face.settings, start=False), limit)
     if as_json:
         show.as_json(found)
     else:

@@ -71,9 +71,9 @@ def _now(face: Face) -> list[str]:
 
 def _read(face: Face, runs: int = _RUNS) -> Status:
     from app import bootstrap
-    from jobs import status
+    from jobs.status import report
 
-    return status.read_status(bootstrap.job(face.settings, start=False), runs=runs)
+    return report.read_status(bootstrap.job(face.settings, start=False), runs=runs)
 
 
 def _show(found: Status, as_json: bool) -> None:
@@ -96,7 +96,7 @@ def _lines(found: Status, look: show.Look) -> list[str]:
 
 def _head(found: Status, look: show.Look) -> list[str]:
     """The answer in one word, and what it is about."""
-    from jobs import config_text
+    from jobs.init import text as config_text
 
     count = show.counted(len(found.problems), "problem")
     word = look.painted(count, "failed") if found.is_bad and found.level == "ok" else look.painted(found.level)
@@ -143,7 +143,7 @@ def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
 
 
 def _row(one: TableStatus) -> tuple[Any, ...]:
-    from jobs import config_text
+    from jobs.init import text as config_text
 
     lag = "" if one.lag is None else values.age(one.lag)
     return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), config_text.size(one.bytes))

@@ -30,7 +30,7 @@ def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, n
     All tables are read at one snapshot and published together; readers are never locked out.
     """
     from app import bootstrap
-    from jobs import dryrun, sync
+    from jobs.run import dryrun, sync
 
     job = bootstrap.job(face.settings)
     with waits.told(face, job):

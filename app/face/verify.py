@@ -31,7 +31,7 @@ def command(
     Both at one snapshot. Exit code 1 if they differ, also where --repair has mended it.
     """
     from app import bootstrap
-    from jobs import verify
+    from jobs.verify import verify
 
     share = None if sample is None else sample / 100
     job = bootstrap.job(face.settings)

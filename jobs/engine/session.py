@@ -41,7 +41,7 @@ class Target:
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         self.connection = connection
         self._room = room
-        # What one run leaves in the session for the next: see jobs/changeset.py.
+        # What one run leaves in the session for the next: see jobs/run/carry.py.
         self.left: Any = None
         # What every transaction there begins with; None where PostgreSQL is not attached.
         self._settings: dict[str, str] | None = None

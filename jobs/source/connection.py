@@ -16,9 +16,9 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, errors, redaction, statements
-from jobs.keep import Keep
 from jobs.position import clock
 from jobs.position.snapshot import Snapshot, position
+from jobs.sessions import Keep
 from jobs.source import pulse
 from jobs.source import settings as sessions
 from jobs.source.settings import Session

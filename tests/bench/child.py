@@ -57,7 +57,8 @@ def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
 
 def load(url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True) -> dict[str, Any]:
     """A first load with everything it does: connect, snapshot, types, progress bar, checkpoint, fsync, swap."""
-    from jobs import results, sync
+    from jobs import results
+    from jobs.run import sync
 
     wanted = job(url, path, tables, connections=connections)
     forget(path)
@@ -126,8 +127,8 @@ def runs(
     and the first run onto each finds it in another state than all later ones do. With `beside` the bare limit of the
     first change is measured after each run, as `limits`: seconds of PostgreSQL's COPY and of DuckDB's part.
     """
-    from jobs import sync
-    from jobs.keep import Keep
+    from jobs.run import sync
+    from jobs.sessions import Keep
 
     keep = Keep() if kept else None
     wanted = job(url, path, tables, keep=keep)

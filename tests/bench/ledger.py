@@ -123,8 +123,8 @@ def main() -> None:
 
 def profile(url: str, folder: Path, rows: int, changed: int, times: int) -> str:
     """The table of so many runs in one process that keeps its sessions."""
-    from jobs import sync
-    from jobs.keep import Keep
+    from jobs.run import sync
+    from jobs.sessions import Keep
 
     job = child.job(url, str(folder / "profiled.duckdb"), [source.FACTS], keep=Keep())
     whole, ledger = 0.0, Ledger()

@@ -25,7 +25,7 @@ from pathlib import Path
 import psycopg
 
 from jobs import leader, wake
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from tests.support import cluster
 from tests.support.syncing import Lab
 

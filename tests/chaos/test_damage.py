@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from app import errors, reporting
-from jobs import verify
 from jobs.engine import failures
+from jobs.verify import verify
 from tests.support import runs
 from tests.support.bank import TABLES, Bank
 

@@ -17,9 +17,9 @@ import duckdb
 import pytest
 
 from app import reporting
-from jobs import sync
 from jobs.job import Job
-from jobs.keep import Keep
+from jobs.run import sync
+from jobs.sessions import Keep
 from jobs.targets.file import in_use
 from tests.chaos.test_kills import _SPAWN
 from tests.support.bank import Bank, Watcher, state_of, whole, wrong_sql

@@ -15,10 +15,12 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import dryrun, faults, sync, verify
+from jobs import faults
 from jobs.engine import session as target
 from jobs.job import Job
+from jobs.run import dryrun, sync
 from jobs.source import session
+from jobs.verify import verify
 from tests.support import cluster, servers
 from tests.support.bank import Bank
 from tests.support.cli import Cli

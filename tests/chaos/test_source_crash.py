@@ -14,7 +14,7 @@ import pytest
 
 from app import errors
 from app.oltp.embedded import EmbeddedServer
-from jobs import verify
+from jobs.verify import verify
 from tests.support import servers
 from tests.support.othersource import item_lab
 from tests.support.servers import ask

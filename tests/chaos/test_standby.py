@@ -11,8 +11,9 @@ import pytest
 
 from app import errors
 from app.oltp.embedded import EmbeddedServer
-from jobs import faults, verify
+from jobs import faults
 from jobs.tracking import install
+from jobs.verify import verify
 from tests.support import servers, standbys
 from tests.support.othersource import ITEM, WAYS, assert_goes_on, assert_refused, at, item_lab, prints
 from tests.support.servers import ask

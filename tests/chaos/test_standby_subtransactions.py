@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from app import errors, live
+from app import errors
 from app.oltp.embedded import EmbeddedServer
-from jobs import dryrun, faults, verify
+from jobs import faults, live
 from jobs.engine import spool
 from jobs.job import Job
-from jobs.keep import Keep
+from jobs.run import dryrun
+from jobs.sessions import Keep
 from jobs.source.session import Moment, moment
+from jobs.verify import verify
 from tests.support import servers, standbys
 from tests.support.othersource import at
 from tests.support.servers import ask

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from app import errors, reporting
-from jobs import status, verify
+from jobs.status import report
+from jobs.verify import verify
 from tests.support import strangers
 from tests.support.syncing import Lab
 
@@ -53,11 +54,11 @@ def test_the_log_of_a_killed_program_is_told_and_removed_also_by_a_run_with_noth
         strangers.writes_and_is_killed(link, FORGED)
         assert lab.file_rows("public.item") != lab.source_rows("public.item")
         with pytest.raises(errors.TargetUnusable, match=r"\.wal lies there"):
-            status.read_status(lab.job)
+            report.read_status(lab.job)
         [told] = work()
         assert ".wal was removed: a program that had the reporting file open for writing" in told
         lab.assert_equal()
-        assert status.read_status(lab.job).level == "ok"
+        assert report.read_status(lab.job).level == "ok"
     assert_never_seen(lab)
 
 
@@ -75,7 +76,7 @@ def test_a_file_that_was_altered_is_not_taken_for_ours(lab: Lab, which: str) -> 
     strangers.writes(lab.folder / "reporting.duckdb" if published else lab.spare, FORGED)
     if published:
         with pytest.raises(errors.TargetUnusable, match="another program wrote to"):
-            status.read_status(lab.job)
+            report.read_status(lab.job)
         link = lab.folder / "reporting.duckdb"
         with pytest.raises(errors.TargetUnusable, match="another program wrote to it"), reporting.open(link):
             pass

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from app import reporting
-from jobs import status, verify
+from jobs.status import report
 from jobs.targets.file import freshness
+from jobs.verify import verify
 from tests.support import runs
 from tests.support.syncing import Lab
 
@@ -63,7 +64,7 @@ def tamper(lab: Lab, table: str) -> None:
 
 def told(lab: Lab) -> dict[str, datetime]:
     """As of when the file and each table are, by all who say so."""
-    found = status.read_status(lab.job)
+    found = report.read_status(lab.job)
     beside = freshness.as_of(lab.job.files)
     with reporting.open(lab.job.files.link) as store:
         assert found.as_of == beside == store.as_of == found.runs[0]["as_of"]
@@ -105,10 +106,10 @@ def test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other(lab: L
     changed = change(lab, "b")
     with locked(lab, "b"):
         lab.sync()
-        written = status.read_status(lab.job).runs[0]["run_id"]
+        written = report.read_status(lab.job).runs[0]["run_id"]
         before = now(lab)
         assert not lab.sync().changed
-        beside = status.read_status(lab.job)
+        beside = report.read_status(lab.job)
         assert beside.runs[0]["run_id"] == written
         moments = {table.table: table.as_of for table in beside.tables}
     assert beside.as_of

@@ -13,9 +13,11 @@ import duckdb
 import psycopg
 import pytest
 
-from jobs import changeset, faults, status
+from jobs import faults
 from jobs.engine.session import Target
-from jobs.keep import Keep
+from jobs.run import carry
+from jobs.sessions import Keep
+from jobs.status import report
 from tests.support import runs
 from tests.support.syncing import Lab
 
@@ -97,7 +99,7 @@ def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = Delta.precede
 
-    def precede(self: Delta, earlier: changeset.Changes) -> None:
+    def precede(self: Delta, earlier: carry.Changes) -> None:
         seen.append(self.table.name.removeprefix("public."))
         original(self, earlier)
 
@@ -204,7 +206,7 @@ def test_another_process_syncs_or_dies_in_between(lab: Lab, point: str, emptied:
     for turn in range(3):
         change(lab, 30 + turn, f"id = {turn + 1}")
         synced(lab)
-        names = [run["run_id"] for run in status.history(lab.job, 100)]
+        names = [run["run_id"] for run in report.history(lab.job, 100)]
         assert len(names) == len(set(names))
 
 
@@ -230,7 +232,7 @@ def test_the_history_is_whole_in_both_files(lab: Lab) -> None:
         lab.sync()
         if turn == 2:
             another_process(lab)
-    history = status.history(lab.job, 20)
+    history = report.history(lab.job, 20)
     assert [run["run_id"] for run in history] == sorted((run["run_id"] for run in history), reverse=True)
     assert len(history) == 9
     assert all(run["seconds"] > 0 and "publish" in run["phases"] for run in history)
@@ -242,7 +244,7 @@ def test_what_takes_much_room_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPa
     synced(lab)
     assert target(lab).left is not None
     precedes.clear()
-    monkeypatch.setattr(changeset, "_SHARE", 10**6)
+    monkeypatch.setattr(carry, "_SHARE", 10**6)
     for turn in range(3):
         change(lab, turn + 2)
         synced(lab)

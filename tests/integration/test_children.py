@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from jobs import results, sync, verify
-from jobs.keep import Keep
+from jobs import results
+from jobs.run import sync
+from jobs.sessions import Keep
 from jobs.source import connection
+from jobs.verify import verify
 from tests.support.syncing import Lab, read
 
 ROW = "(id int PRIMARY KEY, v text DEFAULT 'own', updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"

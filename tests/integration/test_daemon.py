@@ -15,9 +15,10 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import health, leader, status
+from jobs import leader
 from jobs.daemon import Service
-from jobs.health import Board
+from jobs.status import board, report
+from jobs.status.board import Board
 from tests.support import daemons
 from tests.support.daemons import Daemon, running, wait_until, write_config
 from tests.support.syncing import Lab
@@ -225,7 +226,7 @@ def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab
 def test_a_run_asks_for_the_lock_itself_before_it_publishes(lab: Lab) -> None:
     """After a stand-still it may come to that before the thread that watches has noticed anything."""
     lab.folder.mkdir(parents=True)
-    service = Service(lab.job, Board(state=health.STANDBY))
+    service = Service(lab.job, Board(state=board.STANDBY))
     with leader.source_lock(lab.job, "id", give_up, refuse, set()) as conn:
         service._lock = conn
         service._leading.set()
@@ -254,7 +255,7 @@ def test_a_stranger_who_holds_the_lock_is_named_and_complained_of(lab: Lab) -> N
                 assert part in told["event"]
             assert f"pg_terminate_backend({mallory.info.backend_pid})" in told["hint"]
             wait_until(lambda: left_behind(lab)["problems"])
-            assert status.read_status(lab.job).problems[-1] == told["event"]
+            assert report.read_status(lab.job).problems[-1] == told["event"]
             mallory.execute("SELECT pg_advisory_unlock_all()")
             first_run(daemon)
             assert left_behind(lab)["problems"] == []

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from jobs.source import connection
 from tests.support.syncing import Lab
 

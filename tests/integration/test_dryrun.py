@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs import dryrun
+from jobs.run import dryrun
 from tests.support.syncing import Lab
 
 MODES: dict[str, dict[str, Any]] = {

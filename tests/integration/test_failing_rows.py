@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import verify
+from jobs.verify import verify
 from tests.support import cluster
 from tests.support.syncing import Lab
 

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from app import config, errors
-from jobs import dryrun, sync, verify
 from jobs.job import Job
+from jobs.run import dryrun, sync
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 KEY = "a secret of more than sixteen characters"

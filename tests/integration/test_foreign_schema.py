@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import verify
 from jobs.job import Job
 from jobs.tracking import install
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 STAMP = "updated_at timestamptz NOT NULL DEFAULT clock_timestamp()"
@@ -168,7 +168,7 @@ def roles(empty_db: str, tmp_path: Path) -> Iterator[tuple[Lab, Job, str, str]]:
 
 
 def test_a_reader_with_the_documented_rights_and_no_more(roles: tuple[Lab, Job, str, str]) -> None:
-    from jobs import sync
+    from jobs.run import sync
 
     lab, job, owner, reader = roles
     as_owner = f"SET ROLE {owner}; "

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 
 from app import config
 from jobs import http
-from jobs.health import LEADING, Board
 from jobs.job import Job
 from jobs.position import clock
 from jobs.results import Run, TableRun
+from jobs.status.board import LEADING, Board
 from jobs.targets.file import freshness
 from jobs.targets.file.publish import Files
 from tests.support.daemons import wait_until

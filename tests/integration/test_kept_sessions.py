@@ -13,7 +13,7 @@ import pytest
 
 from app import errors
 from jobs.engine import session as target
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from jobs.source.session import moment
 from tests.support.daemons import wait_until
 from tests.support.syncing import Lab

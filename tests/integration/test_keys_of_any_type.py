@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import verify
+from jobs.verify import verify
 from tests.support.syncing import Lab, read
 
 MADE = "CREATE TYPE pair AS (a int, b text); CREATE TYPE mood AS ENUM ('ok', 'so \"so\"'); CREATE DOMAIN codes AS int[]"

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import dryrun, verify
+from jobs.run import dryrun
 from jobs.source import catalogue, connection, readiness
 from jobs.source.catalogue import Relation
+from jobs.verify import verify
 from tests.support.syncing import Lab, read
 
 STAMP = "updated_at timestamptz NOT NULL DEFAULT now()"

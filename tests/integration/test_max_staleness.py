@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from app import bootstrap, errors
-from jobs import sync, verify
 from jobs.position import clock
 from jobs.results import Run
+from jobs.run import sync
 from jobs.targets.file import freshness, publish
+from jobs.verify import verify
 from tests.support import daemons, pairs
 from tests.support.syncing import Lab
 

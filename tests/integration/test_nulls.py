@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import status
+from jobs.status import report
 from tests.support.syncing import Lab
 
 MODES = {
@@ -40,7 +40,7 @@ def test_values_that_become_null_are_counted_in_the_run_that_reads_them(
     [second] = lab.sync().tables
     expected = {"none": ("3 values of price became NULL", "2 values of tags became NULL")}
     assert second.notes == expected.get(mode, ("1 value of price became NULL",))
-    recorded = [run["tables"][0]["notes"] for run in status.history(lab.job, 2)]
+    recorded = [run["tables"][0]["notes"] for run in report.history(lab.job, 2)]
     assert recorded == [list(second.notes), list(first.notes)]
     with lab.connect() as conn:
         conn.execute("UPDATE t SET seen = '294270-01-01' WHERE id = 3")

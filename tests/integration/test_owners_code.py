@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from app import errors, live
-from jobs import dryrun, verify
+from app import errors
+from jobs import live
+from jobs.run import dryrun
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 KEY = "a mask key of more than sixteen"

@@ -12,9 +12,10 @@ import pytest
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import leader, verify, wake
-from jobs.keep import Keep
+from jobs import leader, wake
+from jobs.sessions import Keep
 from jobs.source import connection
+from jobs.verify import verify
 from tests.support import pooler
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab

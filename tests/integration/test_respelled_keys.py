@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from jobs import quoting, verify
+from jobs import quoting
+from jobs.verify import verify
 from tests.support import keytypes
 from tests.support.syncing import Lab
 

@@ -8,7 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from jobs import faults, status, verify
+from jobs import faults
+from jobs.status import report
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 ALL = {"probe", "load", "apply", "checkpoint", "publish"}
@@ -35,8 +37,8 @@ def test_each_run_has_all_its_phases_and_its_true_end_at_once_and_for_good(lab: 
         made.append((run.run_id, run.finished_at, run.phases, (run.finished_at - run.started_at).total_seconds()))
         assert set(run.phases) == ALL
         assert not lab.sync().changed
-        assert [record(found) for found in status.history(lab.job, 10)] == made[::-1]
-    assert [record(found) for found in status.read_status(lab.job, runs=2).runs] == made[:-3:-1]
+        assert [record(found) for found in report.history(lab.job, 10)] == made[::-1]
+    assert [record(found) for found in report.read_status(lab.job, runs=2).runs] == made[:-3:-1]
     with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
         kept = file.execute("SELECT finished_at FROM neaptide.runs ORDER BY run_id").fetchall()
     assert [row[0] for row in kept[:-1]] == [end for _, end, _, _ in made[:-1]]
@@ -48,7 +50,7 @@ def test_a_repair_tells_its_phases_too(lab: Lab) -> None:
     with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
         file.execute("DELETE FROM public.item")
     verify.verify(lab.job, repair=True)
-    newest = status.history(lab.job, 1)[0]
+    newest = report.history(lab.job, 1)[0]
     assert (newest["kind"], set(newest["phases"])) == ("repair", {"compare", "checkpoint", "publish"})
 
 
@@ -71,12 +73,12 @@ def test_the_end_of_a_run_that_died_before_it_could_tell_is_not_made_up(
         patched.setattr(faults, "point", point)
         lab.sync()
     for _ in range(3):
-        died = status.history(lab.job, 5)[-2]
+        died = report.history(lab.job, 5)[-2]
         assert (died["finished_at"], died["seconds"]) == (None, None)
         assert "publish" not in died["phases"]
         lab.run("INSERT INTO item SELECT max(id) + 1 FROM item")
         lab.sync()
-    assert all(run["seconds"] > 0 for run in status.history(lab.job, 3))
+    assert all(run["seconds"] > 0 for run in report.history(lab.job, 3))
 
 
 def test_the_seconds_of_a_table_that_is_copied_anew_are_its_own(lab: Lab) -> None:

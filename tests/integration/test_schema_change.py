@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from jobs import dryrun, status, verify
-from jobs.keep import Keep
+from jobs.run import dryrun
+from jobs.sessions import Keep
 from jobs.source import catalogue
+from jobs.status import report
 from jobs.tracking import install
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 TYPES = (
@@ -165,7 +167,7 @@ def test_a_table_that_can_not_be_synced_stays_as_it_was_and_the_others_go_on(
     lab.assert_equal("public.other")
     # The file is only as fresh as its oldest table, and says why.
     assert run.as_of == before.as_of
-    shown = status.read_status(lab.job)
+    shown = report.read_status(lab.job)
     assert shown.as_of == before.as_of
     assert next((table.table, table.last_action) for table in shown.tables) == ("public.item", "failed")
     assert any(told in problem for problem in shown.problems)
@@ -193,7 +195,7 @@ def test_a_table_works_again_after_it_was_mended(lab: Lab) -> None:
     run = lab.sync()
     assert not run.failed
     lab.assert_equal()
-    assert not status.read_status(lab.job).problems
+    assert not report.read_status(lab.job).problems
     assert not lab.sync().changed
 
 
@@ -204,7 +206,7 @@ def test_a_table_that_comes_back_as_it_was_says_that_it_works_again(lab: Lab) ->
     run = lab.sync()
     assert next((table.table, table.reason) for table in run.tables) == ("public.item", "works again")
     assert run.as_of > lab.sync().started_at.replace(year=2000)
-    assert not status.read_status(lab.job).problems
+    assert not report.read_status(lab.job).problems
 
 
 def test_a_misfit_stops_its_table_only(empty_db: str, tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ import pytest
 from psycopg import conninfo, sql
 
 from app import errors, maskkey
-from jobs import sync
 from jobs.engine import failures
 from jobs.job import Job
+from jobs.run import sync
 from tests.support.cli import Cli
 from tests.support.daemons import running
 from tests.support.proxy import Proxy

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app import config
-from jobs import verify
 from jobs.tracking import install
+from jobs.verify import verify
 from tests.support.servers import ask
 from tests.support.syncing import Lab
 

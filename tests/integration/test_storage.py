@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from jobs import verify
 from jobs.targets.file import compact
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 ROWS = 10_000

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import dryrun, status, verify
-from jobs.keep import Keep
 from jobs.plan import steps
+from jobs.run import dryrun
+from jobs.sessions import Keep
+from jobs.status import report
+from jobs.verify import verify
 from tests.support.cluster import Cluster
 from tests.support.othersource import WAYS
 from tests.support.syncing import Lab, read
@@ -60,13 +62,13 @@ def file_rows(lab: Lab) -> list[tuple[str, ...]]:
 
 
 def problems(lab: Lab) -> str:
-    return "\n".join(status.read_status(lab.job).problems)
+    return "\n".join(report.read_status(lab.job).problems)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be(lab: Lab, way: str) -> None:
     lab.keep = Keep() if way == "repair" else None
-    old, before = file_rows(lab), status.read_status(lab.job).as_of
+    old, before = file_rows(lab), report.read_status(lab.job).as_of
     with x_locked(lab):
         warnings = take_over(lab, way)
         assert any(told.startswith("public.gone, public.x: the rows stay as another source had") for told in warnings)
@@ -92,7 +94,7 @@ def assert_left(lab: Lab, old: list[tuple[str, ...]], before: datetime | None) -
     """What can't be read stands there as it was, as of when it was, and it is said whose it is."""
     lab.assert_equal("public.y")
     assert file_rows(lab) == old
-    assert status.read_status(lab.job).as_of == before
+    assert report.read_status(lab.job).as_of == before
     for name in ("public.x", GONE):
         assert f"{name}: {steps.FOREIGN}" in problems(lab)
         assert f"{name} is left as it was" in problems(lab)

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from jobs import dryrun, verify
+from jobs.run import dryrun
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 _CHECK = "ALTER DOMAIN code ADD CHECK (value > 0) NOT VALID"

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jobs import verify
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 ITEMS = """

@@ -9,14 +9,14 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import verify
 from jobs.engine import session as target
 from jobs.feeds.watermark import load
-from jobs.keep import Keep
 from jobs.record import state
+from jobs.sessions import Keep
 from jobs.source import widths
 from jobs.source.session import moment
 from jobs.targets.file import compact
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 MB = 2**20

@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         "only the newest clock counts, not the floor's own",
-        "jobs/attempt.py",
+        "jobs/run/context.py",
         "for reading in (saved.clock, beside))",
         "for reading in (beside,))",
         SOURCE + "test_the_clock_that_counts_is_the_one_the_floor_was_made_by",
@@ -210,7 +210,7 @@ MUTANTS = (
     ),
     Mutant(
         "the watermark is written outside the transaction",
-        "jobs/build.py",
+        "jobs/run/write.py",
         "        self._kept = {}\n        with file.transaction(",
         "        self._kept = {}\n"
         "        self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)\n"
@@ -282,7 +282,7 @@ MUTANTS = (
     ),
     Mutant(
         "a run of some tables publishes the others as they were a run earlier",
-        "jobs/sync.py",
+        "jobs/run/sync.py",
         "partial=bool(options.tables)",
         "partial=False",
         MODES + "test_a_run_of_one_table_leaves_the_others_as_new_as_they_were",
@@ -310,7 +310,7 @@ MUTANTS = (
     ),
     Mutant(
         "a repair leaves the other file to bring the difference back",
-        "jobs/verify.py",
+        "jobs/verify/verify.py",
         "secrets.token_hex(8)",
         "published.lineage",
         VERIFY + "test_repair_mends_what_differs_and_the_other_file_does_not_bring_it_back",

@@ -68,14 +68,14 @@ MUTANTS = (
     ),
     Mutant(
         "a repair keeps what was planted",
-        "jobs/verify.py",
+        "jobs/verify/verify.py",
         "        if altered:\n            published = _salvaged",
         "        if False:\n            published = _salvaged",
         STRANGERS + "test_nothing_that_another_program_planted_outlives_a_repair",
     ),
     Mutant(
         "old rows stay in the free blocks of the new file",
-        "jobs/sync.py",
+        "jobs/run/sync.py",
         "if forgetting and not self._is_new:",
         "if False:",
         FORGOTTEN,

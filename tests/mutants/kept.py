@@ -12,7 +12,7 @@ RULE = "tests/unit/test_watermark.py::"
 MUTANTS = (
     Mutant(
         "what was kept is used for a file of any state",
-        "jobs/changeset.py",
+        "jobs/run/carry.py",
         "return state == self.base and published.run_id == self.run_id and",
         "return published.run_id == self.run_id and",
         CHANGESET + "test_another_process_syncs_or_dies_in_between",

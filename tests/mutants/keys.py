@@ -86,7 +86,7 @@ MUTANTS = (
     ),
     Mutant(
         "the comparison asks PostgreSQL for a key by the file's name",
-        "jobs/compare.py",
+        "jobs/verify/compare.py",
         "quoting.identifier(table.source_key[0])",
         "name",
         VERIFY + "test_a_table_whose_key_has_another_name_in_the_file_is_compared_and_mended",
@@ -100,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         "a row too large ends the comparison of every table",
-        "jobs/verify.py",
+        "jobs/verify/verify.py",
         "now.set_aside({failed.table: failed.error})",
         "raise failed.error from failed",
         FAILING + "test_a_table_with_a_row_too_large_is_compared_by_itself",

@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "with --live PostgreSQL's other tables are listed, and plans shown",
-        "app/live.py",
+        "jobs/live.py",
         "lists = False",
         "lists = True",
         "tests/integration/test_live.py::test_nothing_but_the_config_s_tables_can_be_read",

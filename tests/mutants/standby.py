@@ -28,7 +28,7 @@ MUTANTS = (
     ),
     Mutant(
         "--live joins the snapshot of a standby",
-        "app/live.py",
+        "jobs/live.py",
         "    if now.spool is None:\n        session.join_snapshot(now.snapshot)\n        return\n",
         "    from dataclasses import replace\n\n    if now.spool is None:\n"
         "        session.join_snapshot(now.snapshot)\n        return\n"
@@ -39,7 +39,7 @@ MUTANTS = (
     ),
     Mutant(
         "--live takes the answer of a standby that is further behind",
-        "app/live.py",
+        "jobs/live.py",
         "    if not session.one(",
         "    if False and session.one(",
         OPEN + "test_live_is_not_answered_by_a_standby_that_is_further_behind",

@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from jobs import verify
+from jobs.verify import verify
 from tests.soak.workers import SPECS, Shared, move_money, read_on, sync_every_second, write_anything
 from tests.support import bank, cluster, machine
 from tests.support.syncing import Lab

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs import sync
-from jobs.keep import Keep
+from jobs.run import sync
+from jobs.sessions import Keep
 from tests.support.syncing import Lab
 
 ROWS = 20_000

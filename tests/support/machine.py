@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from app import errors
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from tests.support.syncing import Lab
 
 SPECS: list[dict[str, Any]] = [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs import verify
+from jobs.verify import verify
 from tests.support.syncing import Lab
 
 TABLE = "public.item"

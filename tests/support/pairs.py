@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from app import bootstrap
-from jobs.keep import Keep
+from jobs.sessions import Keep
 
 
 def run(config: Path, processes: int, pairs: int) -> list[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from multiprocessing import get_context
 
-from jobs import faults, sync
+from jobs import faults
 from jobs.job import Job
+from jobs.run import sync
 
 SPAWN = get_context("forkserver")
-SPAWN.set_forkserver_preload(["jobs.sync", "jobs.verify", "app.reporting"])
+SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.verify.verify", "app.reporting"])
 
 
 def quietly(job: Job, *, full: bool = False, fault: str = "") -> None:

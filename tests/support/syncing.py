@@ -12,9 +12,10 @@ import duckdb
 import psycopg
 
 from app import config
-from jobs import quoting, results, sync
+from jobs import quoting, results
 from jobs.job import Job
-from jobs.keep import Keep
+from jobs.run import sync
+from jobs.sessions import Keep
 from jobs.tracking import install
 
 NO_MARGIN = timedelta(0)

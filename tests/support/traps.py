@@ -10,7 +10,7 @@ import psycopg
 
 from app import errors
 from jobs import results
-from jobs.keep import Keep
+from jobs.sessions import Keep
 from tests.support.syncing import Lab
 
 MODES: dict[str, dict[str, Any]] = {

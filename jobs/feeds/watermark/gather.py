@@ -13,7 +13,6 @@ from pathlib import Path
 
 from app import errors
 from jobs import quoting
-from jobs.changeset import Changes
 from jobs.engine import intake
 from jobs.engine.rows import exact, out, source_rows
 from jobs.engine.session import Target
@@ -23,6 +22,7 @@ from jobs.plan.steps import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
+from jobs.run.carry import Changes
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
 from jobs.types.wire import Wire

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import errors
-from jobs import changeset
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
@@ -17,6 +16,7 @@ from jobs.job import Job
 from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
+from jobs.run import carry
 from jobs.source.session import Moment
 from jobs.targets.file import freshness, strangers
 
@@ -122,7 +122,7 @@ def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Itera
     ready = False
     try:
         with session.opened(job, job.files.work) as file:
-            last = changeset.kept(file)
+            last = carry.kept(file)
             state = ledger.read(file, last.base if last else None)
             if resumed:
                 _check_usable(state, published, now)

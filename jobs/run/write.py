@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import errors
-from jobs import changeset, faults, quoting
-from jobs.attempt import Attempt, Options, TableFailed, diagnosed
+from jobs import faults, quoting
 from jobs.engine import rows as apply
 from jobs.engine.session import Target
 from jobs.feeds.watermark import load, misfits, nulls, probe
@@ -21,6 +20,8 @@ from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run, TableRun
+from jobs.run import carry
+from jobs.run.context import Attempt, Options, TableFailed, diagnosed
 from jobs.source import states, widths
 from jobs.targets.file import compact, freshness
 
@@ -35,14 +36,14 @@ class Build:
         self._row_group = widths.ROW_GROUP
         self._loaded: dict[str, TableRun] = {}
         self._begun: frozenset[str] = frozenset()
-        self._carried = changeset.NOTHING
-        self._kept: dict[str, changeset.Changes | None] = {}
+        self._carried = carry.NOTHING
+        self._kept: dict[str, carry.Changes | None] = {}
         self._record: runs.Record | None = None
         self._last_end: runs.End = None
 
     def run(self, state: State) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        self._carried = changeset.found(self._file, state, self._attempt.published)
+        self._carried = carry.found(self._file, state, self._attempt.published)
         ahead = self._carried.ahead(state, self._attempt.published)
         steps = probe.told(self._attempt.steps(ahead), self._now.conn, self._now.snapshot, self._attempt.news)
         self._run_id = next_run_id(self._attempt.published, state)
@@ -174,10 +175,10 @@ class Build:
         """
         base = self._attempt.published
         if self._attempt.job.keep is None or state.run_id > base.run_id:
-            changeset.drop(self._file)
+            carry.drop(self._file)
             return
-        made = changeset.Changeset(base, self._run_id, self._kept, self._record, self._last_end)
-        changeset.hand_on(self._file, made)
+        made = carry.Changeset(base, self._run_id, self._kept, self._record, self._last_end)
+        carry.hand_on(self._file, made)
 
     def _keep_last(self) -> None:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
@@ -198,7 +199,7 @@ class Build:
 
     def _table(self, step: Step, place: int) -> TableRun:
         name, progress = step.table.name, self._attempt.progress
-        if changeset.is_kept(step, self._attempt.published):
+        if carry.is_kept(step, self._attempt.published):
             self._kept[name] = None
         resumed = self._resumed(step)
         if not step.news and not self._carried.tables.get(name):

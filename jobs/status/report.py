@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
-from jobs import health
 from jobs.engine import session
 from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.plan import steps
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
+from jobs.status import board
 from jobs.targets.file import freshness, publish, strangers
 
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
@@ -23,7 +23,7 @@ _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     published = job.files.published
-    running, daemon = publish.is_locked(job.files), health.read(job.files)
+    running, daemon = publish.is_locked(job.files), board.read(job.files)
     complaints = _of_daemon(daemon)
     if published is None:
         return Status(
@@ -72,7 +72,7 @@ def _checked(job: Job) -> Path:
 
 def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
     """What is wrong with the daemon, and what to do."""
-    if daemon is None or daemon["state"] == health.STOPPING:
+    if daemon is None or daemon["state"] == board.STOPPING:
         return []
     if daemon["alive"] is False:
         return [f"the daemon (process {daemon['pid']}) has died: start `neaptide daemon` again, and see its log"]

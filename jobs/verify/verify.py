@@ -11,25 +11,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
-from jobs import build, sync
-from jobs.attempt import Options, TableFailed, diagnosed, saved
-from jobs.compare import Comparison
 from jobs.engine import rows
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
-from jobs.phases import Phases
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
 from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.run import sync, write
+from jobs.run.context import Options, TableFailed, diagnosed, saved
+from jobs.run.phases import Phases
 from jobs.source import session, states, widths
 from jobs.source.session import Moment
 from jobs.targets.file import freshness, publish, strangers, work
+from jobs.verify.compare import Comparison
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _mended_at_once(
     steps = plan.steps(now.tables, state, now.snapshot)
     checks = [_check(file, step, scope, now, progress) for step in steps]
     if not scope.tables:
-        build.remove_tables(file, sorted(state.tables.keys() - now.known()))
+        write.remove_tables(file, sorted(state.tables.keys() - now.known()))
     if not scope.same_source:
         _disown(file, state, now, steps)
     return checks, _record(job, file, now, steps, checks, published, began)
@@ -236,7 +236,7 @@ def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
     left = sorted((state.tables.keys() & now.known()) - {step.table.name for step in steps})
     ledger.disown(file, left)
     if left:
-        now.warnings.append(build.told_foreign(left))
+        now.warnings.append(write.told_foreign(left))
 
 
 def _salvaged(job: Job, scope: Scope, file: Target, now: Moment, published: State) -> State:
@@ -290,7 +290,7 @@ def _record(
     job: Job, file: Target, now: Moment, steps: list[Step], checks: list[TableCheck], published: State, began: datetime
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
-    run_id = build.next_run_id(published, published)
+    run_id = write.next_run_id(published, published)
     now.settle()
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group)
     for step in steps:

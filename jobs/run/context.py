@@ -13,13 +13,13 @@ from jobs.engine.deadline import Deadline
 from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.probe import Known
 from jobs.job import Job
-from jobs.phases import Phases
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position import clock
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
+from jobs.run.phases import Phases
 from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment

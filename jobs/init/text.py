@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from jobs.init import Choice
+from jobs.init.choices import Choice
 
 _WIDTH = 116
 _UNITS = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))

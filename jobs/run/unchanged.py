@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobs.attempt import Attempt, TableFailed, diagnosed
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.feeds.watermark import probe
 from jobs.feeds.watermark.gather import Delta, UnreadableKeys
 from jobs.plan.steps import FULL, Step
+from jobs.run.context import Attempt, TableFailed, diagnosed
 
 
 def is_quiet(attempt: Attempt) -> bool:

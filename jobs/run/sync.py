@@ -10,9 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from app import errors
-from jobs import faults, quiet
-from jobs.attempt import Attempt, Options
-from jobs.build import Build
+from jobs import faults
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.feeds.watermark import nulls
@@ -22,6 +20,9 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
+from jobs.run import unchanged
+from jobs.run.context import Attempt, Options
+from jobs.run.write import Build
 from jobs.source.session import Moment, moment
 from jobs.targets.file import compact, freshness, publish, strangers, work
 from jobs.targets.file.work import Way
@@ -130,7 +131,7 @@ class _Runner:
             steps.check_identity(self._attempt.published, self._now.identity, self._now.snapshot)
         self._attempt.set_aside()
         with self._phases.phase("probe"):
-            nothing = quiet.is_quiet(self._attempt)
+            nothing = unchanged.is_quiet(self._attempt)
         faults.point("probed")
         return self._unchanged() if nothing else self._write()
 

@@ -1,0 +1,1 @@
+"""A first config for a database that is there already."""

@@ -1,0 +1,1 @@
+"""How the reporting file and its daemon stand."""

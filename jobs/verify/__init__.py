@@ -1,0 +1,1 @@
+"""Both sides compared at one snapshot, and mended."""
