@@ -24,12 +24,12 @@ def command(face: Face, *, print_unit: bool) -> int:
     Runs by [schedule], and right after a commit. SIGHUP reads the config again. A second daemon on the same target
     stands by and takes over when the first ends.
     """
-    from jobs import systemd
+    from jobs.daemon import systemd
 
     if print_unit:
         click.echo(systemd.unit(face.config_path), nl=False)
         return 0
-    from jobs import process
+    from jobs.daemon import process
 
     return process.serve(lambda: _load(face))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psycopg
 
-from jobs import leader, wake
+from jobs.daemon import lead, wake
 from jobs.sessions import Keep
 from tests.support import cluster
 from tests.support.syncing import Lab
@@ -45,7 +45,7 @@ def polling(lab: Lab) -> Iterator[None]:
     job = replace(lab.job, keep=Keep())
 
     def watch() -> None:
-        with leader.source_lock(job, "bench", done.wait, lambda _: None, set()) as conn:
+        with lead.source_lock(job, "bench", done.wait, lambda _: None, set()) as conn:
             watcher = wake.Watcher(conn, job)
             beat = 0.0
             while not done.wait(wake.PAUSE):

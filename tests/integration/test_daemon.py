@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs import leader
-from jobs.daemon import Service
+from jobs.daemon import lead
+from jobs.daemon.service import Service
 from jobs.status import board, report
 from jobs.status.board import Board
 from tests.support import daemons
@@ -227,7 +227,7 @@ def test_a_run_asks_for_the_lock_itself_before_it_publishes(lab: Lab) -> None:
     """After a stand-still it may come to that before the thread that watches has noticed anything."""
     lab.folder.mkdir(parents=True)
     service = Service(lab.job, Board(state=board.STANDBY))
-    with leader.source_lock(lab.job, "id", give_up, refuse, set()) as conn:
+    with lead.source_lock(lab.job, "id", give_up, refuse, set()) as conn:
         service._lock = conn
         service._leading.set()
         service._must_lead()
@@ -238,7 +238,7 @@ def test_a_run_asks_for_the_lock_itself_before_it_publishes(lab: Lab) -> None:
 
 def lead_key(lab: Lab) -> int:
     """The advisory lock of the lab's target."""
-    return leader.key((lab.folder / "reporting.duckdb.daemon.lock").read_text())
+    return lead.key((lab.folder / "reporting.duckdb.daemon.lock").read_text())
 
 
 def test_a_stranger_who_holds_the_lock_is_named_and_complained_of(lab: Lab) -> None:
@@ -266,15 +266,15 @@ def test_a_stranger_who_holds_the_lock_is_named_and_complained_of(lab: Lab) -> N
 def test_a_daemon_does_not_stand_by_for_a_session_of_its_own(lab: Lab) -> None:
     """The server may notice later than the daemon that a connection broke."""
     with lab.connect() as ghost:
-        ghost.execute("SELECT pg_advisory_lock(%s)", [leader.key("id")])
+        ghost.execute("SELECT pg_advisory_lock(%s)", [lead.key("id")])
         with (
-            pytest.raises(leader.GaveUp),
-            leader.source_lock(lab.job, "id", give_up, refuse, {ghost.info.backend_pid}),
+            pytest.raises(lead.GaveUp),
+            lead.source_lock(lab.job, "id", give_up, refuse, {ghost.info.backend_pid}),
         ):
             pass
         with (
             pytest.raises(AssertionError, match="is no daemon"),
-            leader.source_lock(lab.job, "id", give_up, refuse, set()),
+            lead.source_lock(lab.job, "id", give_up, refuse, set()),
         ):
             pass
 
@@ -283,7 +283,7 @@ def give_up(_: float) -> bool:
     return True
 
 
-def refuse(holder: leader.Holder) -> None:
+def refuse(holder: lead.Holder) -> None:
     raise AssertionError(holder.complaint)
 
 

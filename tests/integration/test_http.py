@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from app import config
-from jobs import http
+from jobs.daemon import monitor
 from jobs.job import Job
 from jobs.position import clock
 from jobs.results import Run, TableRun
@@ -43,12 +43,12 @@ def job_of(folder: Path, token: str | None = None, port: int = 0, host: str = "1
 @contextmanager
 def served(job: Job, board: Board, *, alive: bool = True) -> Iterator[int]:
     """A server, and the port it listens on."""
-    server = http.start(job, board, lambda: alive)
+    server = monitor.start(job, board, lambda: alive)
     assert server is not None
     try:
         yield int(server.server_address[1])
     finally:
-        http.stop(server)
+        monitor.stop(server)
 
 
 def ask(port: int, path: str, token: str | None = None) -> tuple[int, str]:
@@ -95,7 +95,7 @@ def test_a_file_does_not_get_younger_by_a_clock_that_is_set_back(tmp_path: Path)
     as_of = datetime.now(UTC) + timedelta(hours=1)
     read = {"server": as_of.isoformat(), "boot": mark["boot"], "seconds": mark["seconds"] - 7200}
     freshness.write(Files(tmp_path / "reporting.duckdb"), "1", as_of, read)
-    found = http.readiness(job_of(tmp_path))
+    found = monitor.readiness(job_of(tmp_path))
     assert (found["ready"], found["level"]) == (False, "fail")
 
 
@@ -143,7 +143,7 @@ def test_off_the_loopback_a_token_is_needed() -> None:
 def test_an_address_that_is_taken_is_tried_again_later(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         job = job_of(tmp_path, port=other.getsockname()[1])
-        assert http.start(job, Board(), lambda: True) is None
+        assert monitor.start(job, Board(), lambda: True) is None
     with served(job, Board()) as port:
         assert ask(port, "/healthz")[0] == 200
 
@@ -151,7 +151,7 @@ def test_an_address_that_is_taken_is_tried_again_later(tmp_path: Path) -> None:
 def test_slow_clients_take_no_more_than_their_share_and_are_let_go_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "_DEADLINE", 1e9)
+    monkeypatch.setattr(monitor, "_DEADLINE", 1e9)
     job = job_of(tmp_path)
     with served(job, Board(state=LEADING)) as port, ExitStack() as slow:
         before = descriptors()
@@ -160,8 +160,8 @@ def test_slow_clients_take_no_more_than_their_share_and_are_let_go_of(
             one.sendall(b"GET /healthz HT")
         assert ask(port, "/healthz")[0] == 200
         # The clients' own ends are of this process, too.
-        wait_until(lambda: descriptors() <= before + len(clients) + http._MOST, 30)
-        monkeypatch.setattr(http, "_DEADLINE", 1.0)
+        wait_until(lambda: descriptors() <= before + len(clients) + monitor._MOST, 30)
+        monkeypatch.setattr(monitor, "_DEADLINE", 1.0)
         trickle(clients[-1])
         wait_until(lambda: descriptors() <= before + len(clients), 30)
         assert ask(port, "/healthz")[0] == 200
@@ -228,11 +228,11 @@ def test_a_port_that_is_taken_is_told_once_and_in_the_status_until_it_is_free(
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         for _ in range(3):
-            assert http.start(job_of(tmp_path, port=port), board, lambda: True) is None
+            assert monitor.start(job_of(tmp_path, port=port), board, lambda: True) is None
         (problem,) = board.problems.values()
         assert f"127.0.0.1:{port}" in problem
         assert "already in use" in problem
-    http.stop(http.start(job_of(tmp_path, port=port), board, lambda: True))
+    monitor.stop(monitor.start(job_of(tmp_path, port=port), board, lambda: True))
     assert not board.problems
     assert capsys.readouterr().out.count("already in use") == 1
 
@@ -241,7 +241,7 @@ def test_a_token_that_anybody_on_the_way_can_read_is_told_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for host, told in (("127.0.0.1", 0), ("0.0.0.0", 1)):
-        http.stop(http.start(job_of(tmp_path, token="let-me-in", host=host), Board(), bool))
+        monitor.stop(monitor.start(job_of(tmp_path, token="let-me-in", host=host), Board(), bool))
         said = capsys.readouterr().out
         assert said.count("in clear") == told
         assert "let-me-in" not in said

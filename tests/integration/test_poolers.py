@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import tuple_row
 
 from app import errors
-from jobs import leader, wake
+from jobs.daemon import lead, wake
 from jobs.sessions import Keep
 from jobs.source import connection
 from jobs.verify import verify
@@ -123,7 +123,7 @@ def test_a_statement_that_another_process_answers_ends_the_session(lab: Lab) -> 
             with connection.snapshot(conn):
                 pass
         with pytest.raises(errors.ConfigError, match="transaction pooling"):
-            leader.take(conn, 1)
+            lead.take(conn, 1)
         assert conn.execute(LOCKS).fetchone() == {"count": 0}
         conn.row_factory = tuple_row
         with pytest.raises(errors.ConfigError, match="transaction pooling"):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import config
-from jobs.agenda import Agenda
+from jobs.daemon.agenda import Agenda
 
 HOUR = timedelta(hours=1)
 DAILY = {"cron": "0 3 * * *"}
@@ -22,7 +22,7 @@ EVERY = {"every": timedelta(minutes=5)}
 def stepping(monkeypatch: pytest.MonkeyPatch) -> list[timedelta]:
     """The steps of the wall clock that will be found."""
     steps: list[timedelta] = []
-    monkeypatch.setattr("jobs.wallclock.WallClock.step", lambda _: steps.pop() if steps else timedelta())
+    monkeypatch.setattr("jobs.daemon.wallclock.WallClock.step", lambda _: steps.pop() if steps else timedelta())
     return steps
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from jobs import wallclock
+from jobs.daemon import wallclock
+from jobs.daemon.wallclock import WallClock
 from jobs.position import clock
 from jobs.targets.file import freshness
 from jobs.targets.file.publish import Files
 from jobs.tracking import purge
-from jobs.wallclock import WallClock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = 3600.0

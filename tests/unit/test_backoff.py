@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from jobs.backoff import Backoff, Reporter
+from jobs.daemon.backoff import Backoff, Reporter
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app import config, errors
-from jobs import schedule
+from jobs.daemon import schedule
 
 
 def next_runs(line: str, start: datetime, count: int, zone: str = "Europe/Berlin") -> list[str]:

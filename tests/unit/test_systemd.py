@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import systemd
+from jobs.daemon import systemd
 
 
 def test_without_a_service_manager_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

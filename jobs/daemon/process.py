@@ -14,8 +14,8 @@ from datetime import timedelta
 import structlog
 
 from app import errors
-from jobs import http, systemd
-from jobs.daemon import Service
+from jobs.daemon import monitor, systemd
+from jobs.daemon.service import Service
 from jobs.job import Job
 from jobs.status import board
 from jobs.status.board import Board
@@ -46,7 +46,7 @@ class _Process:
         self._board = Board()
         job = load()
         self._service = Service(job, self._board)
-        self._http = http.start(job, self._board, self._alive)
+        self._http = monitor.start(job, self._board, self._alive)
         self._pending: Job | None = None
 
     def run(self) -> int:
@@ -69,12 +69,12 @@ class _Process:
                 self._http = self._http or self._listen()
                 self._ping()
 
-    def _listen(self) -> http.Server | None:
+    def _listen(self) -> monitor.Server | None:
         """Once the daemon works, an address that can't be had is no reason to end."""
         try:
-            return http.start(self._service.job, self._board, self._alive)
+            return monitor.start(self._service.job, self._board, self._alive)
         except errors.ConfigError as error:
-            http.complain(self._board, error.message)
+            monitor.complain(self._board, error.message)
             return None
 
     def _alive(self) -> bool:
@@ -107,7 +107,7 @@ class _Process:
         self._pending = None
         self._board.reloads += 1
         self._service = Service(job, self._board)
-        http.stop(self._http)
+        monitor.stop(self._http)
         self._http = self._listen()
         self._service.start()
         self._log.info("the config was read again", action="reloaded")
@@ -136,7 +136,7 @@ class _Process:
         return self._end()
 
     def _end(self) -> int:
-        http.stop(self._http)
+        monitor.stop(self._http)
         self._service.close()
         # A lead that was just being taken may have said so in between.
         self._board.state = board.STOPPING

@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 
 from app import config, errors
-from jobs import metrics
+from jobs.daemon import metrics
 from jobs.job import Job
 from jobs.status import board as health
 from jobs.status.board import Board

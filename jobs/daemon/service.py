@@ -18,16 +18,16 @@ import structlog
 from apscheduler import events
 
 from app import errors
-from jobs import leader, wake
-from jobs.agenda import Agenda
-from jobs.backoff import Backoff
+from jobs.daemon import lead, wake
+from jobs.daemon.agenda import Agenda
+from jobs.daemon.backoff import Backoff
+from jobs.daemon.report import Teller
 from jobs.job import Job
 from jobs.results import Run
 from jobs.run import sync
 from jobs.sessions import Keep
 from jobs.status import board as health
 from jobs.status.board import Board
-from jobs.telling import Teller
 
 # How often the leader looks whether it still leads where it doesn't look for commits.
 _HEARTBEAT = 1.0
@@ -120,9 +120,9 @@ class Service:
         """Hold the lock beside the file, and lead."""
         while not self._wait(0):
             try:
-                with leader.local_lock(self.job.files, self._wait, self._tell.stands_by) as target_id:
+                with lead.local_lock(self.job.files, self._wait, self._tell.stands_by) as target_id:
                     self._lead_on(target_id)
-            except leader.GaveUp:
+            except lead.GaveUp:
                 return
             except errors.NeaptideError as error:
                 self._unreachable(error)
@@ -131,7 +131,7 @@ class Service:
         """Hold the source's lock and watch, and begin again whenever the connection breaks."""
         while not self._wait(0):
             try:
-                with leader.source_lock(self.job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
+                with lead.source_lock(self.job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
                     self._lock = conn
                     self._watch(conn)
                     # The lock is kept until nothing is written any more.

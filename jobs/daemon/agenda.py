@@ -19,8 +19,8 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app import config
-from jobs import schedule
-from jobs.wallclock import WallClock
+from jobs.daemon import schedule
+from jobs.daemon.wallclock import WallClock
 
 _SYNC = "sync"
 _HEARD = events.EVENT_JOB_EXECUTED | events.EVENT_JOB_ERROR | events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES
