@@ -12,7 +12,7 @@ import duckdb
 
 from app import errors
 from app.execution import Limits
-from app.guard import Checked
+from app.reporting.guard import Checked
 
 Parameters = Sequence[object] | Mapping[str, object]
 Row = tuple[Any, ...]

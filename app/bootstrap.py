@@ -17,11 +17,12 @@ from app import errors, extras
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from app import config, reporting
+    from app import config
     from app.execution import Limits
-    from app.oltp.embedded import EmbeddedServer
+    from app.oltp.embedded.server import EmbeddedServer
     from app.ports import UnitOfWorkFactory
     from app.queries.reports import Catalogue
+    from app.reporting import store
     from jobs.job import Job
     from jobs.results import Progress
     from jobs.sessions import Keep
@@ -36,7 +37,7 @@ def load_settings(path: Path) -> config.Settings:
 
 def embedded(settings: config.Settings) -> EmbeddedServer:
     """The embedded server of the config. Raises `errors.UsageError` where the source is a server by URL."""
-    from app.oltp.embedded import EmbeddedServer
+    from app.oltp.embedded.server import EmbeddedServer
 
     if settings.embedded_root is None:
         raise errors.UsageError(
@@ -129,25 +130,25 @@ def reporting_file(
     progress: Progress | None = None,
     keep: Keep | None = None,
     watched: Callable[[Job], AbstractContextManager[None]] = lambda _: nullcontext(),
-) -> AbstractContextManager[reporting.Store]:
+) -> AbstractContextManager[store.Store]:
     """The published reporting file, brought up to date first where it is older than `max_staleness`.
 
     Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
     A program that asks often gives a `keep`, which makes short runs several times as fast, and closes it at the end.
     The run goes on within `watched`, which may tell what it waits for.
     """
-    from app import reporting
+    from app.reporting import store
 
     def clock() -> datetime:
         return source_clock(settings)
 
     refresh = _refresh(settings, timeout, progress, keep, watched)
-    return reporting.open(
+    return store.open(
         settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock, limits=_limits(settings)
     )
 
 
-def live(settings: config.Settings) -> AbstractContextManager[reporting.Store]:
+def live(settings: config.Settings) -> AbstractContextManager[store.Store]:
     """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
     from jobs import live
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "runs": "app.face.runs",
     "verify": "app.face.verify",
     "report": "app.face.report",
-    "sql": "app.face.sqlcmd",
+    "sql": "app.face.sql",
     "product": "app.face.product",
     "customer": "app.face.customer",
     "order": "app.face.order",

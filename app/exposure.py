@@ -13,8 +13,9 @@ from functools import cached_property
 
 import duckdb
 
-from app import errors, guard, tokens
-from app.guard import Reference
+from app import errors, tokens
+from app.reporting import guard
+from app.reporting.guard import Reference
 
 _CATALOG = "reporting"
 _MAIN = "main"

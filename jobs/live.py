@@ -2,7 +2,7 @@
 
 Every table is a view of the name it has in the reporting file, with the same columns, types, filters and masks, so a
 query gives what the file would give, were it synced this very moment. All of it is read in one snapshot. What a query
-may do is judged as for the file (`app.guard`); what it may read are these views.
+may do is judged as for the file (`app.reporting.guard`); what it may read are these views.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
-from app import errors, guard, reporting
+from app import errors
 from app.execution import Limits
+from app.reporting import guard
+from app.reporting import store as reporting
 from jobs import quoting
 from jobs.engine import rows as apply
 from jobs.engine import session as target

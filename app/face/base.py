@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from app import config, reporting
+    from app import config
+    from app.reporting import store as reporting
     from jobs.results import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -15,7 +15,7 @@ from app.face.base import Face, Group, pass_face
 
 if TYPE_CHECKING:
     from app.queries.financing import Financing, Instalment
-    from app.reporting import Store
+    from app.reporting.store import Store
 
 # One of the demo's, which are the same each time.
 _ID = "01931038-9d30-731e-9cd5-e176f5dbfa46"

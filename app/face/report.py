@@ -16,7 +16,7 @@ from app.face.base import FORMATS, Command, Face, live_option, pass_face, stalen
 if TYPE_CHECKING:
     from app.queries.report_file import Report
     from app.queries.reports import Catalogue
-    from app.reporting import Store
+    from app.reporting.store import Store
 
 _EXAMPLES = (
     "neaptide report",

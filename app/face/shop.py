@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.commands.command import Command
     from app.domain.money import Money
     from app.queries.pages import Page
-    from app.reporting import Store
+    from app.reporting.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from app.face import values
 
 if TYPE_CHECKING:
     from app.face.base import Face
-    from app.reporting import Result
+    from app.reporting.store import Result
     from jobs.job import Job
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app import statements
 from app.queries import pages
-from app.reporting import Store
+from app.reporting.store import Store
 
 SORT_KEYS = {"reference": "reference", "name": "lower(name)", "country": "country", "created": "created_at"}
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app import statements
 from app.queries import pages, payments
-from app.reporting import Store
+from app.reporting.store import Store
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app import statements
-from app.reporting import Store
+from app.reporting.store import Store
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app import statements
 from app.queries import pages
-from app.reporting import Store
+from app.reporting.store import Store
 
 SORT_KEYS = {"sku": "sku", "name": "lower(name)", "price": "unit_price", "status": "status", "created": "created_at"}
 

@@ -13,9 +13,10 @@ from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from app import errors, reporting, statements
+from app import errors, statements
 from app.queries import parameters, report_file
 from app.queries.report_file import Report
+from app.reporting import store as reporting
 
 _SUFFIX = ".sql"
 

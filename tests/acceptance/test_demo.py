@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import cli
 from tests.support.cli import Cli, widest
 

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from app import cli
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support.cli import Cli
 
 _ENDLESS = ("neaptide daemon",)

@@ -81,8 +81,8 @@ def _one(bench: Bench, url: str, path: str, name: str) -> float:
 
 def on_file(path: str, name: str) -> dict[str, Any]:
     """The report as `neaptide report` runs it, opening the file included."""
-    from app import reporting
     from app.queries import reports
+    from app.reporting import store as reporting
 
     began = time.monotonic()
     with reporting.open(Path(path)) as store:

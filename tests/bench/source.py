@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import psycopg
 
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support.cluster import Cluster
 
 # Durability of the source is not what is measured, and generating data is three times as fast without. Autovacuum

@@ -15,7 +15,7 @@ import threading
 import time
 from datetime import timedelta
 
-from app import reporting
+from app.reporting import store as reporting
 from tests.support import cluster, daemons
 from tests.support.syncing import Lab
 

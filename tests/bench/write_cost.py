@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from app import config
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from jobs.job import Job
 from jobs.tracking import install
 from tests.bench import machine, source

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import reporting
+from app.reporting import store as reporting
 from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import Keep

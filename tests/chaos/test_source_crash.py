@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from app import errors
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from jobs.verify import verify
 from tests.support import servers
 from tests.support.othersource import item_lab

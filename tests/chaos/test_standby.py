@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import errors
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from jobs import faults
 from jobs.tracking import install
 from jobs.verify import verify

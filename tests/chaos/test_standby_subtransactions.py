@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from jobs import faults, live
 from jobs.engine import spool
 from jobs.job import Job

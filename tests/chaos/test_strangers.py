@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import errors, reporting
+from app import errors
+from app.reporting import store as reporting
 from jobs.status import report
 from jobs.verify import verify
 from tests.support import strangers

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.oltp import lodging
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded import home
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import servers
 from tests.support.servers import ask
 from tests.support.traps import Trio, row_counts
@@ -40,15 +40,15 @@ def leap(server: EmbeddedServer, to: int) -> None:
     """Make `to` the next transaction id, as if that many had come and gone."""
     freeze(server)
     server.stop()
-    account = lodging.account_for(server.root)
-    data = lodging.home(server.root) / "data"
+    account = home.account_for(server.root)
+    data = home.home(server.root) / "data"
     segment = data / "pg_xact" / f"{to % 2**32 // _SEGMENT_IDS:04X}"
     segment.write_bytes(bytes(_SEGMENT_BYTES))
-    lodging.give(segment, account)
-    program = lodging.programs(server.root, account) / "bin" / "pg_resetwal"
+    home.give(segment, account)
+    program = home.programs(server.root, account) / "bin" / "pg_resetwal"
     subprocess.run(
         [program, "-D", data, "-x", str(to % 2**32), "-u", str(to % 2**32)],
-        check=True, capture_output=True, cwd="/", **lodging.run_as(account),
+        check=True, capture_output=True, cwd="/", **home.run_as(account),
     )  # fmt: skip
     server.start()
     # Vacuum itself can't tell the order of ids that lie further apart than 2^31.

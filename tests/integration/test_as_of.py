@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import reporting
+from app.reporting import store as reporting
 from jobs.status import report
 from jobs.targets.file import freshness
 from jobs.verify import verify

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from app import errors
-from app.oltp import lodging
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded import home
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import cluster
 from tests.support.servers import REPOSITORY, ask, starter, until
 
@@ -105,11 +105,11 @@ def test_it_starts_again_after_kill_9_and_keeps_committed_rows(server: EmbeddedS
 def test_a_pid_file_whose_number_is_another_program_by_now_does_not_hinder_the_start(server: EmbeddedServer) -> None:
     server.start()
     server.stop()
-    pid_file = lodging.home(server.root) / "data" / "postmaster.pid"
-    account = lodging.account_for(server.root)
-    other = subprocess.Popen(["sleep", "600"], **lodging.run_as(account))
+    pid_file = home.home(server.root) / "data" / "postmaster.pid"
+    account = home.account_for(server.root)
+    other = subprocess.Popen(["sleep", "600"], **home.run_as(account))
     try:
-        lodging.write(pid_file, f"{other.pid}\n{pid_file.parent}\n1\n1\n\n127.0.0.1\n\n", account)
+        home.write(pid_file, f"{other.pid}\n{pid_file.parent}\n1\n1\n\n127.0.0.1\n\n", account)
         assert not server.status().running
         server.start()
         assert ask(server.url(), "SELECT 1") == 1

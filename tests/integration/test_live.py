@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app import bootstrap, errors, reporting
+from app import bootstrap, errors
 from app.oltp import migrations
 from app.queries import reports
+from app.reporting import store as reporting
 from jobs import live
 from tests.bench import shop
 from tests.support import daemons

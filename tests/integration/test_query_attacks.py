@@ -9,7 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import errors, guard, reporting
+from app import errors
+from app.reporting import guard
+from app.reporting import store as reporting
 from tests.support import shopfile
 
 # As somebody may who can write the file: each macro, view or generated column is called like something harmless.

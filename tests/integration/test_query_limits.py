@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app import errors, reporting
-from app.reporting import Limits
+from app import errors
+from app.reporting import store as reporting
+from app.reporting.store import Limits
 from tests.support import shopfile
 
 ENDLESS = [

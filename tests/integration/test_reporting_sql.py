@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app import errors, reporting
+from app import errors
+from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 
 READING = [

@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app import errors, reporting
+from app import errors
+from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 from tests.support.shopfile import AS_OF
 

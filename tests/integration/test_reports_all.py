@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app import errors, reporting
+from app import errors
 from app.queries import reports
+from app.reporting import store as reporting
 from tests.support import reportchecks, shopdata
 
 NAMES = list(reports.shop().reports)

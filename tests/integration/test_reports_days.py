@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from app import reporting, statements
+from app import statements
+from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 from tests.support.reportchecks import day_of, run
 

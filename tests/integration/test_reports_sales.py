@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app import reporting
+from app.reporting import store as reporting
 from tests.support import reportchecks, shopdata
 from tests.support.reportchecks import cents, day_of, month_of, run
 from tests.support.shopdata import Shop

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.oltp import lodging
+from app.oltp.embedded import home
 from tests.support import otherserver
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ def programs(major: int) -> Path:
 
 
 def _wheel(major: int) -> Path | None:
-    folder = lodging.wheel() / "bin"
+    folder = home.wheel() / "bin"
     return folder if otherserver.version(folder) == major else None
 
 

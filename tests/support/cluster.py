@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 
 # Nothing here has to survive a power cut. A kill -9 is survived: commits reach the system's cache.
 FAST = {

@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.oltp import initdb, lodging
-from app.oltp.lodging import Account
+from app.oltp.embedded import home, initdb
+from app.oltp.embedded.home import Account
 from tests.support import cluster
 
 VARIABLE = "NEAPTIDE_TEST_SERVER"
-_wheel = lodging.wheel
+_wheel = home.wheel
 
 
 def settle() -> None:
@@ -30,7 +30,7 @@ def settle() -> None:
 
 def _use(folder: Path) -> None:
     major = version(folder)
-    setattr(lodging, "wheel", lambda: folder.parent)  # noqa: B010  mypy takes a function for what can't be replaced
+    setattr(home, "wheel", lambda: folder.parent)  # noqa: B010  mypy takes a function for what can't be replaced
     if major < 17:
         initdb.LOCALE = {"locale": "C.UTF-8"}
     if major < 16:
@@ -61,5 +61,5 @@ def version(folder: Path) -> int:
 
 def tool(root: Path, account: Account | None, name: str) -> Path:
     """A client program of the server's folder, or the wheel's, which speaks to older servers too."""
-    own = lodging.programs(root, account) / "bin" / name
+    own = home.programs(root, account) / "bin" / name
     return own if own.exists() else _wheel() / "bin" / name

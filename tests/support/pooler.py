@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import conninfo
 
-from app.oltp import lodging
+from app.oltp.embedded import home
 from tests.support.servers import until
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
@@ -36,10 +36,10 @@ def pooling(folder: Path, url: str, **settings: str) -> Iterator[str]:
         *(f"{name} = {value}" for name, value in given.items()),
     ]  # fmt: skip
     (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
-    account = lodging.account_for(folder)
+    account = home.account_for(folder)
     for path in (folder, *folder.iterdir()):
-        lodging.give(path, account)
-    process = subprocess.Popen([PROGRAM, "-q", str(folder / "pgbouncer.ini")], **lodging.run_as(account))
+        home.give(path, account)
+    process = subprocess.Popen([PROGRAM, "-q", str(folder / "pgbouncer.ini")], **home.run_as(account))
     through = f"postgresql://{parts['user']}:{parts['password']}@127.0.0.1:{port}/{parts['dbname']}"
     try:
         until(lambda: _answers(through), "pgbouncer answers")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import reporting
 from app.queries import reports
+from app.reporting import store as reporting
 from tests.support import shopfile
 from tests.support.shopdata import Shop
 

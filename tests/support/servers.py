@@ -16,8 +16,9 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from app.oltp import latch, lodging
-from app.oltp.embedded import EmbeddedServer
+from app import file_lock
+from app.oltp.embedded import home
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import otherserver
 from tests.support.cluster import FAST, quick_logins
 
@@ -51,24 +52,24 @@ def standby(of: EmbeddedServer, root: Path, settings: Mapping[str, str] | None =
 
 def base_backup(of: EmbeddedServer, root: Path, *options: str) -> None:
     """Copy a running server's data into a new folder, as the account that owns the first one."""
-    account = lodging.account_for(of.root)
-    lodging.make_folder(root)
-    lodging.give(root, account)
+    account = home.account_for(of.root)
+    home.make_folder(root)
+    home.give(root, account)
     program = otherserver.tool(of.root, account, "pg_basebackup")
     subprocess.run(
         [program, "-d", of.url("postgres"), "-D", root / "data", "--checkpoint=fast", "--no-sync", *options],
         check=True,
         capture_output=True,
         cwd="/",
-        **lodging.run_as(account),
+        **home.run_as(account),
     )
     shutil.copy2(of.root / "password", root / "password")
 
 
 def _follow(of: EmbeddedServer, root: Path) -> None:
     """What --write-recovery-conf does, which names options that an older server's libpq doesn't know."""
-    account = lodging.account_for(of.root)
-    lodging.write(root / "data" / "standby.signal", "", account)
+    account = home.account_for(of.root)
+    home.write(root / "data" / "standby.signal", "", account)
     settings = root / "data" / "postgresql.auto.conf"
     with settings.open("a", encoding="utf-8") as file:
         file.write(f"primary_conninfo = '{of.url('postgres')}'\n")
@@ -112,7 +113,7 @@ def crash(server: EmbeddedServer) -> None:
     # The postmaster leads a session of its own, and its children stay in it.
     for child in children(pid):
         os.kill(child, signal.SIGKILL)
-    until(lambda: not latch.held(server.root / "alive"), "the killed server is gone")
+    until(lambda: not file_lock.held(server.root / "alive"), "the killed server is gone")
 
 
 def children(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 
-from app.oltp.embedded import EmbeddedServer
+from app.oltp.embedded.server import EmbeddedServer
 from tests.support import cluster, servers
 from tests.support.servers import ask
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from app.oltp import lodging
+from app.oltp.embedded import home
 
 _LIMIT = 10_000_000
 _ADVICE = {
@@ -21,7 +21,7 @@ def open_to_append(path: Path) -> int:
     if path.exists() and path.stat().st_size > _LIMIT:
         path.rename(path.with_name(f"{path.name}.1"))
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    lodging.give(path, lodging.Account.owner_of(path.parent))
+    home.give(path, home.Account.owner_of(path.parent))
     return handle
 
 

@@ -23,7 +23,7 @@ import duckdb
 from app import answer, errors, execution, versions
 from app.execution import Limits, Spill
 from app.exposure import Exposure
-from app.guard import Checked
+from app.reporting.guard import Checked
 
 Parameters = answer.Parameters
 # Brings the published file up to date with every commit that ended before the call. It may return the source's own

@@ -22,8 +22,9 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from app import errors, statements
-from app.oltp import initdb, latch, lodging, server_log
+from app import errors, file_lock, statements
+from app.oltp.embedded import home, initdb
+from app.oltp.embedded import log as server_log
 
 DATABASE = "neaptide"
 SETTINGS: Mapping[str, str] = {
@@ -74,8 +75,8 @@ class EmbeddedServer:
         """
         deadline = time.monotonic() + timeout
         try:
-            lodging.make_folder(self.root)
-            with latch.holding(self.root / "lock", timeout):
+            home.make_folder(self.root)
+            with file_lock.holding(self.root / "lock", timeout):
                 initdb.create(self.root, durable=self._settings.get("fsync") != "off")
                 self._bring_up(deadline)
                 self._create_database()
@@ -87,7 +88,7 @@ class EmbeddedServer:
         if not self.root.exists():
             return
         try:
-            with latch.holding(self.root / "lock", timeout):
+            with file_lock.holding(self.root / "lock", timeout):
                 for number in (signal.SIGINT, signal.SIGQUIT):
                     if self._signal(number, timeout):
                         return
@@ -100,7 +101,7 @@ class EmbeddedServer:
     def remove(self) -> None:
         """Stop the server and delete its files, those outside of the root as well. The data is gone then."""
         self.stop()
-        lodging.leave(self.root)
+        home.leave(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def status(self) -> Status:
@@ -122,13 +123,13 @@ class EmbeddedServer:
 
     def bin(self, name: str) -> Path:
         """A program of the server's own version: psql, pgbench, pg_basebackup, …"""
-        return lodging.wheel() / "bin" / name
+        return home.wheel() / "bin" / name
 
     # Creating
 
     @property
     def _data(self) -> Path:
-        return lodging.home(self.root) / "data"
+        return home.home(self.root) / "data"
 
     def _create_database(self) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -154,7 +155,7 @@ class EmbeddedServer:
                 return
             if time.monotonic() > deadline:
                 raise self._failed(f"does not answer: {refusal}")
-            time.sleep(latch.PAUSE)
+            time.sleep(file_lock.PAUSE)
 
     def _refusal(self) -> str | None:
         """Why the server can't be used, or None where it can."""
@@ -168,7 +169,7 @@ class EmbeddedServer:
 
     def _launch(self) -> subprocess.Popen[bytes] | None:
         """Start the server; None where something of it is still there, such as the children of a killed one."""
-        alive = latch.take(self.root / "alive")
+        alive = file_lock.take(self.root / "alive")
         if alive is None:
             return None
         try:
@@ -178,16 +179,16 @@ class EmbeddedServer:
             os.close(alive)
 
     def _spawn(self, alive: int) -> subprocess.Popen[bytes]:
-        account = lodging.account_for(self.root)
-        lodging.write(self._data / "neaptide.conf", _as_conf(self._settings), account)
-        command: list[str | Path] = [lodging.programs(self.root, account) / "bin" / "postgres", "-D", self._data]
+        account = home.account_for(self.root)
+        home.write(self._data / "neaptide.conf", _as_conf(self._settings), account)
+        command: list[str | Path] = [home.programs(self.root, account) / "bin" / "postgres", "-D", self._data]
         # On the command line they win over ALTER SYSTEM: with another address or port we would not find the server.
         fixed = {"listen_addresses": _HOST, "port": self._choose_port(), "unix_socket_directories": ""}
         log = server_log.open_to_append(self.root / "log")
         try:
             process = subprocess.Popen(
                 [*command, *(part for name, value in fixed.items() for part in ("-c", f"{name}={value}"))],
-                **lodging.run_as(account),
+                **home.run_as(account),
                 cwd="/",
                 env=initdb.environment(),
                 stdin=subprocess.DEVNULL,
@@ -209,7 +210,7 @@ class EmbeddedServer:
         port = next((port for port in random.sample(_PORTS, 100) if _is_free(port)), None)
         if port is None:
             raise self._failed("finds no free port")
-        lodging.write(self.root / "port", f"{port}\n")
+        home.write(self.root / "port", f"{port}\n")
         return port
 
     def _forget_dead_server(self) -> None:
@@ -226,7 +227,7 @@ class EmbeddedServer:
     def _runs(self) -> bool:
         """Whether a server runs on the data, also one that was started by hand with pg_ctl."""
         _reap()
-        if latch.held(self.root / "alive"):
+        if file_lock.held(self.root / "alive"):
             return True
         pid = self._pid()
         return pid is not None and self._works_on_data(pid) and self._refusal() is None
@@ -268,7 +269,7 @@ class EmbeddedServer:
         while self._runs():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(latch.PAUSE)
+            time.sleep(file_lock.PAUSE)
         return True
 
     # Complaining
@@ -316,6 +317,6 @@ def _reap() -> None:
 def _version() -> str:
     """The server's version, like `18.6`."""
     output = subprocess.run(
-        [lodging.wheel() / "bin" / "postgres", "--version"], check=True, capture_output=True, text=True
+        [home.wheel() / "bin" / "postgres", "--version"], check=True, capture_output=True, text=True
     )
     return output.stdout.split()[-1]

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 from app import errors
-from app.oltp import lodging, server_log
+from app.oltp.embedded import home as lodging
+from app.oltp.embedded import log
 
 ROLE = "neaptide"
 # The builtin provider needs no locale of the system and sorts the same on every machine.
@@ -62,10 +63,10 @@ def _run(draft: Path, program: Path, account: lodging.Account | None, *, durable
         command, cwd="/", env=environment(), check=False, capture_output=True, text=True, **lodging.run_as(account)
     )
     if done.returncode != 0:
-        end = server_log.last_lines(done.stderr)
+        end = log.last_lines(done.stderr)
         raise errors.SourceUnavailable(
             f"PostgreSQL could not be set up in {draft.parent}:\n{end}",
-            hint=server_log.advice(end, draft / "cluster") if end else "check the disk and the folder's rights",
+            hint=log.advice(end, draft / "cluster") if end else "check the disk and the folder's rights",
         )
     with (draft / "cluster" / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("\n# Written anew by Neaptide at each start; ALTER SYSTEM wins over it.\n")
