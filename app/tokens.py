@@ -1,7 +1,7 @@
 """SQL as DuckDB's own scanner cuts it: where a statement ends, what EXPLAIN explains, what PIVOT turns.
 
-Nothing here decides what may run: whatever is cut out or put in, `app.reporting.guard` judges the text that comes of it, as
-DuckDB parses it. So a cut in the wrong place makes a query fail, no more.
+Nothing here decides what may run: whatever is cut out or put in, `app.reporting.guard` judges the text that comes of
+it, as DuckDB parses it. So a cut in the wrong place makes a query fail, no more.
 """
 
 from __future__ import annotations

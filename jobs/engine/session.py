@@ -277,7 +277,7 @@ class Target:
         path = self.one("SELECT path FROM duckdb_databases() WHERE database_name = 'out'")
         self.execute("DETACH out")
         self.execute(f"ATTACH {quoting.literal(path)} AS out (ROW_GROUP_SIZE {rows})")
-        # To merge row groups a checkpoint reads them whole. jobs/targets/file/compact.py looks after files of huge rows.
+        # To merge row groups a checkpoint reads them whole; targets/file/compact.py looks after files of huge rows.
         self._merges = rows > widths.VECTOR
 
     def memory_limit(self) -> int:

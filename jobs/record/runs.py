@@ -1,7 +1,7 @@
 """The record of the runs in the file. Each of the two files is written by every other run, and both get all records.
 
-A run's record is written before its end. The end stands beside the file (`jobs.targets.file.freshness`) until the run after it
-writes it into the other file, and the run after that into this one.
+A run's record is written before its end. The end stands beside the file (`jobs.targets.file.freshness`)
+until the run after it writes it into the other file, and the run after that into this one.
 """
 
 from __future__ import annotations

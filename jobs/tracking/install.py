@@ -1,7 +1,7 @@
 """Installs on the source what the watermark modes need, and takes it away again.
 
-Everything lies in the schema `neaptide` but the triggers, a stamp column and its index. `jobs.tables.capture` says what the
-triggers do, `jobs.tracking.ddl` which statements are missing.
+Everything lies in the schema `neaptide` but the triggers, a stamp column and its index. `jobs.tables.capture` says what
+the triggers do, `jobs.tracking.ddl` which statements are missing.
 """
 
 from __future__ import annotations

@@ -71,13 +71,6 @@ MUTANTS = (
         ARRIVES,
     ),
     Mutant(
-        "an array of citext is recorded as JSON",
-        "jobs/tables/keys.py",
-        "if kind.element is not None:\n        return False",
-        "if False:\n        return False",
-        "tests/unit/test_keys.py::test_a_key_is_recorded_and_read_back",
-    ),
-    Mutant(
         "a soft delete's key that is spelled anew is another row",
         "jobs/tables/table.py",
         'or (self.spec.deletes == "soft" and respelled)',

@@ -54,8 +54,8 @@ MUTANTS = (
     Mutant(
         "the session that reads a standby has not the masks' key",
         "jobs/source/connection.py",
-        'private=application == "neaptide"',
-        "private=False",
+        '        if self.pads:\n            row = conn.execute(statements.get("masks", "nonce"))',
+        '        if False:\n            row = conn.execute(statements.get("masks", "nonce"))',
         OPEN + "test_masked_values_and_rules_are_the_same_as_from_the_primary",
     ),
     Mutant(
