@@ -19,6 +19,8 @@ from app.reporting.guard import Reference
 
 _CATALOG = "reporting"
 _MAIN = "main"
+# Where PostgreSQL looks for a name without a schema, so it is found here under such a name, too.
+_PUBLIC = "public"
 # DuckDB could not tell such a schema of the file from a database or a schema of its own.
 _OWN = ("memory", "reporting", "system", "temp", "pg_catalog", "information_schema")
 _TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'"
@@ -40,7 +42,8 @@ class Exposure:
         name = (table.schema or _MAIN, table.name)
         if table.catalog:
             return table.catalog == _CATALOG and name in self._tables
-        return table.schema not in _OWN and (name in self._tables or name in self._views)
+        found = name if table.schema else self._meant(*name)
+        return table.schema not in _OWN and (found in self._tables or found in self._views)
 
     def names(self) -> Collection[str]:
         """All tables, as they are written in a query."""
@@ -65,8 +68,14 @@ class Exposure:
                 self._connection.execute(f"CREATE VIEW memory.{_quoted(schema)}.{_quoted(name)} {query}")
                 self._made.add((schema, name))
 
+    def _meant(self, schema: str, name: str) -> tuple[str, str]:
+        """The name itself; one of `main` that isn't there is that of `public`."""
+        there = (schema, name) in self._tables or (schema, name) in self._views
+        return (_PUBLIC if schema == _MAIN and not there else schema, name)
+
     def _query(self, schema: str, name: str, depth: int) -> str:
         """What the name stands for: the file's table, or a view's own query."""
+        schema, name = self._meant(schema, name)
         if (schema, name) in self._tables:
             return f"AS FROM {_CATALOG}.{_quoted(schema)}.{_quoted(name)}"
         if depth > _DEEPEST:

@@ -34,9 +34,11 @@ class _Scope:
 
     def __init__(self, now: Moment) -> None:
         self._names = {_name(table) for table in now.tables} | {("neaptide", "freshness")}
+        self._short = _short(now)
 
     def has(self, table: guard.Reference) -> bool:
-        return not table.catalog and (table.schema or "main", table.name) in self._names
+        found = (table.schema or "main", table.name) in self._names
+        return not table.catalog and (found or (not table.schema and table.name in self._short))
 
     def names(self) -> Collection[str]:
         return [".".join(name) for name in self._names]
@@ -64,6 +66,10 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
         _see(session, now)
         for table in now.tables:
             _create_view(session, table)
+        for name in _short(now):
+            session.execute(
+                f"CREATE VIEW memory.main.{quoting.identifier(name)} AS FROM memory.public.{quoting.identifier(name)}"
+            )
         _create_freshness(session, now)
         store = _store(session, now, limits or Limits())
         try:
@@ -105,6 +111,12 @@ def _create_view(session: Target, table: Table) -> None:
     session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{quoting.identifier(_name(table, fold=False)[0])}")
     rows = apply.source_rows(table, table.columns, filters.kept(table))
     session.execute(f"CREATE VIEW {name} AS {rows.joined()}")
+
+
+def _short(now: Moment) -> set[str]:
+    """The tables of `public` that are found without their schema, as in PostgreSQL and in the file."""
+    names = {_name(table) for table in now.tables}
+    return {name for schema, name in names if schema == "public" and ("main", name) not in names}
 
 
 def _create_freshness(session: Target, now: Moment) -> None:

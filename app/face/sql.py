@@ -23,11 +23,17 @@ _EXAMPLES = (
 @live_option
 @pass_face
 def command(face: Face, *, query: str, kind: str, max_staleness: timedelta | None, live: bool) -> None:
-    """Run one SELECT on the reporting file.
+    """Run one SELECT on the reporting file; - reads it from stdin.
 
-    Read-only, and no other file can be reached.
+    Read-only, and no other file can be reached. A name without a schema is looked for in public.
     """
     from app.face import tables
 
+    text = _read() if query == "-" else query
     with face.store(max_staleness=max_staleness, live=live) as store:
-        tables.write(store.query(query), kind, sys.stdout, sys.stderr, now=face.now())
+        tables.write(store.query(text), kind, sys.stdout, sys.stderr, now=face.now())
+
+
+def _read() -> str:
+    """What stdin says; bytes that are no UTF-8 are refused with the statement."""
+    return sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape")

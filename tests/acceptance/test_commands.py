@@ -109,6 +109,13 @@ def test_data_goes_to_stdout_and_the_rest_to_stderr(shown: Cli) -> None:
     assert shown("--quiet", "product", "list").ok().err == ""
 
 
+def test_sql_reads_its_statement_from_stdin(shown: Cli) -> None:
+    done = shown.process("sql", "-", "--format", "csv", typed="-- é\nSELECT count(*)\nFROM shop.products;\n").ok()
+    assert re.fullmatch(r"count_star\(\)\n\d+\n", done.out)
+    refused = shown.process("sql", "-")
+    assert refused.code == 2 and "no statement" in refused.err
+
+
 def test_a_write_prints_the_callers_id_and_a_read_says_how_old_it_is(neaptide: Cli) -> None:
     neaptide("sync").ok()
     product = neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok().out.strip()

@@ -31,6 +31,7 @@ QUERY = "SELECT id, name, price, wide, seen, tags FROM public.item ORDER BY id"
 ATTACKS = [
     "SELECT * FROM pg.public.secret",
     "SELECT * FROM public.secret",
+    "SELECT * FROM secret",
     "SELECT * FROM postgres_query('pg', 'SELECT word FROM secret')",
     "SELECT * FROM postgres_scan('host=127.0.0.1', 'public', 'secret')",
     "SELECT (SELECT word FROM pg.public.secret)",
@@ -81,6 +82,8 @@ def test_the_same_query_gives_the_same_rows_and_types_as_the_file(lab: Lab) -> N
     with bootstrap.reporting_file(settings) as store, bootstrap.live(settings) as live:
         file, source = store.query(QUERY), live.query(QUERY)
         assert (file.columns, file.types, file.rows) == (source.columns, source.types, source.rows)
+        short = QUERY.replace("public.item", "Item")
+        assert store.query(short).rows == file.rows == live.query(short).rows
         assert live.as_of > store.as_of
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from app import errors
@@ -300,3 +301,25 @@ def test_a_failed_query_gives_duckdbs_own_message(store: reporting.Store) -> Non
 def test_values_are_bound_by_place_and_by_name(store: reporting.Store) -> None:
     assert store.query("SELECT ?, ?", [1, "a'b"]).rows == [(1, "a'b")]
     assert store.query("SELECT $from", {"from": 2}).rows == [(2,)]
+
+
+def test_a_name_without_a_schema_is_looked_for_in_public_too(tmp_path: Path) -> None:
+    file = tmp_path / "reporting.a.duckdb"
+    shopfile.write(file, {})
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE SCHEMA public; CREATE TABLE public.payment AS SELECT 7 AS payment_id")
+        connection.execute("CREATE VIEW public.paid AS FROM public.payment")
+        connection.execute("CREATE TABLE both_have AS SELECT 'main'; CREATE TABLE public.both_have AS SELECT 'public'")
+        connection.execute("CREATE TABLE public.orders AS SELECT 'mine' AS number")
+    with reporting.open(file) as store:
+        assert store.query("SELECT payment_id, count(*) FROM Payment GROUP BY ALL").rows == [(7, 1)]
+        assert store.query("FROM paid").rows == store.query("FROM public.paid").rows == [(7,)]
+        assert store.query("FROM both_have").rows == [("main",)]
+        assert store.query("WITH payment AS (SELECT 1) FROM payment").rows == [(1,)]
+        assert store.query("SELECT number FROM orders").rows == [("mine",)]
+        assert store.query("SELECT count(number) FROM shop.orders").rows == [(0,)]
+        listed = {row[1:3] for row in store.query("SHOW ALL TABLES").rows}
+        assert {("public", "payment"), ("main", "both_have")} <= listed and ("main", "payment") not in listed
+        for sql in ("FROM main.payment", "FROM products", "FROM reporting.payment"):
+            with pytest.raises(errors.QueryFailed, match="does not exist"):
+                store.query(sql)

@@ -51,11 +51,11 @@ class Cli:
             code = cli.run(["--config", str(self.folder / "config.toml"), *arguments])
         return Done(code, out.getvalue(), err.getvalue())
 
-    def process(self, *arguments: str | Path, timeout: float = 120, **env: str) -> Done:
-        """As a process of its own."""
+    def process(self, *arguments: str | Path, timeout: float = 120, typed: str = "", **env: str) -> Done:
+        """As a process of its own, with this on stdin."""
         done = subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.env(**env), capture_output=True, text=True,
-            timeout=timeout, check=False,
+            timeout=timeout, check=False, input=typed,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 
