@@ -246,7 +246,7 @@ def test_a_stranger_who_holds_the_lock_is_named_and_complained_of(lab: Lab) -> N
     role = f"mallory_{secrets.token_hex(4)}"
     lab.run(f"CREATE ROLE {role} LOGIN PASSWORD 'm'")
     config = write_config(lab)
-    (lab.folder / "reporting.duckdb.daemon.lock").write_text("an id")
+    (lab.folder / "reporting.duckdb.daemon.lock").write_text(secrets.token_hex(16))
     with psycopg.connect(lab.url, user=role, password="m", application_name="psql", autocommit=True) as mallory:
         mallory.execute("SELECT pg_advisory_lock_shared(%s)", [lead_key(lab)])
         with running(config) as daemon:
@@ -346,10 +346,8 @@ def test_commits_do_not_bring_a_failing_run_forward(lab: Lab) -> None:
     """Pauses of 1, 2, 4, … seconds lie between failures, however much is committed meanwhile."""
     with running(write_config(lab)) as daemon:
         first_run(daemon)
-        spare = lab.folder / "reporting.b.duckdb"
-        spare.unlink(missing_ok=True)
         # Where the next version is to be written, nothing can be.
-        (spare / "in the way").mkdir(parents=True)
+        (lab.job.files.work / "in the way").mkdir(parents=True)
         began = time.monotonic()
         with lab.connect() as conn:
             for key in range(100, 200):

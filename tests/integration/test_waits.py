@@ -19,7 +19,7 @@ from jobs.source import pulse
 from jobs.targets.file import publish
 from tests.integration.test_daemon import first_run, left_behind, rows
 from tests.support import cluster, servers
-from tests.support.daemons import ROOT, running, wait_until, write_config
+from tests.support.daemons import PATIENCE, ROOT, running, wait_until, write_config
 from tests.support.syncing import Lab
 
 ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -56,10 +56,11 @@ def syncing(config: Path, folder: Path) -> Iterator[Path]:
     """`neaptide sync` in a process of its own; yields the file that it writes its stderr to."""
     said = folder / "said"
     command = [sys.executable, "-c", "from app.cli import main; main()", "--config", str(config), "sync"]
-    with said.open("w") as err, subprocess.Popen(command, cwd=ROOT, stderr=err, stdout=err) as process:
+    patient = {**os.environ, "NEAPTIDE_SOURCE__CONNECT_TIMEOUT": "5m"}
+    with said.open("w") as err, subprocess.Popen(command, cwd=ROOT, stderr=err, stdout=err, env=patient) as process:
         try:
             yield said
-            assert process.wait(SOON) == 0, said.read_text()
+            assert process.wait(PATIENCE) == 0, said.read_text()
         finally:
             process.kill()
 
