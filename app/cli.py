@@ -35,6 +35,7 @@ COMMANDS = {
     "verify": "app.face.verify",
     "report": "app.face.report",
     "sql": "app.face.sql",
+    "tables": "app.face.schema",
     "product": "app.face.product",
     "customer": "app.face.customer",
     "order": "app.face.order",

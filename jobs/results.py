@@ -102,6 +102,26 @@ class TableStatus:
     rows_in: int = 0
     rows_out: int = 0
     bytes: int = 0
+    columns: int = 0
+
+
+@dataclass(frozen=True)
+class ColumnShape:
+    """A column of the reporting file; `postgresql` is its type in the source, None where the file doesn't know."""
+
+    name: str
+    type: str
+    postgresql: str | None
+
+
+@dataclass(frozen=True)
+class TableShape(_Report):
+    """One table of the reporting file and what it is made of."""
+
+    table: str
+    rows: int
+    as_of: datetime
+    columns: tuple[ColumnShape, ...]
 
 
 @dataclass(frozen=True)

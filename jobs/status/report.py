@@ -17,6 +17,8 @@ from jobs.results import Status, TableStatus
 from jobs.status import board
 from jobs.targets.file import freshness, publish, strangers
 
+# As of when the last run found nothing new, and the tables in which it could not look.
+Looked = tuple[datetime | None, list[str]]
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 
 
@@ -29,11 +31,11 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
         )
-    with session.inspected(job, _checked(job)) as file:
+    with session.inspected(job, checked(job)) as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
-        later, looked = _moved_on(job, run_id), _looked(job, run_id)
+        later, quiet = _moved_on(job, run_id), looked(job, run_id)
         as_of = max([moment for moment in (_oldest(rows), later) if moment], default=None)
         now = freshness.now(job.files)
         age = (now - as_of).total_seconds() if as_of else None
@@ -43,18 +45,18 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
-            tuple(_table(job, row, file, looked, now) for row in rows), tuple(recent_runs(job, file, runs)),
+            tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon,
         )  # fmt: skip
 
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    with session.inspected(job, _checked(job)) as file:
+    with session.inspected(job, checked(job)) as file:
         return recent_runs(job, file, most)
 
 
-def _checked(job: Job) -> Path:
+def checked(job: Job) -> Path:
     """The published file, as it was published and without a log of a stranger's; again, where a run publishes now."""
     while True:
         published = job.files.published
@@ -111,20 +113,23 @@ def _moved_on(job: Job, run_id: str) -> datetime | None:
     return datetime.fromisoformat(beside["as_of"]) if beside.get("run_id") == run_id else None
 
 
-def _looked(job: Job, run_id: str) -> tuple[datetime | None, list[str]]:
+def looked(job: Job, run_id: str) -> Looked:
     """As of when the last run found nothing new in this very file, and the tables in which it could not look."""
     beside = freshness.read(job.files)
     looked = beside.get("looked") if beside.get("run_id") == run_id else None
     return datetime.fromisoformat(looked) if looked else None, beside.get("left", [])
 
 
-def _table(
-    job: Job, row: dict[str, Any], file: Target, looked: tuple[datetime | None, list[str]], now: datetime
-) -> TableStatus:
+def moved_on(table: str, as_of: datetime, quiet: Looked) -> datetime:
+    """As of when a table is, which was read at `as_of` and perhaps looked at since."""
+    later, left = quiet
+    return max(as_of, later) if later and table not in left else as_of
+
+
+def _table(job: Job, row: dict[str, Any], file: Target, quiet: Looked, now: datetime) -> TableStatus:
     from jobs import quoting
 
-    later, left = looked
-    as_of = max(row["as_of"], later) if later and row["table_name"] not in left else row["as_of"]
+    as_of = moved_on(row["table_name"], row["as_of"], quiet)
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
     deletes = {spec.name: spec.deletes for spec in job.settings.tables}
     return TableStatus(
@@ -140,6 +145,7 @@ def _table(
         row["rows_in"] or 0,
         row["rows_out"] or 0,
         _size(file, name),
+        len(file.rows(f"DESCRIBE out.{name}")),
     )
 
 

@@ -73,7 +73,8 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
 
 def test_tables_fit_80_columns(shown: Cli) -> None:
     for call in (
-        ("status",), ("verify",), ("sync",), ("sync", "--dry-run"), ("report",), ("sql", "FROM shop.orders LIMIT 3"),
+        ("status",), ("tables",), ("tables", "orders"), ("runs",), ("verify",),
+        ("sync",), ("sync", "--dry-run"), ("report",), ("sql", "FROM shop.orders LIMIT 3"),
         ("product", "list"), ("customer", "list"), ("order", "show", "D-000002"), ("payment", "list", "D-000002"),
     ):  # fmt: skip
         lines = shown(*call).ok().out.replace(f"{shown.folder}/", "")
@@ -90,6 +91,8 @@ def test_every_report_fits_80_columns(shown: Cli) -> None:
 
 def test_json_parses_on_every_command_that_reports(shown: Cli) -> None:
     assert shown("status", "--json").ok().json["tables"]
+    assert [one["table"] for one in shown("tables", "--json").ok().json][:1] == ["shop.customers"]
+    assert shown("tables", "shop.orders", "--json").ok().json["columns"][0]["postgresql"] == "uuid"
     assert shown("verify", "--json").ok().json["equal"] is True
     assert "as_of" in shown("sync", "--json").ok().json
     assert shown("sync", "--dry-run", "--json").ok().json["tables"]

@@ -1,0 +1,56 @@
+"""What one table of the reporting file is made of, from the file alone."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from app import errors
+from jobs import quoting
+from jobs.engine import session
+from jobs.job import Job
+from jobs.record import state as ledger
+from jobs.results import ColumnShape, TableShape
+from jobs.status import report
+
+
+def of_table(job: Job, name: str) -> TableShape:
+    """Its columns with their types on both sides. The name may lack the schema, where only one table has it.
+
+    Raises `errors.UsageError` with the nearest names for a table that isn't there, `errors.NoReportingFile`.
+    """
+    with session.inspected(job, report.checked(job)) as file:
+        state = ledger.read(file)
+        saved = state.tables[_meant(name, state.tables)]
+        quoted = quoting.qualified(*quoting.split_name(saved.table))
+        source = _source_types(saved.signature)
+        columns = [
+            ColumnShape(row["column_name"], row["column_type"], source.get(row["column_name"]))
+            for row in file.rows(f"DESCRIBE out.{quoted}")
+        ]
+        as_of = report.moved_on(saved.table, saved.watermark.snapshot.as_of, report.looked(job, state.run_id))
+        return TableShape(saved.table, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
+
+
+def _source_types(signature: dict[str, Any]) -> dict[str, str]:
+    """The types in PostgreSQL by the names that the columns have in the file."""
+    return {quoting.unquoted(one["target"]): one["type"] for one in signature.get("columns", ())}
+
+
+def _meant(name: str, tables: Iterable[str]) -> str:
+    known = {_folded(*quoting.split_name(table)): table for table in tables}
+    schema, wanted = _folded(*quoting.split_name(name))
+    if (schema, wanted) in known:
+        return known[schema, wanted]
+    short = len(quoting.raw_split(name)) == 1
+    alike = [table for parts, table in known.items() if short and parts[1] == wanted]
+    if len(alike) == 1:
+        return alike[0]
+    near = alike or difflib.get_close_matches(name, known.values(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+    raise errors.UsageError(f"there is no table {name!r} in the reporting file", hint=hint)
+
+
+def _folded(schema: str, name: str) -> tuple[str, str]:
+    return quoting.fold(schema), quoting.fold(name)
