@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from app import errors
+from app import errors, exact
 from app.execution import Limits
 from app.reporting.guard import Checked
 
@@ -41,7 +41,7 @@ def ask(session: duckdb.DuckDBPyConnection, checked: Checked, params: Parameters
         return Answer(names, ("VARCHAR",) * len(names), _fetched(plan, limits))
     columns = _described(session, checked.text, params)
     types = tuple(column[1] for column in columns)
-    cursor = session.execute(checked.text, params)
+    cursor = session.execute(_selected(session, checked.text, types, params), params)
     return Answer([column[0] for column in columns], types, _in_utc(_fetched(cursor, limits), types))
 
 
@@ -53,6 +53,17 @@ def _described(session: duckdb.DuckDBPyConnection, text: str, params: Parameters
             # The same error, with the number of the line that the person knows; unless that transaction is over.
             session.execute(text, params)
         raise error
+
+
+def _selected(session: duckdb.DuckDBPyConnection, text: str, types: Sequence[str], params: Parameters) -> str:
+    """The statement, or one around it that makes text of what Python can't hold."""
+    if not any(map(exact.may_be_inexact, types)):
+        return text
+    selected = exact.selected(exact.types_of(session, list(types), text, params))
+    if selected is None:
+        return text
+    names = ", ".join(f"c{place}" for place in range(len(types)))
+    return f"SELECT {selected} FROM (\n{text}\n) AS q({names})"  # noqa: S608  a text that was judged
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection, limits: Limits) -> list[Row]:

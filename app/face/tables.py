@@ -13,7 +13,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal, TextIO
@@ -48,9 +48,22 @@ def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime 
 
 def render(result: Result, kind: str, *, width: int = WIDTH, colour: bool = False) -> str:
     """A result as text that ends in a line break, without the line about freshness; `kind` is one of `FORMATS`."""
+    spelled = _with_short_floats(result)
     if kind == "table":
-        return _table(result, width, colour)
-    return _RENDERERS[kind](result)
+        return _table(spelled, width, colour)
+    return _RENDERERS[kind](spelled)
+
+
+def _with_short_floats(result: Result) -> Result:
+    """Python knows no numbers of 32 bits: as a wider one, 0.1 has digits that it never had."""
+    places = {place for place, kind in enumerate(result.types) if "FLOAT" in kind and "DOUBLE" not in kind}
+    if not places:
+        return result
+    rows = [
+        tuple(values.single(value) if place in places else value for place, value in enumerate(row))
+        for row in result.rows
+    ]
+    return replace(result, rows=rows)
 
 
 def of_objects(objects: Sequence[Any], names: Iterable[str], as_of: datetime) -> Result:
@@ -185,8 +198,26 @@ def _csv(result: Result) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(result.columns)
-    writer.writerows([values.plain(value) for value in row] for row in result.rows)
+    for row in result.rows:
+        if "" in row:
+            out.write(_line_with_empty_texts(row))
+        else:
+            writer.writerow([values.plain(value) for value in row])
     return out.getvalue()
+
+
+def _line_with_empty_texts(row: Sequence[Any]) -> str:
+    """As PostgreSQL and DuckDB write it: an empty text has quotes, NULL has none."""
+    one = io.StringIO()
+    writer = csv.writer(one, lineterminator="", quoting=csv.QUOTE_ALL)
+    fields = []
+    for value in row:
+        if value is not None:
+            writer.writerow([values.plain(value)])
+        fields.append(one.getvalue())
+        one.seek(0)
+        one.truncate()
+    return ",".join(fields) + "\n"
 
 
 def _markdown(result: Result) -> str:

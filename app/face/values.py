@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import struct
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 _IDENTIFYING = ("id", "no", "number", "version", "year", "position", "port")
+_ACTING = re.compile("[\x7f-\x9f]")
+_LARGEST_SINGLE = 3.4028235e38
 
 
 def is_number(kind: str) -> bool:
@@ -34,7 +40,7 @@ def shown(value: object, *, grouped: bool = True, fraction: bool = False) -> str
         return _number(value, grouped)
     if isinstance(value, datetime | time):
         return _time(value, "microseconds" if fraction else "auto")
-    return "".join(char if char.isprintable() else _visible(char) for char in plain(value))
+    return visible(plain(value))
 
 
 def plain(value: object) -> str:
@@ -45,24 +51,27 @@ def plain(value: object) -> str:
         return as_json(value)
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, float):
+        return _float(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def as_json(value: object) -> str:
-    """For JSON: decimals are numbers with exactly their digits, NaN and infinities are null, the rest is text."""
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() else "null"
-    if isinstance(value, float):
-        return json.dumps(value) if math.isfinite(value) else "null"
-    if value is None or isinstance(value, bool | int | str):
-        return json.dumps(value, ensure_ascii=False)
+    """For JSON: decimals are numbers with exactly their digits, the rest is text, as are "NaN" and "Infinity".
+
+    JSON has no numbers for those; PostgreSQL's to_json spells them the same way.
+    """
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return json.dumps(value)
     if isinstance(value, dict):
-        return json_object((str(key), item) for key, item in value.items())
+        return json_object((_key(key), item) for key, item in value.items())
     if isinstance(value, list | tuple | set):
         return f"[{', '.join(as_json(item) for item in value)}]"
-    return json.dumps(value.isoformat() if isinstance(value, date | time) else plain(value), ensure_ascii=False)
+    return _quoted(value.isoformat() if isinstance(value, date | time) else plain(value))
 
 
 def json_object(pairs: Iterable[tuple[str, object]]) -> str:
@@ -85,10 +94,55 @@ def age(seconds: float) -> str:
     return f"{whole} s"
 
 
+def visible(text: str) -> str:
+    """The text with escapes for what would act on a terminal or hide in it: `\\n`, `\\x1b`, `\\u202e`."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a message, each `visible`."""
+    return [visible(line) for line in text.split("\n")]
+
+
+def single(value: Any) -> Any:
+    """A number of DuckDB's FLOAT, or a value of such, with the fewest digits that mean it: 0.1, not 0.10000000149."""
+    if isinstance(value, dict):
+        return {key: single(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(single, value))
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    short = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next(one for one in short if abs(one) <= _LARGEST_SINGLE and _as_single(one) == _as_single(value))
+
+
+def _as_single(value: float) -> bytes:
+    return struct.pack("<f", value)
+
+
 def _number(value: float | Decimal, grouped: bool) -> str:
-    if isinstance(value, Decimal):
-        return format(value, ",f" if grouped else "f")
-    return format(value, ",") if grouped else str(value)
+    comma = "," if grouped else ""
+    if isinstance(value, float):
+        return _float(value, comma)
+    return format(value, f"{comma}f" if isinstance(value, Decimal) else comma)
+
+
+def _float(value: float, comma: str = "") -> str:
+    """As PostgreSQL names what is no number."""
+    if math.isnan(value):
+        return "NaN"
+    return format(value, comma) if math.isfinite(value) else f"{'-' if value < 0 else ''}Infinity"
+
+
+def _key(key: object) -> str:
+    """What a map calls an entry, as JSON's names can only be text."""
+    text = as_json(key)
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
+def _quoted(text: str) -> str:
+    """Also what JSON would let pass although terminals act on it."""
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _time(value: datetime | time, timespec: str) -> str:
@@ -99,6 +153,5 @@ def _time(value: datetime | time, timespec: str) -> str:
     return moment.isoformat(" ", timespec) + zone
 
 
-def _visible(char: str) -> str:
-    """Line breaks become spaces, so that a value stays in its cell; others can't reach the terminal."""
-    return " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+def _escaped(char: str) -> str:
+    return " " if unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode()

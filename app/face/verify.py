@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.face import show, waits
+from app.face import show, values, waits
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _show(face: Face, found: Verification) -> None:
     rows = [
         (
             table.table,
-            ", ".join(f"{name}={value}" for name, value in one.key.items()),
+            ", ".join(f"{name}={'NULL' if value is None else values.plain(value)}" for name, value in one.key.items()),
             one.kind,
             ", ".join(one.columns),
         )

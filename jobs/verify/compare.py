@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app import exact
 from jobs import quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
@@ -23,7 +24,6 @@ from jobs.types import column_plan
 from jobs.types.wire import Wire
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
-_FETCHED = (*_INTEGERS, "UINTEGER", "UBIGINT", "BOOLEAN", "VARCHAR", "UUID")
 _ROWS_PER_RANGE = 2_000
 _MOST_RANGES = 50_000
 # More ranges than this in one WHERE cost PostgreSQL more than reading the table.
@@ -125,13 +125,20 @@ class Comparison:
         names = self._table.key or tuple(plan.name for plan in self._table.columns)
         kinds = {plan.name: plan.duckdb_type for plan in self._table.columns}
         columns = ", ".join(
-            f"{_fetched(f'k{place}', kinds[name])} AS {quoting.identifier(name)}" for place, name in enumerate(names)
+            f"{self._held(kinds[name], f'k{place}')} AS {quoting.identifier(name)}" for place, name in enumerate(names)
         )
         rows = self._target.rows(f"SELECT kind, columns, {columns} FROM temp.found ORDER BY ALL LIMIT {self._limit}")
         kept = [row for row in rows if row["kind"] in counts]
         return tuple(
             Difference({name: row[name] for name in names}, row["kind"], tuple(row["columns"] or ())) for row in kept
         )
+
+    def _held(self, duckdb_type: str, value: str) -> str:
+        """The value in the form that Python can hold; of 32-bit numbers the double with the same digits."""
+        if duckdb_type.startswith("FLOAT"):
+            texts, doubles = (duckdb_type.replace("FLOAT", other) for other in ("VARCHAR", "DOUBLE"))
+            return f"CAST(CAST({value} AS {texts}) AS {doubles})"
+        return exact.expression(self._target.connection.type(duckdb_type), value)
 
 
 _SUMS = ("sums_source", "sums_file")
@@ -195,11 +202,6 @@ class _Ranges:
         if place < self.count - 1:
             tests.append(f"{self.column} < {low + self.width}")
         return f"({' AND '.join(tests)})" if tests else "true"
-
-
-def _fetched(value: str, duckdb_type: str) -> str:
-    """The value, as text where it may be one that Python's types can't hold."""
-    return value if duckdb_type in _FETCHED or duckdb_type.startswith("DECIMAL") else f"CAST({value} AS VARCHAR)"
 
 
 def _found_by_key(table: Table) -> str:

@@ -7,6 +7,8 @@ from tests.mutants.mutant import Mutant
 SQL = "tests/integration/test_reporting_sql.py::"
 ATTACKS = "tests/integration/test_query_attacks.py::"
 LIMITS = "tests/integration/test_query_limits.py::"
+LAST = "tests/integration/test_last_step.py::"
+SPELLED = "tests/unit/test_tables.py::test_a_value_is_spelled_in_each_format"
 REFUSED = SQL + "test_anything_else_is_refused_and_leaves_no_trace"
 
 MUTANTS = (
@@ -100,5 +102,82 @@ MUTANTS = (
         '"max_temp_directory_size": self.temp_limit}',
         '"max_temp_directory_size": "90%"}',
         LIMITS + "test_what_does_not_fit_into_memory_goes_to_a_folder_of_its_own_as_far_as_that_may",
+    ),
+    Mutant(
+        "an interval is given as DuckDB spells it",
+        "app/exact.py",
+        '"interval": _INTERVAL,',
+        '"interval": "CAST({v} AS VARCHAR)",',
+        LAST + "test_python_gets_its_own_types_where_they_are_exact_and_text_elsewhere",
+    ),
+    Mutant(
+        "an interval is given as a number of days",
+        "app/exact.py",
+        '    "interval": _as_text,\n',
+        "",
+        LAST + "test_python_gets_its_own_types_where_they_are_exact_and_text_elsewhere",
+    ),
+    Mutant(
+        "infinity is given as the year 9999",
+        "app/exact.py",
+        "if kind.id in _WITHIN:",
+        "if False:",
+        LAST + "test_python_gets_its_own_types_where_they_are_exact_and_text_elsewhere",
+    ),
+    Mutant(
+        "a far time is spelled with its zone, which rounds it",
+        "app/exact.py",
+        '(_TEXT_IN_UTC if name == "TIMESTAMPTZ" else _TEXT)',
+        "_TEXT",
+        LAST + "test_python_gets_its_own_types_where_they_are_exact_and_text_elsewhere",
+    ),
+    Mutant(
+        "24:00 with an offset is spelled as DuckDB does, without minutes",
+        "app/exact.py",
+        '    "time with time zone": _timetz,\n',
+        "",
+        LAST + "test_values_within_values_and_types_that_only_a_query_makes",
+    ),
+    Mutant(
+        "values within values are taken as Python gets them",
+        "app/exact.py",
+        "    if inner is None:\n        return None\n    flat",
+        "    return None\n    flat",
+        LAST + "test_values_within_values_and_types_that_only_a_query_makes",
+    ),
+    Mutant(
+        "NULL in a struct's place becomes a struct of NULLs",
+        "app/exact.py",
+        "return f\"CASE WHEN {value} IS NOT NULL THEN {maker}({', '.join(parts)}) END\"",
+        "return f\"{maker}({', '.join(parts)})\"",
+        LAST + "test_values_within_values_and_types_that_only_a_query_makes",
+    ),
+    Mutant(
+        "verify names a difference by what Python gets of its value",
+        "jobs/verify/compare.py",
+        "return exact.expression(self._target.connection.type(duckdb_type), value)",
+        "return value",
+        LAST + "test_verify_names_what_differs_by_its_value",
+    ),
+    Mutant(
+        "NaN is null in JSON",
+        "app/face/values.py",
+        'return "NaN"',
+        'return "null"',
+        SPELLED,
+    ),
+    Mutant(
+        "a number of 32 bits is shown with digits that it never had",
+        "app/face/tables.py",
+        'if "FLOAT" in kind and "DOUBLE" not in kind}',
+        "if not kind}",
+        SPELLED,
+    ),
+    Mutant(
+        "a name acts on the terminal",
+        "app/face/values.py",
+        "return text if text.isprintable() else",
+        "return text if text else",
+        SPELLED,
     ),
 )

@@ -55,7 +55,7 @@ def test_numbers_of_a_column_have_one_scale_and_times_say_their_zone() -> None:
     assert tables.render(result, "table", width=120).splitlines()[2:6] == [
         "28.85  2026-11-23 20:45:11.000000 UTC  2026-01-01 08:00:00  2026-11-23 20:45:11+00:00",
         "11.00  2026-11-23 20:45:11.000500 UTC  2026-01-01 00:00:00",
-        "  nan  -                               -                    -",
+        "  NaN  -                               -                    -",
         "1e+30  -                               -                    -",
     ]
 
@@ -171,7 +171,7 @@ def test_json_keeps_every_digit_of_a_decimal() -> None:
     row = found["rows"][0]
     assert row["money"] == VALUES["money"][1]
     assert str(row["small"]) == "1.0E-9"
-    assert (row["nan"], row["none"], row["yes"]) == (None, None, True)
+    assert (row["nan"], row["none"], row["yes"]) == ("NaN", None, True)
     assert (row["at"], row["day"], row["clock"]) == ("2026-11-23T20:45:11+00:00", "2024-02-29", "01:02:03")
     assert (row["list"], row["map"], row["bytes"]) == ([Decimal("1.0"), None], {"1": True}, "00ff")
     assert row["text"] == VALUES["text"][1]
@@ -189,6 +189,11 @@ def test_csv_reads_back() -> None:
     assert found["small"] == "0.0000000010"
     assert found["text"] == VALUES["text"][1]
     assert (found["none"], found["yes"], found["at"]) == ("", "true", "2026-11-23 20:45:11+00:00")
+
+
+def test_csv_tells_an_empty_text_from_null() -> None:
+    result = _result({"a": "VARCHAR", "b": "VARCHAR", "n": "INTEGER"}, ("", None, 1), ('x"', "", None), (None, None, 2))
+    assert tables.render(result, "csv") == 'a,b,n\n"",,"1"\n"x""","",\n,,2\n'
 
 
 def test_markdown_escapes_bars_and_aligns_numbers() -> None:
@@ -237,3 +242,43 @@ def test_objects_become_rows_or_json() -> None:
     result = tables.of_objects(whole.parts, ["amount"], AS_OF)
     assert (result.types, result.rows) == (("DECIMAL",), [(Decimal("1.10"),), (Decimal("2.20"),)])
     assert tables.json_of(whole) == '{"name": "a", "parts": [{"amount": 1.10}, {"amount": 2.20}]}\n'
+
+
+SPELLED = [
+    # value, its type, as a cell, in CSV, in JSON
+    (float("inf"), "DOUBLE", "Infinity", "Infinity", '"Infinity"'),
+    (float("-inf"), "DOUBLE", "-Infinity", "-Infinity", '"-Infinity"'),
+    ([float("nan"), 1.5, None], "DOUBLE[]", '["NaN", 1.5, null]', '["NaN", 1.5, null]', '["NaN", 1.5, null]'),
+    (-0.0, "DOUBLE", "-0.0", "-0.0", "-0.0"),
+    (0.10000000149011612, "FLOAT", "0.1", "0.1", "0.1"),
+    (3.4028234663852886e38, "FLOAT", "3.4028235e+38", "3.4028235e+38", "3.4028235e+38"),
+    (1.401298464324817e-45, "FLOAT", "1e-45", "1e-45", "1e-45"),
+    (16777216.0, "FLOAT", "16,777,216.0", "16777216.0", "16777216.0"),
+    ([0.10000000149011612], "FLOAT[]", "[0.1]", "[0.1]", "[0.1]"),
+    (0.10000000149011612, "DOUBLE", "0.10000000149011612", "0.10000000149011612", "0.10000000149011612"),
+    ({True: b"\x00"}, "MAP(BOOLEAN, BLOB)", '{"true": "00"}', '{"true": "00"}', '{"true": "00"}'),
+    ({b"\x00": 1}, "MAP(BLOB, INTEGER)", '{"00": 1}', '{"00": 1}', '{"00": 1}'),
+    ({1.5: 1}, "MAP(DOUBLE, INTEGER)", '{"1.5": 1}', '{"1.5": 1}', '{"1.5": 1}'),
+    ({AS_OF: 1}, "MAP", '{"2026-11-23T20:45:11+00:00": 1}', '{"2026-11-23T20:45:11+00:00": 1}',
+     '{"2026-11-23T20:45:11+00:00": 1}'),
+    (2**128 - 1, "UHUGEINT", "340,282,366,920,938,463,463,374,607,431,768,211,455",
+     "340282366920938463463374607431768211455", "340282366920938463463374607431768211455"),
+    ("a\nb\x1b[31m\u202e\x9b", "VARCHAR", "a\\nb\\x1b[31m\\u202e\\x9b", "a\nb\x1b[31m\u202e\x9b",
+     '"a\\nb\\u001b[31m\u202e\\u009b"'),
+    ("\x7f\u00a0é", "VARCHAR", "\\x7f é", "\x7f\u00a0é", '"\\u007f\u00a0é"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "kind", "cell", "text", "written"), SPELLED)
+def test_a_value_is_spelled_in_each_format(value: object, kind: str, cell: str, text: str, written: str) -> None:
+    result = _result({"v": kind}, (value,))
+    assert tables.render(result, "table", width=200).splitlines()[2].strip() == cell
+    assert list(csv.reader(io.StringIO(tables.render(result, "csv"), newline="")))[1] == [text]
+    assert tables.render(result, "jsonl") == f'{{"v": {written}}}\n'
+    assert json.loads(written) == json.loads(tables.render(result, "json"))["rows"][0]["v"]
+
+
+def test_a_name_with_control_characters_does_nothing_in_any_table() -> None:
+    result = _result({"a\x1b[2J\nb": "INTEGER"}, (1,))
+    assert tables.render(result, "table").splitlines()[0].strip() == "a\\x1b[2J\\nb"
+    assert "\x1b" not in tables.render(result, "markdown") + tables.render(result, "json")
