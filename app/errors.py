@@ -106,6 +106,10 @@ class SourceChanged(NeaptideError):
     """The source is not the one this file was made from."""
 
 
+class TooManyDeletes(NeaptideError):
+    """More rows are gone from the source than the table's entry allows."""
+
+
 class NotTracked(NeaptideError):
     """The table lacks what its watermark mode needs."""
 

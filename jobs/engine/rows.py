@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from app import errors
 from jobs import quoting
 from jobs.engine import storage
 from jobs.engine.session import Target
-from jobs.feeds import mass_delete
-from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
 from jobs.types.wire import Wire
@@ -33,21 +29,6 @@ def create_table(target: Target, table: Table, name: str = "") -> None:
     target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.target[0])}")
     target.execute(f"DROP TABLE IF EXISTS {name or out(table)}")
     target.execute(f"CREATE TABLE {name or out(table)} ({columns})")
-
-
-def too_lossy(target: Target, step: Step, loaded: str, published: Path | None) -> errors.SourceChanged | None:
-    """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
-
-    A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
-    """
-    table = step.table
-    if step.saved is None or table.spec.deletes != "compare" or not table.key:
-        return None
-    before, now = step.saved.signature, table.signature
-    # Another key can't be compared, and what another filter leaves out was asked for.
-    if any(before.get(part) != now[part] for part in ("key", "config")):
-        return None
-    return mass_delete.refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
 def exact(plan: column_plan.ColumnPlan, table: str) -> str:

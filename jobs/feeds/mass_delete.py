@@ -7,10 +7,11 @@ from pathlib import Path
 from app import errors
 from jobs import quoting
 from jobs.engine.session import Target
+from jobs.plan.steps import Step
 from jobs.tables.table import Table
 
 
-def refused(target: Target, table: Table, present: str, published: Path | None) -> errors.SourceChanged | None:
+def refused(target: Target, table: Table, present: str, published: Path | None) -> errors.TooManyDeletes | None:
     """The error where too many of the file's keys are missing from `present`, a DuckDB SELECT of the source's keys.
 
     The file being written may be a run older than the published one: what that has taken over already is no news.
@@ -23,10 +24,25 @@ def refused(target: Target, table: Table, present: str, published: Path | None) 
         lost, total = _lost(target, table, "published", present)
         if _is_bearable(table, lost, total):
             return None
-    return errors.SourceChanged(
+    return errors.TooManyDeletes(
         f"{table.name}: {lost} of {total} rows are gone from the source, more than max_delete_share allows",
         hint="if that is right, run `neaptide sync --force-deletes`",
     )
+
+
+def refused_anew(target: Target, step: Step, loaded: str, published: Path | None) -> errors.TooManyDeletes | None:
+    """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
+
+    A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
+    """
+    table = step.table
+    if step.saved is None or table.spec.deletes != "compare" or not table.key:
+        return None
+    before, now = step.saved.signature, table.signature
+    # Another key can't be compared, and what another filter leaves out was asked for.
+    if any(before.get(part) != now[part] for part in ("key", "config")):
+        return None
+    return refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
 def _lost(target: Target, table: Table, base: str, present: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from jobs.engine.session import Target
+from jobs.feeds.changes import Changes
 from jobs.plan.steps import DELTA, Step
 from jobs.position import watermark
 from jobs.record.runs import End, Record
@@ -19,14 +20,6 @@ from jobs.record.state import State
 
 # What may stay in memory between two runs, as a share of DuckDB's limit.
 _SHARE = 8
-
-
-@dataclass(frozen=True)
-class Changes:
-    """The changes of one table, in two tables of a session: new versions of rows, and keys that are gone."""
-
-    changed: str
-    gone: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +63,12 @@ def kept(file: Target) -> Changeset | None:
     """What the last run of this session left, whatever it is good for."""
     left: Changeset | None = file.left
     return left
+
+
+def base(file: Target) -> State | None:
+    """The state of the file that the last run of this session left something for."""
+    last = kept(file)
+    return last.base if last else None
 
 
 def found(file: Target, state: State, published: State) -> Changeset:

@@ -24,7 +24,7 @@ from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
 from jobs.tables import drift
-from jobs.targets.file import checked, freshness, work
+from jobs.targets.file import checked, freshness
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def diagnosed(now: Moment, table: Table) -> Iterator[None]:
     try:
         yield
     except errors.NeaptideError as error:
-        if not work.is_of_a_table(error):
+        if not misfits.is_of_a_table(error):
             raise
         raise TableFailed(table.name, misfits.told(now.conn, table, error)) from error
 

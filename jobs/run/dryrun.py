@@ -89,7 +89,7 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     except UnreadableKeys:
         return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:
-        if not work.is_of_a_table(error):
+        if not misfits.is_of_a_table(error):
             raise
         better = misfits.told(now.conn, step.table, error)
         return TablePlan(name, step.action, step.reason, 0, 0, error=better.message)

@@ -20,7 +20,7 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import unchanged
+from jobs.run import carry, unchanged
 from jobs.run.context import Attempt, Options
 from jobs.run.write import Build
 from jobs.source.session import Moment, moment
@@ -194,7 +194,7 @@ class _Runner:
         self._is_new = way.empty
         resumed = self._job.files.begin(fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
-        with work.opened_work(self._job, resumed, self._attempt.published, self._now) as (file, state):
+        with work.opened_work(self._job, resumed, self._attempt.published, self._now, carry.base) as (file, state):
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
             file.use_threads(1)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from app import errors
 from jobs import faults, quoting
-from jobs.engine import rows as apply
+from jobs.engine import rows
 from jobs.engine.session import Target
+from jobs.feeds import mass_delete
+from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import load, misfits, nulls, probe
 from jobs.feeds.watermark.gather import Counts, Delta, UnreadableKeys
 from jobs.plan import steps as plan
@@ -37,7 +39,7 @@ class Build:
         self._loaded: dict[str, TableRun] = {}
         self._begun: frozenset[str] = frozenset()
         self._carried = carry.NOTHING
-        self._kept: dict[str, carry.Changes | None] = {}
+        self._kept: dict[str, Changes | None] = {}
         self._record: runs.Record | None = None
         self._last_end: runs.End = None
 
@@ -102,7 +104,7 @@ class Build:
         found: dict[str, errors.NeaptideError] = {}
         published = self._attempt.job.files.published
         for step in [] if self._options.full or self._options.force_deletes else steps:
-            error = apply.too_lossy(self._file, step, load.loading_name(step.table), published)
+            error = mass_delete.refused_anew(self._file, step, load.loading_name(step.table), published)
             if error:
                 found[step.table.name] = error
                 load.drop(self._file, step.table)
@@ -220,8 +222,8 @@ class Build:
         """What need not be copied again, because a run that was cut short had copied it."""
         if step.table.name not in self._begun:
             return ()
-        rows = self._file.one(f"SELECT count(*) FROM {apply.out(step.table)}")
-        return (f"{rows:,} rows were kept of a run that was cut short",)
+        count = self._file.one(f"SELECT count(*) FROM {rows.out(step.table)}")
+        return (f"{count:,} rows were kept of a run that was cut short",)
 
     def _apply_delta(self, step: Step, place: int) -> Counts:
         delta = Delta(self._file, step, f"{self._run_id.rpartition('-')[2]}_{place}")

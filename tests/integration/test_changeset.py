@@ -15,6 +15,7 @@ import pytest
 
 from jobs import faults
 from jobs.engine.session import Target
+from jobs.feeds.changes import Changes
 from jobs.run import carry
 from jobs.sessions import Keep
 from jobs.status import report
@@ -99,7 +100,7 @@ def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = Delta.precede
 
-    def precede(self: Delta, earlier: carry.Changes) -> None:
+    def precede(self: Delta, earlier: Changes) -> None:
         seen.append(self.table.name.removeprefix("public."))
         original(self, earlier)
 

@@ -160,7 +160,7 @@ def test_a_masked_table_is_read_by_its_changes_and_guarded_like_any_other(lab: L
     [run] = lab.sync().tables
     assert (run.action, run.rows_read) == ("delta", 1)
     lab.run("DELETE FROM person WHERE id > 1")
-    with pytest.raises(errors.SourceChanged, match="5 of 6 rows are gone"):
+    with pytest.raises(errors.TooManyDeletes, match="5 of 6 rows are gone"):
         lab.sync()
 
 

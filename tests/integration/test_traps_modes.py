@@ -107,7 +107,7 @@ def test_a_comparison_refuses_to_delete_too_much_unless_told_to(compared: Lab, a
     compared.assert_equal()
     with compared.connect() as conn:
         conn.execute(accident.encode())
-    with pytest.raises(errors.SourceChanged, match="max_delete_share"):
+    with pytest.raises(errors.TooManyDeletes, match="max_delete_share"):
         compared.sync()
     assert len(compared.file_rows("public.c")) == 9
     compared.sync(force_deletes=True)

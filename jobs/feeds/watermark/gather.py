@@ -17,12 +17,12 @@ from jobs.engine import intake
 from jobs.engine.rows import exact, out, source_rows
 from jobs.engine.session import Target
 from jobs.feeds import mass_delete
+from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.run.carry import Changes
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
 from jobs.types.wire import Wire
@@ -73,7 +73,7 @@ class Delta:
     def gather(self, now: Snapshot, *, force_deletes: bool = False, published: Path | None = None) -> None:
         """Read what changed. For a table that is compared whole, read all of it.
 
-        Raises `errors.SourceChanged` where more rows are gone than the table's entry allows, also when compared with
+        Raises `errors.TooManyDeletes` where more rows are gone than the table's entry allows, also when compared with
         the `published` file.
         """
         since = self._since(now)
@@ -116,7 +116,7 @@ class Delta:
         self._target.execute(f"CREATE TEMP TABLE {_bare(name)} AS {rows}")
         self._own.append(name)
 
-    def _loss(self, published: Path | None) -> errors.SourceChanged | None:
+    def _loss(self, published: Path | None) -> errors.TooManyDeletes | None:
         table = self.table
         if table.spec.deletes != "compare" or not self._deleted:
             return None

@@ -17,15 +17,14 @@ from queue import Empty, SimpleQueue
 
 from app import errors
 from jobs import faults, quoting
-from jobs.engine import intake
-from jobs.engine import rows as apply
+from jobs.engine import intake, rows
 from jobs.engine.session import Target
+from jobs.feeds.watermark import misfits
 from jobs.results import Progress
 from jobs.source import widths
 from jobs.source.catalogue import Table
 from jobs.source.session import Moment
 from jobs.tables import filters
-from jobs.targets.file import work
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
 PIECE_BYTES = 64 * 2**20
@@ -69,7 +68,7 @@ def copy_tables(
     """
     for table in tables:
         drop(target, table)
-        apply.create_table(target, table, loading_name(table))
+        rows.create_table(target, table, loading_name(table))
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
     target.use_threads(1)
@@ -83,7 +82,7 @@ def copy_tables(
 
 def swap(target: Target, table: Table) -> None:
     """Let the loaded rows take the table's place. Part of the caller's transaction."""
-    target.execute(f"DROP TABLE IF EXISTS {apply.out(table)}")
+    target.execute(f"DROP TABLE IF EXISTS {rows.out(table)}")
     target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.target[1])}")
 
 
@@ -197,7 +196,7 @@ class _Workers:
                 session.target.execute("SET max_vacuum_tasks = 0")
                 session.target.execute("CHECKPOINT out")
         except errors.NeaptideError as error:
-            if piece is None or not work.is_of_a_table(error):
+            if piece is None or not misfits.is_of_a_table(error):
                 raise
             self._put([other for other, _rows in done])
             if isinstance(error, errors.OutOfMemory) and not self._alone:
@@ -239,5 +238,5 @@ class _Session:
     target: Target
 
     def execute_piece(self, piece: Piece) -> int:
-        rows = apply.source_rows(piece.table, piece.table.columns, piece.where)
-        return intake.insert(self.target, loading_name(piece.table), rows)
+        wire = rows.source_rows(piece.table, piece.table.columns, piece.where)
+        return intake.insert(self.target, loading_name(piece.table), wire)

@@ -1,4 +1,4 @@
-"""Names the row that a table can't be copied for: an error that ends a query doesn't say whose value it was."""
+"""Which errors are a matter of one table, and which row is to blame: a query's error doesn't say whose value it was."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ _NO_TEXT = ("invalid byte sequence for encoding", "has no equivalent in encoding
 _CODECS = {"SQL_ASCII": "utf-8", "EUC_CN": "gb2312", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "UHC": "cp949"}
 
 Text = tuple[column_plan.ColumnInfo, column_plan.ColumnPlan]
+
+
+def is_of_a_table(error: errors.NeaptideError) -> bool:
+    """Whether an error met while a table was read is a matter of that table: not of the server, the file or us."""
+    if isinstance(error, errors.OutOfMemory):
+        # A row that is too large: the other tables' may do with what there is.
+        return True
+    return not isinstance(error, errors.Retryable | errors.TargetUnusable | errors.Bug)
 
 
 def told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:

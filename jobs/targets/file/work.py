@@ -1,9 +1,9 @@
-"""What a run does about files that are not whole, and which errors are a matter of one table."""
+"""What a run does about files that are not whole."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from jobs.job import Job
 from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.run import carry
 from jobs.source.session import Moment
 from jobs.targets.file import freshness, strangers
 
@@ -117,13 +116,17 @@ def peek(job: Job) -> State:
 
 
 @contextmanager
-def opened_work(job: Job, resumed: bool, published: State, now: Moment) -> Iterator[tuple[Target, State]]:
-    """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that."""
+def opened_work(
+    job: Job, resumed: bool, published: State, now: Moment, last_base: Callable[[Target], State | None]
+) -> Iterator[tuple[Target, State]]:
+    """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that.
+
+    `last_base` says what a session knows of the file that its next run most likely begins with.
+    """
     ready = False
     try:
         with session.opened(job, job.files.work) as file:
-            last = carry.kept(file)
-            state = ledger.read(file, last.base if last else None)
+            state = ledger.read(file, last_base(file))
             if resumed:
                 _check_usable(state, published, now)
             ready = True
@@ -146,11 +149,3 @@ def _check_usable(state: State, published: State, now: Moment) -> None:
         check_identity(state, now.identity, now.snapshot)
     if not state.lineage or state.lineage != (published.lineage or state.lineage):
         raise errors.TargetUnusable("the work file is of another lineage than the published file")
-
-
-def is_of_a_table(error: errors.NeaptideError) -> bool:
-    """Whether an error met while a table was read is a matter of that table: not of the server, the file or us."""
-    if isinstance(error, errors.OutOfMemory):
-        # A row that is too large: the other tables' may do with what there is.
-        return True
-    return not isinstance(error, errors.Retryable | errors.TargetUnusable | errors.Bug)
