@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,6 @@ from tests.support.daemons import PATIENCE, ROOT, running, wait_until, write_con
 from tests.support.syncing import Lab
 
 ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
-# A server that hangs is told of within a few seconds, on an idle machine.
-SOON = 30.0
 
 
 @pytest.fixture
@@ -39,16 +37,20 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 @contextmanager
 def standing_still(server: cluster.Cluster) -> Iterator[None]:
     """Neither the server nor any of its sessions does anything meanwhile, and no socket closes."""
-    pid = server.server.status().pid
-    assert pid is not None
-    stopped = servers.children(pid)
     try:
-        for one in stopped:
-            os.kill(one, signal.SIGSTOP)
+        send(server, signal.SIGSTOP)
         yield
     finally:
-        for one in stopped:
-            os.kill(one, signal.SIGCONT)
+        send(server, signal.SIGCONT)
+
+
+def send(server: cluster.Cluster, number: signal.Signals) -> None:
+    """To every process of the server; some of them may end meanwhile."""
+    pid = server.server.status().pid
+    assert pid is not None
+    for one in servers.children(pid):
+        with suppress(ProcessLookupError):
+            os.kill(one, number)
 
 
 @contextmanager
@@ -69,8 +71,8 @@ def test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back(lab: Lab, p
     with running(write_config(lab)) as daemon:
         first_run(daemon)
         with standing_still(postgres):
-            assert "does not answer" in daemon.saw("source_unreachable", patience=SOON)["event"]
-            wait_until(lambda: left_behind(lab)["state"] == "waiting", SOON)
+            assert "does not answer" in daemon.saw("source_unreachable", patience=PATIENCE)["event"]
+            wait_until(lambda: left_behind(lab)["state"] == "waiting", PATIENCE)
             assert left_behind(lab)["failures_in_a_row"]
         daemon.saw("leading", times=2)
         assert not daemon.records("standby")
@@ -83,24 +85,16 @@ def test_a_sync_says_that_the_source_does_not_answer(lab: Lab, postgres: cluster
     with standing_still(postgres):
         assert not lab.job.source.answers(0.2)
         with syncing(config, tmp_path) as said:
-            wait_until(lambda: "PostgreSQL, which does not answer" in said.read_text(), SOON)
-            resume(postgres)
-    assert lab.job.source.answers(SOON)
-
-
-def resume(server: cluster.Cluster) -> None:
-    """Before the end of the block that stopped it."""
-    pid = server.server.status().pid
-    assert pid is not None
-    for one in servers.children(pid):
-        os.kill(one, signal.SIGCONT)
+            wait_until(lambda: "PostgreSQL, which does not answer" in said.read_text(), PATIENCE)
+            send(postgres, signal.SIGCONT)
+    assert lab.job.source.answers(PATIENCE)
 
 
 def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> None:
     config = write_config(lab)
     holder = (
-        "import sys, time; from pathlib import Path; from jobs import files\n"
-        "with files.locked(files.Files(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
+        "import sys, time; from pathlib import Path; from jobs.targets.file import publish\n"
+        "with publish.locked(publish.Files(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
     )
     target = str(lab.folder / "reporting.duckdb")
     command = [sys.executable, "-c", holder, target]
@@ -108,7 +102,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         with syncing(config, tmp_path) as said:
-            wait_until(lambda: f"another run to end (process {other.pid} since" in said.read_text(), SOON)
+            wait_until(lambda: f"another run to end (process {other.pid} since" in said.read_text(), PATIENCE)
             other.communicate()
 
 
@@ -120,5 +114,5 @@ def test_nothing_is_said_of_ones_own_run(lab: Lab, capsys: pytest.CaptureFixture
 
 
 def test_a_refusal_is_an_answer(lab: Lab) -> None:
-    assert pulse.answers("host=127.0.0.1 port=1", SOON)
-    assert pulse.answers(make_conninfo(lab.url, password="wrong"), SOON)
+    assert pulse.answers("host=127.0.0.1 port=1", PATIENCE)
+    assert pulse.answers(make_conninfo(lab.url, password="wrong"), PATIENCE)
