@@ -9,9 +9,9 @@ from typing import Any
 
 from app import config, errors, statements
 from jobs import quoting
-from jobs.source import firing, states
+from jobs.source import condition, firing, states
 from jobs.source.connection import Connection
-from jobs.tables import columns, filters, tracked
+from jobs.tables import columns, tracked
 from jobs.tables import patterns as selection
 from jobs.tables import table as tables
 from jobs.tables.table import PARTITIONED, Table, stamp_column
@@ -216,7 +216,7 @@ def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: con
     known = (spec, version, facts.of(row))
     table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
     _check_access(table, row)
-    found = filters.check(conn, table)
+    found = condition.check(conn, table)
     return replace(table, filtering=found) if found.names else table
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from app import errors, statements
 from jobs.job import Job
+from jobs.source import condition
 from jobs.source.connection import Connection
-from jobs.tables import filters
 from jobs.tables.table import PARTITIONED, VIEW, Table
 
 
@@ -33,7 +33,7 @@ def check(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:
             raise errors.SchemaMoving("a partition was attached or detached while its table was read")
         if views and _below(conn, views) != _below(seen, views):
             raise errors.SchemaMoving("a table below a view got or lost a child while the view was read")
-        if any(filters.version(conn, table.filtering.names) != table.filtering.version for table in calling):
+        if any(condition.version(conn, table.filtering.names) != table.filtering.version for table in calling):
             raise errors.SchemaMoving("a function was changed while where picked rows by it")
 
 

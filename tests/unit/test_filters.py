@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app import errors
+from jobs.source import condition
 from jobs.tables import filters
 from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import BOOL, INFOS, STAMP, table
@@ -65,7 +66,7 @@ def test_a_mark_that_is_no_column_is_refused() -> None:
     ],
 )
 def test_a_condition_that_looks_beyond_the_row_is_told(text: str, shown: str, reason: str) -> None:
-    assert filters._unsteady(text, shown) == reason
+    assert condition._unsteady(text, shown) == reason
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_condition_that_looks_beyond_the_row_is_told(text: str, shown: str, re
     ],
 )  # fmt: skip
 def test_functions_are_known_by_their_bare_names(text: str, called: list[str]) -> None:
-    found = {filters._bare(name) for name in filters._CALL.findall(filters._without_literals(text))}
+    found = {condition._bare(name) for name in filters._CALL.findall(condition._without_literals(text))}
     assert sorted(found) == called
 
 
@@ -96,4 +97,4 @@ def test_functions_are_known_by_their_bare_names(text: str, called: list[str]) -
     ],
 )
 def test_whatever_may_be_a_functions_name_is_looked_for(text: str, names: set[str]) -> None:
-    assert set(filters._names(text)) == names
+    assert set(condition._names(text)) == names
