@@ -21,10 +21,9 @@ from typing import IO
 from psycopg import postgres
 
 from app import errors
-from jobs import quoting
+from jobs import disk, quoting
 from jobs.source import connection
 from jobs.source.connection import Connection
-from jobs.targets.file import publish
 from jobs.types import forms
 
 # What is in the file at once, in bytes, and in DuckDB's memory while it reads it; a larger row goes alone.
@@ -63,7 +62,7 @@ class Spool:
         Each holds until the next is asked for. An error of the query leaves the transaction open and its snapshot
         alone. The file has no name, so that nobody else reads it and a killed run leaves nothing behind.
         """
-        with publish.translated(), tempfile.TemporaryFile(dir=self._folder) as file:
+        with disk.translated(), tempfile.TemporaryFile(dir=self._folder) as file:
             with self._turn, connection.translated(), self._conn.transaction():
                 columns = self._columns(query)
                 held = 0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs import faults
+from jobs import disk, faults
 from jobs.position import clock
 from jobs.results import Run
-from jobs.targets.file import beside, publish
+from jobs.targets.file import beside
 from jobs.targets.file.publish import Files
 
 
@@ -26,7 +26,7 @@ class Quiet:
     marks: list[dict[str, Any]]
 
 
-@publish.translated()
+@disk.translated()
 def write(
     target: Files,
     run_id: str,

@@ -16,7 +16,6 @@ work file alone, and DuckDB would replay it onto whatever file has the name: it 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -30,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors, versions
-from jobs import faults
+from jobs import disk, faults
 from jobs.targets.file import beside, in_use
 from jobs.targets.file import lock as advisory
 from jobs.targets.file.names import SPILL, Names
@@ -40,28 +39,11 @@ _GRACE = 10.0
 _KEPT = 3
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """What the system refuses becomes an error of ours: a full disk, or a folder that can't be written."""
-    try:
-        yield
-    except OSError as error:
-        name = error.filename2 or error.filename or "the reporting file's folder"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise errors.DiskFull(
-                f"the disk of the reporting file is full: {name}: {error.strerror}",
-                hint="free some space and sync again",
-            ) from error
-        raise errors.TargetUnusable(
-            f"{name} can't be written: {error.strerror}", hint="check [target] path and who owns the folder"
-        ) from error
-
-
 @dataclass(frozen=True)
 class Files(Names):
     """The target's names, and the steps that change what they mean."""
 
-    @translated()
+    @disk.translated()
     def begin(self, *, fresh: bool = False, empty: bool = False) -> bool:
         """Set up the work file; True where it holds an earlier version to bring up to date, False where none exists.
 
@@ -117,7 +99,7 @@ class Files(Names):
         else:
             self._passing.symlink_to(target)
 
-    @translated()
+    @disk.translated()
     def copy_published(self) -> None:
         """Make the work file a copy of the published one, whatever it was before."""
         published = self.published
@@ -132,14 +114,14 @@ class Files(Names):
         faults.point("copied")
         self.copy.replace(self.work)
 
-    @translated()
+    @disk.translated()
     def drop_work(self) -> None:
         """Forget the work file and its log, the log first; readers of its inode keep it."""
         _drop_logs(self.work)
         faults.point("log_dropped")
         self.work.unlink(missing_ok=True)
 
-    @translated()
+    @disk.translated()
     def publish(self, *, over: tuple[int, int] | None = None, forgetting: bool = False) -> str:
         """Make the work file, closed and checkpointed, the one readers get; returns what of its rights can't be kept.
 
@@ -188,7 +170,7 @@ class Files(Names):
         else:
             self.pointer.unlink(missing_ok=True)
 
-    @translated()
+    @disk.translated()
     def forget(self) -> None:
         """Do what a publish that forgets has left to do: no older version stays, nor one that was set aside."""
         if not self._doomed.exists():
@@ -198,7 +180,7 @@ class Files(Names):
         faults.point("forgotten")
         self._doomed.unlink()
 
-    @translated()
+    @disk.translated()
     def set_aside(self) -> Path:
         """Keep the published file, which is damaged, for whoever wants to look; the last one only.
 
@@ -235,7 +217,7 @@ class Files(Names):
             return Path(tempfile.mkdtemp(prefix=f"{SPILL}{os.getpid()}.", dir=self.private))
         return None
 
-    @translated()
+    @disk.translated()
     def clean(self) -> None:
         """Remove what an earlier run left: spilled data and half-made names. Call with the lock held."""
         if not os.path.lexists(self.private):

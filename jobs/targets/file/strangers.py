@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, versions
-from jobs import quoting
+from jobs import disk, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
 from jobs.job import Job
 from jobs.record import state
 from jobs.source.catalogue import Table
-from jobs.targets.file import in_use, publish
+from jobs.targets.file import in_use
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
 
@@ -37,7 +37,7 @@ def keep_off(job: Job) -> list[str]:
 
 
 def _without(log: Path) -> str:
-    with publish.translated():
+    with disk.translated():
         log.unlink(missing_ok=True)
     return (
         f"{log} was removed: a program that had the reporting file open for writing left it, and DuckDB showed its "
@@ -77,7 +77,7 @@ def check(job: Job, path: Path) -> None:
 
 def is_altered(job: Job, path: Path) -> bool:
     """Whether another program wrote to a published file."""
-    with publish.translated():
+    with disk.translated():
         return versions.is_altered(job.files.link, path)
 
 
