@@ -74,7 +74,7 @@ SELECT
     pg_current_wal_insert_lsn()::text AS wal_end;
 
 -- name: standby_snapshot
--- The same on a standby, or on one that was promoted a moment ago. Nobody may join this one: see jobs/engine/spool.py.
+-- The same on a standby, or on one that was promoted a moment ago. Nobody may join this one: see jobs/source/spool.py.
 -- A standby knows the primary's clock from the commits and checkpoints it has replayed, and from nothing else: what
 -- the WAL receiver says of the sender's clock says nothing of a primary behind another standby.
 SELECT

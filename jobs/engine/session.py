@@ -18,12 +18,12 @@ import duckdb
 from app import errors, statements
 from jobs import quoting
 from jobs.engine.failures import Damaged, translate, translated
-from jobs.engine.spool import Spool
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.source import locks, widths
 from jobs.source import settings as sessions
 from jobs.source.connection import Source
+from jobs.source.spool import Spool
 from jobs.types import masks
 
 _LOCK_WAIT = "200ms"

@@ -12,13 +12,13 @@ from typing import Any
 from app import errors
 from jobs import faults
 from jobs.engine.deadline import Deadline
-from jobs.engine.spool import Spool
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
 from jobs.source import catalogue, connection, locks, readiness
 from jobs.source.catalogue import Found, Relation, Table
 from jobs.source.connection import Connection, FloorReading, Identity
+from jobs.source.spool import Spool
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
 _ATTEMPTS = 4

@@ -16,10 +16,10 @@ import pytest
 from app import errors
 from app.oltp.embedded.server import EmbeddedServer
 from jobs import faults, live
-from jobs.engine import spool
 from jobs.job import Job
 from jobs.run import dryrun
 from jobs.sessions import Keep
+from jobs.source import spool
 from jobs.source.session import Moment, moment
 from jobs.verify import verify
 from tests.support import servers, standbys

@@ -13,10 +13,11 @@ import pytest
 from psycopg.rows import dict_row
 
 from app import errors
-from jobs.engine import intake, spool
+from jobs.engine import intake
 from jobs.engine.session import Target
-from jobs.engine.spool import Spool
+from jobs.source import spool
 from jobs.source.connection import Connection
+from jobs.source.spool import Spool
 from jobs.types import column_plan
 from jobs.types.wire import Wire
 from tests.support.typelab import EXTENSION

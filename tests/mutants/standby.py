@@ -46,7 +46,7 @@ MUTANTS = (
     ),
     Mutant(
         "a query that fails on a standby ends the run's snapshot",
-        "jobs/engine/spool.py",
+        "jobs/source/spool.py",
         "with self._turn, connection.translated(), self._conn.transaction():",
         "with self._turn, connection.translated():",
         OPEN + "test_a_table_that_cannot_be_read_leaves_the_others_their_snapshot",

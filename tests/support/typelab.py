@@ -22,8 +22,8 @@ from psycopg import conninfo
 
 from app import config
 from jobs import quoting
-from jobs.engine.spool import Spool
 from jobs.source.connection import Source
+from jobs.source.spool import Spool
 from jobs.types import column_plan
 from jobs.types.wire import Wire
 from tests.support import otherserver
