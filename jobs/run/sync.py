@@ -20,13 +20,12 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import carry, unchanged
+from jobs.run import carry, housekeeping, unchanged
 from jobs.run.context import Attempt, Options
 from jobs.run.write import Build
 from jobs.source.session import Moment, moment
 from jobs.targets.file import compact, freshness, publish, strangers, work
 from jobs.targets.file.work import Way
-from jobs.tracking import purge
 
 _ATTEMPTS = 4
 Done = TypeVar("Done")
@@ -63,7 +62,7 @@ def sync_once(
         run = steadied(lambda: _attempted(job, options, progress or Silent()))
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         if not first:
-            purge.purge_sometimes(job)
+            housekeeping.purge_sometimes(job)
         compact.sometimes(job, run)
         return run
 

@@ -14,6 +14,7 @@ import pytest
 from jobs.daemon import wallclock
 from jobs.daemon.wallclock import WallClock
 from jobs.position import clock
+from jobs.run import housekeeping
 from jobs.targets.file import freshness
 from jobs.targets.file.publish import Files
 from jobs.tracking import purge
@@ -52,10 +53,10 @@ def test_tombstones_are_looked_at_again_also_where_the_last_look_lies_ahead(
     tmp_path: Path, ago: float, due: bool
 ) -> None:
     looked = tmp_path / "looked"
-    assert purge._due(looked, purge.EVERY)
+    assert purge._due(looked, housekeeping.EVERY)
     looked.touch()
     os.utime(looked, (time.time() - ago,) * 2)
-    assert purge._due(looked, purge.EVERY) is due
+    assert purge._due(looked, housekeeping.EVERY) is due
 
 
 def test_a_clock_that_is_set_is_noticed_once_and_one_that_is_slewed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
