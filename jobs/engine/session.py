@@ -11,20 +11,22 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from app import errors, statements
 from jobs import quoting
 from jobs.engine.failures import Damaged, translate, translated
-from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.source import locks, widths
 from jobs.source import settings as sessions
 from jobs.source.connection import Source
 from jobs.source.spool import Spool
 from jobs.types import masks
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.

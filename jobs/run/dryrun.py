@@ -27,7 +27,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """
     state = work.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
-    with limit, session.moment(job, wanted, limit) as now:
+    with limit, session.moment(job, wanted, limit.guard) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused

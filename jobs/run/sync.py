@@ -84,7 +84,7 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(moment(job, options.tables, deadline))
+        now = reading.enter_context(moment(job, options.tables, deadline.guard))
         now.warnings.extend((*told, *aside))
         attempt = Attempt(job, options, progress, now, published, deadline, began, started)
         return _Runner(attempt, reading.close, over).run()

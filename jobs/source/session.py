@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import errors
 from jobs import faults
-from jobs.engine.deadline import Deadline
-from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
 from jobs.source import catalogue, connection, locks, readiness
 from jobs.source.catalogue import Found, Relation, Table
 from jobs.source.connection import Connection, FloorReading, Identity
 from jobs.source.spool import Spool
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
 _ATTEMPTS = 4
@@ -73,9 +74,11 @@ class Moment:
 
 
 @contextmanager
-def moment(job: Job, wanted: tuple[str, ...] = (), deadline: Deadline | None = None) -> Iterator[Moment]:
+def moment(
+    job: Job, wanted: tuple[str, ...] = (), guard: Callable[[Connection], object] = lambda _: None
+) -> Iterator[Moment]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
-    with job.source.meet(deadline.guard) if deadline else job.source.meet() as (conn, identity):
+    with job.source.meet(guard) as (conn, identity):
         reading = connection.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:

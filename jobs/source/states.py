@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from app import errors, statements
-from jobs.job import Job
 from jobs.source import condition
 from jobs.source.connection import Connection
 from jobs.tables.table import PARTITIONED, VIEW, Table
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 
 def check(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:

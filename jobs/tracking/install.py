@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from app import errors, statements
-from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, translated
 from jobs.tables.triggers import OURS, Function
 from jobs.tracking import ddl
 from jobs.tracking.ddl import Installed, Statement
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 LOCK_TIMEOUT = "3s"
 _APPLICATION = "neaptide track"

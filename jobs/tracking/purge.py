@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from app import statements
 from jobs.engine.deadline import Deadline
-from jobs.job import Job
 from jobs.source.settings import Session
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 _BATCH = 20_000
 _SECONDS = 2.0

@@ -81,7 +81,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(session.moment(job, scope.tables, deadline))
+        now = reading.enter_context(session.moment(job, scope.tables, deadline.guard))
         now.warnings.extend((*told, *aside))
         scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
         try:
@@ -100,7 +100,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(session.moment(job, scope.tables, deadline))
+        now = reading.enter_context(session.moment(job, scope.tables, deadline.guard))
         done = f"it was set aside as {job.files.set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:

@@ -41,7 +41,7 @@ MUTANTS = (
     ),
     Mutant(
         "a look that lies ahead silences the next ones",
-        "jobs/tracking/purge.py",
+        "jobs/run/housekeeping.py",
         "return not 0 <= time.time()",
         "return not -1e12 <= time.time()",
         AGES + "test_tombstones_are_looked_at_again_also_where_the_last_look_lies_ahead",

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import errors, versions
 from jobs import disk, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
-from jobs.job import Job
 from jobs.record import state
 from jobs.source.catalogue import Table
 from jobs.targets.file import in_use
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
 

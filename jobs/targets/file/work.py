@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import errors
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
-from jobs.job import Job
 from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import Moment
 from jobs.targets.file import freshness, strangers
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 
 @dataclass(frozen=True)
