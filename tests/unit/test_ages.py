@@ -17,7 +17,6 @@ from jobs.position import clock
 from jobs.run import housekeeping
 from jobs.targets.file import freshness
 from jobs.targets.file.publish import Files
-from jobs.tracking import purge
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = 3600.0
@@ -53,10 +52,10 @@ def test_tombstones_are_looked_at_again_also_where_the_last_look_lies_ahead(
     tmp_path: Path, ago: float, due: bool
 ) -> None:
     looked = tmp_path / "looked"
-    assert purge._due(looked, housekeeping.EVERY)
+    assert housekeeping._due(looked, housekeeping.EVERY)
     looked.touch()
     os.utime(looked, (time.time() - ago,) * 2)
-    assert purge._due(looked, housekeeping.EVERY) is due
+    assert housekeeping._due(looked, housekeeping.EVERY) is due
 
 
 def test_a_clock_that_is_set_is_noticed_once_and_one_that_is_slewed_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

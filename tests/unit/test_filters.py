@@ -81,7 +81,7 @@ def test_a_condition_that_looks_beyond_the_row_is_told(text: str, shown: str, re
     ],
 )  # fmt: skip
 def test_functions_are_known_by_their_bare_names(text: str, called: list[str]) -> None:
-    found = {condition._bare(name) for name in filters._CALL.findall(condition._without_literals(text))}
+    found = {condition._bare(name) for name in condition._CALL.findall(condition._without_literals(text))}
     assert sorted(found) == called
 
 
