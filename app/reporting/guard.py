@@ -19,7 +19,8 @@ from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
-from app import errors, functions, tokens
+from app import errors
+from app.reporting import functions, tokens
 
 _HINT = "the reporting file is for reading: give one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
 # A longer statement, more comments or a longer tree are refused: at each comment DuckDB looks through the rest of

@@ -20,9 +20,10 @@ from typing import Any
 
 import duckdb
 
-from app import answer, errors, execution, versions
+from app import errors, execution, versions
 from app.execution import Limits, Spill
-from app.exposure import Exposure
+from app.reporting import answer
+from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 
 Parameters = answer.Parameters

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobs import quoting, types_output
+from jobs import quoting
+from jobs.types import output
 from jobs.types.column_plan import ColumnInfo, ColumnPlan, TypeInfo
 
 # Appended to a text: equal only to the letter, also under a collation that holds other spellings equal.
@@ -67,7 +68,7 @@ def equal(info: ColumnInfo, plan: ColumnPlan, one: str, other: str) -> str:
     letter where PostgreSQL holds values equal that the file tells apart.
     """
     kind = info.type.resolved
-    letters = f"{types_output.text(kind, one)}{EXACT} = {types_output.text(kind, other)}{EXACT}"
+    letters = f"{output.text(kind, one)}{EXACT} = {output.text(kind, other)}{EXACT}"
     if _unchecked(kind) != kind.type_name:
         # An array of a domain's values has no equality with one of the type under it.
         one = f"{one}::{_unchecked(kind)}"

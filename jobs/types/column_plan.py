@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from app import errors
-from jobs import quoting, types_output
-from jobs.types import forms
+from jobs import quoting
+from jobs.types import forms, output
 from jobs.types.info import ColumnInfo, Known, TypeInfo, read_columns, read_columns_many
 
 __all__ = [
@@ -75,7 +75,7 @@ class ColumnPlan:
 
 def recast(info: ColumnInfo) -> bool:
     """Whether somebody made a cast for the column's type, or for one in it, with a function of their own."""
-    return types_output.recast(info.type)
+    return output.recast(info.type)
 
 
 # Digits after the point under the rule "decimal" where the type names none; 20 are left before it.
@@ -111,9 +111,9 @@ def plan_column(
 
 def _plan(name: str, kind: TypeInfo, form: forms.Form, rule: Rule | None) -> ColumnPlan:
     column = quoting.identifier(name)
-    text = types_output.text(kind, column)
+    text = output.text(kind, column)
     lossy = forms.filled(form.lossy, column) if form.lossy else None
-    wire = forms.filled(form.source, _cast(types_output.spelled(kind, column), form.casts))
+    wire = forms.filled(form.source, _cast(output.spelled(kind, column), form.casts))
     return ColumnPlan(
         name=name,
         source_sql=_guarded(text, wire, form.casts[-1], lossy, rule) if lossy else wire,

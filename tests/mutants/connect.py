@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         "a value is read by the cast that somebody made for its type",
         "jobs/types/column_plan.py",
-        "_cast(types_output.spelled(kind, column), form.casts)",
+        "_cast(output.spelled(kind, column), form.casts)",
         "_cast(column, form.casts)",
         CODE + "test_casts_of_owners_are_not_on_the_way_of_a_value",
     ),

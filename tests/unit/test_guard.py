@@ -5,8 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from app import functions, tokens
-from app.reporting import guard
+from app.reporting import functions, guard, tokens
 
 # Why a function that DuckDB has is none that a query may call.
 LEFT_OUT = {

@@ -3,7 +3,7 @@
 A name that isn't here is refused, so a function of a later DuckDB is, too, until somebody has looked at it: a test says
 which ones are left out, and why. None of these reads a file, a setting, a catalogue, the statistics of a table or
 another query from text, and none changes the session. That a name means DuckDB's own function, and not a macro that
-somebody put into the file, is seen to by `app.exposure`.
+somebody put into the file, is seen to by `app.reporting.exposure`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import duckdb
 
-from app import errors, tokens
-from app.reporting import guard
+from app import errors
+from app.reporting import guard, tokens
 from app.reporting.guard import Reference
 
 _CATALOG = "reporting"
