@@ -17,7 +17,7 @@ _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 _LOWER = re.compile(r"[a-z_][a-z0-9_]*")
 _PART = r'(?:"(?:[^"]|"")+"|[^".]+)'
-_NAME = re.compile(rf"(?P<schema>{_PART})\.(?P<name>(?:\"(?:[^\"]|\"\")+\"|.+))")
+_NAME = re.compile(rf"(?P<schema>{_PART})\.(?P<name>(?:\"(?:[^\"]|\"\")+\"|.+))", re.S)
 _PLAIN = re.compile(r"[^\".]+")
 # A `*` outside of quotes makes a pattern.
 _SIMPLE = re.compile(r"[^\".*]+")
@@ -31,6 +31,14 @@ def identifier(name: str) -> str:
 def qualified(*names: str) -> str:
     """`names` as quoted identifiers with dots between them."""
     return ".".join(identifier(name) for name in names)
+
+
+def as_argument(*names: str) -> str | None:
+    """`names` for a function of DuckDB's that takes a table's name as text; None where it could not read them.
+
+    It knows quotes, but no doubled ones: with a quote in a name it would look at another table.
+    """
+    return None if any('"' in name for name in names) else qualified(*names)
 
 
 def fold(name: str) -> str:

@@ -101,7 +101,7 @@ class TableStatus:
     last_action: str = ""
     rows_in: int = 0
     rows_out: int = 0
-    bytes: int = 0
+    bytes: int | None = 0
     columns: int = 0
 
 

@@ -1,6 +1,6 @@
 -- name: blocks
--- How many blocks the attached file has, free ones included.
-SELECT d.total_blocks AS total
+-- How many blocks the attached file has, free ones included, and how many are no free ones.
+SELECT d.total_blocks AS total, d.used_blocks AS used
 FROM pragma_database_size() AS d
 WHERE d.database_name = 'out';
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from app import escapes
+
 if TYPE_CHECKING:
     from app import config
     from app.reporting import store as reporting
@@ -48,7 +50,7 @@ class Face:
     def say(self, text: str) -> None:
         """A line for the person at the terminal: on stderr, never mixed with data."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(escapes.lines(text), err=True)
 
     def store(
         self, *, max_staleness: timedelta | None = None, live: bool = False

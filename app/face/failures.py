@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app import errors
+from app import errors, escapes
 
 if TYPE_CHECKING:
     from app.face.base import Face
@@ -31,7 +31,7 @@ def report(error: BaseException, face: Face) -> int:
     if isinstance(error, SystemExit):
         raise error
     if face.verbose:
-        click.echo(redact("".join(traceback.format_exception(error)), face), err=True)
+        click.echo(escapes.lines(redact("".join(traceback.format_exception(error)), face)), err=True)
     message, hint, code = _told(error)
     _print("error", message, face)
     if hint:
@@ -84,7 +84,7 @@ def _told_of_system(error: OSError) -> tuple[str, str | None, int]:
 
 def _print(label: str, message: str, face: Face) -> None:
     """One labelled paragraph; further lines are indented below it."""
-    first, *rest = redact(message, face).strip().splitlines() or [""]
+    first, *rest = escapes.lines(redact(message, face).strip()).split("\n")
     colour = {"error": "red", "hint": "cyan"}[label]
     plain = "NO_COLOR" in os.environ or not sys.stderr.isatty()
     shown = label if plain else click.style(label, fg=colour, bold=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app import escapes
 from app.face import show
 from app.face.base import Command, Face, json_option, pass_face
 
@@ -46,7 +47,7 @@ def _show(found: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     look = show.look()
     show.lines(show.drawn(("run", "began, UTC", "kind", "seconds", "in", "out", "phases"), rows, look))
-    show.lines(f"! {run['run_id']}: {warning}" for run in found for warning in run["warnings"])
+    show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in found for warning in run["warnings"])
     show.lines(f"  {run['run_id']}: {line}" for run in found for line in told(run, look))
 
 

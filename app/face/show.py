@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app import escapes
 from app.face import values
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Look:
     def painted(self, text: str, word: str = "") -> str:
         """The text in the colour of what it says, or of what `word` does."""
         colour = _COLOURS.get(word or text)
-        return click.style(text, fg=colour) if colour and self.colour else text
+        shown = escapes.visible(text)
+        return click.style(shown, fg=colour) if colour and self.colour else shown
 
 
 def look(*, height: bool = False) -> Look:
@@ -75,7 +77,7 @@ def lines(found: Iterable[str]) -> None:
     from app.face import tables
 
     for line in found:
-        click.echo(tables.encodable(line, sys.stdout), color=tables.wants_colour(sys.stdout))
+        click.echo(tables.encodable(escapes.coloured(line), sys.stdout), color=tables.wants_colour(sys.stdout))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], spare: Sequence[str] = ()) -> None:

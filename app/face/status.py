@@ -146,7 +146,8 @@ def _row(one: TableStatus) -> tuple[Any, ...]:
     from jobs.init import text as config_text
 
     lag = "" if one.lag is None else values.age(one.lag)
-    return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), config_text.size(one.bytes))
+    size = None if one.bytes is None else config_text.size(one.bytes)
+    return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), size)
 
 
 def _last_change(one: TableStatus) -> str:

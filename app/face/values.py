@@ -6,11 +6,12 @@ import json
 import math
 import re
 import struct
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+
+from app import escapes
 
 _IDENTIFYING = ("id", "no", "number", "version", "year", "position", "port")
 _ACTING = re.compile("[\x7f-\x9f]")
@@ -40,7 +41,7 @@ def shown(value: object, *, grouped: bool = True, fraction: bool = False) -> str
         return _number(value, grouped)
     if isinstance(value, datetime | time):
         return _time(value, "microseconds" if fraction else "auto")
-    return visible(plain(value))
+    return escapes.visible(plain(value))
 
 
 def plain(value: object) -> str:
@@ -94,16 +95,6 @@ def age(seconds: float) -> str:
     return f"{whole} s"
 
 
-def visible(text: str) -> str:
-    """The text with escapes for what would act on a terminal or hide in it: `\\n`, `\\x1b`, `\\u202e`."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def lines(text: str) -> list[str]:
-    """The lines of a message, each `visible`."""
-    return [visible(line) for line in text.split("\n")]
-
-
 def single(value: Any) -> Any:
     """A number of DuckDB's FLOAT, or a value of such, with the fewest digits that mean it: 0.1, not 0.10000000149."""
     if isinstance(value, dict):
@@ -151,7 +142,3 @@ def _time(value: datetime | time, timespec: str) -> str:
     zone = " UTC" if value.tzinfo else ""
     moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
     return moment.isoformat(" ", timespec) + zone
-
-
-def _escaped(char: str) -> str:
-    return " " if unicodedata.category(char) == "Zs" else char.encode("unicode_escape").decode()

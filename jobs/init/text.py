@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from app import escapes
 from jobs.init.choices import Choice
 
 _WIDTH = 116
@@ -67,7 +68,7 @@ def size(count: int) -> str:
 
 def _entry(choice: Choice) -> str:
     rows = f"about {choice.rows:,} rows" if choice.rows >= 0 else "not analyzed yet"
-    told = [f"{choice.name}: {rows}, {size(choice.bytes)}.", *(reason for reason in choice.reasons if reason)]
+    told = [f"{choice.name}: {rows}, {size(choice.bytes)}.", *filter(None, choice.reasons)]
     if choice.columns:
         told.append(f"Kept in another form: {'; '.join(choice.columns)}.")
     lines = ["[[tables]]", *(f"{key} = {_toml(value)}" for key, value in choice.values.items())]
@@ -75,12 +76,18 @@ def _entry(choice: Choice) -> str:
 
 
 def _comment(sentences: Iterable[str]) -> list[str]:
-    text = " ".join(" ".join(sentences).split())
+    text = " ".join(map(escapes.visible, sentences))
     return [f"# {line}\n" for line in textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)]
 
 
 def _toml(value: Any) -> str:
-    """A string, a list or a table of them as TOML writes it; JSON's escapes are TOML's, but for DEL."""
+    """A string, a list or a table of them as TOML writes it; JSON's escapes are TOML's, which has more to escape."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    """Also what TOML would take, and nobody see."""
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"

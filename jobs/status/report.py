@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import config, errors, statements
+from jobs import quoting
 from jobs.engine import session
 from jobs.engine.session import Target
 from jobs.job import Job
@@ -127,8 +128,6 @@ def moved_on(table: str, as_of: datetime, quiet: Looked) -> datetime:
 
 
 def _table(job: Job, row: dict[str, Any], file: Target, quiet: Looked, now: datetime) -> TableStatus:
-    from jobs import quoting
-
     as_of = moved_on(row["table_name"], row["as_of"], quiet)
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
     deletes = {spec.name: spec.deletes for spec in job.settings.tables}
@@ -144,14 +143,15 @@ def _table(job: Job, row: dict[str, Any], file: Target, quiet: Looked, now: date
         row["action"] or "",
         row["rows_in"] or 0,
         row["rows_out"] or 0,
-        _size(file, name),
+        _size(file, row["table_name"]),
         len(file.rows(f"DESCRIBE out.{name}")),
     )
 
 
-def _size(file: Target, name: str) -> int:
-    """The bytes of the blocks a table has to itself; small tables share theirs."""
-    return int(file.rows(statements.get("status", "size"), {"name": f"out.{name}"})[0]["bytes"])
+def _size(file: Target, table: str) -> int | None:
+    """The bytes of the blocks a table has to itself; small tables share theirs. None where DuckDB can't be asked."""
+    name = quoting.as_argument("out", *quoting.split_name(table))
+    return None if name is None else int(file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"])
 
 
 def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:

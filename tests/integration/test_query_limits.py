@@ -61,7 +61,7 @@ def test_a_query_that_heeds_nothing_is_left_behind(link: Path) -> None:
 
 
 def test_a_result_of_too_many_rows_is_refused_without_making_all_of_them(link: Path) -> None:
-    with reporting.open(link, limits=Limits(max_rows=20_000)) as store:
+    with reporting.open(link, limits=Limits(max_rows=20_000, timeout=timedelta(seconds=2))) as store:
         assert len(store.query("FROM range(20000)").rows) == 20_000
         with pytest.raises(errors.QueryTooBig, match="more than 20,000 rows") as caught:
             store.query("FROM range(10000000000)")

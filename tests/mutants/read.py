@@ -9,6 +9,7 @@ ATTACKS = "tests/integration/test_query_attacks.py::"
 LIMITS = "tests/integration/test_query_limits.py::"
 LAST = "tests/integration/test_last_step.py::"
 SPELLED = "tests/unit/test_tables.py::test_a_value_is_spelled_in_each_format"
+ODD = "tests/integration/test_odd_names.py::"
 REFUSED = SQL + "test_anything_else_is_refused_and_leaves_no_trace"
 
 MUTANTS = (
@@ -175,9 +176,37 @@ MUTANTS = (
     ),
     Mutant(
         "a name acts on the terminal",
-        "app/face/values.py",
+        "app/escapes.py",
         "return text if text.isprintable() else",
         "return text if text else",
         SPELLED,
+    ),
+    Mutant(
+        "a table with a quote in its name is asked for by another one's name",
+        "jobs/quoting.py",
+        "return None if any('\"' in name for name in names) else qualified(*names)",
+        "return qualified(*names)",
+        ODD + "test_status_tells_of_each_and_knows_the_size_of_those_it_can_ask_for",
+    ),
+    Mutant(
+        "a name with a line break is none",
+        "jobs/quoting.py",
+        '|.+))", re.S)',
+        '|.+))")',
+        ODD + "test_every_table_is_proposed_copied_and_compared",
+    ),
+    Mutant(
+        "a comment of the proposed config holds what a name holds",
+        "jobs/init/text.py",
+        '" ".join(map(escapes.visible, sentences))',
+        '" ".join(sentences)',
+        ODD + "test_every_table_is_proposed_copied_and_compared",
+    ),
+    Mutant(
+        "an error acts on the terminal",
+        "app/face/failures.py",
+        "escapes.lines(redact(message, face).strip())",
+        "redact(message, face).strip()",
+        ODD + "test_an_error_shows_a_name_escaped",
     ),
 )

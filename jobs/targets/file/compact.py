@@ -69,17 +69,24 @@ def alive(job: Job, path: Path) -> float:
     """The share of the file's blocks that hold rows which are still there."""
     with session.opened(job, path, read_only=True) as file:
         file.use_threads()
-        total = file.rows(statements.get("compact", "blocks"))[0]["total"]
+        blocks = file.rows(statements.get("compact", "blocks"))[0]
         tables = file.rows(statements.get("compact", "tables"))
-        used = sum(_blocks_alive(file, row["schema"], row["name"]) for row in tables)
-    return min(1.0, used / total) if total else 1.0
+        found = [_storage(file, row["schema"], row["name"]) for row in tables]
+        # What of it is alive in tables that DuckDB can't be asked about nobody knows: it counts as all.
+        asked = [one for one in found if one is not None]
+        unknown = 0 if len(asked) == len(found) else max(0, blocks["used"] - sum(taken for taken, _ in asked))
+        used = unknown + sum(taken * share for taken, share in asked)
+    return min(1.0, used / blocks["total"]) if blocks["total"] else 1.0
 
 
-def _blocks_alive(file: Target, schema: str, name: str) -> float:
-    table = f"out.{quoting.qualified(schema, name)}"
+def _storage(file: Target, schema: str, name: str) -> tuple[int, float] | None:
+    """How many blocks a table takes, and the share of its stored rows that are still there."""
+    table = quoting.as_argument("out", schema, name)
+    if table is None:
+        return None
     found = file.rows(statements.get("compact", "storage"), {"name": table})[0]
     rows = file.one(f"SELECT count(*) FROM {table}")
-    return float(found["blocks"] * rows / found["stored"]) if found["stored"] else 0.0
+    return found["blocks"], float(rows / found["stored"]) if found["stored"] else 0.0
 
 
 def rebuild(job: Job, path: Path) -> None:
