@@ -8,7 +8,6 @@ store keeps its file, and so its one consistent state, however often the sync pu
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from app import errors, execution, versions
+from app import errors, execution, notes, versions
 from app.execution import Limits, Spill
 from app.reporting import answer
 from app.reporting.exposure import Exposure
@@ -285,12 +284,10 @@ def _literal(text: str) -> str:
 
 def _checked_as_of(path: Path, run_id: str) -> datetime | None:
     """The later `as_of` of a run that found nothing to change; None where the small file belongs to another run."""
-    try:
-        content = json.loads(path.with_name(path.name + ".freshness").read_text(encoding="utf-8"))
-        as_of = datetime.fromisoformat(content["as_of"])
-        return as_of.astimezone(UTC) if content["run_id"] == run_id and as_of.tzinfo else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    content = notes.parsed(path.with_name(path.name + ".freshness"))
+    with suppress(ValueError):
+        return notes.moment(content.get("as_of")) if content.get("run_id") == run_id else None
+    return None
 
 
 def _is_lock(error: duckdb.Error) -> bool:

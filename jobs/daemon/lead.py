@@ -101,7 +101,7 @@ def local_lock(files: Files, wait: Wait, stand_by: StandBy) -> Iterator[str]:
 def _target_id(handle: int) -> str:
     """The id that the lock's file holds; a new one where that is none."""
     found = os.pread(handle, 100, 0).strip().decode(errors="replace")
-    if not re.fullmatch(r"[0-9a-f]{32}", found):
+    if not re.fullmatch(r"[ -~]+", found):
         found = secrets.token_hex(16)
         os.ftruncate(handle, 0)
         os.pwrite(handle, found.encode(), 0)

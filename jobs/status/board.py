@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.results import Run
-from jobs.targets.file import beside
+from jobs.targets.file import beside, notes
 from jobs.targets.file.publish import Files
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
@@ -81,13 +81,8 @@ def write(files: Files, board: Board) -> None:
 
 def read(files: Files) -> dict[str, Any] | None:
     """What the daemon of this target wrote last, with `alive`; None where there was never one."""
-    path = files.link.with_name(f"{files.link.name}.daemon")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content["alive"] = _is_alive(content)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return content if isinstance(content, dict) else None
+    content = notes.read(files.beside("daemon"), notes.Daemon)
+    return {**content, "alive": _is_alive(content)} if content else None
 
 
 def _content(board: Board) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _oldest(rows: list[dict[str, Any]]) -> datetime | None:
 def _moved_on(job: Job, run_id: str) -> datetime | None:
     """The later moment at which a run found nothing changed, if there was one for this very file."""
     beside = freshness.read(job.files)
-    return datetime.fromisoformat(beside["as_of"]) if beside.get("run_id") == run_id else None
+    return datetime.fromisoformat(beside["as_of"]) if beside.get("run_id") == run_id != "" else None
 
 
 def looked(job: Job, run_id: str) -> Looked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 STRANGERS = "tests/chaos/test_strangers.py::"
+BESIDE = "tests/integration/test_beside.py::"
 FORGETTING = "tests/integration/test_forgetting.py::"
 FORGOTTEN = FORGETTING + "test_what_is_hidden_or_forgotten_is_in_no_file_at_once"
 PUBLISH = "tests/integration/test_publish.py::test_the_file_is_synced_before_it_is_named_and_the_folder_after"
@@ -93,5 +94,61 @@ MUTANTS = (
         "        self.make_private()\n        self.forget()\n",
         "        self.make_private()\n",
         FORGETTING + "test_a_run_that_is_killed_while_it_forgets_is_made_good_by_the_next",
+    ),
+    Mutant(
+        "the umask says who may read the file",
+        "jobs/targets/file/publish.py",
+        "            lost = self.rights().give(handle)",
+        '            lost = ""',
+        BESIDE + "test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask",
+    ),
+    Mutant(
+        "everybody may look at what is being written",
+        "jobs/targets/file/publish.py",
+        "self.private.mkdir(0o700)",
+        "self.private.mkdir(0o777)",
+        BESIDE + "test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask",
+    ),
+    Mutant(
+        "the group of the published file is lost",
+        "jobs/targets/file/rights.py",
+        "os.fchown(handle, user, self.group)",
+        "os.fchown(handle, user, -1)",
+        BESIDE + "test_the_mode_and_the_group_that_the_operator_gave_are_kept",
+    ),
+    Mutant(
+        "a small file is written through a link",
+        "jobs/targets/file/beside.py",
+        "    made.replace(path)",
+        "    path.write_text(text)",
+        BESIDE + "test_no_link_that_somebody_left_is_followed",
+    ),
+    Mutant(
+        "a lock that is a link is followed",
+        "app/notes.py",
+        "PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK",
+        "PLAIN = os.O_NONBLOCK",
+        BESIDE + "test_a_lock_or_a_folder_that_leads_elsewhere_is_refused",
+    ),
+    Mutant(
+        "a run is served by one that has not been",
+        "jobs/targets/file/notes.py",
+        'if self.boot == now["boot"] and self.seconds > now["seconds"]:',
+        "if False:",
+        BESIDE + "test_no_run_is_served_by_one_that_has_not_been",
+    ),
+    Mutant(
+        "a moment far in the future is believed",
+        "app/notes.py",
+        "datetime.now(UTC) + _AHEAD",
+        "datetime.max.replace(tzinfo=UTC)",
+        "tests/unit/test_notes.py::test_freshness_of_another_form_is_none",
+    ),
+    Mutant(
+        "init writes a password into a file that others read",
+        "app/face/init.py",
+        "    made.replace(path)",
+        "    path.write_text(text)",
+        BESIDE + "test_init_gives_a_config_with_a_password_to_nobody_else",
     ),
 )

@@ -44,7 +44,7 @@ def found(files: Files, run_id: str, now: Snapshot) -> Marks:
     except (KeyError, TypeError, ValueError, errors.Bug):
         # Beside the file lies nothing but what saves time.
         return {}
-    return {table: mark for table, mark in marks.items() if _lies_behind(mark.snapshot, now)}
+    return {table: mark for table, mark in marks.items() if _lies_behind(mark, now)}
 
 
 def _mark(place: Mapping[str, Any]) -> Watermark:
@@ -53,5 +53,7 @@ def _mark(place: Mapping[str, Any]) -> Watermark:
     return Watermark(snapshot, None if floor is None else datetime.fromisoformat(floor), bool(place["standby"]))
 
 
-def _lies_behind(earlier: Snapshot, now: Snapshot) -> bool:
-    return now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)
+def _lies_behind(mark: Watermark, now: Snapshot) -> bool:
+    earlier = mark.snapshot
+    in_time = earlier.as_of <= now.as_of and (mark.floor is None or mark.floor <= now.as_of)
+    return in_time and now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)

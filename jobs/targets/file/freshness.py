@@ -10,7 +10,7 @@ from typing import Any
 from jobs import disk, faults
 from jobs.position import clock
 from jobs.results import Run
-from jobs.targets.file import beside
+from jobs.targets.file import beside, notes
 from jobs.targets.file.publish import Files
 
 
@@ -91,8 +91,4 @@ def now(target: Files) -> datetime:
 
 def read(target: Files) -> dict[str, Any]:
     """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
-    try:
-        content = json.loads(target.freshness.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return notes.read(target.freshness, notes.Freshness)

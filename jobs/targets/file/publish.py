@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app import errors, versions
+from app import errors, notes, versions
 from jobs import disk, faults
 from jobs.targets.file import beside, in_use
 from jobs.targets.file import lock as advisory
@@ -225,9 +225,9 @@ class Files(Names):
         self.make_private()
         self.forget()
         for path in set(self.private.iterdir()) - {self.work, *versions.named_logs(self.work)}:
-            if not path.name.startswith(SPILL):
+            if not path.is_dir() or path.is_symlink():
                 path.unlink(missing_ok=True)
-            elif not _is_running(path.name.split(".")[1]):
+            elif not (path.name.startswith(SPILL) and _is_running(path.name.split(".")[1])):
                 shutil.rmtree(path, ignore_errors=True)
 
     def logs(self) -> list[Path]:
@@ -278,7 +278,7 @@ def locked(files: Files, *, wait: bool = True, timeout: float | None = None) -> 
 def is_locked(files: Files) -> bool:
     """Whether a run is under way, in whatever process; asked without taking the lock, even for an instant."""
     try:
-        handle = beside.open_plain(files.lock, os.O_RDONLY)
+        handle = notes.open_plain(files.lock, os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -315,7 +315,7 @@ def _acquire(fd: int, files: Files, *, wait: bool, timeout: float | None) -> Non
 
 
 def _holder(lock: Path) -> str:
-    held = beside.parsed(lock)
+    held = notes.parsed(lock)
     pid, since = held.get("pid"), held.get("since")
     with suppress(TypeError, ValueError):
         return f" (process {int(str(pid))} since {datetime.fromisoformat(str(since)).isoformat()})"

@@ -1,0 +1,61 @@
+"""Reads the small files beside the reporting file, which anybody may have written who may write to the folder.
+
+No link is followed, nothing is waited for, what is read is bounded, and whatever can't be understood is taken as
+nothing: the reporting file itself knows all of it, these files only save time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LARGEST = 16 * 2**20
+# The source's clock may go before this machine's. By more than this it is not one that anybody goes by.
+_AHEAD = timedelta(days=1)
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """Open a regular file that has no other name. Raises `OSError`, also for a link and for anything else."""
+    handle = os.open(path, flags | PLAIN, 0o600)
+    found = os.fstat(handle)
+    # It has none where another has taken its place by now.
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+        return handle
+    os.close(handle)
+    raise OSError(f"{path} is no plain file")
+
+
+def read(path: Path) -> str:
+    """What a file says; empty where there is none, or nothing that is text."""
+    with suppress(OSError, ValueError), os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+        return file.read(_LARGEST).decode()
+    return ""
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty where there is none, or none that can be read."""
+    try:
+        content = json.loads(read(path))
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def moment(text: object) -> datetime:
+    """A moment in UTC that may have been. Raises `ValueError` for anything else, one far in the future as well."""
+    if not isinstance(text, str):
+        raise ValueError("no text")
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None or not _FIRST <= found.astimezone(UTC) <= datetime.now(UTC) + _AHEAD:
+            raise ValueError("no moment that may have been")
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no moment at all") from error

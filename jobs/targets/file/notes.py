@@ -1,0 +1,137 @@
+"""What may stand in the small files beside the target; what has another form is taken as if it were not there."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app import notes
+from jobs.position import clock
+
+_STATES = ("starting", "standby", "waiting", "leading", "stopping")
+_SNAPSHOT = re.compile(r"\d{1,20}:\d{1,20}:(\d{1,20}(,\d{1,20})*)?")
+_POSITION = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})?")
+
+
+def _past(text: str) -> str:
+    notes.moment(text)
+    return text
+
+
+def _coming(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a moment of no zone")
+    return text
+
+
+def _shown(text: str) -> str:
+    """Nothing in it steers a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("no number of seconds")
+    return number
+
+
+def _matching(pattern: re.Pattern[str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError("of another form")
+        return text
+
+    return AfterValidator(check)
+
+
+Past = Annotated[str, AfterValidator(_past)]
+Coming = Annotated[str, AfterValidator(_coming)]
+Shown = Annotated[str, AfterValidator(_shown)]
+Seconds = Annotated[float, AfterValidator(_finite)]
+
+
+class _Note(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class Mark(_Note):
+    """A moment of this machine, which has come."""
+
+    boot: str
+    seconds: Seconds
+
+    @model_validator(mode="after")
+    def _has_come(self) -> Mark:
+        now = clock.mark()
+        if self.boot == now["boot"] and self.seconds > now["seconds"]:
+            raise ValueError("a moment that has not come yet")
+        return self
+
+
+class Reading(Mark):
+    """The source's clock at such a moment."""
+
+    server: Past
+    asked: Seconds = 0.0
+
+
+class End(_Note):
+    """How a run ended."""
+
+    run_id: str
+    finished_at: Past
+    phases: dict[str, Seconds]
+
+
+class Place(_Note):
+    """How far some tables have been looked at."""
+
+    snapshot: Annotated[str, _matching(_SNAPSHOT)]
+    as_of: Past
+    floor: Past | None
+    standby: bool
+    wal_end: Annotated[str, _matching(_POSITION)]
+    tables: list[str]
+
+
+class Freshness(_Note):
+    """The file `.freshness`."""
+
+    run_id: str
+    as_of: Past
+    checked_at: Past | None = None
+    clock: Reading | dict[str, None] = Field(default_factory=dict)
+    began: Mark | None = None
+    ended: End | None = None
+    looked: Past | None = None
+    left: list[str] = Field(default_factory=list)
+    quiet: list[Place] | None = None
+
+
+class Daemon(_Note):
+    """The file `.daemon`."""
+
+    pid: int = Field(ge=1, lt=2**31)
+    host: Shown
+    state: Shown
+    started_at: Past
+    written_at: Past
+    next_run: Coming | None
+    last_success: Past | None
+    last_error: Shown | None
+    last_error_at: Past | None
+    failures_in_a_row: int = Field(ge=0, lt=2**31)
+    problems: list[Shown] = Field(default_factory=list)
+
+
+def read(path: Path, form: type[Freshness | Daemon]) -> dict[str, Any]:
+    """What a file of this form says; empty where it has another one."""
+    try:
+        return form.model_validate_json(notes.read(path)).model_dump()
+    except (ValidationError, RecursionError):
+        return {}
