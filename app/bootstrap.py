@@ -130,12 +130,13 @@ def reporting_file(
     progress: Progress | None = None,
     keep: Keep | None = None,
     watched: Callable[[Job], AbstractContextManager[None]] = lambda _: nullcontext(),
+    writes: Path | None = None,
 ) -> AbstractContextManager[store.Store]:
     """The published reporting file, brought up to date first where it is older than `max_staleness`.
 
     Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
     A program that asks often gives a `keep`, which makes short runs several times as fast, and closes it at the end.
-    The run goes on within `watched`, which may tell what it waits for.
+    The run goes on within `watched`, which may tell what it waits for. `writes` is the file that a result may go to.
     """
     from app.reporting import store
 
@@ -144,21 +145,25 @@ def reporting_file(
 
     refresh = _refresh(settings, timeout, progress, keep, watched)
     return store.open(
-        settings.target_path, refresh=refresh, max_staleness=max_staleness, clock=clock, limits=_limits(settings)
+        settings.target_path,
+        refresh=refresh,
+        max_staleness=max_staleness,
+        clock=clock,
+        limits=_limits(settings, writes),
     )
 
 
-def live(settings: config.Settings) -> AbstractContextManager[store.Store]:
+def live(settings: config.Settings, *, writes: Path | None = None) -> AbstractContextManager[store.Store]:
     """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
     from jobs import live
 
-    return live.open(job(settings), _limits(settings))
+    return live.open(job(settings), _limits(settings, writes))
 
 
-def _limits(settings: config.Settings) -> Limits:
+def _limits(settings: config.Settings, writes: Path | None) -> Limits:
     from app import execution
 
-    return execution.Limits(**settings.query.model_dump())
+    return execution.Limits(**settings.query.model_dump(), writes=writes)
 
 
 def _refresh(

@@ -51,6 +51,14 @@ class LazyGroup(Group):
         """Called without anything, it shows what there is."""
         return super().parse_args(ctx, args or ["--help"])
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with failures.to_readers():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with failures.to_readers():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from app import errors
@@ -42,12 +43,16 @@ class Spill:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use; sizes as DuckDB writes them. What doesn't fit into memory goes to the disk first."""
+    """What one query may use; sizes as DuckDB writes them. What doesn't fit into memory goes to the disk first.
+
+    `writes` is the only file that a result may be written to (`Store.write_parquet`); None for none.
+    """
 
     memory_limit: str = "2GB"
     temp_limit: str = "20GB"
     timeout: timedelta = timedelta(minutes=10)
     max_rows: int = 1_000_000
+    writes: Path | None = None
 
     def settings(self, spill: Spill | None = None) -> list[str]:
         """The statements that set them in a session; without a folder it keeps the one that it has.
@@ -56,7 +61,12 @@ class Limits:
         """
         folder = {"temp_directory": spill.path} if spill else {}
         values = {"memory_limit": self.memory_limit, **folder, "max_temp_directory_size": self.temp_limit}
-        return [f"SET {name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in values.items()]
+        written = [f"SET allowed_paths = [{_literal(str(self.writes))}]"] if self.writes else []
+        return [*(f"SET {name} = {_literal(value)}" for name, value in values.items()), *written]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def stuck() -> bool:

@@ -49,10 +49,21 @@ class LiveStore(reporting.Store):
 
     def query(self, sql: str, params: reporting.Parameters = ()) -> reporting.Result:
         """Like `reporting.Store.query`; `errors.SourceUnavailable` where PostgreSQL fails."""
-        try:
+        with _failures():
             return super().query(sql, params)
-        except errors.TargetUnusable as error:
-            raise errors.SourceUnavailable(f"PostgreSQL failed: {error.message}") from error
+
+    def write_parquet(self, sql: str, params: reporting.Parameters = ()) -> int:
+        """Like `reporting.Store.write_parquet`; `errors.SourceUnavailable` where PostgreSQL fails."""
+        with _failures():
+            return super().write_parquet(sql, params)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except errors.TargetUnusable as error:
+        raise errors.SourceUnavailable(f"PostgreSQL failed: {error.message}") from error
 
 
 @contextmanager

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 # The same as `app.face.tables.FORMATS`, which would import rich.
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
+# What the ending of a file's name means.
+ENDINGS = {
+    ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".md": "markdown", ".parquet": "parquet", ".xlsx": "xlsx",
+}  # fmt: skip
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -53,20 +57,23 @@ class Face:
             click.echo(escapes.lines(text), err=True)
 
     def store(
-        self, *, max_staleness: timedelta | None = None, live: bool = False
+        self, *, max_staleness: timedelta | None = None, live: bool = False, writes: Path | None = None
     ) -> AbstractContextManager[reporting.Store]:
-        """What a command reads: the reporting file, fresh enough, or PostgreSQL itself."""
+        """What a command reads: the reporting file, fresh enough, or PostgreSQL itself.
+
+        `writes` is the one file that a result may be written to.
+        """
         from app import bootstrap, errors
         from app.face import waits
 
         if not live:
             return bootstrap.reporting_file(
                 self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-                watched=lambda job: waits.told(self, job),
+                watched=lambda job: waits.told(self, job), writes=writes,
             )  # fmt: skip
         if max_staleness is not None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
-        return bootstrap.live(self.settings)
+        return bootstrap.live(self.settings, writes=writes)
 
     def now(self) -> datetime:
         """The source's clock, by which an answer has an age."""
@@ -132,6 +139,43 @@ class Duration(click.ParamType[timedelta]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return found
+
+
+class OutputFile(click.Path):
+    """A file whose name's ending says the format."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.suffix.lower() not in ENDINGS:
+            self.fail(f"{value}: the ending says the format, and is one of {', '.join(ENDINGS)}", param, ctx)
+        return path
+
+
+def format_options(function: F) -> F:
+    """`--format`, `--json` or `-o`: how the result is printed, or the file that it goes to."""
+    for option in (
+        click.option(
+            "-o", "--output", type=OutputFile(), metavar="FILE", callback=_refuse_both,
+            help=f"Write a file instead; its ending says the format: {', '.join(ENDINGS)}.",
+        ),
+        click.option("--json", "kind", flag_value="json", help="The same as --format json."),
+        click.option(
+            "--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True, is_eager=True
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def _refuse_both(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    from click.core import ParameterSource
+
+    if value is not None and ctx.get_parameter_source("kind") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"{value}: its ending says the format, so leave --format and --json out", ctx)
+    return value
 
 
 def json_option(function: F) -> F:

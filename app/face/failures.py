@@ -6,6 +6,8 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -16,8 +18,23 @@ if TYPE_CHECKING:
     from app.face.base import Face
 
 INTERRUPTED = 130
+# What a shell says of a program that SIGPIPE ended, which is how others end where their reader leaves.
+READER_GONE = 141
 # Options of the whole command line, which are often typed after the command.
 _GLOBAL = ("--config", "--verbose", "--quiet", "--version")
+
+
+class ReaderGone(Exception):
+    """Whoever read our output has left, as `head` does."""
+
+
+@contextmanager
+def to_readers() -> Iterator[None]:
+    """Raises `ReaderGone` for the error that click would make an exit code of 1 of."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def report(error: BaseException, face: Face) -> int:
@@ -26,7 +43,7 @@ def report(error: BaseException, face: Face) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, ReaderGone | BrokenPipeError):
         return _reader_gone()
     if isinstance(error, SystemExit):
         raise error
@@ -92,6 +109,7 @@ def _print(label: str, message: str, face: Face) -> None:
 
 
 def _reader_gone() -> int:
-    """Whoever read our output has left, as `head` does: no more is written, also not by Python when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+    """No more is written, also not by Python when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return READER_GONE

@@ -11,9 +11,10 @@ import click
 
 from app import errors
 from app.face import show
-from app.face.base import FORMATS, Command, Face, live_option, pass_face, staleness_option
+from app.face.base import Command, Face, format_options, live_option, pass_face, staleness_option
 
 if TYPE_CHECKING:
+    from app.queries.parameters import Value
     from app.queries.report_file import Report
     from app.queries.reports import Catalogue
     from app.reporting.store import Store
@@ -23,6 +24,7 @@ _EXAMPLES = (
     "neaptide report sales_monthly --help",
     "neaptide report sales_monthly -p months=6",
     "neaptide report top_products --max-staleness 10s --format csv",
+    "neaptide report top_products -o products.xlsx",
     "neaptide report new orders_by_status",
     "neaptide report --check",
 )
@@ -69,8 +71,7 @@ class Setting(click.ParamType[tuple[str, str]]):
     "-p", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated."
 )
 @click.option("--check", is_flag=True, help="Try every report, or this one, and say what is wrong.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--json", "kind", flag_value="json", help="The same as --format json.")
+@format_options
 @staleness_option
 @live_option
 @pass_face
@@ -84,6 +85,7 @@ def command(
     settings: tuple[tuple[str, str], ...],
     check: bool,
     kind: str,
+    output: Path | None,
     max_staleness: timedelta | None,
     live: bool,
 ) -> int:
@@ -98,6 +100,8 @@ def command(
         return _write_new(face, new_name)
     if new_name is not None:
         raise errors.UsageError(f"one report at a time, not {new_name!r} too", hint="see `neaptide report --help`")
+    if output is not None and (name is None or check):
+        raise errors.UsageError("-o writes the result of a report: name one")
     found = bootstrap.reports(face.settings)
     if check:
         return _check(face, found, name, kind)
@@ -106,8 +110,24 @@ def command(
     report = found.get(name)
     if "report help" in ctx.meta:
         return _explain(report, kind)
-    _run(face, report, given=dict(settings), kind=kind, max_staleness=max_staleness, live=live)
+    given = dict(settings)
+    if output is not None:
+        _export(face, report, given=given, output=output, max_staleness=max_staleness, live=live)
+    else:
+        _run(face, report, given=given, kind=kind, max_staleness=max_staleness, live=live)
     return 0
+
+
+def _export(
+    face: Face, report: Report, *, given: dict[str, str], output: Path, max_staleness: timedelta | None, live: bool
+) -> None:
+    from app.face import export
+    from app.queries import reports
+
+    def question(store: Store) -> tuple[str, dict[str, Value]]:
+        return report.sql, reports.bound(store, report, given)
+
+    export.write(face, output, question, title=report.title, max_staleness=max_staleness, live=live)
 
 
 def _run(

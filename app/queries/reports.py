@@ -49,7 +49,14 @@ def run(store: reporting.Store, report: Report, given: Mapping[str, str] | None 
 
     Raises `errors.BadParameter`, and what `Store.query` raises.
     """
-    return store.query(report.sql, parameters.values(report.parameters, given or {}, store.as_of.date()))
+    return store.query(report.sql, bound(store, report, given))
+
+
+def bound(
+    store: reporting.Store, report: Report, given: Mapping[str, str] | None = None
+) -> dict[str, parameters.Value]:
+    """The values of a report's parameters. Raises `errors.BadParameter`."""
+    return parameters.values(report.parameters, given or {}, store.as_of.date())
 
 
 def misfit(store: reporting.Store, report: Report) -> str:

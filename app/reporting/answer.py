@@ -39,13 +39,14 @@ def ask(session: duckdb.DuckDBPyConnection, checked: Checked, params: Parameters
         plan = session.execute(checked.text, params)
         names = [str(column[0]) for column in plan.description or ()]
         return Answer(names, ("VARCHAR",) * len(names), _fetched(plan, limits))
-    columns = _described(session, checked.text, params)
+    columns = described(session, checked.text, params)
     types = tuple(column[1] for column in columns)
     cursor = session.execute(_selected(session, checked.text, types, params), params)
     return Answer([column[0] for column in columns], types, _in_utc(_fetched(cursor, limits), types))
 
 
-def _described(session: duckdb.DuckDBPyConnection, text: str, params: Parameters) -> list[Row]:
+def described(session: duckdb.DuckDBPyConnection, text: str, params: Parameters) -> list[Row]:
+    """The columns of a statement, each with its name and its type first."""
     try:
         return session.execute(f"DESCRIBE (\n{text}\n)", params).fetchall()
     except duckdb.Error as error:

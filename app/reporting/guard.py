@@ -229,7 +229,7 @@ def _read(node: dict[str, Any], known: frozenset[str], scope: Scope) -> set[Refe
         return set()
     if not scope.has(table):
         near = difflib.get_close_matches(str(table), scope.names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "what there is, `neaptide status` lists"
+        hint = f"did you mean {' or '.join(near)}?" if near else "`neaptide tables` lists what there is"
         raise errors.QueryFailed(f"a table {table} does not exist here", hint=hint)
     return {table}
 

@@ -15,16 +15,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
-from app import errors, execution, notes, versions
+from app import errors, exact, execution, notes, versions
 from app.execution import Limits, Spill
-from app.reporting import answer
+from app.reporting import answer, parquet
 from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 
+Found = TypeVar("Found")
 Parameters = answer.Parameters
 # Brings the published file up to date with every commit that ended before the call. It may return the source's own
 # clock as it stood when it began, which is then what `as_of` is held against: the two clocks may differ.
@@ -103,14 +104,30 @@ class Store:
         year 1 or after 9999. Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's
         message, `errors.QueryTooBig` beyond the limits, and `errors.TargetUnusable` where the file is damaged.
         """
-        try:
-            found = self._worker.run(lambda: self._answer(sql, params), self._limits.timeout)
-        except (duckdb.Error, *answer.OF_THE_CLIENT) as error:
-            raise answer.failure(error, self._limits) from error
+        found = self._run(lambda: answer.ask(self._session, self._check(sql), params, self._limits))
         return Result(_distinct(found.names), found.types, found.rows, self.as_of)
 
-    def _answer(self, sql: str, params: Parameters) -> answer.Answer:
-        return answer.ask(self._session, self._check(sql), params, self._limits)
+    def write_parquet(self, sql: str, params: Parameters = ()) -> int:
+        """Write what a statement gives into the file that `Limits.writes` names; returns the number of rows.
+
+        There is no limit of rows. Raises what `query` does.
+        """
+        return self._run(lambda: self._write_parquet(sql, params))
+
+    def _write_parquet(self, sql: str, params: Parameters) -> int:
+        checked = self._check(sql)
+        if checked.plans or self._limits.writes is None:
+            raise errors.UsageError("a plan is no table: it can't be a Parquet file")
+        columns = answer.described(self._session, checked.text, params)
+        kinds = exact.types_of(self._session, [column[1] for column in columns], checked.text, params)
+        names = _distinct([column[0] for column in columns])
+        return parquet.write(self._session, checked, params, names, kinds, path=self._limits.writes, as_of=self.as_of)
+
+    def _run(self, work: Callable[[], Found]) -> Found:
+        try:
+            return self._worker.run(work, self._limits.timeout)
+        except (duckdb.Error, *answer.OF_THE_CLIENT) as error:
+            raise answer.failure(error, self._limits) from error
 
     @property
     def lost(self) -> bool:
