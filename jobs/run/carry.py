@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from jobs.engine.session import Target
 from jobs.feeds.changes import Changes
+from jobs.feeds.changes import drop as drop_changes
 from jobs.plan.steps import DELTA, Step
 from jobs.position import watermark
 from jobs.record.runs import End, Record
@@ -91,8 +92,7 @@ def drop(file: Target) -> None:
     last, file.left = kept(file), None
     for changes in last.tables.values() if last else ():
         if changes:
-            file.execute(f"DROP TABLE IF EXISTS {changes.changed}")
-            file.execute(f"DROP TABLE IF EXISTS {changes.gone}")
+            drop_changes(file, changes)
 
 
 def hand_on(file: Target, changeset: Changeset) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app import errors
+from jobs.apply.merge import Merge
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import Target
-from jobs.feeds.watermark import misfits, probe
-from jobs.feeds.watermark.gather import Delta, UnreadableKeys
+from jobs.feeds import changes
+from jobs.feeds.watermark import gather, misfits, probe
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step
@@ -82,11 +83,13 @@ def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
     try:
         with file.transaction():
             file.join_snapshot(now.snapshot, now.spool)
-            delta = Delta(file, step, f"dry_{place}")
-            delta.gather(now.snapshot)
-            rows, deletes = (0, 0) if delta.is_empty() else delta.counts()
-            delta.drop()
-    except UnreadableKeys:
+            label = f"dry_{place}"
+            found = gather.gather(file, step, now.snapshot, label)
+            merge = Merge(file, step.table, found, label)
+            rows, deletes = (0, 0) if merge.is_empty() else merge.counts()
+            merge.drop()
+            changes.drop(file, found)
+    except gather.UnreadableKeys:
         return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:
         if not misfits.is_of_a_table(error):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from jobs.apply.merge import Merge
 from jobs.engine import session
 from jobs.engine.failures import Damaged
 from jobs.engine.session import Target
-from jobs.feeds.watermark import probe
-from jobs.feeds.watermark.gather import Delta, UnreadableKeys
+from jobs.feeds import changes
+from jobs.feeds.watermark import gather, probe
 from jobs.plan.steps import FULL, Step
 from jobs.run.context import Attempt, TableFailed, diagnosed
 
@@ -15,7 +16,7 @@ def is_quiet(attempt: Attempt) -> bool:
     """Whether nothing changed since the published file's watermarks; False also where that can't be found out."""
     try:
         return _nothing_new(attempt)
-    except (Damaged, TableFailed, UnreadableKeys):
+    except (Damaged, TableFailed, gather.UnreadableKeys):
         # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
         return False
 
@@ -60,9 +61,11 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
 
 
 def _is_empty(attempt: Attempt, file: Target, step: Step, place: int) -> bool:
-    delta = Delta(file, step, f"asked_{place}")
+    label = f"asked_{place}"
     with diagnosed(attempt.now, step.table):
-        delta.gather(attempt.now.snapshot, force_deletes=attempt.options.force_deletes)
-    empty = delta.is_empty()
-    delta.drop()
+        found = gather.gather(file, step, attempt.now.snapshot, label, force_deletes=attempt.options.force_deletes)
+    merge = Merge(file, step.table, found, label)
+    empty = merge.is_empty()
+    merge.drop()
+    changes.drop(file, found)
     return empty

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import errors
-from jobs import faults, quoting
+from jobs import faults
+from jobs.apply import swap
+from jobs.apply.merge import Counts, Merge
 from jobs.engine import rows
 from jobs.engine.session import Target
-from jobs.feeds import mass_delete
+from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes
-from jobs.feeds.watermark import load, misfits, nulls, probe
-from jobs.feeds.watermark.gather import Counts, Delta, UnreadableKeys
+from jobs.feeds.watermark import gather, load, misfits, nulls, probe
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.record import runs
@@ -26,6 +26,17 @@ from jobs.run import carry
 from jobs.run.context import Attempt, Options, TableFailed, diagnosed
 from jobs.source import states, widths
 from jobs.targets.file import compact, freshness
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One table's part of a run before it is applied: None as what was found where nothing was read."""
+
+    step: Step
+    label: str
+    notes: tuple[str, ...] = ()
+    found: Changes | None = None
+    seconds: float = 0.0
 
 
 class Build:
@@ -69,7 +80,7 @@ class Build:
             except TableFailed as failed:
                 # What the transaction did so far is gone; the others' share of it is done again.
                 self._attempt.fail({failed.table: failed.error})
-            except UnreadableKeys as found:
+            except gather.UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
     def _load(self, steps: list[Step]) -> dict[str, TableRun]:
@@ -92,7 +103,7 @@ class Build:
         """Let what was copied take the table's place, with its watermark."""
         began, table = time.monotonic(), step.table
         with self._file.transaction():
-            load.swap(self._file, table)
+            swap.swap(self._file, table)
             ledger.write_watermarks(self._file, [self._attempt.mark(step)], self._run_id)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
@@ -137,9 +148,13 @@ class Build:
         file, now, attempt = self._file, self._now, self._attempt
         file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
-        done = [self._loaded.get(step.table.name) or self._table(step, place) for place, step in enumerate(steps)]
+        gathered = [
+            self._gather(step, place) for place, step in enumerate(steps) if step.table.name not in self._loaded
+        ]
+        applied = self._loaded | {one.step.table.name: self._apply(one) for one in gathered}
+        done = [applied[step.table.name] for step in steps]
         self._write_identity(lineage)
-        self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)
+        self._write_watermarks([one.step for one in gathered], state)
         done += self._remove_orphans(state)
         self._keep_last()
         attempt.held = ledger.as_of(file)
@@ -199,24 +214,26 @@ class Build:
                 ledger.disown(self._file, behind)
                 self._now.warnings.append(told_foreign(behind))
 
-    def _table(self, step: Step, place: int) -> TableRun:
+    def _gather(self, step: Step, place: int) -> Gathered:
+        """Read what changed of one table; nothing where there is no news."""
         name, progress = step.table.name, self._attempt.progress
         if carry.is_kept(step, self._attempt.published):
             self._kept[name] = None
-        resumed = self._resumed(step)
+        label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
         if not step.news and not self._carried.tables.get(name):
-            reason = "works again" if name in self._attempt.published.errors else ""
-            return TableRun(name, "none", reason=reason, notes=resumed)
+            return Gathered(step, label, resumed)
         began = time.monotonic()
         progress.start(name, None)
         with diagnosed(self._now, step.table):
-            counts = self._apply_delta(step, place)
+            found = self._read(step, label) if step.news else None
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._now, step))
-        progress.advance(name, counts.read)
-        progress.finish(name)
-        faults.point("table_done")
-        seconds = time.monotonic() - began
-        return TableRun(name, DELTA, counts.read, counts.rows_in, counts.rows_out, seconds, notes=notes)
+        return Gathered(step, label, notes, found, time.monotonic() - began)
+
+    def _read(self, step: Step, label: str) -> Changes:
+        published, force = self._attempt.job.files.published, self._options.force_deletes
+        found = gather.gather(self._file, step, self._now.snapshot, label, force_deletes=force, published=published)
+        self._attempt.progress.advance(step.table.name, found.rows)
+        return found
 
     def _resumed(self, step: Step) -> tuple[str, ...]:
         """What need not be copied again, because a run that was cut short had copied it."""
@@ -225,39 +242,53 @@ class Build:
         count = self._file.one(f"SELECT count(*) FROM {rows.out(step.table)}")
         return (f"{count:,} rows were kept of a run that was cut short",)
 
-    def _apply_delta(self, step: Step, place: int) -> Counts:
-        delta = Delta(self._file, step, f"{self._run_id.rpartition('-')[2]}_{place}")
-        published, earlier = self._attempt.job.files.published, self._carried.tables.get(step.table.name)
-        if step.news:
-            delta.gather(self._now.snapshot, force_deletes=self._options.force_deletes, published=published)
-        if earlier:
-            delta.precede(earlier)
-        if not step.gapless:
-            delta.drop_unchanged()
-        counts = delta.apply()
-        if step.table.name in self._kept:
-            self._kept[step.table.name] = delta.keep()
-        else:
-            delta.drop()
+    def _apply(self, gathered: Gathered) -> TableRun:
+        """Bring one table over what was read of it now, and what the run before left of it."""
+        table, found = gathered.step.table, gathered.found
+        earlier = self._carried.tables.get(table.name)
+        if found is None and earlier is None:
+            reason = "works again" if table.name in self._attempt.published.errors else ""
+            return TableRun(table.name, "none", reason=reason, notes=gathered.notes)
+        began = time.monotonic()
+        with diagnosed(self._now, table):
+            counts = self._merge(gathered, earlier)
+        self._attempt.progress.finish(table.name)
+        faults.point("table_done")
+        seconds = gathered.seconds + time.monotonic() - began
+        return TableRun(table.name, DELTA, found.rows if found else 0, *counts, seconds, notes=gathered.notes)
+
+    def _merge(self, gathered: Gathered, earlier: Changes | None) -> Counts:
+        file, table, found, label = self._file, gathered.step.table, gathered.found, gathered.label
+        changes.take_threads(file, sum(part.rows for part in (earlier, found) if part))
+        both = changes.joined(file, table, earlier, found, label) if earlier and found else None
+        whole = both or found or earlier
+        assert whole is not None
+        merge = Merge(file, table, whole, label)
+        if not gathered.step.gapless:
+            merge.drop_unchanged()
+        counts = merge.apply()
+        merge.drop()
+        self._free(table.name, found, both)
         return counts
+
+    def _free(self, name: str, found: Changes | None, both: Changes | None) -> None:
+        """Let go of what was gathered, unless the next run has use for it; what the last one left is not ours."""
+        if name in self._kept:
+            self._kept[name] = found
+        elif found:
+            changes.drop(self._file, found)
+        if both:
+            changes.drop(self._file, both)
 
     def _remove_orphans(self, state: State) -> list[TableRun]:
         gone = self._attempt.orphans(state)
-        remove_tables(self._file, gone)
+        swap.remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
 
 def _compared(step: Step) -> tuple[str, ...]:
     """Why the keys of a table were compared that records its deleted rows."""
     return ("a deleted key that was recorded can't be read any more, so all were compared",) if step.unreadable else ()
-
-
-def remove_tables(file: Target, names: list[str]) -> None:
-    """Take tables and their watermarks out of the file."""
-    for name in names:
-        file.execute(f"DROP TABLE IF EXISTS out.{quoting.qualified(*quoting.split_name(name))}")
-    if names:
-        file.block("forget_watermarks", {"names": json.dumps(names)})
 
 
 def told_foreign(names: list[str]) -> str:

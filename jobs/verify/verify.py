@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
+from jobs.apply import swap
 from jobs.engine import rows
 from jobs.engine import session as target
 from jobs.engine.deadline import Deadline
@@ -225,7 +226,7 @@ def _mended_at_once(
     steps = plan.steps(now.tables, state, now.snapshot)
     checks = [_check(file, step, scope, now, progress) for step in steps]
     if not scope.tables:
-        write.remove_tables(file, sorted(state.tables.keys() - now.known()))
+        swap.remove_tables(file, sorted(state.tables.keys() - now.known()))
     if not scope.same_source:
         _disown(file, state, now, steps)
     return checks, _record(job, file, now, steps, checks, published, began)

@@ -14,9 +14,11 @@ import psycopg
 import pytest
 
 from jobs import faults
+from jobs.apply.merge import Counts
 from jobs.engine.session import Target
 from jobs.feeds.changes import Changes
 from jobs.run import carry
+from jobs.run.write import Build, Gathered
 from jobs.sessions import Keep
 from jobs.status import report
 from tests.support import runs
@@ -95,16 +97,15 @@ def target(lab: Lab) -> Target:
 @pytest.fixture
 def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tables whose changes were handed on from the run before, as they are."""
-    from jobs.feeds.watermark.gather import Delta
-
     seen: list[str] = []
-    original = Delta.precede
+    original = Build._merge
 
-    def precede(self: Delta, earlier: Changes) -> None:
-        seen.append(self.table.name.removeprefix("public."))
-        original(self, earlier)
+    def merge(self: Build, gathered: Gathered, earlier: Changes | None) -> Counts:
+        if earlier:
+            seen.append(gathered.step.table.name.removeprefix("public."))
+        return original(self, gathered, earlier)
 
-    monkeypatch.setattr(Delta, "precede", precede)
+    monkeypatch.setattr(Build, "_merge", merge)
     return seen
 
 

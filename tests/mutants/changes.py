@@ -275,9 +275,9 @@ MUTANTS = (
     ),
     Mutant(
         "a table without a key keeps only what was new",
-        "jobs/feeds/watermark/gather.py",
-        "        if not self.table.key:\n            # Such",
-        "        if self.table is None:\n            # Such",
+        "jobs/apply/merge.py",
+        "        if not self._table.key:\n            # Such",
+        "        if self._table is None:\n            # Such",
         MODES + "test_tables_without_a_watermark_follow_with_a_key_and_without",
     ),
     Mutant(

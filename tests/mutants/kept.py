@@ -19,15 +19,15 @@ MUTANTS = (
     ),
     Mutant(
         "an older version that was kept goes in beside a newer one",
-        "jobs/feeds/watermark/gather.py",
+        "jobs/feeds/changes.py",
         " ANTI JOIN {newer} USING ({key})",
         "",
         CHANGESET + "test_what_one_run_changed_is_changed_again_by_the_next",
     ),
     Mutant(
         "a key that was kept as gone is taken out although it came back",
-        "jobs/feeds/watermark/gather.py",
-        " ANTI JOIN {self.changed} USING ({key})",
+        "jobs/feeds/changes.py",
+        " ANTI JOIN {later.changed} USING ({key})",
         "",
         CHANGESET + "test_rows_that_are_read_again_are_handed_on_all_the_same",
     ),

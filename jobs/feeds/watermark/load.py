@@ -80,12 +80,6 @@ def copy_tables(
     return copied, failures
 
 
-def swap(target: Target, table: Table) -> None:
-    """Let the loaded rows take the table's place. Part of the caller's transaction."""
-    target.execute(f"DROP TABLE IF EXISTS {rows.out(table)}")
-    target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.target[1])}")
-
-
 def drop(target: Target, table: Table) -> None:
     """Forget what an earlier load left."""
     target.execute(f"DROP TABLE IF EXISTS {loading_name(table)}")

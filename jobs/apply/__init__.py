@@ -1,0 +1,1 @@
+"""How changes get into a table of the file."""
