@@ -22,7 +22,7 @@ from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.run import carry, housekeeping, unchanged
 from jobs.run.context import Attempt, Options
-from jobs.run.write import Build
+from jobs.run.write import Writer
 from jobs.source.session import Moment, moment
 from jobs.targets.file import compact, freshness, publish, strangers, work
 from jobs.targets.file.work import Way
@@ -198,7 +198,7 @@ class _Runner:
             self._attempt.deadline.guard(file)
             file.use_threads(1)
             file.attach_source(self._job.source, self._now.spool)
-            run = Build(self._attempt, file, earlier).run(state)
+            run = Writer(self._attempt, file, state, earlier).run()
             self._written = ledger.read(file) if self._job.keep is not None else None
             self._release()
             self._released = True

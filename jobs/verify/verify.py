@@ -24,7 +24,7 @@ from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
-from jobs.run import sync, write
+from jobs.run import recording, sync
 from jobs.run.context import Options, TableFailed, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import session, states, widths
@@ -237,7 +237,7 @@ def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
     left = sorted((state.tables.keys() & now.known()) - {step.table.name for step in steps})
     ledger.disown(file, left)
     if left:
-        now.warnings.append(write.told_foreign(left))
+        now.warnings.append(recording.told_foreign(left))
 
 
 def _salvaged(job: Job, scope: Scope, file: Target, now: Moment, published: State) -> State:
@@ -291,7 +291,7 @@ def _record(
     job: Job, file: Target, now: Moment, steps: list[Step], checks: list[TableCheck], published: State, began: datetime
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
-    run_id = write.next_run_id(published, published)
+    run_id = recording.next_run_id(published, published)
     now.settle()
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group)
     for step in steps:

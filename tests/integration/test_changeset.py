@@ -18,7 +18,7 @@ from jobs.apply.merge import Counts
 from jobs.engine.session import Target
 from jobs.feeds.changes import Changes
 from jobs.run import carry
-from jobs.run.write import Build, Gathered
+from jobs.run.deltas import Deltas, Gathered
 from jobs.sessions import Keep
 from jobs.status import report
 from tests.support import runs
@@ -98,14 +98,14 @@ def target(lab: Lab) -> Target:
 def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tables whose changes were handed on from the run before, as they are."""
     seen: list[str] = []
-    original = Build._merge
+    original = Deltas._merge
 
-    def merge(self: Build, gathered: Gathered, earlier: Changes | None) -> Counts:
+    def merge(self: Deltas, gathered: Gathered, earlier: Changes | None) -> Counts:
         if earlier:
             seen.append(gathered.step.table.name.removeprefix("public."))
         return original(self, gathered, earlier)
 
-    monkeypatch.setattr(Build, "_merge", merge)
+    monkeypatch.setattr(Deltas, "_merge", merge)
     return seen
 
 

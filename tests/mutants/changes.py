@@ -211,10 +211,9 @@ MUTANTS = (
     Mutant(
         "the watermark is written outside the transaction",
         "jobs/run/write.py",
-        "        self._kept = {}\n        with file.transaction(",
-        "        self._kept = {}\n"
-        "        self._write_watermarks([step for step in steps if step.table.name not in self._loaded], state)\n"
-        "        with file.transaction(",
+        "        with file.transaction(committing=",
+        "        self._record.write_watermarks([step for step in steps if step.table.name not in self._loaded])\n"
+        "        with file.transaction(committing=",
         RACES + "test_a_run_that_breaks_leaves_rows_and_watermark_together",
     ),
     Mutant(

@@ -60,7 +60,7 @@ MUTANTS = (
     ),
     Mutant(
         "sync --full takes another source over with a watermark of the old one",
-        "jobs/run/write.py",
+        "jobs/run/recording.py",
         "if not plan.is_of(self._attempt.published, self._now.identity, self._now.snapshot):",
         "if not self._attempt.published.identity:",
         TAKEN + "test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be",

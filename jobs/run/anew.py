@@ -1,0 +1,86 @@
+"""The tables of a run that are copied anew: each is complete, with its watermark, or not there."""
+
+from __future__ import annotations
+
+import time
+
+from app import errors
+from jobs import faults
+from jobs.apply import swap
+from jobs.engine.session import Target
+from jobs.feeds import mass_delete
+from jobs.feeds.watermark import load, misfits, nulls
+from jobs.plan.steps import FULL, Step
+from jobs.record import state as ledger
+from jobs.record.state import State
+from jobs.results import TableRun
+from jobs.run.context import Attempt, Options
+from jobs.source import widths
+
+# The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
+_FOUND_AGAIN = ("truncated", "storage changed", "first copy")
+_FEW_ROWS = 100_000
+
+
+class Anew:
+    """What is copied in one attempt, and in how large row groups the file is written."""
+
+    def __init__(self, attempt: Attempt, file: Target, steps: list[Step]) -> None:
+        self._attempt, self._now, self._file = attempt, attempt.now, file
+        self.steps = [step for step in steps if step.action == FULL]
+        self._row_group = widths.ROW_GROUP
+
+    def regroup(self, state: State) -> int:
+        """Let row groups be small enough for the widest table that the file has or gets; returns their rows."""
+        fits = widths.row_group(self._now.conn, [step.table for step in self.steps], memory=self._file.memory_limit())
+        self._row_group = min(fits, state.row_group)
+        if self._row_group < widths.ROW_GROUP:
+            self._file.regroup(self._row_group)
+        return self._row_group
+
+    def copy(self, run_id: str) -> dict[str, TableRun]:
+        """Copy them all, and set aside those that can't be."""
+        steps, now = self.steps, self._now
+        if not steps:
+            return {}
+        # Each session holds what it has of a row group, and a block of every column.
+        workers = self._attempt.job.load_workers if self._row_group == widths.ROW_GROUP else 1
+        copied, failures = load.copy_tables(
+            self._file, [step.table for step in steps], now, workers=workers, progress=self._attempt.progress
+        )
+        self._attempt.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
+        now.settle()
+        self._attempt.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
+        steps = [step for step in steps if step.table.name not in now.failures]
+        return {step.table.name: self._swapped(step, copied[step.table.name], run_id) for step in steps}
+
+    def _swapped(self, step: Step, copied: load.Copied, run_id: str) -> TableRun:
+        """Let what was copied take the table's place, with its watermark."""
+        began, table = time.monotonic(), step.table
+        with self._file.transaction():
+            swap.swap(self._file, table)
+            ledger.write_watermarks(self._file, [self._attempt.mark(step)], run_id)
+        faults.point("table_loaded")
+        seconds = copied.seconds + time.monotonic() - began
+        notes = (*table.notes, *nulls.told(self._now, step))
+        return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
+
+    def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
+        """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
+        found: dict[str, errors.NeaptideError] = {}
+        published, options = self._attempt.job.files.published, self._attempt.options
+        for step in [] if options.full or options.force_deletes else steps:
+            error = mass_delete.refused_anew(self._file, step, load.loading_name(step.table), published)
+            if error:
+                found[step.table.name] = error
+                load.drop(self._file, step.table)
+        return found
+
+
+def continues(anew: list[Step], state: State, options: Options) -> bool:
+    """Whether the other file may still be brought up to date from its own watermark.
+
+    After a table was copied anew it may not: it would be copied a second time, or keep rows that this run mended.
+    """
+    cheap = all(step.reason in _FOUND_AGAIN and step.table.rows <= _FEW_ROWS for step in anew)
+    return bool(state.lineage) and not options.full and cheap
