@@ -38,7 +38,7 @@ def bank(empty_db: str, tmp_path: Path) -> Bank:
 
 def test_every_point_stands_in_the_list_and_in_one_place() -> None:
     found: Counter[str] = Counter()
-    for path in (Path(faults.__file__).parent).glob("*.py"):
+    for path in (Path(faults.__file__).parent).rglob("*.py"):
         found.update(re.findall(r'faults\.point\("(\w+)"\)', path.read_text()))
     assert found == Counter((*faults.POINTS, *faults.WRITTEN_ANEW))
 
