@@ -41,6 +41,7 @@ COMMANDS = {
     "order": "app.face.order",
     "payment": "app.face.payment",
     "financing": "app.face.financing",
+    "completion": "app.face.completion",
 }
 
 

@@ -204,6 +204,13 @@ def live_option(function: F) -> F:
 
 def table_option(function: F) -> F:
     """`--table`, as often as wanted."""
-    return click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be repeated.")(
-        function
-    )
+    return click.option(
+        "--table", "tables", multiple=True, metavar="T", help="Only this table; may be repeated.",
+        shell_complete=_table_names,
+    )(function)  # fmt: skip
+
+
+def _table_names(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    from app.face import completion
+
+    return completion.tables(ctx, parameter, begun)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app import errors
-from app.face import show
+from app.face import completion, show
 from app.face.base import Command, Face, format_options, live_option, pass_face, staleness_option
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Setting(click.ParamType[tuple[str, str]]):
 
 
 @click.command("report", cls=ReportCommand, examples=_EXAMPLES)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.reports)
 @click.argument("new_name", required=False, metavar="")
 @click.option(
     "-p", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated."

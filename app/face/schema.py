@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from app import errors
-from app.face import show
+from app.face import completion, show
 from app.face.base import Command, Face, json_option, pass_face
 
 _EXAMPLES = ("neaptide tables", "neaptide tables shop.orders", "neaptide tables --json")
 
 
 @click.command("tables", cls=Command, examples=_EXAMPLES)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.tables)
 @json_option
 @pass_face
 def command(face: Face, *, name: str | None, as_json: bool) -> None:

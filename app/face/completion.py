@@ -1,0 +1,69 @@
+"""Completion in the shell: the script that a shell reads, and the names that only a project's config knows.
+
+A name that can't be found out is no reason to disturb somebody who types: then there is none.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from app.face.base import Command
+
+if TYPE_CHECKING:
+    from app import config
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command("completion", cls=Command, examples=("neaptide completion bash",))
+@click.argument("shell", type=click.Choice(_SHELLS))
+@click.pass_context
+def command(ctx: click.Context, *, shell: str) -> None:
+    """Print what a shell needs to complete commands, options, reports and tables.
+
+    \b
+    ~/.bashrc                    eval "$(neaptide completion bash)"
+    ~/.zshrc                     eval "$(neaptide completion zsh)"
+    ~/.config/fish/config.fish   neaptide completion fish | source
+    """
+    from click import shell_completion
+
+    found = shell_completion.get_completion_class(shell)
+    assert found is not None
+    click.echo(found(ctx.find_root().command, {}, "neaptide", "_NEAPTIDE_COMPLETE").source())
+
+
+def reports(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The project's reports, by their files' names."""
+    with suppress(Exception):
+        names = (file.stem for file in _settings(ctx).reports_path.glob("*.sql"))
+        return sorted(name for name in names if name.startswith(begun) and not name.startswith("_"))
+    return []
+
+
+def tables(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The config's tables; where a pattern stands for some, those of the file."""
+    with suppress(Exception):
+        settings = _settings(ctx)
+        names = [one.name for one in settings.tables if not one.is_pattern]
+        if len(names) < len(settings.tables):
+            names = _in_file(settings)
+        return sorted(name for name in names if name.startswith(begun))
+    return []
+
+
+def _in_file(settings: config.Settings) -> list[str]:
+    from app import bootstrap
+    from jobs import quoting
+
+    with bootstrap.reporting_file(settings) as file:
+        return [quoting.readable(*name) for name in file.tables()]
+
+
+def _settings(ctx: click.Context) -> config.Settings:
+    from app import bootstrap
+
+    return bootstrap.load_settings(ctx.find_root().params["config_path"])
