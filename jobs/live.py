@@ -19,9 +19,11 @@ from jobs.engine import rows as apply
 from jobs.engine import session as target
 from jobs.engine.session import Target
 from jobs.job import Job
+from jobs.plan import steps
 from jobs.source.session import Moment, moment
 from jobs.tables import filters
 from jobs.tables.table import Table
+from jobs.targets.file import work
 
 # What can't be closed because a query goes on in it, until the process ends.
 _left: list[ExitStack] = []
@@ -71,8 +73,9 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
     """A store that reads PostgreSQL in one snapshot. Raises what a run would."""
     with ExitStack() as stack:
         now = stack.enter_context(moment(job))
+        now.set_aside(steps.swapped(now.tables, work.peek(job)))
         session = stack.enter_context(target.session(job, strict=True))
-        session.attach_source(job.source)
+        session.attach_source(job.source, guests=now.snapshot.guests)
         stack.enter_context(session.transaction())
         _see(session, now)
         for table in now.tables:

@@ -30,3 +30,9 @@ WHERE pg_catalog.lower(s.name) = ANY(%(names)s::text[]);
 -- name: backend
 -- The process that answers.
 SELECT pg_catalog.pg_backend_pid() AS backend;
+
+-- name: let_views
+-- Lift a setting until the transaction ends, if the server has it.
+SELECT set_config(s.name, '', true) AS lifted
+FROM pg_settings AS s
+WHERE s.name = %(name)s;

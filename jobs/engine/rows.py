@@ -9,7 +9,7 @@ from jobs.engine import storage
 from jobs.engine.session import Target
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
-from jobs.types.wire import Wire
+from jobs.types.wire import GUESTS, TABLES, Wire
 
 
 def out(table: Table) -> str:
@@ -20,7 +20,8 @@ def out(table: Table) -> str:
 def source_rows(table: Table, columns: Sequence[column_plan.ColumnPlan], where: str = "") -> Wire:
     """The table's rows as the file holds them, to be read from PostgreSQL. `where` is PostgreSQL's SQL."""
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in columns)
-    return Wire(columns, f"SELECT {fields} FROM {table.rows_from}" + (f" WHERE {where}" if where else ""))
+    query = f"SELECT {fields} FROM {table.rows_from}" + (f" WHERE {where}" if where else "")
+    return Wire(columns, query, GUESTS if table.runs_code else TABLES)
 
 
 def create_table(target: Target, table: Table, name: str = "") -> None:

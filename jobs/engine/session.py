@@ -24,6 +24,7 @@ from jobs.source import settings as sessions
 from jobs.source.connection import Source
 from jobs.source.spool import Spool
 from jobs.types import masks
+from jobs.types.wire import GUESTS, TABLES
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -45,8 +46,10 @@ class Target:
         self._room = room
         # What one run leaves in the session for the next: see jobs/run/carry.py.
         self.left: Any = None
-        # What every transaction there begins with; None where PostgreSQL is not attached.
-        self._settings: dict[str, str] | None = None
+        # What every transaction of each session there begins with; empty where PostgreSQL is not attached.
+        self._settings: dict[str, dict[str, str]] = {}
+        # The sessions that take part in the transaction.
+        self._joined: tuple[str, ...] = ()
         self._pads = ""
         # Where the run's one session reads for this one, which then has none of its own.
         self.spool: Spool | None = None
@@ -96,18 +99,20 @@ class Target:
         with committing or nullcontext():
             self.execute("COMMIT")
 
-    def attach_source(self, source: Source, spool: Spool | None = None) -> None:
-        """Attach PostgreSQL read-only. The password goes into a secret of this session, which shows it to nobody.
+    def attach_source(self, source: Source, spool: Spool | None = None, *, guests: bool = False) -> None:
+        """Attach PostgreSQL read-only, and once more for what runs code of others, the `guests`.
 
-        With a `spool` that reads for it, only learn to read what that holds.
+        The password goes into a secret of this session, which shows it to nobody. With a `spool` that reads for it,
+        only learn to read what that holds.
         """
-        if self._settings is not None:
-            return
-        self.execute(
-            f"LOAD {quoting.literal(str(_extension()))}" if _extension() else "INSTALL postgres; LOAD postgres"
-        )
-        if spool is not None:
-            return
+        if not self._settings:
+            found = _extension()
+            self.execute(f"LOAD {quoting.literal(str(found))}" if found else "INSTALL postgres; LOAD postgres")
+        for name in () if spool else (TABLES, *([GUESTS] if guests else [])):
+            if name not in self._settings:
+                self._attach(name, source)
+
+    def _attach(self, name: str, source: Source) -> None:
         parts = source.parts()
         secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
         pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
@@ -115,8 +120,9 @@ class Target:
         options = {**kept, **source.options()}
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
-        self.execute(f"ATTACH {quoting.literal(text)} AS pg (TYPE postgres, SECRET source, READ_ONLY)")
-        self._settings = sessions.known(source.settings(), self._known_settings(source))
+        self.execute(f"ATTACH {quoting.literal(text)} AS {name} (TYPE postgres, SECRET source, READ_ONLY)")
+        wanted = source.settings() if name == TABLES else sessions.open_to_views(source.settings())
+        self._settings[name] = sessions.known(wanted, self._known_settings(source))
         self._pads = source.pads
 
     def _known_settings(self, source: Source) -> list[str]:
@@ -148,39 +154,34 @@ class Target:
         self.use_threads(before)
 
     def join_snapshot(self, snapshot: Snapshot, spool: Spool | None = None) -> None:
-        """Make this transaction's PostgreSQL session read in the exported snapshot; its first statement there.
+        """Make this transaction's PostgreSQL sessions read in the exported snapshot; their first statement there.
 
         Where none was exported, the `spool` reads in the snapshot of the session that took it.
         """
         self.spool = spool
         if spool is None:
-            self._give_settings()
-            self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
-            self.lock(snapshot)
-            self._give_pads()
+            self._begin(snapshot, f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")
 
     def see(self, snapshot: Snapshot) -> None:
-        """Let this transaction's PostgreSQL session read in a snapshot of its own, of the same tables."""
-        self._give_settings()
-        self.lock(snapshot)
-        self._give_pads()
+        """Let this transaction's PostgreSQL sessions read in snapshots of their own, of the same tables."""
+        self._begin(snapshot)
 
-    def _give_settings(self) -> None:
-        """What the transaction begins with: the extension keeps connections that have forgotten theirs (DISCARD ALL).
+    def _begin(self, snapshot: Snapshot, *first: str) -> None:
+        """Settings, which take no snapshot; then `first`, the locks, and what the masks are computed with.
 
-        SET takes no snapshot.
+        The extension keeps connections that have forgotten their settings (DISCARD ALL): each transaction needs them.
         """
-        assert self._settings is not None
-        self._tell_source(sessions.statement(self._settings))
-
-    def _give_pads(self) -> None:
-        """What the masks are computed with, for this transaction."""
+        self._joined = (TABLES, GUESTS) if snapshot.guests else (TABLES,)
+        for name in self._joined:
+            for statement in (sessions.statement(self._settings[name]), *first):
+                self._tell_source(statement, name)
+            self._lock(snapshot, name)
         if self._pads:
             query = quoting.literal(statements.get("masks", "nonce"))
             hidden = masks.hidden(self._pads, self.one(f"SELECT nonce FROM postgres_query('pg', {query})"))
-            self._tell_source(statements.get("masks", "pads").replace("%(hidden)s", quoting.literal(hidden)))
+            self._tell_source(statements.get("masks", "pads").replace("%(hidden)s", quoting.literal(hidden)), TABLES)
 
-    def lock(self, snapshot: Snapshot) -> None:
+    def _lock(self, snapshot: Snapshot, name: str) -> None:
         """Lock the run's tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
 
         PostgreSQL queues for locks: behind a waiting ALTER TABLE this session would wait for the one that holds the
@@ -190,13 +191,9 @@ class Target:
         wanted += map(locks.touch, snapshot.touched)
         if not wanted:
             return
-        assert self._settings is not None
-        bounds = [
-            f"SET lock_timeout = {quoting.literal(wait)}" for wait in (_LOCK_WAIT, self._settings["lock_timeout"])
-        ]
-        command = "; ".join([bounds[0], *wanted, bounds[1]])
+        bounds = (f"SET lock_timeout = '{wait}'" for wait in (_LOCK_WAIT, self._settings[name]["lock_timeout"]))
         try:
-            self._tell_source(command)
+            self._tell_source(f"; {'; '.join(wanted)}; ".join(bounds), name)
         except errors.SourceTimeout as error:
             raise errors.SchemaMoving(hint="the same call works once the change is made") from error
 
@@ -212,10 +209,12 @@ class Target:
             with self.spool.setting("enable_indexscan = off"):
                 yield
             return
-        self._tell_source("SET LOCAL enable_indexscan = off")
+        for name in self._joined:
+            self._tell_source("SET LOCAL enable_indexscan = off", name)
         yield
         # What looks for a few keys, tombstones say, is best served by an index.
-        self._tell_source("SET LOCAL enable_indexscan TO DEFAULT")
+        for name in self._joined:
+            self._tell_source("SET LOCAL enable_indexscan TO DEFAULT", name)
 
     @contextmanager
     def fetching_by_place(self) -> Iterator[None]:
@@ -227,8 +226,8 @@ class Target:
         yield
         self.execute("RESET dynamic_or_filter_threshold")
 
-    def _tell_source(self, command: str) -> None:
-        self.execute(f"CALL postgres_execute('pg', {quoting.literal(command)})")
+    def _tell_source(self, command: str, name: str) -> None:
+        self.execute(f"CALL postgres_execute({quoting.literal(name)}, {quoting.literal(command)})")
 
     def close(self) -> None:
         """End the session and everything in it."""

@@ -85,9 +85,29 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
     return ""
 
 
+_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+
+
+def swapped(tables: list[Table], state: State) -> dict[str, errors.NeaptideError]:
+    """The tables that were tables when they were copied, and are none any more, by name.
+
+    Whoever owns one may put a view in its place: what it says would run as the reading role, and land in the file.
+    """
+    return {
+        table.name: errors.SchemaChanged(
+            f"{table.source_name} was a table when it was copied, and is {_KINDS[table.kind]} now",
+            hint=f"if it is meant to be: `neaptide sync --full --table {table.source_name}`",
+        )
+        for table in tables
+        if table.kind in _KINDS
+        and table.name in state.tables
+        and state.tables[table.name].signature.get("kind") is None
+    }
+
+
 def refused(tables: list[Table], state: State, *, default: str) -> dict[str, errors.NeaptideError]:
     """The tables whose definition changed and whose config says to stop then; by name, with what changed."""
-    found: dict[str, errors.NeaptideError] = {}
+    found = swapped(tables, state)
     for table in tables:
         saved = state.tables.get(table.name)
         if saved is None or saved.foreign or (table.spec.on_schema_change or default) != "fail":

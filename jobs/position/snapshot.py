@@ -28,7 +28,7 @@ class Snapshot:
     a position in the server's durable log at or above every commit that is seen; `wal_end` counts the commits that are
     not on the disk yet as well. Both names are empty on a standby: there nobody may join, and what is replayed is on
     the disk. `locked` are the quoted tables and views that the snapshot's own session keeps from being altered,
-    `touched` those of them that LOCK doesn't take.
+    `touched` those of them that LOCK doesn't take. `guests`: to read some of them runs code of others.
     """
 
     text: str
@@ -40,6 +40,7 @@ class Snapshot:
     wal_end: str = ""
     locked: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
+    guests: bool = False
 
     @classmethod
     def parse(

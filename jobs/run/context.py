@@ -82,6 +82,8 @@ class Attempt:
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
         self.now.set_aside(readiness.check_tracked(self.now.conn, self.now.tables))
+        if not (self.options.full and self.options.tables):
+            self.now.set_aside(plan.swapped(self.now.tables, self.published))
         if not self.options.full:
             default = self.job.settings.sync.on_schema_change
             self.now.set_aside(plan.refused(self.now.tables, self.published, default=default))

@@ -74,7 +74,7 @@ def _changes(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> dict[
         return {}
     with target.opened(job, path, read_only=True) as file:
         limit.guard(file)
-        file.attach_source(job.source, now.spool)
+        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
 
 

@@ -197,7 +197,7 @@ class _Runner:
             faults.point("work_opened")
             self._attempt.deadline.guard(file)
             file.use_threads(1)
-            file.attach_source(self._job.source, self._now.spool)
+            file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
             run = Writer(self._attempt, file, state, earlier).run()
             self._written = ledger.read(file) if self._job.keep is not None else None
             self._release()

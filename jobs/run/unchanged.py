@@ -52,7 +52,7 @@ def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
     assert path is not None
     with session.opened(attempt.job, path, read_only=True) as file:
         attempt.deadline.guard(file)
-        file.attach_source(attempt.job.source, attempt.now.spool)
+        file.attach_source(attempt.job.source, attempt.now.spool, guests=attempt.now.snapshot.guests)
         if attempt.job.keep is None and attempt.now.spool is None:
             file.close_off()
         with file.transaction():

@@ -9,7 +9,8 @@ from typing import Any
 
 from app import config, errors, statements
 from jobs import quoting
-from jobs.source import condition, firing, states
+from jobs.source import condition, firing, readiness, states
+from jobs.source import settings as sessions
 from jobs.source.connection import Connection
 from jobs.tables import columns, tracked
 from jobs.tables import patterns as selection
@@ -92,6 +93,8 @@ def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, 
     away = hold(_within_reach(row for _, row in chosen.values())) if hold else {}
     memory = memory or Memory()
     facts = _Facts(conn, [relid for relid in chosen if relid not in away], memory)
+    if any(row["kind"] == "v" or tables.calls_code(spec.where) for spec, row in chosen.values()):
+        sessions.let_views(conn)
     for relid, (spec, row) in chosen.items():
         name = quoting.join_name(*selection.name_in_file(spec, row["schema"], row["name"]))
         try:
@@ -216,6 +219,7 @@ def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: con
     known = (spec, version, facts.of(row))
     table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
     _check_access(table, row)
+    readiness.check_hashed(conn, table)
     found = condition.check(conn, table)
     return replace(table, filtering=found) if found.names else table
 

@@ -105,8 +105,9 @@ class Source:
         """
         known: list[Identity] = []
 
-        def ask(conn: Connection) -> None:
+        def ask(conn: Session) -> None:
             guard(conn)
+            sessions.renew(conn, self.settings(), self._connector("neaptide"))
             known.append(identity(conn))
 
         with translated(), self._lent(ask) as conn:
@@ -114,12 +115,12 @@ class Source:
                 ask(conn)
             yield conn, known[0]
 
-    def _lent(self, greet: Callable[[Connection], object]) -> AbstractContextManager[Connection]:
+    def _lent(self, greet: Callable[[Session], object]) -> AbstractContextManager[Session]:
         if self._keep is None:
             return self._open("neaptide")
         return self._keep.source.lend(lambda: self._open("neaptide"), greet)
 
-    def _open(self, application: str) -> Connection:
+    def _open(self, application: str) -> Session:
         conn = self.open(application)
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True
@@ -133,8 +134,7 @@ class Source:
         `options` are libpq's, and an answer may take `limit` seconds. Raises `errors.ConfigError` behind a pooler that
         gives no session.
         """
-        text = conninfo.make_conninfo(self._url, **{**self.options(application), **options})
-        connect = partial(Session.connect, text, row_factory=dict_row, autocommit=True)
+        connect = self._connector(application, **options)
         conn = connect()
         conn.limit = limit
         try:
@@ -154,6 +154,10 @@ class Source:
     def answers(self, seconds: float) -> bool:
         """Whether the server says anything at all within so many seconds."""
         return pulse.answers(conninfo.make_conninfo(self._url, **self.options()), seconds)
+
+    def _connector(self, application: str, **options: str) -> Callable[[], Session]:
+        text = conninfo.make_conninfo(self._url, **{**self.options(application), **options})
+        return partial(Session.connect, text, row_factory=dict_row, autocommit=True)
 
     def options(self, application: str = "neaptide") -> dict[str, str]:
         """What every connection of a run is made with beside the URL: its name, bounds, keepalives. No secret."""
@@ -181,6 +185,8 @@ class Source:
             "transaction_timeout": "0",
             # A role that row-level security hides rows from gets an error instead of a smaller copy.
             "row_security": "off",
+            # A view that took a table's place is not read; where views are asked for, see `settings.let_views`.
+            "restrict_nonsystem_relation_kind": "view",
             **column_plan.READER_SETTINGS,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from app import errors, statements
 from jobs.source.connection import Connection, Identity
@@ -44,3 +45,25 @@ def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:
                 f'{table.source_name}: the source is a hot standby, where watermark = "updated_at" is not exact',
                 hint='set watermark = "xid" and run `neaptide track` on the primary',
             )
+
+
+def check_hashed(conn: Connection, table: Table) -> None:
+    """Raise `errors.ConfigError` where what a hash is computed with would get about: it is as good as the key."""
+    if "hash" not in table.spec.mask.values():
+        return
+    if table.runs_code:
+        what = "where calls functions of others" if table.kind in "rp" else "it is a view, or a foreign table"
+        raise errors.ConfigError(
+            f'{table.source_name} can\'t be masked by "hash": {what}, whose owners could learn the key',
+            hint='take "redact", "partial" or "null", or mask the tables that it reads',
+        )
+    if not (conn.pgconn.ssl_in_use or _is_local(conn.info.hostaddr)):
+        raise errors.ConfigError(
+            f'{table.source_name} can\'t be masked by "hash" over a connection in clear: who listens learns the key',
+            hint="have the server speak TLS, and add sslmode=require to [source] url",
+        )
+
+
+def _is_local(address: str) -> bool:
+    """Whether this is the address of a socket on this machine; a Unix socket has none."""
+    return not address or ip_address(address).is_loopback

@@ -85,7 +85,7 @@ def moment(
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
-            if identity.standby:
+            if identity.standby and not snapshot.guests:
                 job.source.give_pads(conn)
             yield Moment(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
@@ -135,7 +135,22 @@ def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> t
         }
 
     found = catalogue.look(conn, job.settings, hold, _memory(job))
-    return replace(snapshot, touched=tuple(touched)), found
+    guests = any(table.runs_code for table in found.tables)
+    if standby and guests:
+        _set_hashed_aside(found)
+    return replace(snapshot, touched=tuple(touched), guests=guests), found
+
+
+def _set_hashed_aside(found: Found) -> None:
+    """A standby's one session runs the code of views: it is not given what masks are computed with."""
+    for table in list(found.tables):
+        if "hash" in table.spec.mask.values():
+            found.tables.remove(table)
+            found.failures[table.name] = errors.ConfigError(
+                f'{table.source_name} is masked by "hash": a standby reads it in one session with views, whose owners'
+                " could learn the key there",
+                hint="leave the views to another config, or read from the primary",
+            )
 
 
 def _memory(job: Job) -> catalogue.Memory | None:

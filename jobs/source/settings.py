@@ -22,9 +22,10 @@ _LISTS = ("search_path",)
 
 
 class Session(Impatient):
-    """A connection that knows which of the server's processes answers it; see `adopt`."""
+    """A connection that knows which of the server's processes answers it, see `adopt`, and if it was open to views."""
 
     backend: int = 0
+    spoiled: bool = False
 
 
 def adopt(conn: Session, wanted: Mapping[str, str], another: Callable[[], Session]) -> None:
@@ -54,6 +55,32 @@ def known(wanted: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Those of these settings that a server knows, which names them in spellings of its own."""
     there = {name.lower() for name in names}
     return {name: value for name, value in wanted.items() if name in there}
+
+
+_RESTRICTION = "restrict_nonsystem_relation_kind"
+
+
+def open_to_views(wanted: Mapping[str, str]) -> dict[str, str]:
+    """These settings for a session that reads views, too."""
+    return {**wanted, _RESTRICTION: ""}
+
+
+def let_views(conn: psycopg.Connection[Any]) -> None:
+    """Let the open transaction read views, where the server knows to keep it from that.
+
+    A function of a view can leave other settings behind.
+    """
+    conn.execute(statements.get("session", "let_views"), {"name": _RESTRICTION})
+    if isinstance(conn, Session):
+        conn.spoiled = True
+
+
+def renew(conn: Session, wanted: Mapping[str, str], another: Callable[[], Session]) -> None:
+    """Make a session that was open to views one as it was when it was new."""
+    if conn.spoiled:
+        conn.execute("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+        adopt(conn, wanted, another)
+        conn.spoiled = False
 
 
 def statement(wanted: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ _WORDS = {
     "storage": "storage changed",
     "config": "its entry in the config changed",
     "filtering": "a function that where may call changed",
+    "kind": "it is another kind of relation",
 }
 # What the entry's own conditions look at: where the entry changed, no words of their own.
 _OF_CONFIG = ("deciding", "filtering")

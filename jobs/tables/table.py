@@ -90,6 +90,14 @@ class Table:
         return f"ONLY {self.quoted}" if self.kind in "rf" and not self.parts else self.quoted
 
     @cached_property
+    def runs_code(self) -> bool:
+        """Whether to read it runs code of others, as the reading role: a view's, or a function's that `where` calls.
+
+        A foreign table makes the values of domains anew, with their CHECKs.
+        """
+        return self.kind in "vf" or calls_code(self.spec.where)
+
+    @cached_property
     def file_quoted(self) -> str:
         """Schema and name for DuckDB."""
         return quoting.qualified(*self.target)
@@ -188,6 +196,7 @@ class Table:
             found
             | ({"deciding": deciding} if deciding else {})
             | ({"filtering": self.filtering.version} if self.filtering.version else {})
+            | ({} if self.kind in "rp" else {"kind": self.kind})
         )
 
     @property
@@ -207,6 +216,18 @@ class Table:
             return []
         names = {*self.source_key, stamp_column(self.spec, self.infos)}
         return [info.version for info in self.infos if info.name in names]
+
+
+# The reading sessions find functions and operators without a schema in pg_catalog only.
+_CALL = re.compile(
+    r'\.\s*(?:"(?:[^"]|"")+"|[\w$]+)\s*\(|\boperator\s*\(|\bselect\b|(?:::|\bas\b)\s*(?:"|[\w$]+\s*\.)',
+    re.IGNORECASE,
+)
+
+
+def calls_code(where: str | None) -> bool:
+    """Whether a condition may lead to a function that is not PostgreSQL's own."""
+    return where is not None and _CALL.search(where) is not None
 
 
 def stamp_column(spec: config.Table, infos: Iterable[column_plan.ColumnInfo]) -> str:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from jobs import quoting
 from jobs.types.column_plan import ColumnPlan
 
+# DuckDB's two sessions: one for tables, which may know what masks are computed with, and one in which code of others
+# runs, which never does.
+TABLES, GUESTS = "pg", "guest"
+
 
 @dataclass(frozen=True)
 class Wire:
-    """The columns of a table, as `query` gives them in PostgreSQL's SQL."""
+    """The columns of a table, as `query` gives them in PostgreSQL's SQL, in the session of that name."""
 
     columns: Sequence[ColumnPlan]
     query: str
+    session: str = TABLES
 
     def rows(self, place: str) -> str:
         """A DuckDB SELECT of the rows as the file holds them, where the query's result is found in `place`."""
@@ -23,4 +28,4 @@ class Wire:
 
     def joined(self) -> str:
         """The same, read by DuckDB's own PostgreSQL session."""
-        return self.rows(f"postgres_query('pg', {quoting.literal(self.query)})")
+        return self.rows(f"postgres_query({quoting.literal(self.session)}, {quoting.literal(self.query)})")

@@ -126,6 +126,7 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
         if scope.repair and scope.tables:
             # The file has one identity: it can't be of this source for some tables and of another for the rest.
             raise errors.SourceChanged(error.message, hint="run `neaptide verify --repair` for all tables") from None
+        now.set_aside(plan.swapped(now.tables, published))
         return False
     sync.run_in(job, Options(scope.tables, heal=scope.repair), now, published, deadline)
     return True
@@ -162,7 +163,7 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
     with target.opened(job, path, read_only=True) as file:
         deadline.guard(file)
         file.refuse_views()
-        file.attach_source(job.source, now.spool)
+        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         if job.keep is None and now.spool is None:
             file.close_off()
         checks: dict[str, TableCheck] = {}
@@ -198,7 +199,7 @@ def _mended(
         elif published.row_group < widths.ROW_GROUP:
             file.regroup(published.row_group)
         deadline.guard(file)
-        file.attach_source(job.source, now.spool)
+        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         run: Run | None = None
         while run is None:
             with phases.phase("compare"), _setting_aside(now), file.transaction():

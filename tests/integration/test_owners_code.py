@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
-from app import errors
+from app import errors, maskkey
 from jobs import live
 from jobs.run import dryrun
+from jobs.sessions import Keep
+from jobs.source import readiness
+from jobs.source import settings as sessions
 from jobs.verify import verify
 from tests.support.syncing import Lab
 
@@ -72,7 +77,7 @@ def test_casts_of_owners_are_not_on_the_way_of_a_value(lab: Lab) -> None:
         "so so", "sad", '(1,"so so")', "[1.0,2)", ["sad", None, "NULL", "so so"], ["so so"], ["(1,sad)"], [1, None, -3],
         ["[1.0,2)"],
     )  # fmt: skip
-    assert before[0][10:] == (hmac.digest(KEY.encode(), b"sad", hashlib.sha256).hex(), "****ULL)")
+    assert before[0][10:] == (hmac.digest(KEY.encode(), b"sad", "sha256").hex(), "****ULL)")
     assert before[1][1:] == (None,) * 11
     lab.run(*(spying(cast, number) for number, cast in enumerate(CASTS)))
     lab.run("UPDATE item SET s = s")
@@ -113,3 +118,130 @@ def test_a_condition_that_might_call_somebody_s_cast_is_refused(lab: Lab) -> Non
     lab.run(spying("mood AS text", 0))
     with pytest.raises(errors.ConfigError, match="which where might call"):
         lab.sync()
+
+
+BASE = """
+CREATE TABLE base (id int PRIMARY KEY, name text); INSERT INTO base VALUES (1, 'clear'), (2, 'text');
+CREATE FUNCTION spy(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN
+    PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('datestyle', 'German', false);
+    RETURN concat($1, ' spied with ', current_setting('neaptide.mask_inner', true),
+        current_setting('neaptide.nonce', true));
+END$$;
+CREATE VIEW spied AS SELECT id, public.spy(name) AS name FROM base;
+CREATE TABLE day (id int PRIMARY KEY, spans daterange DEFAULT '[2024-02-01,2024-02-03)', name text DEFAULT 'x');
+INSERT INTO day VALUES (1)
+"""
+NONE = {"watermark": "none"}
+VIEW = {"name": "public.spied", **NONE}
+HASHED = {"name": "public.base", **NONE, "mask": {"name": "hash"}}
+PADS = maskkey.pads(KEY)
+
+
+@pytest.fixture
+def views(empty_db: str, tmp_path: Path) -> Lab:
+    found = Lab(empty_db, tmp_path, [VIEW, HASHED, {"name": "public.day", **NONE}], sync_options={"mask_key": KEY})
+    found.run(BASE)
+    return found
+
+
+def of(lab: Lab, table: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+        return file.execute(f"SELECT * FROM public.{table} ORDER BY ALL").fetchall()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_view_that_is_asked_for_is_read_in_a_session_that_knows_no_key(views: Lab, kept: bool) -> None:
+    views.keep = Keep() if kept else None
+    for turn in range(3):
+        views.run(f"UPDATE base SET name = 'clear {turn}' WHERE id = 1")
+        dryrun.dry_run(views.job)
+        assert not views.sync().failed
+        assert of(views, "spied") == [(1, f"clear {turn} spied with "), (2, "text spied with ")]
+        assert of(views, "base")[0] == (1, hmac.digest(KEY.encode(), f"clear {turn}".encode(), "sha256").hex())
+        # Nor does what its functions set reach the other tables.
+        assert of(views, "day") == [(1, "[2024-02-01,2024-02-03)", "x")]
+    assert verify.verify(views.job).equal
+    with live.open(views.job) as store:
+        shown = str(store.query("SELECT * FROM public.spied, public.base").rows)
+        assert "spied with" in shown
+        assert PADS[:16] not in shown
+    assert PADS[:16].encode() not in (views.folder / "reporting.duckdb").read_bytes()
+    if views.keep:
+        views.keep.close()
+
+
+SWAPS = ("VIEW base AS SELECT id, public.spy(name) AS name FROM gone", "MATERIALIZED VIEW base AS SELECT * FROM gone")
+MODES = ({}, NONE, {"watermark": "none", "mask": {"name": "redact"}})
+
+
+@pytest.mark.parametrize("swap", SWAPS, ids=["view", "materialized view"])
+@pytest.mark.parametrize("mode", MODES, ids=["followed", "whole", "masked"])
+def test_a_table_whose_place_a_view_has_taken_is_refused(views: Lab, swap: str, mode: dict[str, Any]) -> None:
+    views.run("ALTER TABLE base ADD updated_at timestamptz NOT NULL DEFAULT clock_timestamp()")
+    views.specs = [{"name": "public.base", **mode}, {"name": "public.day", **NONE}]
+    views.track()
+    views.sync()
+    before = of(views, "base")
+    views.run("ALTER TABLE base RENAME TO gone", f"CREATE {swap}", "UPDATE day SET name = 'y'")
+    assert any(table.error for table in dryrun.dry_run(views.job).tables)
+    for full in (False, True):
+        run = views.sync(full=full)
+        assert "view now" in str(run.failed[0].error) or "no ordinary table" in str(run.failed[0].error)
+        assert of(views, "base") == before
+        assert of(views, "day")[0][2] == "y"
+    found = {check.table: check for check in verify.verify(views.job).tables}
+    assert found["public.base"].error
+    with live.open(views.job) as store, pytest.raises(errors.NeaptideError, match="base"):
+        store.query("SELECT * FROM public.base")
+    if mode and "mask" not in mode:
+        assert not views.sync(full=True, tables=["public.base"]).failed
+
+
+def test_a_view_is_not_masked_by_hash_nor_a_table_with_somebody_s_function_in_its_condition(views: Lab) -> None:
+    views.specs = [{**VIEW, "mask": {"name": "hash"}}]
+    with pytest.raises(errors.ConfigError, match="whose owners could learn the key"):
+        views.sync()
+    views.specs = [{**HASHED, "where": "public.spy(name) <> ''"}]
+    with pytest.raises(errors.ConfigError, match="where calls functions of others"):
+        views.sync()
+    called = {"name": "public.base", **NONE, "where": "public.spy(name) LIKE '%with '"}
+    views.specs = [called, {**HASHED, "name": "public.day"}]
+    assert not views.sync().failed
+    assert len(of(views, "base")) == 2
+
+
+def test_sessions_for_tables_read_no_view(views: Lab) -> None:
+    with views.job.source.connect() as conn:
+        known = conn.execute("SELECT FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'").fetchone()
+        if known is None:
+            pytest.skip("this version of PostgreSQL can't keep a session from views")
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState), conn.transaction():
+            conn.execute("SELECT * FROM public.spied")
+
+
+def test_what_a_view_set_is_gone_before_the_next_run(views: Lab) -> None:
+    """Its functions can set what they like in the run's own session, which a daemon keeps."""
+    views.keep = Keep()
+    for _ in range(2):
+        with views.job.source.meet() as (conn, _identity):
+            assert conn.execute("SHOW search_path").fetchone() == {"search_path": "pg_catalog, pg_temp"}
+            with conn.transaction():
+                sessions.let_views(conn)
+                conn.execute("SELECT * FROM public.spied")
+            assert conn.execute("SHOW search_path").fetchone() == {"search_path": "evil, pg_catalog"}
+    views.keep.close()
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "address", "allowed"),
+    [
+        (True, "192.0.2.1", True), (False, "192.0.2.1", False), (False, "127.0.0.9", True), (False, "::1", True),
+        (False, "", True), (False, "fe80::1", False),
+    ],
+)  # fmt: skip
+def test_a_hash_takes_a_connection_that_nobody_listens_on(encrypted: bool, address: str, allowed: bool) -> None:
+    conn: Any = SimpleNamespace(pgconn=SimpleNamespace(ssl_in_use=encrypted), info=SimpleNamespace(hostaddr=address))
+    spec = SimpleNamespace(mask={"name": "hash"})
+    table: Any = SimpleNamespace(spec=spec, runs_code=False, source_name="public.base")
+    with nullcontext() if allowed else pytest.raises(errors.ConfigError, match="in clear"):
+        readiness.check_hashed(conn, table)

@@ -155,6 +155,6 @@ def test_the_daemon_s_records_and_the_files_beside_the_target_show_no_secret(pla
             daemon.saw(action)
             assert len(daemon.records("leading")) == count - 1
             check("".join(daemon.lines))
-    for path in place.lab.folder.iterdir():
-        if path.name != "config.toml":
+    for path in place.lab.folder.rglob("*"):
+        if path.is_file() and path.name != "config.toml":
             check(path.read_bytes().decode(errors="replace"))

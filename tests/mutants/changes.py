@@ -204,8 +204,8 @@ MUTANTS = (
     Mutant(
         "a reader does not join the snapshot",
         "jobs/engine/session.py",
-        'self._tell_source(f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")',
-        'self._tell_source("SELECT 1")',
+        'self._begin(snapshot, f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")',
+        'self._begin(snapshot, "SELECT 1")',
         RACES + "test_all_tables_are_read_at_one_moment",
     ),
     Mutant(
