@@ -69,3 +69,22 @@ def test_a_mask_or_a_rule_that_makes_text_of_them_is_no_hindrance(empty_db: str,
     lab.sync()
     assert verify.verify(lab.job).equal
     assert ways(lab.both[0])["wide"] != {"RLE"}
+
+
+def test_a_zero_below_nought_stays_apart_from_its_neighbours(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.reading", "watermark": "none"}])
+    drawn = "CASE g / 1000 WHEN 0 THEN 1.5 WHEN 1 THEN 0 WHEN 2 THEN '-0' ELSE 0 END"
+    lab.run(
+        "CREATE TABLE reading (id int PRIMARY KEY, wide float8, narrow float4)",
+        f"INSERT INTO reading SELECT g, {drawn}, {drawn} FROM generate_series(0, 3999) AS g",
+    )
+    lab.sync()
+    assert verify.verify(lab.job).equal
+    lab.run("UPDATE reading SET wide = -wide, narrow = -narrow WHERE id % 1000 = 7")
+    assert lab.sync().changed
+    assert verify.verify(lab.job).equal
+    assert not lab.sync().changed
+    compact.rebuild(lab.job, lab.spare)
+    lab.run("UPDATE reading SET wide = 2 WHERE id = 1")
+    lab.sync()
+    assert verify.verify(lab.job).equal

@@ -105,4 +105,11 @@ MUTANTS = (
         "if False:",
         FAILING + "test_a_text_that_is_none_in_utf8_is_named_and_may_be_kept_as_bytes",
     ),
+    Mutant(
+        "a zero below nought is stored in a run with others",
+        "jobs/engine/storage.py",
+        "if plan.duckdb_type in _FLOATS:",
+        "if False:",
+        "tests/integration/test_storage.py::test_a_zero_below_nought_stays_apart_from_its_neighbours",
+    ),
 )
