@@ -21,7 +21,7 @@ import duckdb
 
 from app import errors, exact, execution, notes, versions
 from app.execution import Limits, Spill
-from app.reporting import answer, parquet
+from app.reporting import answer, frames, parquet
 from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 
@@ -69,6 +69,18 @@ class Result:
     def records(self) -> list[dict[str, Any]]:
         """The rows as dictionaries by column name."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def arrow(self) -> Any:
+        """The rows as a `pyarrow.Table`. Raises `errors.MissingExtra` without that package."""
+        return frames.arrow(self.columns, self.types, self.rows)
+
+    def pl(self) -> Any:
+        """The rows as a `polars.DataFrame`; needs pyarrow, too. Raises `errors.MissingExtra`."""
+        return frames.polars(self.arrow())
+
+    def df(self) -> Any:
+        """The rows as a `pandas.DataFrame` with Arrow's types; needs pyarrow, too. Raises `errors.MissingExtra`."""
+        return frames.pandas(self.arrow())
 
 
 class Store:
