@@ -73,7 +73,7 @@ def test_a_mask_or_a_rule_that_makes_text_of_them_is_no_hindrance(empty_db: str,
 
 def test_a_zero_below_nought_stays_apart_from_its_neighbours(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.reading", "watermark": "none"}])
-    drawn = "CASE g / 1000 WHEN 0 THEN 1.5 WHEN 1 THEN 0 WHEN 2 THEN '-0' ELSE 0 END"
+    drawn = "CASE g / 1000 WHEN 0 THEN 1.5 WHEN 2 THEN float8 '-0' ELSE 0 END"
     lab.run(
         "CREATE TABLE reading (id int PRIMARY KEY, wide float8, narrow float4)",
         f"INSERT INTO reading SELECT g, {drawn}, {drawn} FROM generate_series(0, 3999) AS g",
