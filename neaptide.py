@@ -56,7 +56,9 @@ class File:
     def query(self, sql: str, params: Parameters = ()) -> Result:
         """Run one reading statement with bound values (`?`, or `$name` with a dict); times come back in UTC.
 
-        Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's message.
+        A value that Python has no type for is text, as PostgreSQL spells it: an interval, infinity, a far date. Raises
+        `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's message, `errors.QueryTooBig`
+        beyond the limits of `[query]`.
         """
         return self._store.query(sql, params)
 

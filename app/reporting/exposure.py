@@ -61,12 +61,17 @@ class Exposure:
         return checked
 
     def _make(self, names: Iterable[tuple[str, str]], depth: int) -> None:
-        for schema, name in names:
-            if (schema, name) not in self._made:
-                query = self._query(schema, name, depth)
-                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{_quoted(schema)}")
-                self._connection.execute(f"CREATE VIEW memory.{_quoted(schema)}.{_quoted(name)} {query}")
-                self._made.add((schema, name))
+        """Make these names readable, with one call: a view of two of them may have made one of them on its way."""
+        wanted = {name: self._query(*name, depth) for name in names if name not in self._made}
+        if not wanted:
+            return
+        schemas = sorted({f"CREATE SCHEMA IF NOT EXISTS memory.{_quoted(schema)}" for schema, _ in wanted})
+        views = [
+            f"CREATE VIEW IF NOT EXISTS memory.{_quoted(schema)}.{_quoted(name)} {query}"
+            for (schema, name), query in wanted.items()
+        ]
+        self._connection.execute(";\n".join([*schemas, *views]))
+        self._made |= wanted.keys()
 
     def _meant(self, schema: str, name: str) -> tuple[str, str]:
         """The name itself; one of `main` that isn't there is that of `public`."""

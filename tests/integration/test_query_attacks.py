@@ -59,7 +59,7 @@ def test_a_function_is_duckdb_s_own_whatever_the_file_holds(store: reporting.Sto
 
 def test_a_view_of_the_file_is_the_query_that_it_is(store: reporting.Store) -> None:
     assert store.query("FROM shop.harmless").rows == [("a", 2)]
-    assert store.query("SELECT low, run_id FROM shop.deep").rows == [("a", "run-1")]
+    assert store.query("SELECT d.low, d.run_id FROM shop.harmless AS h, shop.deep AS d").rows == [("a", "run-1")]
     for name in ("blob", "files", "settings", "below", "own_macro"):
         with pytest.raises(errors.QueryFailed, match=r"not allowed here|not exist here"):
             store.query(f"FROM shop.{name}")
