@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -184,7 +185,7 @@ def forget(path: str) -> None:
     """Remove a target and all its other names."""
     link = Path(path)
     for found in (*link.parent.glob(f"{link.stem}*"), *link.parent.glob(f".{link.name}*")):
-        found.unlink(missing_ok=True)
+        shutil.rmtree(found) if found.is_dir() and not found.is_symlink() else found.unlink(missing_ok=True)
 
 
 def _stamps(path: str) -> list[tuple[str, int]]:

@@ -121,14 +121,11 @@ def test_nothing_that_another_program_planted_outlives_a_repair(lab: Lab, plante
     for statement in planted.split("; "):
         strangers.writes(lab.folder / "reporting.duckdb", statement)
     verify.verify(lab.job, repair=True)
-    with reporting.open(lab.folder / "reporting.duckdb") as store:
-        names = store.query("SELECT view_name FROM duckdb_views() WHERE NOT internal").rows
-        assert [name for (name,) in names] == ["freshness"]
-        assert store.query("SELECT column_name FROM duckdb_columns() WHERE schema_name = 'public'").rows == [
-            ("id",),
-            ("name",),
-            ("updated_at",),
-        ]
+    with duckdb.connect(str(lab.both[0]), read_only=True) as file:
+        views = file.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        columns = file.execute("SELECT column_name FROM duckdb_columns() WHERE schema_name = 'public'").fetchall()
+    assert views == [("freshness",)]
+    assert columns == [("id",), ("name",), ("updated_at",)]
     assert_never_seen(lab)
 
 

@@ -103,13 +103,6 @@ MUTANTS = (
         BESIDE + "test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask",
     ),
     Mutant(
-        "everybody may look at what is being written",
-        "jobs/targets/file/publish.py",
-        "self.private.mkdir(0o700)",
-        "self.private.mkdir(0o777)",
-        BESIDE + "test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask",
-    ),
-    Mutant(
         "the group of the published file is lost",
         "jobs/targets/file/rights.py",
         "os.fchown(handle, user, self.group)",
