@@ -9,11 +9,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import structlog
 
+from app import escapes
 from app.redaction import Redaction
 
 
@@ -36,7 +37,7 @@ def setup(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _cleaning(redaction or Redaction()),
-            _renderer(out),
+            *_rendering(out),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(out),
@@ -53,10 +54,15 @@ def _died(given: threading.ExceptHookArgs) -> None:
         structlog.get_logger().error("a thread ended by an error", action="thread_died", exc_info=given.exc_value)
 
 
-def _renderer(out: TextIO) -> Any:
+def _rendering(out: TextIO) -> list[Any]:
     if out.isatty():
-        return structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
-    return structlog.processors.JSONRenderer(default=str)
+        return [_shown, structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
+    return [structlog.processors.JSONRenderer(default=str)]
+
+
+def _shown(_logger: Any, _method: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A table's name in a record must not act on the terminal."""
+    return {key: escapes.lines(value) if isinstance(value, str) else value for key, value in record.items()}
 
 
 def _cleaning(redaction: Redaction) -> Any:

@@ -78,3 +78,12 @@ def test_quiet_leaves_warnings_and_verbose_adds_details() -> None:
         for tell in ("debug", "info", "warning"):
             getattr(structlog.get_logger(), tell)("x", action="x")
         assert len(out.getvalue().splitlines()) == expected
+
+
+def test_a_name_in_a_record_does_not_act_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    for out in (Terminal(), io.StringIO()):
+        logs.setup(stream=out)
+        structlog.get_logger().warning("public.\x1b[2Jx was left as it was", action="left", table="public.\x9b2Jx")
+        assert not {"\x1b", "\x9b"} & set(out.getvalue())
+        assert "[2Jx" in out.getvalue()
