@@ -138,7 +138,7 @@ def test_a_table_that_the_config_does_not_name_is_refused(tmp_path: Path, shop_d
         (("sql", "SELECT 1", "--max-staleness", "soon"), ("soon", "10s")),
         (("product", "list", "--sort", "colour"), ("colour", "sku")),
         (("product", "create", "A", "B", "cheap"), ("cheap", "12.50")),
-        (("order", "place", "nobody", "--item", "x"), ("'x'", "PRODUCT_ID")),
+        (("order", "place", "nobody", "--item", ":2"), ("':2'", "PRODUCT[:QUANTITY")),
         (("verify", "--sample", "0"), ("0",)),
         (("demo", "--data", "nothing.parquet"), ("nothing.parquet",)),
         (("synx",), ("synx",)),
