@@ -79,6 +79,9 @@ def test_a_zero_below_nought_stays_apart_from_its_neighbours(empty_db: str, tmp_
         f"INSERT INTO reading SELECT g, {drawn}, {drawn} FROM generate_series(0, 3999) AS g",
     )
     lab.sync()
+    with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
+        below = "SELECT count(*) FROM public.reading WHERE wide::VARCHAR = '-0.0' AND narrow::VARCHAR = '-0.0'"
+        assert file.execute(below).fetchall() == [(1000,)]
     assert verify.verify(lab.job).equal
     lab.run("UPDATE reading SET wide = -wide, narrow = -narrow WHERE id % 1000 = 7")
     assert lab.sync().changed
