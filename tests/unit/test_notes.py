@@ -65,7 +65,10 @@ WRONG: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "values"), WRONG, ids=lambda one: ".".join(map(str, one)) if one[0] else "")
+PATHS = [".".join(map(str, path)) for path, _ in WRONG]
+
+
+@pytest.mark.parametrize(("path", "values"), WRONG, ids=PATHS)
 def test_freshness_of_another_form_is_none(target: Files, path: tuple[Any, ...], values: tuple[Any, ...]) -> None:
     content = json.loads(target.freshness.read_text())
     holder, key = path_of(content, path)
