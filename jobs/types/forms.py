@@ -249,6 +249,9 @@ def _array(kind: TypeInfo, element: TypeInfo, dims: int, *, key: bool) -> Form:
     casts = tuple(f"{cast}[]" for cast in inner.casts)
     if element.name == "bytea" and element.schema == "pg_catalog":
         casts, target = ("text[]",), "list_transform({v}, lambda x: unhex(substr(x, 3)))"
+    elif element.name == "bpchar" and element.schema == "pg_catalog":
+        # An array that is read by its output function keeps the blanks that a cast of its elements drops.
+        target = "list_transform({v}, lambda x: rtrim(x, ' '))"
     else:
         target = "{v}" if inner.target == "{v}" else f"CAST({{v}} AS {inner.duckdb}[])"
     return Form(

@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     command = folder / "bin" / "neaptide"
     command.parent.mkdir()
     python, option, code = found.command()
-    command.write_text(f"#!/bin/sh\nexec {python} {option} '{code}' \"$@\"\n", encoding="utf-8")
+    command.write_text(f"#!/bin/sh\nexec '{python}' {option} '{code}' \"$@\"\n", encoding="utf-8")
     command.chmod(0o755)
     return found
 

@@ -118,7 +118,7 @@ def test_another_users_server_is_refused_with_the_next_step(open_folder: Path) -
     with cluster.running(open_folder / "postgres") as found:
         code = (
             "import os, sys; from pathlib import Path\n"
-            "from app import errors; from app.oltp.embedded import EmbeddedServer\n"
+            "from app import errors; from app.oltp.embedded.server import EmbeddedServer\n"
             "os.setgroups([]); os.setgid(54321); os.setuid(54321)\n"
             "try: EmbeddedServer(Path(sys.argv[1])).start()\n"
             "except errors.AccessDenied as error: print('denied', error.hint)"

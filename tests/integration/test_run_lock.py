@@ -19,18 +19,18 @@ from jobs.targets.file.publish import Files
 _OTHER = """
 import sys
 from pathlib import Path
-from jobs import files
+from jobs.targets.file import publish
 
-target = files.Files(Path(sys.argv[1]))
+target = publish.Files(Path(sys.argv[1]))
 if sys.argv[2] == "hold":
-    with files.locked(target):
+    with publish.locked(target):
         print("ready", flush=True)
         sys.stdin.readline()
 else:
     print("ready", flush=True)
     seen = set()
     while not Path(sys.argv[1] + ".over").exists():
-        seen.add(files.is_locked(target))
+        seen.add(publish.is_locked(target))
     print(sorted(seen), flush=True)
 """
 

@@ -91,7 +91,7 @@ def at(root: Path) -> EmbeddedServer:
 def starter(root: Path, work: str = "") -> list[str]:
     """A command that starts the server in a process of its own."""
     code = (
-        "import sys; from pathlib import Path; from app.oltp.embedded import EmbeddedServer;"
+        "import sys; from pathlib import Path; from app.oltp.embedded.server import EmbeddedServer;"
         f"server = EmbeddedServer(Path(sys.argv[1]), settings={FAST!r}); server.start(); {work}"
     )
     return [sys.executable, "-c", code, str(root)]
