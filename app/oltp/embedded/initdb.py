@@ -14,7 +14,7 @@ from app import errors
 from app.oltp.embedded import home as lodging
 from app.oltp.embedded import log
 
-ROLE, READER = "neaptide", "neaptide_reader"
+ROLE = "neaptide"
 # The builtin provider needs no locale of the system and sorts the same on every machine.
 LOCALE = {"locale": "C", "locale-provider": "builtin", "builtin-locale": "C.UTF-8"}
 _DRAFT = "data.new."

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import secrets
 import shutil
 import signal
 import socket
@@ -28,9 +27,6 @@ from app.oltp.embedded import home, initdb
 from app.oltp.embedded import log as server_log
 
 DATABASE = "neaptide"
-# Whoever listens on the port once the server is gone may ask for the password in clear: it is told to no such.
-LOGIN = "scram-sha-256"
-_READERS_PASSWORD = "reader"  # noqa: S105  a file's name
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
@@ -63,7 +59,7 @@ class Status:
 
 
 class EmbeddedServer:
-    """The PostgreSQL in the folder `root`: `data/`, `password` and `reader` (0600), `port`, `log`.
+    """The PostgreSQL in the folder `root`: `data/`, `password` (0600), `port`, `log`.
 
     `settings` are server parameters over the defaults in `SETTINGS`, taken up at the next start.
     """
@@ -117,22 +113,13 @@ class EmbeddedServer:
         return Status(running, self._pid() if running else None, self._known_port(), _version(), self.root)
 
     def url(self, database: str = DATABASE) -> str:
-        """The owner's URL, password included. Raises `errors.SourceUnavailable` before the first start."""
-        return self._url(initdb.ROLE, "password", database)
-
-    def reader_url(self, database: str = DATABASE) -> str:
-        """The same of the role that reads: it may read all there is, and nothing else."""
-        # A server that an older version started has none before its next start.
-        known = self._read(_READERS_PASSWORD) is not None
-        return self._url(initdb.READER, _READERS_PASSWORD, database) if known else self.url(database)
-
-    def _url(self, role: str, file: str, database: str) -> str:
-        port, password = self._known_port(), self._read(file)
+        """The URL of a database, password included. Raises `errors.SourceUnavailable` before the first start."""
+        port, password = self._known_port(), self._read("password")
         if port is None or password is None:
             raise errors.SourceUnavailable(
                 f"there is no embedded PostgreSQL in {self.root} yet", hint="start it: neaptide db start"
             )
-        return f"postgresql://{role}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
+        return f"postgresql://{initdb.ROLE}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
 
     def bin(self, name: str) -> Path:
         """A program of the server's own version: psql, pgbench, pg_basebackup, …"""
@@ -145,26 +132,10 @@ class EmbeddedServer:
         return home.home(self.root) / "data"
 
     def _create_database(self) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True, require_auth=LOGIN) as connection:
-            given = {"database": DATABASE, "reader": initdb.READER}
-            found = connection.execute(statements.get("embedded", "made_already"), given).fetchone()
-            database, reader = found or (False, False)
-            if not database:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            found = connection.execute(statements.get("embedded", "database_exists"), {"name": DATABASE}).fetchone()
+            if found != (True,):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-            if not reader or self._read(_READERS_PASSWORD) is None:
-                self._create_reader(connection, there=reader)
-
-    def _create_reader(self, connection: psycopg.Connection[tuple[bool, bool]], *, there: bool) -> None:
-        """What owners write runs as the role that reads, where that can't be helped: it is an ordinary one."""
-        password = self._read(_READERS_PASSWORD) or secrets.token_hex(24)
-        home.write(self.root / _READERS_PASSWORD, password)
-        role = sql.Identifier(initdb.READER)
-        # In the form that the server keeps, so that its log shows nobody the password.
-        secret = sql.Literal(connection.pgconn.encrypt_password(password.encode(), initdb.READER.encode()).decode())
-        verb = sql.SQL("ALTER" if there else "CREATE")
-        # Row-level security that hides rows from the role would make every copy fail.
-        connection.execute(sql.SQL("{} ROLE {} LOGIN BYPASSRLS PASSWORD {}").format(verb, role, secret))
-        connection.execute(sql.SQL("GRANT pg_read_all_data, pg_read_all_stats TO {}").format(role))
 
     # Starting
 
@@ -189,7 +160,7 @@ class EmbeddedServer:
     def _refusal(self) -> str | None:
         """Why the server can't be used, or None where it can."""
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2, require_auth=LOGIN).close()
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
         except errors.SourceUnavailable as error:
             return error.message
         except psycopg.OperationalError as error:
