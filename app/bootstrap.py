@@ -63,11 +63,27 @@ def source_url(settings: config.Settings, *, start: bool = True) -> str:
     return server.url()
 
 
+def _written(settings: config.Settings) -> str:
+    """The URL for those who write."""
+    url = source_url(settings)
+    return url if settings.embedded_root is None else _careful(url)
+
+
 def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = None) -> Job:
     """What a sync, a comparison or a status needs; with a `keep`, its sessions stay open between runs."""
     from jobs.job import Job
 
-    return Job(settings, source_url(settings, start=start), keep)
+    url = source_url(settings, start=start)
+    if settings.embedded_root is None:
+        return Job(settings, url, keep)
+    return Job(settings, _careful(embedded(settings).reader_url()), keep, _careful(url))
+
+
+def _careful(url: str) -> str:
+    """The embedded server's URL for whoever goes on using it: another process may have its port by then."""
+    from app.oltp.embedded.server import LOGIN
+
+    return f"{url}?require_auth={LOGIN}"
 
 
 @contextmanager
@@ -76,7 +92,7 @@ def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
     with extras.needed("demo"):
         from app.oltp import engine, uow
 
-    made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
+    made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
         yield lambda: uow.SqlAlchemyUnitOfWork(made)
     finally:
@@ -91,7 +107,7 @@ def identify(settings: config.Settings, noun: str, name: str) -> UUID:
     with extras.needed("demo"):
         from app.oltp import engine, lookup
 
-    made = engine.create(source_url(settings), connect_timeout=settings.source.connect_timeout)
+    made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
         return lookup.identify(made, noun, name)
     finally:
@@ -104,7 +120,7 @@ def migrate(settings: config.Settings) -> str:
         from app.oltp import migrations
 
     url = source_url(settings)
-    migrations.migrate(url)
+    migrations.migrate(_written(settings))
     return url
 
 

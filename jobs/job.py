@@ -15,12 +15,14 @@ from jobs.targets.file.publish import Files
 class Job:
     """One source, one target, the tables between them. `url` may hold a password, so it is not shown.
 
-    A process that runs often gives a `keep` for the sessions that may stay open between runs.
+    A process that runs often gives a `keep` for the sessions that may stay open between runs. `owner_url` is for what
+    changes something on the source, where another role does that.
     """
 
     settings: config.Settings
     url: str = field(repr=False)
     keep: Keep | None = field(default=None, repr=False, compare=False)
+    owner_url: str = field(default="", repr=False)
 
     @property
     def keep_open(self) -> Keep:
@@ -34,6 +36,11 @@ class Job:
         settings, key = self.settings, self.settings.sync.mask_key
         pads = maskkey.pads(key.get_secret_value() if key else None)
         return Source(self.url, settings.source, self.keep, settings.sync.deadline, pads)
+
+    @property
+    def owner(self) -> Source:
+        """The way there for what changes something: triggers that are installed, tombstones that are purged."""
+        return Source(self.owner_url or self.url, self.settings.source, longest=self.settings.sync.deadline)
 
     @property
     def files(self) -> Files:

@@ -42,7 +42,7 @@ def _load(face: Face) -> Job:
 
     settings = bootstrap.load_settings(face.config_path)
     job = bootstrap.job(settings)
-    logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url))
+    logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url, job.owner_url))
     structlog.get_logger().info(_plan(job), action="plan")
     return job
 

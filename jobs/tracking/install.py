@@ -61,7 +61,7 @@ def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
 
     Raises `errors.NotTracked` for a name with control characters, which would not show what they do.
     """
-    with job.source.connect(application=_APPLICATION) as conn, conn.transaction():
+    with job.owner.connect(application=_APPLICATION) as conn, conn.transaction():
         found = _removing(job, conn, names) if untrack else _installing(job, conn, names, lambda _: None)
     if not found:
         return "-- Everything is in place.\n"
@@ -72,7 +72,7 @@ def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
 
 
 def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[str]:
-    with translated(), job.source.open(_APPLICATION) as conn:
+    with translated(), job.owner.open(_APPLICATION) as conn:
         with conn.transaction():
             for setting in _SETTINGS:
                 conn.execute(setting.encode())

@@ -30,8 +30,8 @@ def purge(job: Job) -> int:
     """
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
     until, gone = time.monotonic() + _SECONDS, 0
-    limit = Deadline(_LONGEST, job.source)
-    with limit, job.source.open("neaptide purge") as conn:
+    limit = Deadline(_LONGEST, job.owner)
+    with limit, job.owner.open("neaptide purge") as conn:
         limit.guard(conn)
         while time.monotonic() < until:
             batch = 0

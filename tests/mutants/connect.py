@@ -11,6 +11,7 @@ SECRETS = "tests/integration/test_secrets.py::"
 REDACTION = "tests/unit/test_redaction.py::"
 CONFIG = "tests/unit/test_config.py::"
 CODE = "tests/integration/test_owners_code.py::"
+EMBEDDED = "tests/integration/test_embedded_reader.py::"
 
 MUTANTS = (
     Mutant(
@@ -166,5 +167,26 @@ MUTANTS = (
         "if conn.spoiled:",
         "if False:",
         CODE + "test_what_a_view_set_is_gone_before_the_next_run",
+    ),
+    Mutant(
+        "another process on the embedded server's port is told the password",
+        "app/bootstrap.py",
+        'return f"{url}?require_auth={LOGIN}"',
+        "return url",
+        EMBEDDED + "test_another_process_on_the_port_is_told_neither_a_password_nor_what_masks_are_made_with",
+    ),
+    Mutant(
+        "a superuser reads the embedded server",
+        "app/bootstrap.py",
+        "_careful(embedded(settings).reader_url())",
+        "_careful(url)",
+        EMBEDDED + "test_the_role_that_reads_may_do_nothing_else",
+    ),
+    Mutant(
+        "an embedded standby makes a role of its own",
+        "app/oltp/embedded/database.py",
+        "if standby:",
+        "if False:",
+        "tests/chaos/test_standby.py::test_track_says_that_it_belongs_on_the_primary",
     ),
 )

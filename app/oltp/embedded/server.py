@@ -20,13 +20,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 
-from app import errors, file_lock, statements
+from app import errors, file_lock
+from app.oltp.embedded import database as made
 from app.oltp.embedded import home, initdb
 from app.oltp.embedded import log as server_log
 
-DATABASE = "neaptide"
+# Whoever listens on the port once the server is gone may ask for the password in clear: it is told to no such.
+LOGIN = "scram-sha-256"
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
@@ -59,7 +60,7 @@ class Status:
 
 
 class EmbeddedServer:
-    """The PostgreSQL in the folder `root`: `data/`, `password` (0600), `port`, `log`.
+    """The PostgreSQL in the folder `root`: `data/`, `password` and `reader` (0600), `port`, `log`.
 
     `settings` are server parameters over the defaults in `SETTINGS`, taken up at the next start.
     """
@@ -112,14 +113,23 @@ class EmbeddedServer:
             raise self._unusable(error) from error
         return Status(running, self._pid() if running else None, self._known_port(), _version(), self.root)
 
-    def url(self, database: str = DATABASE) -> str:
-        """The URL of a database, password included. Raises `errors.SourceUnavailable` before the first start."""
-        port, password = self._known_port(), self._read("password")
+    def url(self, database: str = made.DATABASE) -> str:
+        """The owner's URL, password included. Raises `errors.SourceUnavailable` before the first start."""
+        return self._url(initdb.ROLE, "password", database)
+
+    def reader_url(self, database: str = made.DATABASE) -> str:
+        """The same of the role that reads: it may read all there is, and nothing else."""
+        # A server that an older version started has none before its next start.
+        known = self._read(made.PASSWORD) is not None
+        return self._url(made.READER, made.PASSWORD, database) if known else self.url(database)
+
+    def _url(self, role: str, file: str, database: str) -> str:
+        port, password = self._known_port(), self._read(file)
         if port is None or password is None:
             raise errors.SourceUnavailable(
                 f"there is no embedded PostgreSQL in {self.root} yet", hint="start it: neaptide db start"
             )
-        return f"postgresql://{initdb.ROLE}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
+        return f"postgresql://{role}:{password}@{_HOST}:{port}/{quote(database, safe='')}"
 
     def bin(self, name: str) -> Path:
         """A program of the server's own version: psql, pgbench, pg_basebackup, …"""
@@ -132,10 +142,8 @@ class EmbeddedServer:
         return home.home(self.root) / "data"
 
     def _create_database(self) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            found = connection.execute(statements.get("embedded", "database_exists"), {"name": DATABASE}).fetchone()
-            if found != (True,):
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        with psycopg.connect(self.url("postgres"), autocommit=True, require_auth=LOGIN) as connection:
+            made.make(connection, self.root)
 
     # Starting
 
@@ -160,7 +168,7 @@ class EmbeddedServer:
     def _refusal(self) -> str | None:
         """Why the server can't be used, or None where it can."""
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(self.url("postgres"), connect_timeout=2, require_auth=LOGIN).close()
         except errors.SourceUnavailable as error:
             return error.message
         except psycopg.OperationalError as error:
