@@ -128,7 +128,7 @@ def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
     from jobs.targets.file import freshness, publish
 
-    return freshness.now(publish.Files(settings.target_path, settings.target.mode))
+    return freshness.now(publish.Publisher(settings.target_path, settings.target.mode))
 
 
 def reports(settings: config.Settings) -> Catalogue:

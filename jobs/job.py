@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from app import config, maskkey
 from jobs.sessions import Keep
 from jobs.source.connection import Source
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Job:
         return Source(self.owner_url or self.url, self.settings.source, longest=self.settings.sync.deadline)
 
     @property
-    def files(self) -> Files:
+    def files(self) -> Publisher:
         """The target's names on disk."""
-        return Files(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+        return Publisher(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
 
     @property
     def load_workers(self) -> int:

@@ -15,12 +15,12 @@ from app.execution import Limits
 from app.reporting import guard
 from app.reporting import store as reporting
 from jobs import quoting
+from jobs.engine import opening
 from jobs.engine import rows as apply
-from jobs.engine import session as target
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan import steps
-from jobs.source.session import Moment, moment
+from jobs.source.session import SourceSession, source_session
 from jobs.tables import filters
 from jobs.tables.table import Table
 from jobs.targets.file import work
@@ -34,7 +34,7 @@ class _Scope:
 
     lists = False
 
-    def __init__(self, now: Moment) -> None:
+    def __init__(self, now: SourceSession) -> None:
         self._names = {_name(table) for table in now.tables} | {("neaptide", "freshness")}
         self._short = _short(now)
 
@@ -72,9 +72,9 @@ def _failures() -> Iterator[None]:
 def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa: A001  live.open beside reporting.open
     """A store that reads PostgreSQL in one snapshot. Raises what a run would."""
     with ExitStack() as stack:
-        now = stack.enter_context(moment(job))
+        now = stack.enter_context(source_session(job))
         now.set_aside(steps.swapped(now.tables, work.peek(job)))
-        session = stack.enter_context(target.session(job, strict=True))
+        session = stack.enter_context(opening.lent(job, strict=True))
         session.attach_source(job.source, guests=now.snapshot.guests)
         stack.enter_context(session.transaction())
         _see(session, now)
@@ -93,7 +93,7 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
                 _left.append(stack.pop_all())
 
 
-def _store(session: Target, now: Moment, limits: Limits) -> LiveStore:
+def _store(session: DuckSession, now: SourceSession, limits: Limits) -> LiveStore:
     """The session, from here on locked down and within the limits."""
     for statement in (*limits.settings(), "SET enable_external_access = false", "SET lock_configuration = true"):
         session.execute(statement)
@@ -104,7 +104,7 @@ def _store(session: Target, now: Moment, limits: Limits) -> LiveStore:
     )  # fmt: skip
 
 
-def _see(session: Target, now: Moment) -> None:
+def _see(session: DuckSession, now: SourceSession) -> None:
     """See what the moment's session sees; on a standby, where nobody may join it, at least as much.
 
     The tables are still as that session found them: it keeps its locks. Raises `errors.StandbyBehind` where another
@@ -119,7 +119,7 @@ def _see(session: Target, now: Moment) -> None:
         raise errors.StandbyBehind("the source's URL leads to several standbys, one of them behind the other")
 
 
-def _create_view(session: Target, table: Table) -> None:
+def _create_view(session: DuckSession, table: Table) -> None:
     """What a full load would put into the file, as a view."""
     name = f"memory.{table.file_quoted}"
     session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{quoting.identifier(_name(table, fold=False)[0])}")
@@ -127,13 +127,13 @@ def _create_view(session: Target, table: Table) -> None:
     session.execute(f"CREATE VIEW {name} AS {rows.joined()}")
 
 
-def _short(now: Moment) -> set[str]:
+def _short(now: SourceSession) -> set[str]:
     """The tables of `public` that are found without their schema, as in PostgreSQL and in the file."""
     names = {_name(table) for table in now.tables}
     return {name for schema, name in names if schema == "public" and ("main", name) not in names}
 
 
-def _create_freshness(session: Target, now: Moment) -> None:
+def _create_freshness(session: DuckSession, now: SourceSession) -> None:
     moment_text = quoting.literal(now.snapshot.as_of.isoformat())
     session.execute("CREATE SCHEMA IF NOT EXISTS memory.neaptide")
     session.execute(

@@ -84,7 +84,7 @@ class Keep:
 
     def __init__(self) -> None:
         self.source = Slot(_is_idle)
-        self.target = Slot(lambda _: True)
+        self.engine = Slot(lambda _: True)
         # What the published file says of itself, and what tells that file from every other.
         self.state: tuple[Any, Any] | None = None
         # What was worked out of the source's catalogue, made by whoever reads that.
@@ -94,9 +94,9 @@ class Keep:
 
     def cancel(self) -> None:
         """Tell what is in use to stop what it is doing, from another thread; its run then ends with an error."""
-        for target in self.target.lent():
+        for session in self.engine.lent():
             with suppress(Exception):
-                target.connection.interrupt()
+                session.connection.interrupt()
         for connection in self.source.lent():
             with suppress(Exception):
                 connection.cancel_safe(timeout=1)
@@ -104,7 +104,7 @@ class Keep:
     def close(self) -> None:
         """Close what is kept."""
         self.source.close()
-        self.target.close()
+        self.engine.close()
 
 
 def _is_idle(connection: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jobs import quoting
 from jobs.engine.rows import exact, out
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.changes import Changes
 from jobs.tables.table import Table
@@ -31,7 +31,7 @@ class Counts(NamedTuple):
 class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
-    def __init__(self, target: Target, table: Table, found: Changes, label: str) -> None:
+    def __init__(self, target: DuckSession, table: Table, found: Changes, label: str) -> None:
         self._target, self._table, self._found, self._label = target, table, found, label
         self._changed = found.changed
         self._own: list[str] = []

@@ -26,7 +26,7 @@ from jobs.source.connection import translated
 from jobs.source.settings import Session
 from jobs.status import board
 from jobs.targets.file import beside
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
 _KEEPALIVE = {
@@ -82,7 +82,7 @@ StandBy = Callable[[Holder], None]
 
 
 @contextmanager
-def local_lock(files: Files, wait: Wait, stand_by: StandBy) -> Iterator[str]:
+def local_lock(files: Publisher, wait: Wait, stand_by: StandBy) -> Iterator[str]:
     """Hold the lock beside the target, waiting for it; yields the target's id.
 
     `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `stand_by` is called again and again
@@ -109,7 +109,7 @@ def _target_id(handle: int) -> str:
     return found
 
 
-def _local_holder(files: Files) -> Holder:
+def _local_holder(files: Publisher) -> Holder:
     """Whoever left word beside the target; nobody can have that lock who may not write there."""
     found = board.read(files) or {}
     return Holder(f"another daemon, process {found['pid']}," if found.get("alive") else "another daemon")

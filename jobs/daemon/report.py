@@ -15,7 +15,7 @@ from jobs.daemon.lead import Holder
 from jobs.results import Run
 from jobs.status import board as health
 from jobs.status.board import Board
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 
 # How often the small file is written while all goes well, in seconds.
 _WRITE_STATE = 1.0
@@ -24,7 +24,7 @@ _WRITE_STATE = 1.0
 class Teller:
     """Tells failures once, then rarely and with a count, and their end in one line."""
 
-    def __init__(self, files: Files, board: Board, next_run: Callable[[], datetime | None]) -> None:
+    def __init__(self, files: Publisher, board: Board, next_run: Callable[[], datetime | None]) -> None:
         self._files = files
         self._board = board
         self._next_run = next_run

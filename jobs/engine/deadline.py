@@ -12,7 +12,7 @@ import psycopg
 
 from app import errors
 from jobs.engine import sockets
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.source.connection import Source
 
 # How long the server may take to end the sessions itself before their sockets are shut down.
@@ -27,7 +27,7 @@ class Deadline:
         self._source = source
         self._timer = threading.Timer(limit.total_seconds(), self._strike)
         self._timer.daemon = True
-        self._sessions: list[Target] = []
+        self._sessions: list[DuckSession] = []
         self._peers: list[object] = []
         self._over = threading.Event()
         self.passed = False
@@ -45,9 +45,9 @@ class Deadline:
                 hint="raise [sync] deadline, or find out what keeps PostgreSQL from answering",
             ) from error
 
-    def guard(self, session: psycopg.Connection[Any] | Target) -> None:
+    def guard(self, session: psycopg.Connection[Any] | DuckSession) -> None:
         """End this session too when the time is up."""
-        if isinstance(session, Target):
+        if isinstance(session, DuckSession):
             self._sessions.append(session)
         else:
             self._peers.append(sockets.peer_of(session.fileno()))

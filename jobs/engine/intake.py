@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.types.wire import Wire
 
 
-def insert(target: Target, table: str, wire: Wire) -> int:
+def insert(target: DuckSession, table: str, wire: Wire) -> int:
     """Put the rows into a table; their number."""
     with _parts(target, wire) as parts:
         return sum(int(target.one(f"INSERT INTO {table} {rows}")) for rows in parts)
 
 
-def make(target: Target, name: str, wire: Wire, chosen: Callable[[str], str] = str) -> None:
+def make(target: DuckSession, name: str, wire: Wire, chosen: Callable[[str], str] = str) -> None:
     """A temporary table of the rows, or of what the SELECT `chosen` makes of each part of them."""
     into = f"CREATE TEMP TABLE {name} AS"
     with _parts(target, wire) as parts:
@@ -25,7 +25,7 @@ def make(target: Target, name: str, wire: Wire, chosen: Callable[[str], str] = s
 
 
 @contextmanager
-def _parts(target: Target, wire: Wire) -> Iterator[Iterator[str]]:
+def _parts(target: DuckSession, wire: Wire) -> Iterator[Iterator[str]]:
     """DuckDB's SELECTs of the rows: one, or one for each part that the spool has room for."""
     if target.spool is None:
         yield iter([wire.joined()])

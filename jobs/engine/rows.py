@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs import quoting
 from jobs.engine import storage
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
 from jobs.types.wire import GUESTS, TABLES, Wire
@@ -24,7 +24,7 @@ def source_rows(table: Table, columns: Sequence[column_plan.ColumnPlan], where: 
     return Wire(columns, query, GUESTS if table.runs_code else TABLES)
 
 
-def create_table(target: Target, table: Table, name: str = "") -> None:
+def create_table(target: DuckSession, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
     columns = ", ".join(storage.column(plan, table.key) for plan in table.columns)
     target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.target[0])}")

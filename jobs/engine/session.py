@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
@@ -26,9 +26,6 @@ from jobs.source.spool import Spool
 from jobs.types import masks
 from jobs.types.wire import GUESTS, TABLES
 
-if TYPE_CHECKING:
-    from jobs.job import Job
-
 _LOCK_WAIT = "200ms"
 # How long a log may get before DuckDB checkpoints by itself: its default.
 _LOG = "16MiB"
@@ -38,8 +35,8 @@ _NOTE = 26 * 1024
 _LARGE = 64 * 2**20
 
 
-class Target:
-    """A DuckDB session. Make it with `opened`."""
+class DuckSession:
+    """A DuckDB session. Made by jobs/engine/opening.py."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         self.connection = connection
@@ -59,9 +56,9 @@ class Target:
         self._threads: int | None = None
         self._all_threads: int | None = None
 
-    def cursor(self) -> Target:
+    def cursor(self) -> DuckSession:
         """Another session of the same DuckDB, with transactions of its own, for another thread."""
-        found = Target(self.connection.cursor())
+        found = DuckSession(self.connection.cursor())
         found._settings, found._pads = self._settings, self._pads
         return found
 
@@ -106,7 +103,7 @@ class Target:
         only learn to read what that holds.
         """
         if not self._settings:
-            found = _extension()
+            found = extension()
             self.execute(f"LOAD {quoting.literal(str(found))}" if found else "INSTALL postgres; LOAD postgres")
         for name in () if spool else (TABLES, *([GUESTS] if guests else [])):
             if name not in self._settings:
@@ -324,71 +321,7 @@ class Target:
         return [(row["schema"], row["name"]) for row in self.block("list_tables")]
 
 
-@contextmanager
-def opened(job: Job, path: Path, *, read_only: bool = False) -> Iterator[Target]:
-    """A session with the file at `path` attached as `out`; `errors.TargetUnusable` where DuckDB can't open it."""
-    with session(job) as target:
-        mode = " (READ_ONLY)" if read_only else ""
-        target.attach(path, mode)
-        yield target
-
-
-@contextmanager
-def inspected(job: Job, path: Path) -> Iterator[Target]:
-    """A session of its own that reads the file at `path`, as `out`, and can reach nothing else.
-
-    Raises `Damaged` where the file isn't what was published, or has anything else than tables where its own should be.
-    """
-    with closing(_connect(job, strict=True)) as target:
-        target.attach(path, " (READ_ONLY)")
-        target.close_off()
-        target.refuse_views()
-        yield target
-
-
-@contextmanager
-def session(job: Job, *, strict: bool = False) -> Iterator[Target]:
-    """A session without files. Where one is kept between runs, it is given back without files, too.
-
-    One for other people's SQL is `strict`: made for the purpose, and it loads signed extensions only.
-    """
-    if job.keep is None or strict:
-        with closing(_connect(job, strict=strict)) as target:
-            yield target
-    else:
-        with job.keep.target.lend(lambda: _connect(job)) as target:
-            yield target
-            for name in ("published", "out"):
-                target.execute(f"DETACH DATABASE IF EXISTS {name}")
-            target.give_back_room()
-
-
-def _connect(job: Job, *, strict: bool = False) -> Target:
-    settings, room = job.settings.target, job.files.room_to_spill()
-    options: dict[str, Any] = {
-        "memory_limit": settings.memory_limit,
-        "temp_directory": str(room or ""),
-        "preserve_insertion_order": False,
-        "autoinstall_known_extensions": False,
-        # To check the signature of 41 MB takes 0.15 s of each start. The file lies beside this code, from a wheel of
-        # the lock file's hash: who can change it can change the code.
-        "allow_unsigned_extensions": _extension() is not None and not strict,
-    }
-    if settings.threads:
-        options["threads"] = settings.threads
-    with translated():
-        connection = duckdb.connect(":memory:", config=options)
-    target = Target(connection, room)
-    target.execute("SET TimeZone = 'UTC'")
-    # To compress texts this way takes a ninth of a first load's processor time, and they are read half as fast
-    # afterwards; it makes files a sixth smaller (5 M rows, one column of mixed text). Repeated ones have a dictionary.
-    target.execute("SET disabled_compression_methods = 'fsst'")
-    # DuckDB would draw its own on stdout, into whatever a program reads there.
-    target.execute("SET enable_progress_bar = false")
-    return target
-
-
-def _extension() -> Path | None:
+def extension() -> Path | None:
     """The extension's file in its wheel, which is of exactly DuckDB's version; None where there is no wheel."""
     try:
         found = resources.files("duckdb_extension_postgres_scanner")

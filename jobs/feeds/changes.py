@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs import quoting
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.tables.table import Table
 
 # Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.
@@ -25,13 +25,13 @@ class Changes:
     keys: int
 
 
-def counted(target: Target, changed: str, gone: str) -> Changes:
+def counted(target: DuckSession, changed: str, gone: str) -> Changes:
     """The changes that stand in these two tables."""
     rows, keys = (target.one(f"SELECT count(*) FROM {name}") for name in (changed, gone))
     return Changes(changed, gone, rows, keys)
 
 
-def joined(target: Target, table: Table, earlier: Changes, later: Changes, label: str) -> Changes:
+def joined(target: DuckSession, table: Table, earlier: Changes, later: Changes, label: str) -> Changes:
     """Both of them, in two tables more, as if all had been read now: where they differ, the later ones are right."""
     key = quoting.listed(table.key)
     columns = quoting.listed(plan.name for plan in table.columns)
@@ -44,12 +44,12 @@ def joined(target: Target, table: Table, earlier: Changes, later: Changes, label
     return counted(target, changed, gone)
 
 
-def make(target: Target, name: str, rows: str) -> None:
+def make(target: DuckSession, name: str, rows: str) -> None:
     """A temporary table of what the SELECT `rows` finds; the name begins with `temp.`."""
     target.execute(f"CREATE TEMP TABLE {bare(name)} AS {rows}")
 
 
-def drop(target: Target, changes: Changes) -> None:
+def drop(target: DuckSession, changes: Changes) -> None:
     """Free their two tables."""
     for name in (changes.changed, changes.gone):
         target.execute(f"DROP TABLE IF EXISTS {bare(name)}")
@@ -60,6 +60,6 @@ def bare(name: str) -> str:
     return name.removeprefix("temp.")
 
 
-def take_threads(target: Target, rows: int) -> None:
+def take_threads(target: DuckSession, rows: int) -> None:
     """As many threads as it is worth to compare and apply so many rows with."""
     target.use_threads(None if rows > _MANY else 1)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from app import errors
 from jobs import quoting
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.plan.steps import Step
 from jobs.tables.table import Table
 
 
-def refused(target: Target, table: Table, present: str, published: Path | None) -> errors.TooManyDeletes | None:
+def refused(target: DuckSession, table: Table, present: str, published: Path | None) -> errors.TooManyDeletes | None:
     """The error where too many of the file's keys are missing from `present`, a DuckDB SELECT of the source's keys.
 
     The file being written may be a run older than the published one: what that has taken over already is no news.
@@ -30,7 +30,7 @@ def refused(target: Target, table: Table, present: str, published: Path | None) 
     )
 
 
-def refused_anew(target: Target, step: Step, loaded: str, published: Path | None) -> errors.TooManyDeletes | None:
+def refused_anew(target: DuckSession, step: Step, loaded: str, published: Path | None) -> errors.TooManyDeletes | None:
     """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
 
     A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
@@ -45,7 +45,7 @@ def refused_anew(target: Target, step: Step, loaded: str, published: Path | None
     return refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
-def _lost(target: Target, table: Table, base: str, present: str) -> tuple[int, int]:
+def _lost(target: DuckSession, table: Table, base: str, present: str) -> tuple[int, int]:
     name, keys = f"{base}.{table.file_quoted}", quoting.listed(table.key)
     lost = target.one(f"SELECT count(*) FROM (SELECT {keys} FROM {name} EXCEPT ({present}))")
     return lost, target.one(f"SELECT count(*) FROM {name}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import quoting
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.results import Run
 
 # How a run ended, as `freshness.end_of` tells it; None where nobody knows.
@@ -55,7 +55,7 @@ def of(run: Run, clock: dict[str, Any]) -> Record:
     return Record(row, tuple(tables))
 
 
-def write(file: Target, records: Sequence[Record], *, keep: int) -> None:
+def write(file: DuckSession, records: Sequence[Record], *, keep: int) -> None:
     """Add these records, and forget the oldest beyond `keep` runs."""
     file.block("write_runs", {"rows": json.dumps([record.run for record in records])})
     tables = [table for record in records for table in record.tables]
@@ -66,14 +66,14 @@ def write(file: Target, records: Sequence[Record], *, keep: int) -> None:
         file.block("forget_old_table_runs")
 
 
-def complete(file: Target, end: End) -> None:
+def complete(file: DuckSession, end: End) -> None:
     """Add to a run's record how it ended."""
     if end is not None:
         known = {"finished_at": end["finished_at"], "phases": json.dumps(end["phases"])}
         file.block("complete_run", {"run_id": end["run_id"], **known})
 
 
-def take_over(file: Target, published: Path, end: End) -> None:
+def take_over(file: DuckSession, published: Path, end: End) -> None:
     """Copy the records that only the published file has; `end` is how the run that wrote that one ended."""
     last = end or {}
     file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")

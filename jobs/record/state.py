@@ -14,7 +14,7 @@ from typing import Any
 from app import statements
 from jobs import quoting
 from jobs.engine.failures import Damaged
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
 from jobs.source import widths
@@ -62,7 +62,7 @@ class State:
     damaged: bool = False
 
 
-def read(file: Target, known: State | None = None) -> State:
+def read(file: DuckSession, known: State | None = None) -> State:
     """What the attached file says of itself; an empty state for a new one.
 
     `known` is a state that was read before: it is not read again where the file is of the same run, since each file is
@@ -87,7 +87,7 @@ def read(file: Target, known: State | None = None) -> State:
     return State(lineage, identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP), begun)
 
 
-def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:
+def write_identity(file: DuckSession, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:
     """Say whose copy this file is, how far that one's log had come, and how it is written."""
     values = asdict(identity)
     file.block("forget_file")
@@ -103,7 +103,7 @@ def write_identity(file: Target, identity: Identity, now: Snapshot, lineage: str
     )
 
 
-def write_watermarks(file: Target, marks: Iterable[Saved], run_id: str) -> None:
+def write_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
     """Put the watermarks in place of the tables' last ones."""
     rows = [_mark_row(saved, run_id) for saved in marks]
     if rows:
@@ -116,7 +116,7 @@ def only_moved(before: Saved | None, now: Saved) -> bool:
     return before is not None and (before.relid, before.mode, before.signature) == (now.relid, now.mode, now.signature)
 
 
-def move_watermarks(file: Target, marks: Iterable[Saved], run_id: str) -> None:
+def move_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
     """Move the watermarks of tables that are as the file has them but for the position: most tables have the same."""
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for saved in marks:
@@ -125,7 +125,7 @@ def move_watermarks(file: Target, marks: Iterable[Saved], run_id: str) -> None:
         file.block("move_watermarks", {**json.loads(position), "names": json.dumps(names), "run_id": run_id})
 
 
-def take_over(file: Target, published: Path, names: list[str]) -> None:
+def take_over(file: DuckSession, published: Path, names: list[str]) -> None:
     """Copy these tables with their watermarks from the published file; they are as they are there."""
     file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
     for name in names:
@@ -138,19 +138,19 @@ def take_over(file: Target, published: Path, names: list[str]) -> None:
     file.block("take_over_watermarks", {"names": json.dumps(names)})
 
 
-def disown(file: Target, names: list[str]) -> None:
+def disown(file: DuckSession, names: list[str]) -> None:
     """Say of these tables that their rows are of another source than the file's, until they are copied anew."""
     if names:
         file.block("disown_tables", {"names": json.dumps(names)})
 
 
-def as_of(file: Target) -> datetime | None:
+def as_of(file: DuckSession) -> datetime | None:
     """The minimum over the watermarks that the file holds; None where it holds none."""
     found: datetime | None = file.block("oldest_watermark")[0]["as_of"]
     return found
 
 
-def create_schema(file: Target) -> None:
+def create_schema(file: DuckSession) -> None:
     """Neaptide's own tables, where they are not there yet."""
     file.execute(statements.get("target", "create_schema"))
 

@@ -7,14 +7,14 @@ import time
 from app import errors
 from jobs import faults
 from jobs.apply import swap
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import mass_delete
 from jobs.feeds.watermark import load, misfits, nulls
 from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import TableRun
-from jobs.run.context import Attempt, Options
+from jobs.run.context import Context, Options
 from jobs.source import widths
 
 # The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
@@ -25,8 +25,8 @@ _FEW_ROWS = 100_000
 class Anew:
     """What is copied in one attempt, and in how large row groups the file is written."""
 
-    def __init__(self, attempt: Attempt, file: Target, steps: list[Step]) -> None:
-        self._attempt, self._now, self._file = attempt, attempt.now, file
+    def __init__(self, context: Context, file: DuckSession, steps: list[Step]) -> None:
+        self._context, self._now, self._file = context, context.now, file
         self.steps = [step for step in steps if step.action == FULL]
         self._row_group = widths.ROW_GROUP
 
@@ -44,13 +44,13 @@ class Anew:
         if not steps:
             return {}
         # Each session holds what it has of a row group, and a block of every column.
-        workers = self._attempt.job.load_workers if self._row_group == widths.ROW_GROUP else 1
+        workers = self._context.job.load_workers if self._row_group == widths.ROW_GROUP else 1
         copied, failures = load.copy_tables(
-            self._file, [step.table for step in steps], now, workers=workers, progress=self._attempt.progress
+            self._file, [step.table for step in steps], now, workers=workers, progress=self._context.progress
         )
-        self._attempt.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
+        self._context.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
         now.settle()
-        self._attempt.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
+        self._context.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
         return {step.table.name: self._swapped(step, copied[step.table.name], run_id) for step in steps}
 
@@ -59,7 +59,7 @@ class Anew:
         began, table = time.monotonic(), step.table
         with self._file.transaction():
             swap.swap(self._file, table)
-            ledger.write_watermarks(self._file, [self._attempt.mark(step)], run_id)
+            ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
         notes = (*table.notes, *nulls.told(self._now, step))
@@ -68,7 +68,7 @@ class Anew:
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
         found: dict[str, errors.NeaptideError] = {}
-        published, options = self._attempt.job.files.published, self._attempt.options
+        published, options = self._context.job.files.published, self._context.options
         for step in [] if options.full or options.force_deletes else steps:
             error = mass_delete.refused_anew(self._file, step, load.loading_name(step.table), published)
             if error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.feeds.changes import drop as drop_changes
 from jobs.plan.steps import DELTA, Step
@@ -24,7 +24,7 @@ _SHARE = 8
 
 
 @dataclass(frozen=True)
-class Changeset:
+class Carried:
     """Turns a file in the state `base` into that of the run `run_id`, as far as the tables named go.
 
     `tables` has None for one without changes. `record` is that of the run, `base_end` how the run that wrote `base`
@@ -46,7 +46,7 @@ class Changeset:
         return replace(state, tables={**state.tables, **{name: published.tables[name] for name in self.tables}})
 
 
-NOTHING = Changeset(State(), "", {})
+NOTHING = Carried(State(), "", {})
 
 
 def is_kept(step: Step, published: State) -> bool:
@@ -60,19 +60,19 @@ def is_kept(step: Step, published: State) -> bool:
     return watermark.includes(step.mark, base.watermark)
 
 
-def kept(file: Target) -> Changeset | None:
+def kept(file: DuckSession) -> Carried | None:
     """What the last run of this session left, whatever it is good for."""
-    left: Changeset | None = file.left
+    left: Carried | None = file.left
     return left
 
 
-def base(file: Target) -> State | None:
+def base(file: DuckSession) -> State | None:
     """The state of the file that the last run of this session left something for."""
     last = kept(file)
     return last.base if last else None
 
 
-def found(file: Target, state: State, published: State) -> Changeset:
+def found(file: DuckSession, state: State, published: State) -> Carried:
     """The changes that lead from a file in this state to the published one, of the tables that both hold alike."""
     last = kept(file)
     if last is None or not last.leads(state, published):
@@ -87,7 +87,7 @@ def _is_alike(name: str, state: State, published: State) -> bool:
     return one is not None and other is not None and one.signature == other.signature
 
 
-def drop(file: Target) -> None:
+def drop(file: DuckSession) -> None:
     """Forget what is kept."""
     last, file.left = kept(file), None
     for changes in last.tables.values() if last else ():
@@ -95,10 +95,10 @@ def drop(file: Target) -> None:
             drop_changes(file, changes)
 
 
-def hand_on(file: Target, changeset: Changeset) -> None:
+def hand_on(file: DuckSession, carried: Carried) -> None:
     """Keep these changes in place of the last, if they take little room and nothing had to be put on disk."""
     drop(file)
-    file.left = changeset
+    file.left = carried
     held, spilled = file.memory()
     if spilled or held > file.memory_limit() / _SHARE:
         drop(file)

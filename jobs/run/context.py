@@ -22,7 +22,7 @@ from jobs.results import Progress, Run, TableRun
 from jobs.run.phases import Phases
 from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
-from jobs.source.session import Moment
+from jobs.source.session import SourceSession
 from jobs.tables import drift
 from jobs.targets.file import checked, freshness
 
@@ -47,7 +47,7 @@ class TableFailed(Exception):
 
 
 @contextmanager
-def diagnosed(now: Moment, table: Table) -> Iterator[None]:
+def diagnosed(now: SourceSession, table: Table) -> Iterator[None]:
     """Raises `TableFailed` for an error that is a matter of this table alone."""
     try:
         yield
@@ -58,7 +58,7 @@ def diagnosed(now: Moment, table: Table) -> Iterator[None]:
 
 
 @dataclass
-class Attempt:
+class Context:
     """The state of one run: the moment of the source, and what the published file says of itself.
 
     `began` is a mark of this machine's clock from before the snapshot; None where the snapshot is older than the run.
@@ -67,7 +67,7 @@ class Attempt:
     job: Job
     options: Options
     progress: Progress
-    now: Moment
+    now: SourceSession
     published: State
     deadline: Deadline
     began: dict[str, Any] | None
@@ -191,6 +191,6 @@ class Attempt:
         )  # fmt: skip
 
 
-def saved(table: Table, mark: Watermark, now: Moment) -> Saved:
+def saved(table: Table, mark: Watermark, now: SourceSession) -> Saved:
     """What a file says of a table that was brought up to this watermark."""
     return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, now.clocks)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from jobs import faults
 from jobs.apply.merge import Counts, Merge
 from jobs.engine import rows
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import gather, nulls
 from jobs.plan.steps import DELTA, Step
 from jobs.results import TableRun
 from jobs.run import carry
-from jobs.run.carry import Changeset
-from jobs.run.context import Attempt, diagnosed
+from jobs.run.carry import Carried
+from jobs.run.context import Context, diagnosed
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,23 @@ class Deltas:
     `begun` names the tables that a run that was cut short had copied. `kept` is what the next run may have use for.
     """
 
-    def __init__(self, attempt: Attempt, file: Target, run_id: str, carried: Changeset, begun: frozenset[str]) -> None:
-        self._attempt, self._now, self._file = attempt, attempt.now, file
+    def __init__(
+        self, context: Context, file: DuckSession, run_id: str, carried: Carried, begun: frozenset[str]
+    ) -> None:
+        self._context, self._now, self._file = context, context.now, file
         self._run_id, self._carried, self._begun = run_id, carried, begun
         self.kept: dict[str, Changes | None] = {}
 
     def gather(self, step: Step, place: int) -> Gathered:
         """Read what changed of one table; nothing where there is no news."""
         name = step.table.name
-        if carry.is_kept(step, self._attempt.published):
+        if carry.is_kept(step, self._context.published):
             self.kept[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
         if not step.news and not self._carried.tables.get(name):
             return Gathered(step, label, resumed)
         began = time.monotonic()
-        self._attempt.progress.start(name, None)
+        self._context.progress.start(name, None)
         with diagnosed(self._now, step.table):
             found = self._read(step, label) if step.news else None
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._now, step))
@@ -61,20 +63,20 @@ class Deltas:
         table, found = gathered.step.table, gathered.found
         earlier = self._carried.tables.get(table.name)
         if found is None and earlier is None:
-            reason = "works again" if table.name in self._attempt.published.errors else ""
+            reason = "works again" if table.name in self._context.published.errors else ""
             return TableRun(table.name, "none", reason=reason, notes=gathered.notes)
         began = time.monotonic()
         with diagnosed(self._now, table):
             counts = self._merge(gathered, earlier)
-        self._attempt.progress.finish(table.name)
+        self._context.progress.finish(table.name)
         faults.point("table_done")
         seconds = gathered.seconds + time.monotonic() - began
         return TableRun(table.name, DELTA, found.rows if found else 0, *counts, seconds, notes=gathered.notes)
 
     def _read(self, step: Step, label: str) -> Changes:
-        published, force = self._attempt.job.files.published, self._attempt.options.force_deletes
+        published, force = self._context.job.files.published, self._context.options.force_deletes
         found = gather.gather(self._file, step, self._now.snapshot, label, force_deletes=force, published=published)
-        self._attempt.progress.advance(step.table.name, found.rows)
+        self._context.progress.advance(step.table.name, found.rows)
         return found
 
     def _resumed(self, step: Step) -> tuple[str, ...]:

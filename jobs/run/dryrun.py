@@ -6,18 +6,17 @@ from dataclasses import replace
 
 from app import errors
 from jobs.apply.merge import Merge
-from jobs.engine import session as target
+from jobs.engine import opening
 from jobs.engine.deadline import Deadline
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.watermark import gather, misfits, probe
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
-from jobs.source import session
 from jobs.source.catalogue import Table
-from jobs.source.session import Moment
+from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import work
 
 
@@ -28,7 +27,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """
     state = work.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
-    with limit, session.moment(job, wanted, limit.guard) as now:
+    with limit, source_session(job, wanted, limit.guard) as now:
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused
@@ -40,7 +39,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings))
 
 
-def _plans(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> list[TablePlan]:
+def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:
     lacks = {step.table.name: now.told().get(step.table.name) or step.table.lack for step in steps}
     ready = [step for step in steps if not lacks[step.table.name]]
     told = {step.table.name: step for step in probe.told(ready, now.conn, now.snapshot)}
@@ -49,7 +48,7 @@ def _plans(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> list[Ta
     return [_plan(step, now, lacks[step.table.name], counts) for step in steps]
 
 
-def _plan(step: Step, now: Moment, lack: str | None, counts: dict[str, TablePlan]) -> TablePlan:
+def _plan(step: Step, now: SourceSession, lack: str | None, counts: dict[str, TablePlan]) -> TablePlan:
     table = step.table
     found = counts.get(table.name)
     if found is not None:
@@ -67,18 +66,18 @@ def _plan(step: Step, now: Moment, lack: str | None, counts: dict[str, TablePlan
     )
 
 
-def _changes(job: Job, now: Moment, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
+def _changes(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
     """What would go in and out of tables that are not copied anew, or why one would fail."""
     path = job.files.published
     if not steps or path is None:
         return {}
-    with target.opened(job, path, read_only=True) as file:
+    with opening.opened(job, path, read_only=True) as file:
         limit.guard(file)
         file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
 
 
-def _change(file: Target, step: Step, place: int, now: Moment) -> TablePlan:
+def _change(file: DuckSession, step: Step, place: int, now: SourceSession) -> TablePlan:
     name = step.table.name
     try:
         with file.transaction():
@@ -107,7 +106,7 @@ def verdicts(table: Table) -> tuple[ColumnVerdict, ...]:
     )
 
 
-def _count(now: Moment, table: Table, where: str) -> tuple[int, int]:
+def _count(now: SourceSession, table: Table, where: str) -> tuple[int, int]:
     """The rows to be copied, and those that would make the table fail."""
     bad = " OR ".join(plan.lossy_sql for plan in table.columns if plan.rule == "fail" and plan.lossy_sql) or "false"
     query = f"SELECT count(*) AS n, count(*) FILTER (WHERE {bad}) AS bad FROM {table.rows_from} WHERE {where}"

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
@@ -15,8 +15,8 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run
 from jobs.run import carry
-from jobs.run.carry import Changeset
-from jobs.run.context import Attempt
+from jobs.run.carry import Carried
+from jobs.run.context import Context
 from jobs.targets.file import freshness
 
 
@@ -26,10 +26,12 @@ class Recording:
     `earlier` is the file whose record of runs is taken over, `carried` what the last run left in the session.
     """
 
-    def __init__(self, attempt: Attempt, file: Target, state: State, carried: Changeset, earlier: Path | None) -> None:
-        self._attempt, self._now, self._file = attempt, attempt.now, file
+    def __init__(
+        self, context: Context, file: DuckSession, state: State, carried: Carried, earlier: Path | None
+    ) -> None:
+        self._context, self._now, self._file = context, context.now, file
         self._state, self._carried, self._earlier = state, carried, earlier
-        self.run_id = next_run_id(attempt.published, state)
+        self.run_id = next_run_id(context.published, state)
         self.lineage, self.row_group = state.lineage, state.row_group
         self._record: runs.Record | None = None
         self._last_end: runs.End = None
@@ -40,7 +42,7 @@ class Recording:
 
     def write_watermarks(self, steps: list[Step]) -> None:
         """Of a table that is as the file says, nothing but the position changes."""
-        marks = [self._attempt.mark(step) for step in steps]
+        marks = [self._context.mark(step) for step in steps]
         moved = [mark for mark in marks if ledger.only_moved(self._state.tables.get(mark.table), mark)]
         moved_names = {mark.table for mark in moved}
         ledger.move_watermarks(self._file, moved, self.run_id)
@@ -48,8 +50,8 @@ class Recording:
 
     def write_record(self, run: Run) -> None:
         """The run's record, after those of the runs before."""
-        attempt, carried = self._attempt, self._carried
-        self._last_end = freshness.end_known(attempt.job.files)
+        context, carried = self._context, self._carried
+        self._last_end = freshness.end_known(context.job.files)
         self._record = runs.of(run, self._now.clocks)
         records = [self._record]
         if carried.record is not None:
@@ -57,7 +59,7 @@ class Recording:
             records.insert(0, carried.record.ended(self._last_end))
         elif self._earlier is not None:
             runs.take_over(self._file, self._earlier, self._last_end)
-        runs.write(self._file, records, keep=attempt.job.settings.sync.keep_runs)
+        runs.write(self._file, records, keep=context.job.settings.sync.keep_runs)
 
     def hand_on(self, kept: Mapping[str, Changes | None]) -> None:
         """Keep what this run changed for the next one, in a session that stays open.
@@ -65,26 +67,26 @@ class Recording:
         Not where the work file was ahead of the published one, because the run that wrote it never got to publish: the
         next run's file then lacks what both of them changed.
         """
-        base = self._attempt.published
-        if self._attempt.job.keep is None or self._state.run_id > base.run_id:
+        base = self._context.published
+        if self._context.job.keep is None or self._state.run_id > base.run_id:
             carry.drop(self._file)
             return
-        carry.hand_on(self._file, Changeset(base, self.run_id, kept, self._record, self._last_end))
+        carry.hand_on(self._file, Carried(base, self.run_id, kept, self._record, self._last_end))
 
     def keep_last(self) -> None:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
         if not self._now.failures:
             return
-        theirs, mine = self._attempt.published.tables, ledger.read(self._file).tables
+        theirs, mine = self._context.published.tables, ledger.read(self._file).tables
         behind = [
             name
             for name in self._now.failures
             if name in theirs and (name not in mine or mine[name].watermark != theirs[name].watermark)
         ]
-        path = self._attempt.job.files.published
+        path = self._context.job.files.published
         if behind and path is not None:
             ledger.take_over(self._file, path, behind)
-            if not plan.is_of(self._attempt.published, self._now.identity, self._now.snapshot):
+            if not plan.is_of(self._context.published, self._now.identity, self._now.snapshot):
                 ledger.disown(self._file, behind)
                 self._now.warnings.append(told_foreign(behind))
 

@@ -21,9 +21,9 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.run import carry, housekeeping, unchanged
-from jobs.run.context import Attempt, Options
+from jobs.run.context import Context, Options
 from jobs.run.write import Writer
-from jobs.source.session import Moment, moment
+from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import compact, freshness, publish, strangers, work
 from jobs.targets.file.work import Way
 
@@ -84,10 +84,10 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(moment(job, options.tables, deadline.guard))
+        now = reading.enter_context(source_session(job, options.tables, deadline.guard))
         now.warnings.extend((*told, *aside))
-        attempt = Attempt(job, options, progress, now, published, deadline, began, started)
-        return _Runner(attempt, reading.close, over).run()
+        context = Context(job, options, progress, now, published, deadline, began, started)
+        return _Runner(context, reading.close, over).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -107,51 +107,51 @@ def _bounded(job: Job, seconds: float) -> Job:
     return replace(job, settings=job.settings.model_copy(update={"sync": bounded}))
 
 
-def run_in(job: Job, options: Options, now: Moment, published: State, deadline: Deadline) -> Run:
+def run_in(job: Job, options: Options, now: SourceSession, published: State, deadline: Deadline) -> Run:
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     onto = replace(options, onto_published=True)
-    attempt = Attempt(job, onto, Silent(), now, published, deadline, began=None)
-    return _Runner(attempt, lambda: None, job.files.version()).run()
+    context = Context(job, onto, Silent(), now, published, deadline, began=None)
+    return _Runner(context, lambda: None, job.files.version()).run()
 
 
 class _Runner:
     """One attempt from its start to the published file."""
 
-    def __init__(self, attempt: Attempt, release: Callable[[], None], over: tuple[int, int] | None) -> None:
-        self._attempt, self._release, self._over = attempt, release, over
-        self._job, self._now, self._options = attempt.job, attempt.now, attempt.options
-        self._phases = attempt.phases
+    def __init__(self, context: Context, release: Callable[[], None], over: tuple[int, int] | None) -> None:
+        self._context, self._release, self._over = context, release, over
+        self._job, self._now, self._options = context.job, context.now, context.options
+        self._phases = context.phases
         self._released = self._is_new = False
         self._written: State | None = None
 
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
         if not self._options.full or self._options.tables:
-            steps.check_identity(self._attempt.published, self._now.identity, self._now.snapshot)
-        self._attempt.set_aside()
+            steps.check_identity(self._context.published, self._now.identity, self._now.snapshot)
+        self._context.set_aside()
         with self._phases.phase("probe"):
-            nothing = unchanged.is_quiet(self._attempt)
+            nothing = unchanged.is_quiet(self._context)
         faults.point("probed")
         return self._unchanged() if nothing else self._write()
 
     def _unchanged(self) -> Run:
-        run_id = self._attempt.published.run_id
+        run_id = self._context.published.run_id
         if not self._options.tables:
-            self._attempt.tell(run_id)
+            self._context.tell(run_id)
         notes = self._nulls()
         tables = (TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in self._now.tables)
-        return self._attempt.result(run_id, (*tables, *self._attempt.failed()), changed=False)
+        return self._context.result(run_id, (*tables, *self._context.failed()), changed=False)
 
     def _nulls(self) -> dict[str, tuple[str, ...]]:
         """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
         if not any(nulls.columns(table) for table in self._now.tables):
             return {}
-        return {step.table.name: nulls.told(self._now, step) for step in self._attempt.asked}
+        return {step.table.name: nulls.told(self._now, step) for step in self._context.asked}
 
     def _write(self) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
         run = self._built()
-        forgetting = self._attempt.forgets()
+        forgetting = self._context.forgets()
         with self._phases.phase("publish"):
             if forgetting and not self._is_new:
                 # Old rows lie in its free blocks, and in what was copied from the file before.
@@ -165,11 +165,11 @@ class _Runner:
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
-            self._attempt.tell(run.run_id, freshness.end_of(run))
+            self._context.tell(run.run_id, freshness.end_of(run))
         return run
 
     def _built(self) -> Run:
-        options, published = self._options, self._attempt.published
+        options, published = self._options, self._context.published
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
         for way in work.ways(
             published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
@@ -193,12 +193,12 @@ class _Runner:
         self._is_new = way.empty
         resumed = self._job.files.begin(fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
-        with work.opened_work(self._job, resumed, self._attempt.published, self._now, carry.base) as (file, state):
+        with work.opened_work(self._job, resumed, self._context.published, self._now, carry.base) as (file, state):
             faults.point("work_opened")
-            self._attempt.deadline.guard(file)
+            self._context.deadline.guard(file)
             file.use_threads(1)
             file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
-            run = Writer(self._attempt, file, state, earlier).run()
+            run = Writer(self._context, file, state, earlier).run()
             self._written = ledger.read(file) if self._job.keep is not None else None
             self._release()
             self._released = True

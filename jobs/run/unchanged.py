@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from jobs.apply.merge import Merge
-from jobs.engine import session
+from jobs.engine import opening
 from jobs.engine.failures import Damaged
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.watermark import gather, probe
 from jobs.plan.steps import FULL, Step
-from jobs.run.context import Attempt, TableFailed, diagnosed
+from jobs.run.context import Context, TableFailed, diagnosed
 
 
-def is_quiet(attempt: Attempt) -> bool:
+def is_quiet(context: Context) -> bool:
     """Whether nothing changed since the published file's watermarks; False also where that can't be found out."""
     try:
-        return _nothing_new(attempt)
+        return _nothing_new(context)
     except (Damaged, TableFailed, gather.UnreadableKeys):
         # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
         return False
 
 
-def _nothing_new(attempt: Attempt) -> bool:
-    now, published = attempt.now, attempt.published
-    steps = attempt.steps(published)
-    if any(step.action == FULL for step in steps) or attempt.orphans(published):
+def _nothing_new(context: Context) -> bool:
+    now, published = context.now, context.published
+    steps = context.steps(published)
+    if any(step.action == FULL for step in steps) or context.orphans(published):
         return False
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:
         return False
-    attempt.asked = attempt.beyond(steps)
-    news = probe.ask(now.conn, attempt.asked, now.snapshot)
+    context.asked = context.beyond(steps)
+    news = probe.ask(now.conn, context.asked, now.snapshot)
     # Since the file's own watermarks there is as much: until those of the last run there was nothing.
-    attempt.news = probe.known_of(steps, news)
-    doubtful = [step for step in attempt.asked if news[step.table.name]]
+    context.news = probe.known_of(steps, news)
+    doubtful = [step for step in context.asked if news[step.table.name]]
     if not doubtful:
         return True
     if any(_certain(step, news[step.table.name]) for step in doubtful):
         return False
-    return _unchanged_rows(attempt, doubtful)
+    return _unchanged_rows(context, doubtful)
 
 
 def _certain(step: Step, news: probe.News) -> bool:
@@ -46,24 +46,24 @@ def _certain(step: Step, news: probe.News) -> bool:
     return news.truncated or (step.gapless and (news.rows or step.table.spec.deletes == "tombstone"))
 
 
-def _unchanged_rows(attempt: Attempt, steps: list[Step]) -> bool:
+def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
-    path = attempt.job.files.published
+    path = context.job.files.published
     assert path is not None
-    with session.opened(attempt.job, path, read_only=True) as file:
-        attempt.deadline.guard(file)
-        file.attach_source(attempt.job.source, attempt.now.spool, guests=attempt.now.snapshot.guests)
-        if attempt.job.keep is None and attempt.now.spool is None:
+    with opening.opened(context.job, path, read_only=True) as file:
+        context.deadline.guard(file)
+        file.attach_source(context.job.source, context.now.spool, guests=context.now.snapshot.guests)
+        if context.job.keep is None and context.now.spool is None:
             file.close_off()
         with file.transaction():
-            file.join_snapshot(attempt.now.snapshot, attempt.now.spool)
-            return all(_is_empty(attempt, file, step, place) for place, step in enumerate(steps))
+            file.join_snapshot(context.now.snapshot, context.now.spool)
+            return all(_is_empty(context, file, step, place) for place, step in enumerate(steps))
 
 
-def _is_empty(attempt: Attempt, file: Target, step: Step, place: int) -> bool:
+def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bool:
     label = f"asked_{place}"
-    with diagnosed(attempt.now, step.table):
-        found = gather.gather(file, step, attempt.now.snapshot, label, force_deletes=attempt.options.force_deletes)
+    with diagnosed(context.now, step.table):
+        found = gather.gather(file, step, context.now.snapshot, label, force_deletes=context.options.force_deletes)
     merge = Merge(file, step.table, found, label)
     empty = merge.is_empty()
     merge.drop()

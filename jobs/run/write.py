@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs import faults
 from jobs.apply import swap
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds.watermark import probe
 from jobs.feeds.watermark.gather import UnreadableKeys
 from jobs.plan.steps import Step
@@ -17,7 +17,7 @@ from jobs.record.state import State
 from jobs.results import Run, TableRun
 from jobs.run import anew, carry
 from jobs.run.anew import Anew
-from jobs.run.context import Attempt, TableFailed
+from jobs.run.context import Context, TableFailed
 from jobs.run.deltas import Deltas
 from jobs.run.recording import Recording
 from jobs.source import states
@@ -30,18 +30,18 @@ class Writer:
     `earlier` is the file whose record of runs is taken over.
     """
 
-    def __init__(self, attempt: Attempt, file: Target, state: State, earlier: Path | None) -> None:
-        self._attempt, self._now, self._file, self._state = attempt, attempt.now, file, state
-        self._carried = carry.found(file, state, attempt.published)
-        self._record = Recording(attempt, file, state, self._carried, earlier)
+    def __init__(self, context: Context, file: DuckSession, state: State, earlier: Path | None) -> None:
+        self._context, self._now, self._file, self._state = context, context.now, file, state
+        self._carried = carry.found(file, state, context.published)
+        self._record = Recording(context, file, state, self._carried, earlier)
         self._loaded: dict[str, TableRun] = {}
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        ahead = self._carried.ahead(self._state, self._attempt.published)
-        steps = probe.told(self._attempt.steps(ahead), self._now.conn, self._now.snapshot, self._attempt.news)
+        ahead = self._carried.ahead(self._state, self._context.published)
+        steps = probe.told(self._context.steps(ahead), self._now.conn, self._now.snapshot, self._context.news)
         whole = self._begin(steps)
-        with self._attempt.phases.phase("load"):
+        with self._context.phases.phase("load"):
             self._loaded = whole.copy(self._record.run_id)
         while True:
             steps = [step for step in steps if step.table.name not in self._now.failures]
@@ -49,20 +49,20 @@ class Writer:
                 return self._transact(steps)
             except TableFailed as failed:
                 # What the transaction did so far is gone; the others' share of it is done again.
-                self._attempt.fail({failed.table: failed.error})
+                self._context.fail({failed.table: failed.error})
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
     def _begin(self, steps: list[Step]) -> Anew:
         """Let the file say what it is, and be ready for the tables that are copied anew."""
         file, state, record = self._file, self._state, self._record
-        whole = Anew(self._attempt, file, steps)
+        whole = Anew(self._context, file, steps)
         record.row_group = whole.regroup(state)
         if not state.lineage:
             # At once: each statement would be synced to the disk by itself.
             with file.transaction():
                 ledger.create_schema(file)
-        if not anew.continues(whole.steps, state, self._attempt.options):
+        if not anew.continues(whole.steps, state, self._context.options):
             record.lineage = secrets.token_hex(8)
         if whole.steps:
             # A load that is cut short is found by this to be of the same source, and goes on.
@@ -71,8 +71,8 @@ class Writer:
 
     def _transact(self, steps: list[Step]) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
-        file, phases = self._file, self._attempt.phases
-        deltas = Deltas(self._attempt, file, self._record.run_id, self._carried, self._state.begun)
+        file, phases = self._file, self._context.phases
+        deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
                 run = self._applied(steps, deltas)
@@ -83,7 +83,7 @@ class Writer:
         return run
 
     def _applied(self, steps: list[Step], deltas: Deltas) -> Run:
-        file, now, attempt, record = self._file, self._now, self._attempt, self._record
+        file, now, context, record = self._file, self._now, self._context, self._record
         file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
         done = self._brought_up(steps, deltas)
@@ -91,10 +91,10 @@ class Writer:
         record.write_watermarks([step for step in steps if step.table.name not in self._loaded])
         done += self._remove_orphans()
         record.keep_last()
-        attempt.held = ledger.as_of(file)
-        run = attempt.result(record.run_id, (*done, *attempt.failed()), changed=True)
+        context.held = ledger.as_of(file)
+        run = context.result(record.run_id, (*done, *context.failed()), changed=True)
         record.write_record(run)
-        states.check(attempt.job, now.conn, now.tables)
+        states.check(context.job, now.conn, now.tables)
         now.settle()
         return run
 
@@ -106,6 +106,6 @@ class Writer:
         return [done[step.table.name] for step in steps]
 
     def _remove_orphans(self) -> list[TableRun]:
-        gone = self._attempt.orphans(self._state)
+        gone = self._context.orphans(self._state)
         swap.remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]

@@ -28,7 +28,7 @@ _LOCKABLE = "rpv"
 
 
 @dataclass
-class Moment:
+class SourceSession:
     """What a run knows of the source, all of it read in or before the one snapshot."""
 
     conn: Connection
@@ -74,9 +74,9 @@ class Moment:
 
 
 @contextmanager
-def moment(
+def source_session(
     job: Job, wanted: tuple[str, ...] = (), guard: Callable[[Connection], object] = lambda _: None
-) -> Iterator[Moment]:
+) -> Iterator[SourceSession]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
     with job.source.meet(guard) as (conn, identity):
         reading = connection.read_floor(conn)
@@ -87,7 +87,7 @@ def moment(
             readiness.check_standby(identity, found.tables)
             if identity.standby and not snapshot.guests:
                 job.source.give_pads(conn)
-            yield Moment(
+            yield SourceSession(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables), clocks=reading.clocks,
                 spool=Spool(conn, job.files.link.parent) if identity.standby else None,

@@ -9,8 +9,8 @@ from typing import Any
 
 from app import config, errors, statements
 from jobs import quoting
-from jobs.engine import session
-from jobs.engine.session import Target
+from jobs.engine import opening
+from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan import steps
 from jobs.record import state as ledger
@@ -32,7 +32,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
         )
-    with session.inspected(job, checked(job)) as file:
+    with opening.inspected(job, checked(job)) as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
@@ -53,7 +53,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    with session.inspected(job, checked(job)) as file:
+    with opening.inspected(job, checked(job)) as file:
         return recent_runs(job, file, most)
 
 
@@ -85,7 +85,7 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
     return found
 
 
-def recent_runs(job: Job, file: Target, most: int) -> list[dict[str, Any]]:
+def recent_runs(job: Job, file: DuckSession, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
     last = freshness.end_known(job.files) or {}
     return [_run(row, last) for row in file.rows(statements.get("status", "runs"), {"most": most})]
@@ -127,7 +127,7 @@ def moved_on(table: str, as_of: datetime, quiet: Looked) -> datetime:
     return max(as_of, later) if later and table not in left else as_of
 
 
-def _table(job: Job, row: dict[str, Any], file: Target, quiet: Looked, now: datetime) -> TableStatus:
+def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now: datetime) -> TableStatus:
     as_of = moved_on(row["table_name"], row["as_of"], quiet)
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
     deletes = {spec.name: spec.deletes for spec in job.settings.tables}
@@ -148,7 +148,7 @@ def _table(job: Job, row: dict[str, Any], file: Target, quiet: Looked, now: date
     )
 
 
-def _size(file: Target, table: str) -> int | None:
+def _size(file: DuckSession, table: str) -> int | None:
     """The bytes of the blocks a table has to itself; small tables share theirs. None where DuckDB can't be asked."""
     name = quoting.as_argument("out", *quoting.split_name(table))
     return None if name is None else int(file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from app import errors
 from jobs import quoting
-from jobs.engine import session
+from jobs.engine import opening
 from jobs.job import Job
 from jobs.record import state as ledger
 from jobs.results import ColumnShape, TableShape
@@ -20,7 +20,7 @@ def of_table(job: Job, name: str) -> TableShape:
 
     Raises `errors.UsageError` with the nearest names for a table that isn't there, `errors.NoReportingFile`.
     """
-    with session.inspected(job, report.checked(job)) as file:
+    with opening.inspected(job, report.checked(job)) as file:
         state = ledger.read(file)
         saved = state.tables[_meant(name, state.tables)]
         quoted = quoting.qualified(*quoting.split_name(saved.table))

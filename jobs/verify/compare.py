@@ -16,7 +16,7 @@ from app import exact
 from jobs import quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.results import Difference
 from jobs.source.catalogue import Table
 from jobs.tables import filters
@@ -49,7 +49,7 @@ class Outcome:
 class Comparison:
     """Compares the table in `out` with the source in the joined snapshot. `sample` is the share of ranges looked at."""
 
-    def __init__(self, target: Target, table: Table, *, limit: int = 20, sample: float | None = None) -> None:
+    def __init__(self, target: DuckSession, table: Table, *, limit: int = 20, sample: float | None = None) -> None:
         self._target = target
         self._table = table
         self._limit = limit
@@ -163,7 +163,7 @@ class _Ranges:
     width: int = 0
 
     @classmethod
-    def of(cls, target: Target, table: Table) -> _Ranges:
+    def of(cls, target: DuckSession, table: Table) -> _Ranges:
         rows = target.one(f"SELECT count(*) FROM {apply.out(table)}")
         count = max(1, min(max(rows, table.rows) // _ROWS_PER_RANGE, _MOST_RANGES))
         keys = table.key_plans()
@@ -173,7 +173,7 @@ class _Ranges:
         return cls(f"(hash({', '.join(plan.exact_sql for plan in cut)}) % {count})::BIGINT", count)
 
     @classmethod
-    def _of_integers(cls, target: Target, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
+    def _of_integers(cls, target: DuckSession, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
         name = quoting.identifier(key.name)
         found = target.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
         lowest, highest = found["lowest"] or 0, found["highest"] or 0

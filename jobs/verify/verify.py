@@ -12,11 +12,10 @@ from pathlib import Path
 
 from app import errors
 from jobs.apply import swap
-from jobs.engine import rows
-from jobs.engine import session as target
+from jobs.engine import opening, rows
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
@@ -27,8 +26,8 @@ from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verificati
 from jobs.run import recording, sync
 from jobs.run.context import Options, TableFailed, diagnosed, saved
 from jobs.run.phases import Phases
-from jobs.source import session, states, widths
-from jobs.source.session import Moment
+from jobs.source import states, widths
+from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import freshness, publish, strangers, work
 from jobs.verify.compare import Comparison
 
@@ -82,7 +81,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     published, aside = work.published_state(job)
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(session.moment(job, scope.tables, deadline.guard))
+        now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
         now.warnings.extend((*told, *aside))
         scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
         try:
@@ -101,7 +100,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(session.moment(job, scope.tables, deadline.guard))
+        now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
         done = f"it was set aside as {job.files.set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:
@@ -111,14 +110,14 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
         return _result(scope, now, checks)
 
 
-def _result(scope: Scope, now: Moment, checks: list[TableCheck]) -> Verification:
+def _result(scope: Scope, now: SourceSession, checks: list[TableCheck]) -> Verification:
     return Verification(
         now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
         tuple(dict.fromkeys(now.warnings)),
     )  # fmt: skip
 
 
-def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: Deadline) -> bool:
+def _catch_up(job: Job, scope: Scope, now: SourceSession, published: State, deadline: Deadline) -> bool:
     """Apply what changed since the last run; False where the file is of another source, and was left alone."""
     try:
         plan.check_identity(published, now.identity, now.snapshot)
@@ -133,7 +132,7 @@ def _catch_up(job: Job, scope: Scope, now: Moment, published: State, deadline: D
 
 
 def _checked(
-    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, *, altered: bool = False
+    job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress, *, altered: bool = False
 ) -> list[TableCheck]:
     if scope.repair:
         checks = _mended(job, scope, now, deadline, progress, altered=altered)
@@ -143,7 +142,7 @@ def _checked(
 
 
 def _built_anew(
-    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, error: Damaged
+    job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress, error: Damaged
 ) -> list[TableCheck]:
     """A part of the file that only a comparison reads is damaged: nothing in it can be mended, so all is copied anew.
 
@@ -157,10 +156,10 @@ def _built_anew(
     return _compared(job, scope, now, deadline, progress)
 
 
-def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress) -> list[TableCheck]:
+def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress) -> list[TableCheck]:
     path = job.files.published
     assert path is not None
-    with target.opened(job, path, read_only=True) as file:
+    with opening.opened(job, path, read_only=True) as file:
         deadline.guard(file)
         file.refuse_views()
         file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
@@ -178,7 +177,7 @@ def _compared(job: Job, scope: Scope, now: Moment, deadline: Deadline, progress:
 
 
 @contextmanager
-def _setting_aside(now: Moment) -> Iterator[None]:
+def _setting_aside(now: SourceSession) -> Iterator[None]:
     """A table that can't be compared doesn't keep the others from it; the transaction is over."""
     try:
         yield
@@ -187,13 +186,13 @@ def _setting_aside(now: Moment) -> Iterator[None]:
 
 
 def _mended(
-    job: Job, scope: Scope, now: Moment, deadline: Deadline, progress: Progress, *, altered: bool
+    job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress, *, altered: bool
 ) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
     published = work.given_up(job) if altered else work.peek(job)
     job.files.begin(fresh=not altered, empty=altered)
-    with target.opened(job, job.files.work) as file:
+    with opening.opened(job, job.files.work) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
         elif published.row_group < widths.ROW_GROUP:
@@ -219,7 +218,7 @@ def _mended(
 
 
 def _mended_at_once(
-    job: Job, file: Target, scope: Scope, now: Moment, progress: Progress, published: State, began: datetime
+    job: Job, file: DuckSession, scope: Scope, now: SourceSession, progress: Progress, published: State, began: datetime
 ) -> tuple[list[TableCheck], Run]:
     """Compare and mend, and write down what was found; in the caller's transaction."""
     file.join_snapshot(now.snapshot, now.spool)
@@ -233,7 +232,7 @@ def _mended_at_once(
     return checks, _record(job, file, now, steps, checks, published, began)
 
 
-def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
+def _disown(file: DuckSession, state: State, now: SourceSession, steps: list[Step]) -> None:
     """The file becomes one of this source; of the tables that can't be compared now, the rows are still the other's."""
     left = sorted((state.tables.keys() & now.known()) - {step.table.name for step in steps})
     ledger.disown(file, left)
@@ -241,7 +240,7 @@ def _disown(file: Target, state: State, now: Moment, steps: list[Step]) -> None:
         now.warnings.append(recording.told_foreign(left))
 
 
-def _salvaged(job: Job, scope: Scope, file: Target, now: Moment, published: State) -> State:
+def _salvaged(job: Job, scope: Scope, file: DuckSession, now: SourceSession, published: State) -> State:
     """Have the rows of the published file, which was altered, in the new one, as if they had been read now."""
     fits = widths.row_group(now.conn, now.tables, memory=file.memory_limit())
     if fits < widths.ROW_GROUP:
@@ -255,7 +254,7 @@ def _salvaged(job: Job, scope: Scope, file: Target, now: Moment, published: Stat
     return replace(published, row_group=fits)
 
 
-def _check(file: Target, step: Step, scope: Scope, now: Moment, progress: Progress) -> TableCheck:
+def _check(file: DuckSession, step: Step, scope: Scope, now: SourceSession, progress: Progress) -> TableCheck:
     """Compare one table, and mend it if asked to. Raises `TableFailed` for an error of its own."""
     began = time.monotonic()
     table = step.table
@@ -278,7 +277,7 @@ def _check(file: Target, step: Step, scope: Scope, now: Moment, progress: Progre
     )  # fmt: skip
 
 
-def _shape_differs(file: Target, step: Step) -> str | None:
+def _shape_differs(file: DuckSession, step: Step) -> str | None:
     """Why the table can't be compared column by column, or None."""
     if step.table.target not in file.copied_tables():
         return "the file has no such table"
@@ -289,7 +288,13 @@ def _shape_differs(file: Target, step: Step) -> str | None:
 
 
 def _record(
-    job: Job, file: Target, now: Moment, steps: list[Step], checks: list[TableCheck], published: State, began: datetime
+    job: Job,
+    file: DuckSession,
+    now: SourceSession,
+    steps: list[Step],
+    checks: list[TableCheck],
+    published: State,
+    began: datetime,
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = recording.next_run_id(published, published)

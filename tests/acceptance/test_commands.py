@@ -20,7 +20,7 @@ import pytest
 
 from app import cli
 from jobs.targets.file import publish
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 from tests.support.cli import ROOT, Cli, widest
 
 
@@ -228,7 +228,7 @@ def test_verify_says_what_differs_and_repairs_it(neaptide: Cli) -> None:
 
 
 def test_another_run_under_way_is_exit_75_with_no_wait(shown: Cli) -> None:
-    with publish.locked(Files(shown.folder / "var/reporting.duckdb")):
+    with publish.locked(Publisher(shown.folder / "var/reporting.duckdb")):
         done = shown("sync", "--no-wait")
     assert done.code == 75 and done.err.startswith("error: ") and "Traceback" not in done.err
 

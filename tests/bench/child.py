@@ -75,13 +75,13 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
     """DuckDB's own CREATE TABLE AS from the attached database, until the file is checkpointed and closed."""
     import duckdb
 
-    from jobs.engine.session import _extension
+    from jobs.engine.session import extension
 
     forget(path)
     began, used = time.monotonic(), time.process_time()
     with closing(duckdb.connect(path, config={"threads": threads} if threads else {})) as file:
         file.execute("SET preserve_insertion_order = false")
-        found = _extension()
+        found = extension()
         file.execute(f"LOAD '{found}'" if found else "LOAD postgres")
         file.execute(f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)")
         for name in tables:
@@ -96,12 +96,12 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
     """One session reads a table in ever longer ways: decoded and counted, put in memory, put in a file."""
     import duckdb
 
-    from jobs.engine.session import _extension
+    from jobs.engine.session import extension
 
     forget(path)
     spent = {}
     with closing(duckdb.connect(path)) as file:
-        found = _extension()
+        found = extension()
         file.execute(f"LOAD '{found}'" if found else "LOAD postgres")
         file.execute(f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)")
         file.execute("ATTACH ':memory:' AS memory_only")
@@ -163,11 +163,11 @@ def runs(
 
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
     """The bare limit of the first of these changes, on copies of the published file."""
-    from jobs.engine.session import _extension
+    from jobs.engine.session import extension
     from tests.bench.limit import Limit
 
     table, count, rows = changes[0]
-    return Limit(url, Path(path), _extension(), (table, count, rows))
+    return Limit(url, Path(path), extension(), (table, count, rows))
 
 
 def _bars() -> Any:

@@ -74,7 +74,7 @@ class Ledger:
         from jobs.engine import session
 
         doors: tuple[tuple[Any, str, Callable[..., str]], ...] = (
-            (session.Target, "execute", lambda _, text, *more: kind_of(text)),
+            (session.DuckSession, "execute", lambda _, text, *more: kind_of(text)),
             (psycopg.Connection, "execute", lambda *_: "PostgreSQL: control queries"),
             (psycopg, "connect", lambda *_: "PostgreSQL: connect"),
             (duckdb, "connect", lambda *_: "DuckDB: start"),

@@ -16,10 +16,10 @@ import pytest
 
 from app import errors
 from jobs import faults
-from jobs.engine import session as target
+from jobs.engine import opening
 from jobs.job import Job
 from jobs.run import dryrun, sync
-from jobs.source import session
+from jobs.source.session import source_session
 from jobs.verify import verify
 from tests.support import cluster, servers
 from tests.support.bank import Bank
@@ -227,7 +227,7 @@ def test_every_session_of_a_run_is_bounded_and_the_snapshot_is_let_go_of_early(
 def test_timeouts_are_set_on_every_session_also_on_duckdb_s(bank: Bank) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     query = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
-    with session.moment(bank.job) as now, target.opened(bank.job, bank.folder / "other.duckdb") as file:
+    with source_session(bank.job) as now, opening.opened(bank.job, bank.folder / "other.duckdb") as file:
         mine = now.conn.execute(query.encode()).fetchone()
         file.attach_source(bank.job.source)
         with file.transaction():

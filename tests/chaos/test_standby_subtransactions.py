@@ -20,7 +20,7 @@ from jobs.job import Job
 from jobs.run import dryrun
 from jobs.sessions import Keep
 from jobs.source import spool
-from jobs.source.session import Moment, moment
+from jobs.source.session import SourceSession, source_session
 from jobs.verify import verify
 from tests.support import servers, standbys
 from tests.support.othersource import at
@@ -167,11 +167,11 @@ def test_live_is_not_answered_by_a_standby_that_is_further_behind(
     """A URL may lead to several: what was found out on one of them says nothing of another."""
 
     @contextmanager
-    def ahead(job: Job) -> Iterator[Moment]:
-        with moment(job) as now:
+    def ahead(job: Job) -> Iterator[SourceSession]:
+        with source_session(job) as now:
             yield replace(now, snapshot=replace(now.snapshot, wal="FFFF/0"))
 
-    monkeypatch.setattr(live, "moment", ahead)
+    monkeypatch.setattr(live, "source_session", ahead)
     with pytest.raises(errors.StandbyBehind), live.open(labs[1].job):
         pass
 

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs.engine import session as target
+from jobs.engine import opening
 from jobs.sessions import Keep
-from jobs.source.session import moment
+from jobs.source.session import source_session
 from tests.support.daemons import wait_until
 from tests.support.syncing import Lab
 
@@ -99,7 +99,7 @@ def test_the_limits_of_a_role_end_no_run_and_no_kept_session(lab: Lab, monkeypat
 
 
 def test_sessions_that_reach_several_servers_are_told_so(lab: Lab) -> None:
-    with moment(lab.job) as now, target.session(lab.job) as session:
+    with source_session(lab.job) as now, opening.lent(lab.job) as session:
         session.attach_source(lab.job.source)
         elsewhere = replace(now.snapshot, exported="00000099-00000001-1")
         with pytest.raises(errors.SourceUnavailable, match="several servers"), session.transaction():

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from app.reporting import store
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 from tests.support.syncing import Lab
 
 
@@ -76,7 +76,7 @@ def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: Lab) -> Non
     lab.sync()
     lab.run("UPDATE item SET name = 'x' WHERE id = 1")
     lab.sync()
-    files = Files(link, "pointer")
+    files = Publisher(link, "pointer")
     published = files.published
     assert published is not None
     files.pointer.write_text("reporting.nothing.duckdb\n")

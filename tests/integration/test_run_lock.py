@@ -13,7 +13,7 @@ import pytest
 
 from app import errors
 from jobs.targets.file import publish
-from jobs.targets.file.publish import Files
+from jobs.targets.file.publish import Publisher
 
 # A process that does what it is told with the lock of a target, and says when it has begun.
 _OTHER = """
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from jobs.targets.file import publish
 
-target = publish.Files(Path(sys.argv[1]))
+target = publish.Publisher(Path(sys.argv[1]))
 if sys.argv[2] == "hold":
     with publish.locked(target):
         print("ready", flush=True)
@@ -36,7 +36,7 @@ else:
 
 
 @contextmanager
-def other(target: Files, what: str) -> Iterator[subprocess.Popen[str]]:
+def other(target: Publisher, what: str) -> Iterator[subprocess.Popen[str]]:
     """Such a process, gone at the end."""
     line = [sys.executable, "-c", _OTHER, str(target.link), what]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -49,11 +49,11 @@ def other(target: Files, what: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Files:
-    return Files(tmp_path / "reporting.duckdb")
+def target(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path / "reporting.duckdb")
 
 
-def test_to_ask_whether_a_run_is_under_way_never_keeps_one_from_starting(target: Files) -> None:
+def test_to_ask_whether_a_run_is_under_way_never_keeps_one_from_starting(target: Publisher) -> None:
     with other(target, "ask") as asking:
         for _ in range(5000):
             with publish.locked(target, wait=False):
@@ -63,7 +63,7 @@ def test_to_ask_whether_a_run_is_under_way_never_keeps_one_from_starting(target:
         assert asking.stdout.readline() == "[False, True]\n"
 
 
-def test_a_run_of_another_process_is_seen_until_it_is_killed_and_keeps_others_out(target: Files) -> None:
+def test_a_run_of_another_process_is_seen_until_it_is_killed_and_keeps_others_out(target: Publisher) -> None:
     assert not publish.is_locked(target)
     with other(target, "hold") as holding:
         assert publish.is_locked(target)
@@ -77,7 +77,7 @@ def test_a_run_of_another_process_is_seen_until_it_is_killed_and_keeps_others_ou
         pass
 
 
-def test_a_run_in_a_thread_of_this_process_is_seen_and_keeps_the_other_threads_out(target: Files) -> None:
+def test_a_run_in_a_thread_of_this_process_is_seen_and_keeps_the_other_threads_out(target: Publisher) -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from app import errors
 from jobs.engine import intake
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.source import spool
 from jobs.source.connection import Connection
 from jobs.source.spool import Spool
@@ -34,10 +34,10 @@ def session(empty_db: str) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def target() -> Iterator[Target]:
+def target() -> Iterator[DuckSession]:
     with duckdb.connect() as connection:
         connection.execute(f"LOAD '{EXTENSION}'")
-        yield Target(connection)
+        yield DuckSession(connection)
 
 
 def wire(session: Connection, query: str) -> Wire:
@@ -51,7 +51,7 @@ def wire(session: Connection, query: str) -> Wire:
 @pytest.mark.parametrize("rows", [0, 1, 5000])
 @pytest.mark.parametrize("part", [1, 1000])
 def test_a_result_of_many_parts_arrives_whole(
-    session: Connection, target: Target, tmp_path: Path, rows: int, part: int, monkeypatch: pytest.MonkeyPatch
+    session: Connection, target: DuckSession, tmp_path: Path, rows: int, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "PART", part)
     rows = min(rows, 20) if part == 1 else rows
@@ -66,7 +66,7 @@ def test_a_result_of_many_parts_arrives_whole(
 
 
 def test_a_row_that_is_larger_than_a_part_arrives(
-    session: Connection, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Connection, target: DuckSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "PART", 2**20)
     query = "SELECT g AS id, repeat('x', CASE g WHEN 2 THEN 5000000 ELSE g END) AS v FROM generate_series(1, 3) AS g"

@@ -94,7 +94,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
     config = write_config(lab)
     holder = (
         "import sys, time; from pathlib import Path; from jobs.targets.file import publish\n"
-        "with publish.locked(publish.Files(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
+        "with publish.locked(publish.Publisher(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
     )
     target = str(lab.folder / "reporting.duckdb")
     command = [sys.executable, "-c", holder, target]

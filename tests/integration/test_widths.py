@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs.engine import session as target
+from jobs.engine import opening, session
 from jobs.feeds.watermark import load
 from jobs.record import state
 from jobs.sessions import Keep
 from jobs.source import widths
-from jobs.source.session import moment
+from jobs.source.session import source_session
 from jobs.targets.file import compact
 from jobs.verify import verify
 from tests.support.syncing import Lab
@@ -55,14 +55,14 @@ def test_row_groups_of_wide_rows_stay_small_through_deltas_and_compaction(empty_
     compact.rebuild(lab.job, lab.spare)
     for path in (*lab.both, lab.job.files.work):
         assert largest_group(path) <= 8192
-    with target.opened(lab.job, lab.both[0], read_only=True) as file:
+    with opening.opened(lab.job, lab.both[0], read_only=True) as file:
         assert state.read(file).row_group <= 8192 < widths.ROW_GROUP
 
 
 def test_narrow_rows_have_row_groups_of_the_usual_size(empty_db: str, tmp_path: Path) -> None:
     lab = made(empty_db, tmp_path, rows=9000, size=64, memory="128MB")
     lab.sync()
-    with target.opened(lab.job, lab.both[0], read_only=True) as file:
+    with opening.opened(lab.job, lab.both[0], read_only=True) as file:
         assert state.read(file).row_group == widths.ROW_GROUP
 
 
@@ -81,7 +81,7 @@ def test_pieces_of_huge_rows_hold_few_bytes_and_every_row_once(
     monkeypatch.setattr(load, "PIECE_BYTES", 4 * MB)
     monkeypatch.setattr(load, "HUGE_BYTES", MB)
     lab = made(empty_db, tmp_path, rows=40, size=300_000, memory="128MB")
-    with moment(lab.job) as now:
+    with source_session(lab.job) as now:
         pieces = list(load.cut(now.tables[0], now))
         query = "SELECT count(*) AS rows, sum(octet_length(body)) AS bytes FROM public.letter WHERE "
         held = [now.conn.execute((query + piece.where).encode()).fetchone() for piece in pieces]
@@ -112,7 +112,7 @@ def test_pieces_are_in_order_also_where_another_scan_is_in_the_middle_of_the_tab
     with lab.connect(autocommit=False) as other:
         other.execute("DECLARE half CURSOR FOR SELECT id FROM page")
         other.execute("FETCH 10000 FROM half")
-        with moment(lab.job) as now:
+        with source_session(lab.job) as now:
             row = now.conn.execute("SELECT id FROM public.page LIMIT 1").fetchone()
             assert row is not None and row["id"] > 1, "the table is too small for the scans to meet"
             found = list(widths.ranges(now.conn, now.tables[0], MB))
@@ -132,7 +132,7 @@ def test_rows_changed_all_over_a_table_need_no_higher_limit(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB holds some 20 KB for each 2,048 rows of which one is deleted: here 24 MB."""
-    monkeypatch.setattr(target, "_LARGE", 0)
+    monkeypatch.setattr(session, "_LARGE", 0)
     lab = Lab(empty_db, tmp_path, [{"name": "public.dot"}], target={"memory_limit": "24MB", "threads": 1}, keep=Keep())
     lab.run(
         "CREATE TABLE dot (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now())",
@@ -146,6 +146,6 @@ def test_rows_changed_all_over_a_table_need_no_higher_limit(
         run = lab.sync()
         assert [table.rows_in for table in run.tables] == [1000 * min(turn + 1, 2)]
     assert lab.keep is not None
-    with lab.keep.target.lend(lambda: None) as session:
-        assert session.memory_limit() < 25 * MB
+    with lab.keep.engine.lend(lambda: None) as kept:
+        assert kept.memory_limit() < 25 * MB
     assert verify.verify(lab.job).equal

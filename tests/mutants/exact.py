@@ -61,8 +61,8 @@ MUTANTS = (
     Mutant(
         "sync --full takes another source over with a watermark of the old one",
         "jobs/run/recording.py",
-        "if not plan.is_of(self._attempt.published, self._now.identity, self._now.snapshot):",
-        "if not self._attempt.published.identity:",
+        "if not plan.is_of(self._context.published, self._now.identity, self._now.snapshot):",
+        "if not self._context.published.identity:",
         TAKEN + "test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be",
     ),
     Mutant(
@@ -82,8 +82,8 @@ MUTANTS = (
     Mutant(
         "a run's as_of leaves out what the file held already",
         "jobs/run/write.py",
-        "attempt.held = ledger.as_of(file)",
-        "attempt.held = None",
+        "context.held = ledger.as_of(file)",
+        "context.held = None",
         AS_OF + "test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails",
     ),
     Mutant(

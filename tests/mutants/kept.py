@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-CHANGESET = "tests/integration/test_changeset.py::"
+CARRY = "tests/integration/test_carry.py::"
 QUIET = "tests/integration/test_quiet_marks.py::"
 CRASH = "tests/chaos/test_source_crash.py::"
 RULE = "tests/unit/test_watermark.py::"
@@ -15,21 +15,21 @@ MUTANTS = (
         "jobs/run/carry.py",
         "return state == self.base and published.run_id == self.run_id and",
         "return published.run_id == self.run_id and",
-        CHANGESET + "test_another_process_syncs_or_dies_in_between",
+        CARRY + "test_another_process_syncs_or_dies_in_between",
     ),
     Mutant(
         "an older version that was kept goes in beside a newer one",
         "jobs/feeds/changes.py",
         " ANTI JOIN {newer} USING ({key})",
         "",
-        CHANGESET + "test_what_one_run_changed_is_changed_again_by_the_next",
+        CARRY + "test_what_one_run_changed_is_changed_again_by_the_next",
     ),
     Mutant(
         "a key that was kept as gone is taken out although it came back",
         "jobs/feeds/changes.py",
         " ANTI JOIN {later.changed} USING ({key})",
         "",
-        CHANGESET + "test_rows_that_are_read_again_are_handed_on_all_the_same",
+        CARRY + "test_rows_that_are_read_again_are_handed_on_all_the_same",
     ),
     Mutant(
         "what a run read that began ahead of the published file is kept as if it were all",
@@ -55,8 +55,8 @@ MUTANTS = (
     Mutant(
         "a server that was set back counts as having been looked at",
         "jobs/targets/file/checked.py",
-        "return now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)",
-        "return True",
+        "in_time and now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)",
+        "in_time",
         QUIET + "test_marks_of_another_run_or_from_the_future_are_none",
     ),
     Mutant(

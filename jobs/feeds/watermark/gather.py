@@ -13,7 +13,7 @@ from app import errors
 from jobs import quoting
 from jobs.engine import intake
 from jobs.engine.rows import out, source_rows
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import probe
@@ -38,7 +38,13 @@ class UnreadableKeys(Exception):
 
 
 def gather(
-    target: Target, step: Step, now: Snapshot, label: str, *, force_deletes: bool = False, published: Path | None = None
+    target: DuckSession,
+    step: Step,
+    now: Snapshot,
+    label: str,
+    *,
+    force_deletes: bool = False,
+    published: Path | None = None,
 ) -> Changes:
     """Read what changed. For a table that is compared whole, read all of it.
 
@@ -59,7 +65,7 @@ def gather(
 class _Reading:
     """What is read of one table for one step."""
 
-    def __init__(self, target: Target, step: Step, now: Snapshot, label: str) -> None:
+    def __init__(self, target: DuckSession, step: Step, now: Snapshot, label: str) -> None:
         self._target, self._step, self._table = target, step, step.table
         self._changed, self._gone = f"temp.changed_{label}", f"temp.gone_{label}"
         self._keys, self._has_keys = f"temp.present_{label}", False

@@ -18,12 +18,12 @@ from queue import Empty, SimpleQueue
 from app import errors
 from jobs import faults, quoting
 from jobs.engine import intake, rows
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds.watermark import misfits
 from jobs.results import Progress
 from jobs.source import widths
 from jobs.source.catalogue import Table
-from jobs.source.session import Moment
+from jobs.source.session import SourceSession
 from jobs.tables import filters
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
@@ -60,7 +60,7 @@ class Copied:
 
 
 def copy_tables(
-    target: Target, tables: Sequence[Table], now: Moment, *, workers: int, progress: Progress
+    target: DuckSession, tables: Sequence[Table], now: SourceSession, *, workers: int, progress: Progress
 ) -> tuple[dict[str, Copied], list[Failure]]:
     """Copy these tables into their loading names and commit them there. Swap each afterwards.
 
@@ -80,7 +80,7 @@ def copy_tables(
     return copied, failures
 
 
-def drop(target: Target, table: Table) -> None:
+def drop(target: DuckSession, table: Table) -> None:
     """Forget what an earlier load left."""
     target.execute(f"DROP TABLE IF EXISTS {loading_name(table)}")
 
@@ -90,7 +90,7 @@ def loading_name(table: Table) -> str:
     return f"out.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
 
 
-def cut(table: Table, now: Moment) -> Iterator[Piece]:
+def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
     """The pieces of a table. The last one is open, for pages that came after the count."""
     pages, size = _size(table, now)
     kept = filters.kept(table)
@@ -111,7 +111,7 @@ def cut(table: Table, now: Moment) -> Iterator[Piece]:
         yield Piece(table, filters.both(*bounds, kept))
 
 
-def _size(table: Table, now: Moment) -> tuple[int, int]:
+def _size(table: Table, now: SourceSession) -> tuple[int, int]:
     """Pages of the main fork, and bytes with TOAST."""
     row = now.conn.execute(
         "SELECT pg_relation_size(%(relid)s::oid) AS main, pg_table_size(%(relid)s::oid) AS whole",
@@ -124,7 +124,7 @@ def _size(table: Table, now: Moment) -> tuple[int, int]:
 class _Workers:
     """Sessions of one DuckDB instance, each in a thread and a transaction of its own, joined to the same snapshot."""
 
-    def __init__(self, target: Target, now: Moment, progress: Progress) -> None:
+    def __init__(self, target: DuckSession, now: SourceSession, progress: Progress) -> None:
         self._target, self._now, self._progress = target, now, progress
         self._left: SimpleQueue[Piece] = SimpleQueue()
         self._counts: Counter[str] = Counter()
@@ -229,7 +229,7 @@ class _Workers:
 
 @dataclass(frozen=True)
 class _Session:
-    target: Target
+    target: DuckSession
 
     def execute_piece(self, piece: Piece) -> int:
         wire = rows.source_rows(piece.table, piece.table.columns, piece.where)

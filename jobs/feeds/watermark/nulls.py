@@ -6,11 +6,11 @@ from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
-from jobs.source.session import Moment
+from jobs.source.session import SourceSession
 from jobs.types import column_plan
 
 
-def told(now: Moment, step: Step) -> tuple[str, ...]:
+def told(now: SourceSession, step: Step) -> tuple[str, ...]:
     """A sentence for each column with such values among the rows that the step reads, counted in the same snapshot.
 
     It costs one aggregate over those rows, and only where a column has the rule.

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import faults, quoting
-from jobs.engine import session
-from jobs.engine.session import Target
+from jobs.engine import opening
+from jobs.engine.session import DuckSession
 from jobs.record import state
 from jobs.results import Run
 from jobs.targets.file import strangers
@@ -67,7 +67,7 @@ def if_needed(job: Job, *, smallest: int = SMALLEST) -> bool:
 
 def alive(job: Job, path: Path) -> float:
     """The share of the file's blocks that hold rows which are still there."""
-    with session.opened(job, path, read_only=True) as file:
+    with opening.opened(job, path, read_only=True) as file:
         file.use_threads()
         blocks = file.rows(statements.get("compact", "blocks"))[0]
         tables = file.rows(statements.get("compact", "tables"))
@@ -79,7 +79,7 @@ def alive(job: Job, path: Path) -> float:
     return min(1.0, used / blocks["total"]) if blocks["total"] else 1.0
 
 
-def _storage(file: Target, schema: str, name: str) -> tuple[int, float] | None:
+def _storage(file: DuckSession, schema: str, name: str) -> tuple[int, float] | None:
     """How many blocks a table takes, and the share of its stored rows that are still there."""
     table = quoting.as_argument("out", schema, name)
     if table is None:
@@ -95,7 +95,7 @@ def rebuild(job: Job, path: Path) -> None:
     copying = job.files.copy
     copying.unlink(missing_ok=True)
     try:
-        with session.opened(job, path, read_only=True) as file:
+        with opening.opened(job, path, read_only=True) as file:
             file.use_threads()
             rows = state.read(file).row_group
             file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact (ROW_GROUP_SIZE {rows})")

@@ -40,7 +40,7 @@ _KEPT = 3
 
 
 @dataclass(frozen=True)
-class Files(Names):
+class Publisher(Names):
     """The target's names, and the steps that change what they mean."""
 
     @disk.translated()
@@ -258,7 +258,7 @@ def _is_running(pid: str) -> bool:
 
 
 @contextmanager
-def locked(files: Files, *, wait: bool = True, timeout: float | None = None) -> Iterator[None]:
+def locked(files: Publisher, *, wait: bool = True, timeout: float | None = None) -> Iterator[None]:
     """Hold the target's lock; the kernel lets go of it when the process dies.
 
     Raises `errors.LockHeld` when another run holds it and `wait` is false, or for longer than `timeout` seconds.
@@ -275,7 +275,7 @@ def locked(files: Files, *, wait: bool = True, timeout: float | None = None) -> 
         os.close(handle)
 
 
-def is_locked(files: Files) -> bool:
+def is_locked(files: Publisher) -> bool:
     """Whether a run is under way, in whatever process; asked without taking the lock, even for an instant."""
     try:
         handle = notes.open_plain(files.lock, os.O_RDONLY)
@@ -289,7 +289,7 @@ def is_locked(files: Files) -> bool:
         os.close(handle)
 
 
-def holder(files: Files) -> str:
+def holder(files: Publisher) -> str:
     """Which other process holds the target's lock, in brackets; empty where it is free, or this one's."""
     if not is_locked(files):
         return ""
@@ -304,7 +304,7 @@ def _sign(fd: int) -> None:
         os.pwrite(fd, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat()}).encode(), 0)
 
 
-def _acquire(fd: int, files: Files, *, wait: bool, timeout: float | None) -> None:
+def _acquire(fd: int, files: Publisher, *, wait: bool, timeout: float | None) -> None:
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         if advisory.try_take(fd):

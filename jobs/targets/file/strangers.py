@@ -16,7 +16,7 @@ from app import errors, versions
 from jobs import disk, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.record import state
 from jobs.source.catalogue import Table
 from jobs.targets.file import in_use
@@ -89,7 +89,7 @@ def told_of(path: Path) -> str:
     return f"another program wrote to {path} after it was published"
 
 
-def salvage(file: Target, published: Path, tables: Sequence[Table], others: Container[str] | None) -> list[str]:
+def salvage(file: DuckSession, published: Path, tables: Sequence[Table], others: Container[str] | None) -> list[str]:
     """Copy rows out of an altered file into a new one, and nothing else that may be in it, but how old they are.
 
     Of `tables`, which are to be compared, one stays empty that is none there any more or has other columns. The
@@ -113,7 +113,7 @@ def salvage(file: Target, published: Path, tables: Sequence[Table], others: Cont
     return kept
 
 
-def _take_over(file: Target, published: Path, name: str) -> bool:
+def _take_over(file: DuckSession, published: Path, name: str) -> bool:
     """Whether a table could be copied as it stands; it is marked as one that is not ours."""
     with suppress(errors.NeaptideError):
         if quoting.split_name(name)[0] == "neaptide":

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import errors
-from jobs.engine import session
+from jobs.engine import opening
 from jobs.engine.failures import Damaged
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.source.session import Moment
+from jobs.source.session import SourceSession
 from jobs.targets.file import freshness, strangers
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def published_state(job: Job) -> tuple[State, list[str]]:
 def read_state(job: Job, path: Path) -> State:
     """What a published file says of itself. Raises `Damaged` where it isn't whole, or not what was published."""
     strangers.check(job, path)
-    with session.inspected(job, path) as file:
+    with opening.inspected(job, path) as file:
         return ledger.read(file)
 
 
@@ -120,15 +120,15 @@ def peek(job: Job) -> State:
 
 @contextmanager
 def opened_work(
-    job: Job, resumed: bool, published: State, now: Moment, last_base: Callable[[Target], State | None]
-) -> Iterator[tuple[Target, State]]:
+    job: Job, resumed: bool, published: State, now: SourceSession, last_base: Callable[[DuckSession], State | None]
+) -> Iterator[tuple[DuckSession, State]]:
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that.
 
     `last_base` says what a session knows of the file that its next run most likely begins with.
     """
     ready = False
     try:
-        with session.opened(job, job.files.work) as file:
+        with opening.opened(job, job.files.work) as file:
             state = ledger.read(file, last_base(file))
             if resumed:
                 _check_usable(state, published, now)
@@ -139,11 +139,11 @@ def opened_work(
             raise
     if not ready:
         (job.files.copy_published if published.lineage else job.files.drop_work)()
-        with session.opened(job, job.files.work) as file:
+        with opening.opened(job, job.files.work) as file:
             yield file, ledger.read(file)
 
 
-def _check_usable(state: State, published: State, now: Moment) -> None:
+def _check_usable(state: State, published: State, now: SourceSession) -> None:
     """Raise an error where the work file may not be brought up to date from its own watermarks.
 
     A first load that was cut short leaves a file of no published lineage; it goes on if it is of the same source.

@@ -116,10 +116,10 @@ def fingerprint(path: Path, table: str) -> tuple[int, int]:
 
 def fingerprint_of_source(url: str, table: str) -> tuple[int, int]:
     """The same of the source, read with DuckDB."""
-    from jobs.engine.session import _extension
+    from jobs.engine.session import extension
 
     session = duckdb.connect()
-    found = _extension()
+    found = extension()
     session.execute(f"LOAD '{found}'" if found else "LOAD postgres")
     session.execute(f"ATTACH '{url}' AS pg (TYPE postgres, READ_ONLY)")
     return _fingerprint(session, f"pg.{table}")

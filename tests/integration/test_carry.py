@@ -15,7 +15,7 @@ import pytest
 
 from jobs import faults
 from jobs.apply.merge import Counts
-from jobs.engine.session import Target
+from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.run import carry
 from jobs.run.deltas import Deltas, Gathered
@@ -85,12 +85,12 @@ def check(lab: Lab) -> None:
             assert kept == conn.execute(wanted.encode()).fetchall(), name
 
 
-def target(lab: Lab) -> Target:
+def target(lab: Lab) -> DuckSession:
     """The kept session."""
     assert lab.keep is not None
-    found = lab.keep.target._kept
+    found = lab.keep.engine._kept
     assert found is not None
-    session: Target = found[0]
+    session: DuckSession = found[0]
     return session
 
 
