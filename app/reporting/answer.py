@@ -68,9 +68,12 @@ def _selected(session: duckdb.DuckDBPyConnection, text: str, types: Sequence[str
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection, limits: Limits) -> list[Row]:
-    """All rows, a batch at a time: while one is made into Python's values, no other thread gets to run."""
+    """All rows, a batch at a time: while one is made into Python's values, no other thread gets to run.
+
+    The first are small: a row may be as large as the memory that the query may have.
+    """
     rows: list[Row] = []
-    while batch := cursor.fetchmany(_BATCH):
+    while batch := cursor.fetchmany(min(_BATCH, 4 * len(rows) + 1)):
         rows += batch
         if len(rows) > limits.max_rows:
             raise errors.QueryTooBig(

@@ -137,7 +137,7 @@ class Store:
 
     def _run(self, work: Callable[[], Found]) -> Found:
         try:
-            return self._worker.run(work, self._limits.timeout)
+            return self._worker.run(work, self._limits)
         except (duckdb.Error, *answer.OF_THE_CLIENT) as error:
             raise answer.failure(error, self._limits) from error
 
@@ -274,7 +274,7 @@ def _store(path: Path, file: Path, limits: Limits) -> Store:
         connection.execute(f"ATTACH {_literal(str(file))} AS reporting (READ_ONLY)")
         for statement in (*limits.settings(spill), *_LOCK_DOWN):
             connection.execute(statement)
-        as_of, run_id = worker.run(lambda: _freshness(connection), limits.timeout)
+        as_of, run_id = worker.run(lambda: _freshness(connection), limits)
         session = connection.cursor()
         session.execute("SET TimeZone = 'UTC'")
         return Store(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -85,6 +87,34 @@ def test_what_needs_too_much_memory_is_told_as_such(link: Path) -> None:
         with pytest.raises(errors.QueryTooBig, match="60MB") as caught:
             store.query("SELECT len(list(i)) FROM range(50000000) AS t(i)")
         assert "[query] memory_limit" in str(caught.value.hint)
+
+
+BEYOND = {
+    "one value": "SELECT length(repeat('x', 1500000000))",
+    "many values": "SELECT length(repeat('x', 1000000) || i) FROM range(100000) AS t(i)",
+    "a list": "SELECT len(range(200000000))",
+    "the result": "SELECT repeat('x', 1000000) FROM range(20000) AS t(i)",
+}
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+def test_memory_that_duckdb_does_not_count_is_bounded_all_the_same(link: Path, kind: str) -> None:
+    """In a process of its own, as DuckDB may not give up what it is at."""
+    code = (
+        "import os, resource, sys; from pathlib import Path; from app import errors; from app.reporting import store\n"
+        "with store.open(Path(sys.argv[1]), limits=store.Limits(memory_limit='20MB')) as opened:\n"
+        "    try:\n"
+        "        opened.query(sys.argv[2])\n"
+        "    except errors.QueryTooBig as error:\n"
+        "        print(error.message, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sep='|', flush=True)\n"
+        "        opened.close(); os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, link, BEYOND[kind]], capture_output=True, text=True, check=True, timeout=60
+    )
+    message, _, peak = done.stdout.partition("|")
+    assert "more memory than 20MB" in message
+    assert int(peak) < 4_000_000
 
 
 def test_nobody_else_s_error_is_a_bug_of_ours(link: Path) -> None:

@@ -105,6 +105,13 @@ MUTANTS = (
         LIMITS + "test_what_does_not_fit_into_memory_goes_to_a_folder_of_its_own_as_far_as_that_may",
     ),
     Mutant(
+        "what DuckDB does not count may take all memory",
+        "app/execution.py",
+        "if _held() > most:",
+        "if _held() < 0:",
+        LIMITS + "test_memory_that_duckdb_does_not_count_is_bounded_all_the_same[one value]",
+    ),
+    Mutant(
         "an interval is given as DuckDB spells it",
         "app/exact.py",
         '"interval": _INTERVAL,',
