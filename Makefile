@@ -8,7 +8,8 @@ export PIP_ROOT_USER_ACTION := ignore
 
 PY := .venv/bin/python
 STAMP := .venv/stamp
-WORKERS ?= auto
+# Half as many again as there are processors: a third of a test's time is waiting for a server.
+WORKERS ?= $(shell python3 -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))' 2>/dev/null || echo auto)
 MINUTES ?= 480
 # The longest first: who has nothing left takes over half of what the others still have.
 TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit

@@ -93,7 +93,7 @@ def test_a_line_that_is_cut_ends_the_run_and_the_next_one_works(bank: Bank, faul
 
 
 @pytest.mark.parametrize("skip", [0, 1], ids=["control", "rows"])
-@pytest.mark.parametrize("after", MOMENTS)
+@pytest.mark.parametrize("after", [MOMENTS[0], *(pytest.param(after, marks=pytest.mark.long) for after in MOMENTS[1:])])
 def test_a_source_that_stands_still_is_left_at_the_deadline(bank: Bank, after: int, skip: int) -> None:
     """No byte comes either way and no socket closes; only the deadline ends that."""
     if skip == 0 and after == MOMENTS[-1]:
@@ -116,6 +116,7 @@ def stands_still(bank: Bank, after: int, skip: int, deadline: float) -> bool:
         return proxy.struck.is_set()
 
 
+@pytest.mark.long
 def test_the_server_ends_what_a_run_past_its_deadline_had_it_do(bank: Bank) -> None:
     """The server answers, only the line is slow: it is told to end the sessions, and does no more for nobody."""
     with Proxy(bank.url, rate=50_000) as proxy:
@@ -167,6 +168,7 @@ def test_a_table_that_somebody_locks_is_named_and_left_as_it_was(bank: Bank) -> 
     bank.assert_equal()
 
 
+@pytest.mark.long
 def test_a_server_killed_in_the_middle_of_a_run_is_found_gone_and_found_back(tmp_path: Path) -> None:
     with cluster.open_folder() as folder, cluster.running(folder / "postgres") as server:
         bank = Bank.opened(server.create_database(), tmp_path)

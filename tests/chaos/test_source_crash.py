@@ -57,6 +57,7 @@ def wait_for_the_wal_writer(lab: Lab) -> None:
         servers.until(lambda: ask(lab.url, f"SELECT pg_current_wal_flush_lsn() >= '{end[0]}'"), "the log is flushed")
 
 
+@pytest.mark.long
 @lazily
 def test_a_commit_that_a_crash_takes_back_is_not_in_the_file(lab: Lab, server: EmbeddedServer) -> None:
     wait_for_the_wal_writer(lab)
@@ -70,6 +71,7 @@ def test_a_commit_that_a_crash_takes_back_is_not_in_the_file(lab: Lab, server: E
     lab.assert_equal()
 
 
+@pytest.mark.long
 @lazily
 @pytest.mark.parametrize("mode", ["updated_at", "xid"])
 def test_a_transaction_id_that_is_given_out_again_after_a_crash_is_not_taken_for_read(
@@ -92,6 +94,7 @@ def test_a_transaction_id_that_is_given_out_again_after_a_crash_is_not_taken_for
         lab.assert_equal()
 
 
+@pytest.mark.long
 @lazily
 def test_a_transaction_id_that_a_quiet_run_saw_and_a_crash_took_back_is_not_taken_for_read(
     lab: Lab, server: EmbeddedServer

@@ -93,6 +93,7 @@ def cross(trio: Trio, boundary: int) -> None:
     trio.sync(force_deletes=True)
 
 
+@pytest.mark.long
 def test_ids_that_pass_2_to_the_31_and_the_end_of_an_epoch_lose_nothing(server: EmbeddedServer, tmp_path: Path) -> None:
     trio = Trio.made(server.url(), tmp_path)
     for boundary in (2**31, 2**32):

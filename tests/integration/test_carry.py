@@ -145,6 +145,7 @@ def test_what_one_run_changed_is_changed_again_by_the_next(lab: Lab, precedes: l
     assert len(precedes) > 3 * len(LATER)
 
 
+@pytest.mark.long
 def test_rows_that_are_read_again_are_handed_on_all_the_same(lab: Lab, precedes: list[str]) -> None:
     """While a transaction is open, rows are read again; that one file has them already says nothing of the other."""
     with lab.connect(autocommit=False) as late:

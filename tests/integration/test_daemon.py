@@ -195,6 +195,7 @@ def test_a_daemon_on_another_machine_with_the_same_target_stands_by_too(lab: Lab
             second.saw("leading")
 
 
+@pytest.mark.long
 def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab: Lab) -> None:
     """It stops right before it would publish; its session ends as that of a machine that froze, and the local locks
     are out of reach for the other, as on another machine."""
@@ -325,6 +326,7 @@ def other_rows(lab: Lab) -> int:
     return len(lab.file_rows("public.other"))
 
 
+@pytest.mark.long
 def test_failures_are_told_once_with_pauses_and_so_is_the_end_of_them(lab: Lab) -> None:
     with running(write_config(lab, every="200ms")) as daemon:
         first_run(daemon)

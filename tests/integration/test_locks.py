@@ -64,6 +64,7 @@ def _attempt(lab: Lab, statement: str) -> str:
     return "done"
 
 
+@pytest.mark.long
 def test_a_table_that_somebody_holds_fails_alone_and_stays_as_it_is_published(empty_db: str, tmp_path: Path) -> None:
     lab = _lab(empty_db, tmp_path, "a", "b", "over_a")
     lab.run("CREATE VIEW over_a AS SELECT id FROM a")

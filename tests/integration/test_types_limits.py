@@ -202,6 +202,7 @@ def test_an_empty_table_arrives_with_its_columns(lab: typelab.Lab) -> None:
     assert lab.duckdb.execute("SELECT count(*) FROM copy").fetchone() == (0,)
 
 
+@pytest.mark.long
 def test_a_value_of_20_megabytes_arrives(lab: typelab.Lab) -> None:
     lab.postgres.execute(
         "DROP TABLE IF EXISTS public.big; CREATE TABLE public.big (n integer, t text, b bytea, j jsonb)"

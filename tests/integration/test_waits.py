@@ -67,6 +67,7 @@ def syncing(config: Path, folder: Path) -> Iterator[Path]:
             process.kill()
 
 
+@pytest.mark.long
 def test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back(lab: Lab, postgres: cluster.Cluster) -> None:
     with running(write_config(lab)) as daemon:
         first_run(daemon)

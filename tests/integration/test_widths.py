@@ -66,6 +66,7 @@ def test_narrow_rows_have_row_groups_of_the_usual_size(empty_db: str, tmp_path: 
         assert state.read(file).row_group == widths.ROW_GROUP
 
 
+@pytest.mark.long
 def test_more_bytes_of_huge_rows_than_the_memory_are_loaded(empty_db: str, tmp_path: Path) -> None:
     lab = made(empty_db, tmp_path, rows=12, size=8 * MB, memory="64MB")
     assert lab.sync().tables[0].rows_in == 12
@@ -128,6 +129,7 @@ def test_pieces_are_in_order_also_where_another_scan_is_in_the_middle_of_the_tab
     assert sum(row["rows"] for row in held if row) == seen["rows"] == 20_000
 
 
+@pytest.mark.long
 def test_rows_changed_all_over_a_table_need_no_higher_limit(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from tests.mutants import registered
 from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("app", "jobs", "sql", "tests", "pyproject.toml", "config.toml")
+PARTS = ("app", "jobs", "sql", "tests", "docs", "neaptide.py", "pyproject.toml", "config.toml", "README.md")
 CAUGHT, SURVIVED, STALE, BROKEN = "caught", "SURVIVED", "does not apply", "test did not run"
 # pytest's exit codes: all passed, some failed.
 _PASSED, _FAILED = 0, 1
