@@ -91,6 +91,10 @@ class BadReport(ConfigError):
     """A report's file can't be read as one."""
 
 
+class ModelError(ConfigError):
+    """A model's file can't be kept as one."""
+
+
 class BadParameter(UsageError):
     """A report's parameter has the wrong name or type."""
 
