@@ -33,6 +33,7 @@ COMMANDS = {
     "status": "app.face.status",
     "runs": "app.face.runs",
     "verify": "app.face.verify",
+    "doctor": "app.face.doctor",
     "report": "app.face.report",
     "sql": "app.face.sql",
     "tables": "app.face.schema",

@@ -61,14 +61,23 @@ def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
 
     Raises `errors.NotTracked` for a name with control characters, which would not show what they do.
     """
-    with job.owner.connect(application=_APPLICATION) as conn, conn.transaction():
-        found = _removing(job, conn, names) if untrack else _installing(job, conn, names, lambda _: None)
+    found = _found(job, names, untrack=untrack)
     if not found:
         return "-- Everything is in place.\n"
     inside = [one.text for one in found if not one.alone]
     lines = ["BEGIN", *_SETTINGS, *inside, "COMMIT", *(one.text for one in found if one.alone)]
     _check_readable(lines)
     return "-- For the owner of the tables to run: no superuser is needed.\n" + "".join(f"{line};\n" for line in lines)
+
+
+def missing(job: Job) -> list[str]:
+    """The statements that `track` would run for all tables now; nothing is changed."""
+    return [one.text for one in _found(job, [], untrack=False)]
+
+
+def _found(job: Job, names: list[str], *, untrack: bool) -> list[Statement]:
+    with job.owner.connect(application=_APPLICATION) as conn, conn.transaction():
+        return _removing(job, conn, names) if untrack else _installing(job, conn, names, lambda _: None)
 
 
 def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[str]:

@@ -1,0 +1,17 @@
+"""Everything around a sync that may stand in its way, looked at once: `neaptide doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from jobs.doctor import check, machine, server
+from jobs.doctor.check import Check
+from jobs.job import Job
+
+
+def examined(job: Job, config: Path) -> Iterator[Check]:
+    """What is found on this machine and on the server. `config` is the file that the settings are from."""
+    yield from machine.found(job, config)
+    yield from check.guarded("server", partial(server.found, job))

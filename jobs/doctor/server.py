@@ -1,0 +1,193 @@
+"""What is looked at on the server: settings, rights, room for sessions, clock, old transactions, slots, the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from app import errors, statements
+from jobs.doctor import check
+from jobs.doctor.check import Check
+from jobs.init.text import size
+from jobs.job import Job
+from jobs.source import catalogue, connection, readiness
+from jobs.source.connection import Connection, Identity, translated
+from jobs.tracking import install
+
+# Sessions of a daemon beside those of its runs: the one with its lock, and one that looks at the catalogue.
+_BESIDE = 2
+_OLDEST, _OFF = timedelta(hours=1), timedelta(minutes=1)
+_MUCH = 2**30
+# PostgreSQL refuses to write from about 2.1 thousand million on.
+_XIDS = 1_500_000_000
+_OLD_SERVER = 140000
+
+
+def found(job: Job) -> Iterator[Check]:
+    """All of it; where the server can't be reached, that and nothing else."""
+    with job.source.connect(application="neaptide doctor") as conn:
+        identity = connection.identity(conn)
+        for name, look in (
+            ("server", partial(_server, conn)), ("role", partial(_role, conn)),
+            ("sessions", partial(_sessions, job, conn)), ("clock", partial(_clock, conn)),
+            ("transactions", partial(_transactions, conn)), ("slots", partial(_slots, conn)),
+            ("tables", partial(_tables, job, conn, identity)), ("tombstones", partial(_tombstones, job, conn)),
+        ):  # fmt: skip
+            yield from check.guarded(name, partial(_asked, conn, look))
+    yield from check.guarded("track", partial(_tracked, job, identity))
+
+
+def _asked(conn: Connection, look: Any) -> Iterator[Check]:
+    """One look in a transaction of its own."""
+    with translated(), conn.transaction():
+        yield from look()
+
+
+def _server(conn: Connection) -> Iterator[Check]:
+    at = _one(conn, "server")
+    told = f"PostgreSQL {at['version']}{', a hot standby' if at['standby'] else ''}"
+    if at["number"] < _OLD_SERVER:
+        yield check.fail("server", told, "Neaptide needs PostgreSQL 14 or later")
+    else:
+        yield check.ok("server", told)
+    yield from (check.warn("server", message, hint) for bad, message, hint in _settings(at) if bad)
+
+
+def _settings(at: dict[str, Any]) -> list[tuple[bool, str, str]]:
+    """Which settings are bad, what of it, and what to do."""
+    return [
+        (not at["fsync"], "fsync is off: a crash may leave a database that is not what it was", "set fsync = on"),
+        (not at["track_activities"], "track_activities is off: the floor stays where it is", "set it to on"),
+        (at["ends_snapshots"], "old_snapshot_threshold ends long reads", "set old_snapshot_threshold = -1"),
+        (at["encoding"] == "SQL_ASCII", "the encoding is SQL_ASCII: texts may be no UTF-8", 'see rules = "bytes"'),
+        (
+            at["standby"] and not at["hot_standby_feedback"],
+            "hot_standby_feedback is off: the primary may end a run", "set hot_standby_feedback = on on the standby",
+        ),
+        (at["xid_age"] > _XIDS, f"the oldest transaction id is {at['xid_age']:,} behind", "let VACUUM FREEZE run"),
+    ]  # fmt: skip
+
+
+def _role(conn: Connection) -> Iterator[Check]:
+    role = _one(conn, "role")
+    if role["super"]:
+        told = f"{role['name']} is a superuser: whatever owners of tables have put in its way runs with all rights"
+        yield check.warn("role", told, "give the reading role no more than SELECT on the tables")
+    elif not role["reads_all_stats"]:
+        told = f"{role['name']} does not see when others' transactions began: the floor may stay where it is"
+        yield check.warn("role", told, f"GRANT pg_read_all_stats TO {role['name']}")
+    else:
+        yield check.ok("role", f"{role['name']}, who reads")
+
+
+def _sessions(job: Job, conn: Connection) -> Iterator[Check]:
+    """Whether a run and a daemon get theirs."""
+    at, needed = _one(conn, "connections"), job.settings.source.max_connections + _BESIDE
+    room = min(
+        at[f"{what}_limit"] - at[f"{what}_used"] for what in ("role", "database", "server") if at[f"{what}_limit"] >= 0
+    )
+    told = f"room for {max(room, 0)} more, a run and a daemon take up to {needed}"
+    if room < needed:
+        yield check.warn(
+            "sessions", told, "lower [source] max_connections, or raise the limit of the role or the server"
+        )
+    else:
+        yield check.ok("sessions", told)
+
+
+def _clock(conn: Connection) -> Iterator[Check]:
+    """Both clocks at one instant; ages go by the server's, schedules and logs by this machine's."""
+    before, theirs, after = datetime.now(UTC), connection.one(conn, "clock")["clock"], datetime.now(UTC)
+    apart = max(before - theirs, theirs - after, timedelta()).total_seconds()
+    told = f"the server's and this machine's are {apart:.1f} s apart"
+    if apart > _OFF.total_seconds():
+        yield check.warn("clock", told, "have both kept right (chrony, systemd-timesyncd)")
+    else:
+        yield check.ok("clock", told)
+
+
+def _transactions(conn: Connection) -> Iterator[Check]:
+    """What holds the floor back."""
+    pending, oldest = _one(conn, "pending"), _maybe(conn, "oldest_transaction")
+    if pending["pending"]:
+        told = f"{pending['pending']} prepared, the oldest for {_age(pending['seconds'])}: the floor waits for it"
+        yield check.warn("transactions", told, f"COMMIT PREPARED or ROLLBACK PREPARED {pending['gid']!r}")
+    if oldest and oldest["seconds"] > _OLDEST.total_seconds():
+        who = f"process {oldest['pid']} of {oldest['role']} {oldest['application']}".strip()
+        told = f"{who} has one open for {_age(oldest['seconds'])}: the floor and vacuum wait for it"
+        yield check.warn("transactions", told, f"find out what it does: SELECT pg_terminate_backend({oldest['pid']})")
+    elif not pending["pending"]:
+        yield check.ok("transactions", "none is open for long")
+
+
+def _slots(conn: Connection) -> Iterator[Check]:
+    """Log that the server keeps for readers who don't come."""
+    rows = conn.execute(statements.get("doctor", "slots")).fetchall()
+    if not rows:
+        yield check.ok("slots", "none without a reader")
+    for row in rows:
+        told = f"{row['name']} has no reader; {size(int(row['held'] or 0))} of log are kept for it"
+        level = check.FAIL if (row["held"] or 0) > _MUCH else check.WARN
+        hint = f"if nobody comes back: SELECT pg_drop_replication_slot('{row['name']}')"
+        yield Check("slots", level, told, hint)
+
+
+def _tables(job: Job, conn: Connection, identity: Identity) -> Iterator[Check]:
+    """Why tables of the config can't be copied, each by name."""
+    looked = catalogue.look(conn, job.settings)
+    failures = looked.failures | readiness.check_tracked(conn, looked.tables)
+    for name, error in failures.items():
+        yield check.fail("tables", f"{name}: {error.message}", error.hint)
+    readiness.check_standby(identity, looked.tables)
+    count = len([table for table in looked.tables if table.name not in failures])
+    if count:
+        yield check.ok("tables", f"{count} can be copied")
+
+
+def _tombstones(job: Job, conn: Connection) -> Iterator[Check]:
+    """How many deleted keys are kept, and whether anybody deletes the oldest."""
+    row = _maybe(conn, "tombstones")
+    if row is None or not readiness.tombstones_readable(conn):
+        yield check.ok("tombstones", "there are none here")
+        return
+    oldest, kept = _maybe(conn, "oldest_tombstone"), job.settings.sync.tombstone_retention
+    told = f"about {row['rows']:,} deleted keys, {size(row['bytes'])}"
+    if oldest and oldest["seconds"] > (2 * kept + timedelta(hours=2)).total_seconds():
+        told += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {kept}"
+        hint = "GRANT SELECT, DELETE ON neaptide.tombstone and SELECT, INSERT, UPDATE ON neaptide.purge to the role"
+        yield check.warn("tombstones", told, hint)
+    else:
+        yield check.ok("tombstones", told)
+
+
+def _tracked(job: Job, identity: Identity) -> Iterator[Check]:
+    """Whether what `track` would install is there, as this version installs it."""
+    if identity.standby:
+        yield check.skipped("track", "that is seen on the primary")
+        return
+    try:
+        missing = install.missing(job)
+    except errors.NeaptideError as error:
+        yield check.skipped("track", error.message)
+        return
+    if missing:
+        told = f"{len(missing)} statements of `neaptide track` are missing, or of an older version"
+        yield check.warn("track", told, "run `neaptide track`, or `neaptide track --print` for a DBA")
+    else:
+        yield check.ok("track", "everything is in place")
+
+
+def _one(conn: Connection, name: str) -> dict[str, Any]:
+    row = _maybe(conn, name)
+    assert row is not None
+    return row
+
+
+def _maybe(conn: Connection, name: str) -> dict[str, Any] | None:
+    return conn.execute(statements.get("doctor", name)).fetchone()
+
+
+def _age(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
