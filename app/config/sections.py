@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from app.config.values import Duration, ModeBits, check_url
+from app.config.values import Duration, HookCommand, ModeBits, check_url
 
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
@@ -145,6 +145,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+class Hooks(Section):
+    """Commands that are called with a run's JSON on stdin once it has published, from the folder of the config."""
+
+    after_publish: list[HookCommand] = Field(default_factory=list)
+    timeout: Duration = timedelta(minutes=1)
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Hooks:
+        if self.timeout < timedelta(milliseconds=100):
+            raise ValueError("timeout is less than 100ms")
+        return self
 
 
 class Reports(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -87,3 +88,26 @@ def mode_bits(value: Any) -> Any:
 
 
 ModeBits = Annotated[int, BeforeValidator(mode_bits)]
+
+
+def hook_command(text: Any) -> Any:
+    """A command line, split as a shell would, or `python:package.module:function`; anything else is refused."""
+    if not isinstance(text, str):
+        raise ValueError("a hook is one text: a command line")
+    if text.startswith("python:"):
+        if not _FUNCTION.fullmatch(text):
+            raise ValueError("write a function like python:package.module:function")
+    elif not _words(text):
+        raise ValueError("a command is empty")
+    return text
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"the command can't be read: {str(error).lower()}") from None
+
+
+_FUNCTION = re.compile(r"python:[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+HookCommand = Annotated[str, BeforeValidator(hook_command)]

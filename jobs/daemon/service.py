@@ -21,6 +21,7 @@ from app import errors
 from jobs.daemon import lead, wake
 from jobs.daemon.agenda import Agenda
 from jobs.daemon.backoff import Backoff
+from jobs.daemon.hooks import Hooks
 from jobs.daemon.report import Teller
 from jobs.job import Job
 from jobs.results import Run
@@ -55,6 +56,7 @@ class Service:
         self._lock: wake.Session | None = None
         # The server's processes that this daemon had the lock in.
         self._own: set[int] = set()
+        self._hooks = Hooks()
         self._idle = threading.Event()
         self._idle.set()
         self._again = False
@@ -94,6 +96,7 @@ class Service:
     def close(self) -> None:
         """Free what an ended service still holds."""
         self._agenda.close()
+        self._hooks.close()
         self.job.keep_open.close()
 
     def alive(self) -> bool:
@@ -217,7 +220,7 @@ class Service:
             self._again = False
             self._agenda.began()
         try:
-            return sync.sync_once(self.job)
+            return sync.sync_once(self.job, after=self._hooks.queue)
         finally:
             self._idle.set()
 

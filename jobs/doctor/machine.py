@@ -20,6 +20,7 @@ from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.engine import opening
 from jobs.engine.session import extension
+from jobs.hooks import command
 from jobs.init.text import size
 from jobs.job import Job
 from jobs.status import board
@@ -38,6 +39,7 @@ def found(job: Job, config: Path) -> Iterator[Check]:
     looks = (
         ("versions", _versions), ("config", partial(_config, job, config)), ("disk", partial(_disk, job)),
         ("file system", partial(_file_system, job)), ("file", partial(_file, job)), ("daemon", partial(_daemon, job)),
+        ("hooks", partial(_hooks, job)),
     )  # fmt: skip
     for name, look in looks:
         yield from check.guarded(name, look)
@@ -159,6 +161,16 @@ def _daemon(job: Job) -> Iterator[Check]:
         yield check.fail("daemon", f"failed {left['failures_in_a_row']} times in a row: {left['last_error']}")
     else:
         yield check.ok("daemon", f"{left['state']}, process {left['pid']} on {left['host']}")
+
+
+def _hooks(job: Job) -> Iterator[Check]:
+    """Whether the commands of `[hooks]` are there; nothing is said where there are none."""
+    wanted = [command.arguments(text)[0] for text in job.settings.hooks.after_publish]
+    found = [shutil.which(name) or shutil.which(str(job.settings.base / name)) for name in wanted]
+    for name in (name for name, path in zip(wanted, found, strict=True) if path is None):
+        yield check.fail("hooks", f"there is no program {name!r}", "correct [hooks] after_publish")
+    if wanted and all(found):
+        yield check.ok("hooks", f"{len(wanted)} after a publish")
 
 
 def _folder(job: Job) -> Path:

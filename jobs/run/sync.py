@@ -14,6 +14,7 @@ from jobs import faults
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.feeds.watermark import nulls
+from jobs.hooks import calls
 from jobs.job import Job
 from jobs.plan import steps
 from jobs.position import clock
@@ -42,13 +43,14 @@ def sync_once(
     force_deletes: bool = False,
     since: dict[str, Any] | None = None,
     within: float | None = None,
+    after: Callable[[Job, Run], Run] = calls.after,
 ) -> Run:
     """Bring the reporting file up to one snapshot of the source, and publish it if anything changed.
 
     `tables` limits the run to some of the config's; the others keep their earlier moment, and `as_of` is the oldest.
     `timeout` bounds the wait for the lock, `within` all of it. With `since`, a `clock.mark()`, a run of somebody else
-    will do that began at or after it: one run serves all who wait. Raises `errors.*`; then the published file is as
-    it was, and the next run goes on from it.
+    will do that began at or after it: one run serves all who wait. `after` is called without the lock, and calls the
+    hooks. Raises `errors.*`; then the published file is as it was, and the next run goes on from it.
     """
     options = Options(tuple(tables or ()), full, force_deletes)
     began = time.monotonic()
@@ -64,7 +66,7 @@ def sync_once(
         if not first:
             housekeeping.purge_sometimes(job)
         compact.sometimes(job, run)
-        return run
+    return after(job, run)
 
 
 def steadied(attempt: Callable[[], Done]) -> Done:

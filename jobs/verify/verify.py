@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jobs.engine import opening, rows
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
+from jobs.hooks import calls
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
@@ -36,7 +37,7 @@ from jobs.verify.compare import Comparison
 class Scope:
     """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend.
 
-    `same_source` is False where the file was made from another one.
+    `same_source` is False where the file was made from another one. `published` are the runs that it took.
     """
 
     tables: tuple[str, ...] = ()
@@ -44,6 +45,12 @@ class Scope:
     limit: int = 20
     repair: bool = False
     same_source: bool = True
+    published: list[Run] = field(default_factory=list)
+
+    def note(self, run: Run) -> None:
+        """A run that was done on the way; the hooks are told of one that published."""
+        if run.changed:
+            self.published.append(run)
 
 
 def verify(
@@ -68,7 +75,9 @@ def verify(
     scope = Scope(tuple(tables or ()), sample, limit, repair)
     with publish.locked(job.files):
         job.files.clean()
-        return sync.steadied(lambda: _verify(job, scope, progress or Silent()))
+        found = sync.steadied(lambda: _verify(job, scope, progress or Silent()))
+    warnings = calls.call(job.settings, scope.published) if scope.published else []
+    return replace(found, warnings=(*found.warnings, *warnings))
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
@@ -127,7 +136,7 @@ def _catch_up(job: Job, scope: Scope, now: SourceSession, published: State, dead
             raise errors.SourceChanged(error.message, hint="run `neaptide verify --repair` for all tables") from None
         now.set_aside(plan.swapped(now.tables, published))
         return False
-    sync.run_in(job, Options(scope.tables, heal=scope.repair), now, published, deadline)
+    scope.note(sync.run_in(job, Options(scope.tables, heal=scope.repair), now, published, deadline))
     return True
 
 
@@ -152,7 +161,7 @@ def _built_anew(
         raise error
     given_up = work.given_up(job)
     now.warnings.append(work.set_aside(job, error))
-    sync.run_in(job, Options(), now, given_up, deadline)
+    scope.note(sync.run_in(job, Options(), now, given_up, deadline))
     return _compared(job, scope, now, deadline, progress)
 
 
@@ -214,6 +223,7 @@ def _mended(
     now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
     freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))
+    scope.note(run)
     return checks
 
 

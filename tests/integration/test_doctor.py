@@ -122,6 +122,13 @@ def test_nothing_is_left_behind(shop: Cli) -> None:
     assert {path.name for path in folder.iterdir()} - {".reporting.duckdb.private"} == before
 
 
+def test_a_hook_that_is_not_there_is_found_before_it_is_called(shop: Cli) -> None:
+    path = shop.folder / "config.toml"
+    path.write_text('[hooks]\nafter_publish = ["sh -c true", "no-such-program"]\n' + path.read_text())
+    [told] = found(shop)["hooks"]
+    assert told["level"] == "fail" and "no-such-program" in told["message"]
+
+
 def test_a_long_finding_wraps_beside_its_name() -> None:
     one = check.fail("tables", "a very long sentence " * 9, "do something about it " * 5)
     lines = face._lines(one, show.Look(60))
