@@ -62,7 +62,7 @@ class Anew:
             ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
-        notes = (*table.notes, *nulls.told(self._now, step))
+        notes = (*table.notes, *nulls.told(self._context.feed, self._now, step))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:

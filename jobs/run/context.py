@@ -10,8 +10,9 @@ from typing import Any
 
 from app import errors
 from jobs.engine.deadline import Deadline
+from jobs.feeds.feed import Feed, Known
 from jobs.feeds.watermark import misfits
-from jobs.feeds.watermark.probe import Known
+from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
@@ -73,6 +74,7 @@ class Context:
     began: dict[str, Any] | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     phases: Phases = field(default_factory=Phases)
+    feed: Feed = field(default_factory=WatermarkFeed)
     # What was found out while it was asked whether there is anything to do, and since when.
     news: Known = field(default_factory=dict)
     asked: list[Step] = field(default_factory=list)

@@ -11,7 +11,7 @@ from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.changes import Changes
-from jobs.feeds.watermark import gather, nulls
+from jobs.feeds.watermark import nulls
 from jobs.plan.steps import DELTA, Step
 from jobs.results import TableRun
 from jobs.run import carry
@@ -55,7 +55,7 @@ class Deltas:
         self._context.progress.start(name, None)
         with diagnosed(self._now, step.table):
             found = self._read(step, label) if step.news else None
-            notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._now, step))
+            notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
         return Gathered(step, label, notes, found, time.monotonic() - began)
 
     def apply(self, gathered: Gathered) -> TableRun:
@@ -75,7 +75,8 @@ class Deltas:
 
     def _read(self, step: Step, label: str) -> Changes:
         published, force = self._context.job.files.published, self._context.options.force_deletes
-        found = gather.gather(self._file, step, self._now.snapshot, label, force_deletes=force, published=published)
+        feed = self._context.feed
+        found = feed.gather(self._file, step, self._now, label, force_deletes=force, published=published)
         self._context.progress.advance(step.table.name, found.rows)
         return found
 

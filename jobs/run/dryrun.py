@@ -9,8 +9,9 @@ from jobs.apply.merge import Merge
 from jobs.engine import opening
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes
-from jobs.feeds.watermark import gather, misfits, probe
+from jobs.feeds import changes, feed
+from jobs.feeds.watermark import misfits
+from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step
@@ -18,6 +19,8 @@ from jobs.results import ColumnVerdict, DryRun, TablePlan
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import work
+
+_FEED = WatermarkFeed()
 
 
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
@@ -42,7 +45,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:
     lacks = {step.table.name: now.told().get(step.table.name) or step.table.lack for step in steps}
     ready = [step for step in steps if not lacks[step.table.name]]
-    told = {step.table.name: step for step in probe.told(ready, now.conn, now.snapshot)}
+    told = {step.table.name: step for step in feed.told(_FEED, ready, now)}
     steps = [told.get(step.table.name, step) for step in steps]
     counts = _changes(job, now, [step for step in told.values() if step.action != FULL and step.news], limit)
     return [_plan(step, now, lacks[step.table.name], counts) for step in steps]
@@ -53,7 +56,7 @@ def _plan(step: Step, now: SourceSession, lack: str | None, counts: dict[str, Ta
     found = counts.get(table.name)
     if found is not None:
         return replace(found, columns=verdicts(table))
-    rows, bad = _count(now, table, probe.rows_of(step, now.snapshot)) if step.news else (0, 0)
+    rows, bad = _count(now, table, _FEED.rows_of(step, now)) if step.news else (0, 0)
     error = misfits.lossy(now.conn, table) if bad and not lack else None
     return TablePlan(
         table.name,
@@ -83,12 +86,12 @@ def _change(file: DuckSession, step: Step, place: int, now: SourceSession) -> Ta
         with file.transaction():
             file.join_snapshot(now.snapshot, now.spool)
             label = f"dry_{place}"
-            found = gather.gather(file, step, now.snapshot, label)
+            found = _FEED.gather(file, step, now, label)
             merge = Merge(file, step.table, found, label)
             rows, deletes = (0, 0) if merge.is_empty() else merge.counts()
             merge.drop()
             changes.drop(file, found)
-    except gather.UnreadableKeys:
+    except feed.UnreadableKeys:
         return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:
         if not misfits.is_of_a_table(error):

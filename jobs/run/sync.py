@@ -148,7 +148,7 @@ class _Runner:
         """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
         if not any(nulls.columns(table) for table in self._now.tables):
             return {}
-        return {step.table.name: nulls.told(self._now, step) for step in self._context.asked}
+        return {step.table.name: nulls.told(self._context.feed, self._now, step) for step in self._context.asked}
 
     def _write(self) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""

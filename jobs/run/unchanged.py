@@ -6,8 +6,7 @@ from jobs.apply.merge import Merge
 from jobs.engine import opening
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes
-from jobs.feeds.watermark import gather, probe
+from jobs.feeds import changes, feed
 from jobs.plan.steps import FULL, Step
 from jobs.run.context import Context, TableFailed, diagnosed
 
@@ -16,7 +15,7 @@ def is_quiet(context: Context) -> bool:
     """Whether nothing changed since the published file's watermarks; False also where that can't be found out."""
     try:
         return _nothing_new(context)
-    except (Damaged, TableFailed, gather.UnreadableKeys):
+    except (Damaged, TableFailed, feed.UnreadableKeys):
         # The other file may be whole; if not, that is found out, too. So is why a table can't be read.
         return False
 
@@ -30,9 +29,9 @@ def _nothing_new(context: Context) -> bool:
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:
         return False
     context.asked = context.beyond(steps)
-    news = probe.ask(now.conn, context.asked, now.snapshot)
+    news = context.feed.news(context.asked, now)
     # Since the file's own watermarks there is as much: until those of the last run there was nothing.
-    context.news = probe.known_of(steps, news)
+    context.news = feed.known_of(steps, news)
     doubtful = [step for step in context.asked if news[step.table.name]]
     if not doubtful:
         return True
@@ -41,7 +40,7 @@ def _nothing_new(context: Context) -> bool:
     return _unchanged_rows(context, doubtful)
 
 
-def _certain(step: Step, news: probe.News) -> bool:
+def _certain(step: Step, news: feed.News) -> bool:
     """Whether the news can't be a row or a tombstone read before."""
     return news.truncated or (step.gapless and (news.rows or step.table.spec.deletes == "tombstone"))
 
@@ -63,7 +62,8 @@ def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
 def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bool:
     label = f"asked_{place}"
     with diagnosed(context.now, step.table):
-        found = gather.gather(file, step, context.now.snapshot, label, force_deletes=context.options.force_deletes)
+        force = context.options.force_deletes
+        found = context.feed.gather(file, step, context.now, label, force_deletes=force)
     merge = Merge(file, step.table, found, label)
     empty = merge.is_empty()
     merge.drop()

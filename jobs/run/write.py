@@ -9,8 +9,8 @@ from pathlib import Path
 from jobs import faults
 from jobs.apply import swap
 from jobs.engine.session import DuckSession
-from jobs.feeds.watermark import probe
-from jobs.feeds.watermark.gather import UnreadableKeys
+from jobs.feeds import feed
+from jobs.feeds.feed import UnreadableKeys
 from jobs.plan.steps import Step
 from jobs.record import state as ledger
 from jobs.record.state import State
@@ -39,7 +39,7 @@ class Writer:
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         ahead = self._carried.ahead(self._state, self._context.published)
-        steps = probe.told(self._context.steps(ahead), self._now.conn, self._now.snapshot, self._context.news)
+        steps = feed.told(self._context.feed, self._context.steps(ahead), self._now, self._context.news)
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = whole.copy(self._record.run_id)

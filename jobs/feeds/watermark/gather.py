@@ -16,6 +16,7 @@ from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes
+from jobs.feeds.feed import UnreadableKeys
 from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position import watermark
@@ -27,14 +28,6 @@ from jobs.types.wire import Wire
 
 # In a smaller table it makes no difference in which order its pages are read.
 _FEW_PAGES = 1000
-
-
-class UnreadableKeys(Exception):
-    """A recorded key can't be read any more, its type having changed since: the table's keys are to be compared."""
-
-    def __init__(self, table: str) -> None:
-        super().__init__(table)
-        self.table = table
 
 
 def gather(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.feeds.watermark import probe
+from jobs.feeds.feed import Feed
 from jobs.plan.steps import Step
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
@@ -10,7 +10,7 @@ from jobs.source.session import SourceSession
 from jobs.types import column_plan
 
 
-def told(now: SourceSession, step: Step) -> tuple[str, ...]:
+def told(feed: Feed, now: SourceSession, step: Step) -> tuple[str, ...]:
     """A sentence for each column with such values among the rows that the step reads, counted in the same snapshot.
 
     It costs one aggregate over those rows, and only where a column has the rule.
@@ -18,7 +18,7 @@ def told(now: SourceSession, step: Step) -> tuple[str, ...]:
     blurred = columns(step.table)
     if not blurred:
         return ()
-    counts = _counts(now.conn, step.table.rows_from, blurred, probe.rows_of(step, now.snapshot))
+    counts = _counts(now.conn, step.table.rows_from, blurred, feed.rows_of(step, now))
     return tuple(f"{_values(counts[plan.name])} of {plan.name} became NULL" for plan in blurred if counts[plan.name])
 
 

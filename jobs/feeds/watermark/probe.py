@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from psycopg import sql
 
 from jobs import quoting
-from jobs.plan.steps import DELTA, FULL, Step
+from jobs.feeds.feed import ALL, News
+from jobs.plan.steps import DELTA, Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Stamp, Watermark
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
 from jobs.tables import filters
-
-
-@dataclass(frozen=True)
-class News:
-    """What a table may have: written rows, deleted keys, a TRUNCATE. True may be a false alarm, False never is."""
-
-    rows: bool
-    gone: bool
-    truncated: bool
-
-    def __bool__(self) -> bool:
-        return self.rows or self.gone or self.truncated
-
-
-QUIET, ALL = News(False, False, False), News(True, True, False)
-# News by table and the watermark since which it was asked for.
-Known = dict[tuple[str, Watermark | None], News]
 
 
 def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, News]:
@@ -46,29 +29,6 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
             nothing = (step.table.spec.deletes == "compare", False)
             found[step.table.name] = News(step.table.name in written, *deleted.get(step.table.relid, nothing))
     return found
-
-
-def told(steps: Iterable[Step], conn: Connection, now: Snapshot, known: Known | None = None) -> list[Step]:
-    """The steps with their tables' news; a table that was truncated is copied anew.
-
-    `known` is news by table and watermark that was asked for in this snapshot already.
-    """
-    given, before = list(steps), known or {}
-    asked = [step for step in given if step.action != DELTA or (step.table.name, step.mark) not in before]
-    found = before | known_of(asked, ask(conn, asked, now))
-    return [
-        replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
-        for step, news in ((step, found[_place(step)]) for step in given)
-    ]
-
-
-def known_of(steps: Iterable[Step], news: dict[str, News]) -> Known:
-    """News of these steps by table and watermark."""
-    return {_place(step): news[step.table.name] for step in steps}
-
-
-def _place(step: Step) -> tuple[str, Watermark | None]:
-    return step.table.name, step.mark if step.action == DELTA else None
 
 
 def _written(conn: Connection, steps: list[Step], now: Snapshot) -> set[str]:

@@ -1,0 +1,38 @@
+"""The feed that needs nothing running: rows by their stamps, keys by the tombstones that triggers leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from jobs.engine.session import DuckSession
+from jobs.feeds.changes import Changes
+from jobs.feeds.feed import News
+from jobs.feeds.watermark import gather, probe
+from jobs.plan.steps import Step
+from jobs.source.session import SourceSession
+
+
+class WatermarkFeed:
+    """See `jobs.feeds.feed.Feed`; what is read of one table is said in `gather`."""
+
+    def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
+        """Asked of the source, in two round trips for all tables."""
+        return probe.ask(now.conn, steps, now.snapshot)
+
+    def gather(
+        self,
+        target: DuckSession,
+        step: Step,
+        now: SourceSession,
+        label: str,
+        *,
+        force_deletes: bool = False,
+        published: Path | None = None,
+    ) -> Changes:
+        """Of a table that is compared whole, all of it."""
+        return gather.gather(target, step, now.snapshot, label, force_deletes=force_deletes, published=published)
+
+    def rows_of(self, step: Step, now: SourceSession) -> str:
+        """The rule of `jobs.position.watermark`, and the entry's own conditions."""
+        return probe.rows_of(step, now.snapshot)
