@@ -26,6 +26,7 @@ FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 # What the ending of a file's name means.
 ENDINGS = {
     ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".md": "markdown", ".parquet": "parquet", ".xlsx": "xlsx",
+    ".svg": "svg", ".png": "png", ".html": "html",
 }  # fmt: skip
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
@@ -176,6 +177,19 @@ def _refuse_both(ctx: click.Context, _param: click.Parameter, value: Path | None
     if value is not None and ctx.get_parameter_source("kind") is ParameterSource.COMMANDLINE:
         raise click.UsageError(f"{value}: its ending says the format, so leave --format and --json out", ctx)
     return value
+
+
+def chart_option(function: F) -> F:
+    """`--chart`: a picture in the terminal."""
+    return click.option("--chart", "as_chart", is_flag=True, help="Draw a small chart instead of the table.")(function)
+
+
+def refuse_chart(as_chart: bool, kind: str, output: Path | None) -> None:
+    """Raises `click.UsageError` where a chart of the terminal is asked for as something else."""
+    if as_chart and output is not None:
+        raise click.UsageError(f"{output}: leave --chart out: a file named .svg, .png or .html is a picture")
+    if as_chart and kind != "table":
+        raise click.UsageError("--chart draws for the terminal: leave --format and --json out")
 
 
 def json_option(function: F) -> F:

@@ -18,39 +18,60 @@ from app.face import show
 from app.face.base import ENDINGS, Face
 
 if TYPE_CHECKING:
+    from app.charts.chart import Chart
     from app.reporting.store import Parameters, Store
 
     Question = Callable[[Store], tuple[str, Parameters]]
 
+_PICTURES = ("svg", "png", "html")
+
 
 def write(
-    face: Face, path: Path, question: Question, *, title: str, max_staleness: timedelta | None, live: bool
+    face: Face,
+    path: Path,
+    question: Question,
+    *,
+    title: str,
+    chart: Chart | None = None,
+    max_staleness: timedelta | None,
+    live: bool,
 ) -> None:
     """Write what a question's SQL gives, and say on stderr how much that is, and as of when.
 
     Raises `errors.UsageError` where the file can't be written, and what reading raises.
     """
-    from app.face import workbook
-
     kind = ENDINGS[path.suffix.lower()]
-    if kind == "xlsx":
-        workbook.installed()
+    _check_installed(kind)
     with _replaced(path) as passing:
         writes = passing if kind == "parquet" else None
         with face.store(max_staleness=max_staleness, live=live, writes=writes) as store:
-            rows = _write(store, *question(store), passing, kind, title)
+            rows = _write(store, *question(store), passing, kind, title, chart)
             as_of = store.as_of
     face.say(f"wrote {path}: {show.counted(rows, 'row')}, as of {show.moment(as_of)}")
 
 
-def _write(store: Store, sql: str, params: Parameters, path: Path, kind: str, title: str) -> int:
-    from app.face import tables, workbook
+def _check_installed(kind: str) -> None:
+    """Raise `errors.MissingExtra` before anything is asked."""
+    if kind == "xlsx":
+        from app.face import workbook
+
+        workbook.installed()
+    elif kind in _PICTURES:
+        from app.charts import picture
+
+        picture.installed()
+
+
+def _write(store: Store, sql: str, params: Parameters, path: Path, kind: str, title: str, chart: Chart | None) -> int:
+    from app.face import pictures, tables, workbook
 
     if kind == "parquet":
         return store.write_parquet(sql, params)
     result = store.query(sql, params)
     if kind == "xlsx":
         workbook.write(result, path, title)
+    elif kind in _PICTURES:
+        path.write_bytes(pictures.made(result, chart, kind, title))
     else:
         path.write_text(tables.render(result, kind), encoding="utf-8", newline="\n")
     return len(result.rows)

@@ -11,7 +11,16 @@ import click
 
 from app import errors
 from app.face import completion, show
-from app.face.base import Command, Face, format_options, live_option, pass_face, staleness_option
+from app.face.base import (
+    Command,
+    Face,
+    chart_option,
+    format_options,
+    live_option,
+    pass_face,
+    refuse_chart,
+    staleness_option,
+)
 
 if TYPE_CHECKING:
     from app.queries.parameters import Value
@@ -25,6 +34,8 @@ _EXAMPLES = (
     "neaptide report sales_monthly -p months=6",
     "neaptide report top_products --max-staleness 10s --format csv",
     "neaptide report top_products -o products.xlsx",
+    "neaptide report sales_monthly --chart",
+    "neaptide report sales_monthly -o sales.html",
     "neaptide report new orders_by_status",
     "neaptide report --check",
 )
@@ -72,6 +83,7 @@ class Setting(click.ParamType[tuple[str, str]]):
 )
 @click.option("--check", is_flag=True, help="Try every report, or this one, and say what is wrong.")
 @format_options
+@chart_option
 @staleness_option
 @live_option
 @pass_face
@@ -86,6 +98,7 @@ def command(
     check: bool,
     kind: str,
     output: Path | None,
+    as_chart: bool,
     max_staleness: timedelta | None,
     live: bool,
 ) -> int:
@@ -100,8 +113,9 @@ def command(
         return _write_new(face, new_name)
     if new_name is not None:
         raise errors.UsageError(f"one report at a time, not {new_name!r} too", hint="see `neaptide report --help`")
-    if output is not None and (name is None or check):
-        raise errors.UsageError("-o writes the result of a report: name one")
+    if (output is not None or as_chart) and (name is None or check):
+        raise errors.UsageError("-o and --chart show the result of a report: name one")
+    refuse_chart(as_chart, kind, output)
     found = bootstrap.reports(face.settings)
     if check:
         return _check(face, found, name, kind)
@@ -114,7 +128,7 @@ def command(
     if output is not None:
         _export(face, report, given=given, output=output, max_staleness=max_staleness, live=live)
     else:
-        _run(face, report, given=given, kind=kind, max_staleness=max_staleness, live=live)
+        _run(face, report, given=given, kind="chart" if as_chart else kind, max_staleness=max_staleness, live=live)
     return 0
 
 
@@ -127,18 +141,20 @@ def _export(
     def question(store: Store) -> tuple[str, dict[str, Value]]:
         return report.sql, reports.bound(store, report, given)
 
-    export.write(face, output, question, title=report.title, max_staleness=max_staleness, live=live)
+    export.write(face, output, question, title=report.title, chart=report.chart, max_staleness=max_staleness, live=live)
 
 
 def _run(
     face: Face, report: Report, *, given: dict[str, str], kind: str, max_staleness: timedelta | None, live: bool
 ) -> None:
-    from app.face import tables
+    from app.face import plots, tables
     from app.queries import reports
 
     with face.store(max_staleness=max_staleness, live=live) as store:
         result = reports.run(store, report, given)
-    if kind == "table":
+    if kind == "chart":
+        plots.write(result, report.chart, report.title, sys.stdout, face.now())
+    elif kind == "table":
         show.report(result, report.title, face.now())
     else:
         tables.write(result, kind, sys.stdout, sys.stderr, now=face.now())
@@ -195,12 +211,13 @@ def _check(face: Face, found: Catalogue, name: str | None, kind: str) -> int:
 
 def _tried(store: Store, report: Report) -> str:
     """What is wrong with it, in one line. One that needs a parameter is not run, but bound to the file's tables."""
+    from app.charts import choice
     from app.queries import reports
 
     if any(one.default is None for one in report.parameters):
         return reports.misfit(store, report)
     try:
-        reports.run(store, report)
+        choice.chosen(reports.run(store, report), report.chart, where=report.name)
     except errors.NeaptideError as error:
         return error.message.split("\n")[0]
     return ""

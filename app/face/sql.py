@@ -8,36 +8,70 @@ from pathlib import Path
 
 import click
 
-from app.face.base import Command, Face, format_options, live_option, pass_face, staleness_option
+from app.face.base import (
+    Command,
+    Face,
+    chart_option,
+    format_options,
+    live_option,
+    pass_face,
+    refuse_chart,
+    staleness_option,
+)
 
 _EXAMPLES = (
     'neaptide sql "SELECT status, count(*) FROM shop.orders GROUP BY status"',
     'neaptide sql "SHOW ALL TABLES" --json',
     'neaptide sql "FROM shop.orders" -o orders.parquet',
+    'neaptide sql "SELECT status, count(*) AS orders FROM shop.orders GROUP BY status" --chart',
 )
 
 
-@click.command("sql", cls=Command, examples=_EXAMPLES)
+class Asking(Command):
+    """Its query may begin with a comment, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"\n{word}" if word.startswith(("-- ", "--\n")) else word for word in args])
+
+
+@click.command("sql", cls=Asking, examples=_EXAMPLES)
 @click.argument("query")
 @format_options
+@chart_option
 @staleness_option
 @live_option
 @pass_face
 def command(
-    face: Face, *, query: str, kind: str, output: Path | None, max_staleness: timedelta | None, live: bool
+    face: Face,
+    *,
+    query: str,
+    kind: str,
+    output: Path | None,
+    as_chart: bool,
+    max_staleness: timedelta | None,
+    live: bool,
 ) -> None:
     """Run one SELECT on the reporting file; - reads it from stdin.
 
     Read-only, and no other file can be reached. A name without a schema is looked for in public.
     """
-    from app.face import export, tables
+    from app.face import export, plots, tables
+    from app.queries import report_file
 
+    refuse_chart(as_chart, kind, output)
     text = _read() if query == "-" else query
+    chart = report_file.chart_of(text)
     if output is not None:
-        export.write(face, output, lambda _: (text, ()), title="query", max_staleness=max_staleness, live=live)
+        export.write(
+            face, output, lambda _: (text, ()), title="query", chart=chart, max_staleness=max_staleness, live=live
+        )
         return
     with face.store(max_staleness=max_staleness, live=live) as store:
-        tables.write(store.query(text), kind, sys.stdout, sys.stderr, now=face.now())
+        result = store.query(text)
+    if as_chart:
+        plots.write(result, chart, "query", sys.stdout, face.now())
+    else:
+        tables.write(result, kind, sys.stdout, sys.stderr, now=face.now())
 
 
 def _read() -> str:

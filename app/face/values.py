@@ -12,22 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from app import escapes
+from app.reporting import columns
 
-_IDENTIFYING = ("id", "no", "number", "version", "year", "position", "port")
 _ACTING = re.compile("[\x7f-\x9f]")
 _LARGEST_SINGLE = 3.4028235e38
-
-
-def is_number(kind: str) -> bool:
-    """Whether a DuckDB type is one whose values are aligned to the right."""
-    return (
-        kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or kind.lstrip("U").endswith("INT") or kind.endswith("INTEGER")
-    )
-
-
-def identifies(column: str) -> bool:
-    """Whether a number of this name is a name rather than an amount: it gets no thousands separators."""
-    return column.lower().rsplit("_", 1)[-1] in _IDENTIFYING
+is_number, identifies = columns.is_number, columns.identifies
 
 
 def shown(value: object, *, grouped: bool = True, fraction: bool = False) -> str:

@@ -15,29 +15,32 @@ Other comments may stand between these lines. `docs/reports.md` explains each.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app import errors
+from app.charts import chart
 from app.queries import parameters
 
 KEYS = ("title", "description", "include", "param", "chart")
 _INCLUDE = re.compile(r"^-- include: *(?P<name>\w+) *$", re.MULTILINE)
+_CHART = re.compile(r"-- *chart:")
 # As near as `parm` is to `param`, and farther than a remark is that happens to have a colon.
 _NEAR = 0.75
 
 
 @dataclass(frozen=True)
 class Report:
-    """One report; `sql` is the whole statement, with what it includes. `chart` is the head's text, empty for none."""
+    """One report; `sql` is the whole statement, with what it includes. `chart` is None where the head says nothing."""
 
     name: str
     title: str
     description: str
     parameters: tuple[parameters.Parameter, ...]
     sql: str
-    chart: str = ""
+    chart: chart.Chart | None = None
 
 
 def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Report:
@@ -51,8 +54,16 @@ def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Repo
         description=_one(head, "description", where),
         parameters=tuple(parameters.parse(line, where=where) for line in _of(head, "param")),
         sql="\n".join([*included, body]),
-        chart=_one(head, "chart", where),
+        chart=chart.parse(_one(head, "chart", where), where=where),
     )
+
+
+def chart_of(text: str) -> chart.Chart | None:
+    """What the head of any statement says of its picture. Raises `errors.BadReport`."""
+    lines = text.strip().splitlines()
+    head = itertools.takewhile(lambda line: not line.strip() or line.startswith("--"), lines)
+    found = [line.removeprefix("--").strip().removeprefix("chart:") for line in head if _CHART.match(line)]
+    return chart.parse(found[0] if found else "", where="the query")
 
 
 def _split(text: str, where: str) -> tuple[list[tuple[str, str]], str]:

@@ -5,6 +5,7 @@
 -- param: to date = none | the last cohort shown is the month of this day
 -- param: months integer >= 0 = 12 | months after the first that are followed
 -- param: timezone timezone = UTC | where a month begins
+-- chart: heatmap x=months_later y=cohort color=retention_percent
 
 , active AS (
     SELECT DISTINCT customer_id, date_trunc('month', day) AS month

@@ -5,6 +5,7 @@
 -- param: from date = none | the first month shown is the one of this day
 -- param: to date = none | the last month shown is the one of this day
 -- param: timezone timezone = UTC | where a month begins
+-- chart: area x=month y=first_gross,later_gross color=currency
 
 , first_moment AS (
     SELECT customer_id, MIN(placed_at) AS placed_at

@@ -3,6 +3,7 @@
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=status y=orders color=currency
 
 -- The day is worked out only near the ends of the period: a day of any time zone begins and ends less than two days from
 -- where it does in UTC, and `AT TIME ZONE` takes longer than all else here.

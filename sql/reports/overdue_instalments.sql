@@ -2,6 +2,7 @@
 -- description: Instalments past their due date that the payments on the order don't cover yet, oldest first.
 -- param: on date = today | instalments due before this day are overdue
 -- param: limit integer >= 0 = 50 | instalments shown per currency
+-- chart: none
 
 -- An order may have been simulated several times; its newest financing is the one that counts.
 WITH agreed AS (

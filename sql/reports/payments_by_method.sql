@@ -4,6 +4,7 @@
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=month y=net color=method,currency
 
 -- Days come before months, so that the month is worked out of each day and not of each payment.
 , daily AS (

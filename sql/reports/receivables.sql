@@ -5,6 +5,7 @@
 -- param: on date = today | the day that the age is counted to; amounts are those of now
 -- param: timezone timezone = UTC | where a day begins
 -- param: limit integer >= 0 = 50 | orders shown per currency, oldest first
+-- chart: none
 
 , ranked AS (
     SELECT

@@ -4,6 +4,7 @@
 -- include: _owed
 -- param: on date = today | the day that the age is counted to; amounts are those of now
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=bucket y=owed color=currency
 
 SELECT currency, bucket, COUNT(*) AS orders, SUM(owed) AS owed
 FROM aged

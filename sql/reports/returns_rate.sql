@@ -7,6 +7,7 @@
 -- param: min_sold integer >= 0 = 1 | products of which fewer were sold are left out
 -- param: limit integer >= 0 = 20 | products shown per currency
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=sku y=rate_percent color=currency
 
 -- Whether their order was cancelled is known once they meet the line that was sold.
 , brought_back AS (

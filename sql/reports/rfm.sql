@@ -5,6 +5,7 @@
 -- include: _rfm
 -- param: on date = today | the day that recency is counted to; later sales are left out
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=segment y=net color=currency
 
 SELECT
     currency,

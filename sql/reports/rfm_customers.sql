@@ -7,6 +7,7 @@
 -- param: segment text = none | only this segment, such as champions
 -- param: limit integer >= 0 = 20 | customers shown per currency
 -- param: timezone timezone = UTC | where a day begins
+-- chart: none
 
 , ranked AS (
     SELECT

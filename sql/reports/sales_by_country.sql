@@ -6,6 +6,7 @@
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=country y=net color=currency
 
 , total AS (
     SELECT

@@ -6,6 +6,7 @@
 -- param: to date = none | the last day shown is the one of this day
 -- param: days integer >= 1 = 7 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
+-- chart: line x=day y=net,moving_average color=currency
 
 , movement AS (
     SELECT

@@ -6,6 +6,7 @@
 -- param: to date = none | the last month shown is the one of this day
 -- param: months integer >= 1 = 3 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=month y=net line=moving_average color=currency
 
 , movement AS (
     SELECT day, currency, order_id, gross, CAST(0 AS DECIMAL(14, 2)) AS returned FROM sale

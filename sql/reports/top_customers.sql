@@ -7,6 +7,7 @@
 -- param: to date = none | last day counted
 -- param: limit integer >= 0 = 10 | customers shown per currency
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=name y=net color=currency
 
 , ranked AS (
     SELECT

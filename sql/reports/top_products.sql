@@ -6,6 +6,7 @@
 -- param: to date = none | last day counted
 -- param: limit integer >= 0 = 10 | products shown per currency
 -- param: timezone timezone = UTC | where a day begins
+-- chart: bar x=name y=net color=currency
 
 , movement AS (
     SELECT product_id, currency, day, quantity, line_total AS gross, CAST(0 AS DECIMAL(14, 2)) AS returned

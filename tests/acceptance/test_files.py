@@ -85,3 +85,30 @@ def test_a_reader_that_leaves_ends_the_command_as_it_ends_others(shown: Cli, cal
     # A short answer may be in the pipe before `true` has ended.
     assert done.stdout == "141\n" or (call[0] == "report" and done.stdout == "0\n")
     assert "rror" not in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "html"])
+def test_a_report_and_a_query_become_pictures(shown: Cli, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"out.{ending}"
+    assert "wrote" in shown("report", "sales_monthly", "-o", str(path)).ok().err
+    begins = {"svg": b"<svg ", "png": b"\x89PNG", "html": b"<!doctype html>"}[ending]
+    assert path.read_bytes().startswith(begins)
+    query = "-- chart: bar x=status y=n\nSELECT status, count(*) AS n FROM shop.orders GROUP BY status"
+    assert shown("sql", query, "-o", str(path)).ok()
+    assert path.read_bytes().startswith(begins)
+
+
+def test_a_chart_in_the_terminal_stands_for_the_table(shown: Cli) -> None:
+    drawn = shown("report", "sales_by_country", "--chart").ok().out
+    assert "█" in drawn and "As of" in drawn and max(map(len, drawn.splitlines())) <= 80
+    assert "▊" in shown("sql", "SELECT i::VARCHAR AS n, i / 7 AS v FROM range(8) AS r(i)", "--chart").ok().out
+    for refused in (("--json",), ("-o", "x.svg"), ("--format", "csv")):
+        assert shown("report", "sales_by_country", "--chart", *refused).code == 2
+    assert "nothing says how to draw" in shown("report", "receivables", "--chart").err
+
+
+def test_a_chart_that_does_not_fit_its_report_is_told_and_leaves_no_file(shown: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "out.svg"
+    done = shown("sql", "-- chart: line x=a y=c\nSELECT 1 AS a, 2 AS b", "-o", str(path))
+    assert done.code != 0 and "c is no column" in done.err
+    assert not path.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
+from app.charts.chart import Chart
 from app.queries import parameters, report_file, reports
 
 TODAY = date(2024, 2, 29)
@@ -54,12 +55,14 @@ def test_an_include_below_the_head_stands_in_its_place() -> None:
 )
 def test_a_head_may_be_left_out_and_remarks_stand_anywhere(text: str, title: str) -> None:
     report = report_file.parse("open_orders", text, {}, where="open_orders.sql")
-    assert (report.title, report.parameters, report.chart) == (title, (), "")
+    assert (report.title, report.parameters, report.chart) == (title, (), None)
     assert report.sql == "SELECT 1"
 
 
-def test_a_chart_is_kept_as_it_is_written() -> None:
-    assert report_file.parse("a", "-- chart: line x=day y=net\nSELECT 1", {}, where="a.sql").chart == "line x=day y=net"
+def test_a_chart_is_read() -> None:
+    assert report_file.parse("a", "-- chart: line x=day y=net\nSELECT 1", {}, where="a.sql").chart == Chart(
+        "line", "day", ("net",)
+    )
 
 
 @pytest.mark.parametrize(
