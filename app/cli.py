@@ -34,6 +34,7 @@ COMMANDS = {
     "runs": "app.face.runs",
     "verify": "app.face.verify",
     "doctor": "app.face.doctor",
+    "alerts": "app.face.alerts",
     "report": "app.face.report",
     "sql": "app.face.sql",
     "tables": "app.face.schema",

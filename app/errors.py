@@ -60,6 +60,10 @@ class ConcurrencyConflict(Retryable):
     """Somebody else changed this aggregate at the same time."""
 
 
+class AlertFailed(Retryable):
+    """A message could not be handed over."""
+
+
 class TooStale(Retryable):
     """The reporting file is older than asked for."""
 

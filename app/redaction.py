@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -20,6 +20,8 @@ from app import maskkey
 HIDDEN = "***"
 # A shorter one would be found in words it has nothing to do with.
 _SHORTEST = 3
+# A shorter piece of a URL is a word, or opens nothing.
+_TOKEN = 8
 _USERINFO = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
 _VALUE = r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s&'",;)]+)"""
 _ASSIGNED = re.compile(rf"(password(?:\s*=\s*|['\"]\s*:\s*)){_VALUE}", re.I)
@@ -71,6 +73,8 @@ def _of_model(model: BaseModel) -> Iterator[str]:
             yield value.get_secret_value()
         elif isinstance(value, BaseModel):
             yield from _of_model(value)
+        elif isinstance(value, list):
+            yield from (item.get_secret_value() for item in value if isinstance(item, SecretStr))
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -85,6 +89,15 @@ def _parts(secret: str) -> Iterator[str]:
         return
     yield parts.password or ""
     yield from (value for name, value in parse_qsl(parts.query) if "password" in name.lower())
+    if not secret.startswith("postgres"):
+        yield from _of_service(parts)
+
+
+def _of_service(parts: SplitResult) -> Iterator[str]:
+    """The tokens in the URL of a webhook or a service: who has them may write there."""
+    whole = parts.geturl().partition("://")[2] if parts.scheme not in ("http", "https") else ""
+    pieces = re.split(r"[/?&=@:#,]", f"{parts.path}?{parts.query}#{parts.fragment}/{whole}")
+    yield from (piece for piece in pieces if len(piece) >= _TOKEN)
 
 
 def _forms(secret: str) -> set[str]:

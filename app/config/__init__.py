@@ -7,12 +7,24 @@ count from the folder of the config file.
 from __future__ import annotations
 
 from app.config.file import load, unknown_variables
-from app.config.sections import Freshness, Hooks, Http, Query, Reports, Schedule, Source, Sync, Target, is_loopback
+from app.config.sections import (
+    Alerts,
+    Freshness,
+    Hooks,
+    Http,
+    Query,
+    Reports,
+    Schedule,
+    Source,
+    Sync,
+    Target,
+    is_loopback,
+)
 from app.config.settings import Settings
 from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
-    "Freshness", "Hooks", "Http", "Query", "Reports", "Schedule", "Settings", "Source", "Sync", "Table", "Target",
-    "duration", "is_loopback", "load", "unknown_variables",
+    "Alerts", "Freshness", "Hooks", "Http", "Query", "Reports", "Schedule", "Settings", "Source", "Sync", "Table",
+    "Target", "duration", "is_loopback", "load", "unknown_variables",
 ]  # fmt: skip

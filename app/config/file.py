@@ -16,7 +16,7 @@ from app.config.sections import Section
 from app.config.settings import Settings
 
 # What is never shown, not even where it is wrong.
-_SECRETS = {"url", "mask_key", "token"}
+_SECRETS = {"url", "urls", "mask_key", "token"}
 _HIDDEN = "base"
 
 

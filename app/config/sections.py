@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from app.config.values import Duration, HookCommand, ModeBits, check_url
+from app.config.values import AlertUrl, Duration, HookCommand, ModeBits, check_url, listed
 
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
@@ -158,6 +158,12 @@ class Hooks(Section):
         if self.timeout < timedelta(milliseconds=100):
             raise ValueError("timeout is less than 100ms")
         return self
+
+
+class Alerts(Section):
+    """Who is told when something is wrong: webhooks, and services that Apprise knows."""
+
+    urls: Annotated[list[AlertUrl], BeforeValidator(listed)] = Field(default_factory=list)
 
 
 class Reports(Section):

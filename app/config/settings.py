@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from app.config.sections import Freshness, Hooks, Http, Query, Reports, Schedule, Section, Source, Sync, Target
+from app.config.sections import Alerts, Freshness, Hooks, Http, Query, Reports, Schedule, Section, Source, Sync, Target
 from app.config.table import Table
 from app.config.values import EMBEDDED
 
@@ -23,6 +23,7 @@ class Settings(Section):
     http: Http = Http()
     reports: Reports = Reports()
     hooks: Hooks = Hooks()
+    alerts: Alerts = Alerts()
     exclude: list[str] = Field(default_factory=list)
     tables: list[Table] = Field(default_factory=list)
     base: Path = Field(default=Path(), exclude=True)

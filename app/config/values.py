@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -111,3 +112,26 @@ def _words(text: str) -> list[str]:
 
 _FUNCTION = re.compile(r"python:[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 HookCommand = Annotated[str, BeforeValidator(hook_command)]
+
+
+def alert_url(value: Any) -> Any:
+    """A URL of a webhook or a service; what is wrong with one is said without showing it."""
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str) or not _SERVICE.fullmatch(value):
+        raise ValueError("no URL: write it like https://…, mailto://… or slack://…")
+    return SecretStr(value)
+
+
+def listed(value: Any) -> Any:
+    """A variable of the environment is one text: a single value, or a list in JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value.lstrip().startswith("[") else [value]
+    except ValueError:
+        raise ValueError("a list that is not in JSON") from None
+
+
+_SERVICE = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]+")
+AlertUrl = Annotated[SecretStr, BeforeValidator(alert_url)]

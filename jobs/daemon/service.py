@@ -20,6 +20,7 @@ from apscheduler import events
 from app import errors
 from jobs.daemon import lead, wake
 from jobs.daemon.agenda import Agenda
+from jobs.daemon.alerting import Alerting
 from jobs.daemon.backoff import Backoff
 from jobs.daemon.hooks import Hooks
 from jobs.daemon.report import Teller
@@ -56,7 +57,7 @@ class Service:
         self._lock: wake.Session | None = None
         # The server's processes that this daemon had the lock in.
         self._own: set[int] = set()
-        self._hooks = Hooks()
+        self._hooks, self._alerts = Hooks(), Alerting(job, board)
         self._idle = threading.Event()
         self._idle.set()
         self._again = False
@@ -70,6 +71,7 @@ class Service:
     def start(self) -> None:
         """Begin to lead, or to stand by."""
         self._agenda.start()
+        self._alerts.start()
         self._lead.start()
 
     def tick(self) -> None:
@@ -97,6 +99,7 @@ class Service:
         """Free what an ended service still holds."""
         self._agenda.close()
         self._hooks.close()
+        self._alerts.close()
         self.job.keep_open.close()
 
     def alive(self) -> bool:
@@ -185,6 +188,7 @@ class Service:
             return
         pause = self._reach.failed()
         self._tell.unreachable(error, pause)
+        self._alerts.failed(error.message)
         self._wait(pause.total_seconds())
 
     def _reached(self) -> None:
@@ -242,6 +246,7 @@ class Service:
     def _ran(self, run: Run) -> None:
         self._runs.succeeded()
         self._tell.ran(run, time.monotonic() - self._began)
+        self._alerts.ran(run)
         with self._guard:
             if self._again:
                 self._run_soon()
@@ -253,5 +258,6 @@ class Service:
             return
         pause = self._runs.failed()
         self._tell.run_failed(error, pause)
+        self._alerts.failed(error.message if isinstance(error, errors.NeaptideError) else type(error).__name__)
         self._agenda.run_in(pause.total_seconds())
         self._tell.leave_state()

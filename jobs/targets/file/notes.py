@@ -129,7 +129,22 @@ class Daemon(_Note):
     problems: list[Shown] = Field(default_factory=list)
 
 
-def read(path: Path, form: type[Freshness | Daemon]) -> dict[str, Any]:
+class Standing(_Note):
+    """One thing that was told."""
+
+    kind: Shown
+    key: Shown
+    message: Shown
+    since: Past
+
+
+class Alerts(_Note):
+    """The file `.alerts`."""
+
+    standing: list[Standing] = Field(default_factory=list)
+
+
+def read(path: Path, form: type[Freshness | Daemon | Alerts]) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
     try:
         return form.model_validate_json(notes.read(path)).model_dump()

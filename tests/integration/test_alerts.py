@@ -1,0 +1,145 @@
+"""Alerts of a daemon, as a webhook and a service get them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import Cli
+from tests.support.daemons import running, wait_until, write_config
+from tests.support.syncing import Lab
+
+ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
+TOKEN = "t0ken-of-the-hook"
+
+
+class Hook:
+    """A webhook that keeps what it gets, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[float, Any]] = []
+        self.answer, hook = 200, self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if hook.answer == 200:
+                    hook.got.append((time.monotonic(), body))
+                self.send_response(hook.answer)
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/{TOKEN}"
+
+    def facts(self, part: str, kind: str) -> list[dict[str, Any]]:
+        return [fact for _, body in list(self.got) for fact in body[part] if fact["kind"] == kind]
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    found = Hook()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+def lab(empty_db: str, tmp_path: Path) -> Lab:
+    """A tracked table of 20 rows, whose deletes are found by comparing keys."""
+    found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
+    found.run(ITEMS, "INSERT INTO item SELECT generate_series(1, 20)")
+    found.track()
+    return found
+
+
+def alerting(lab: Lab, *urls: str, deletes: str = "tombstone") -> Path:
+    path = write_config(lab, every="1s", more=f"[alerts]\nurls = {json.dumps(urls)}")
+    path.write_text(path.read_text() + f'deletes = "{deletes}"\n')
+    return path
+
+
+@pytest.mark.long
+def test_a_failure_its_end_and_a_changed_schema_are_told_once_and_soon(lab: Lab, hook: Hook) -> None:
+    away = "http://127.0.0.1:1/another-secret-token"
+    with running(alerting(lab, away, hook.url)) as daemon:
+        daemon.saw("run_done", changed=True)
+        lab.run("ALTER TABLE item ADD COLUMN note text")
+        wait_until(lambda: hook.facts("events", "schema"))
+        assert "column note added" in hook.facts("events", "schema")[0]["message"]
+        began = time.monotonic()
+        lab.run("ALTER TABLE item DISABLE TRIGGER USER")
+        wait_until(lambda: hook.facts("firing", "failed"))
+        assert hook.got[-1][0] - began < 10
+        [told] = hook.facts("firing", "failed")
+        assert told["key"] == "failed" or told["key"].startswith("table:")
+        assert "item" in told["message"]
+        lab.track()
+        wait_until(lambda: hook.facts("resolved", "failed"))
+        assert len(hook.facts("firing", "failed")) == len(hook.facts("resolved", "failed")) == 1
+        record = daemon.saw("alert_failed")
+        assert "urls[0] (http) can't be reached" in record["event"] and len(daemon.records("alert_failed")) == 1
+        assert TOKEN not in "".join(daemon.lines) and "another-secret" not in "".join(daemon.lines)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.end() == 0
+
+
+@pytest.mark.long
+def test_what_was_told_is_not_told_again_by_the_next_process_and_its_end_is(lab: Lab, hook: Hook) -> None:
+    path = alerting(lab, hook.url, deletes="compare")
+    with running(path) as daemon:
+        daemon.saw("run_done", changed=True)
+        lab.run("DELETE FROM item WHERE id > 2")
+        wait_until(lambda: hook.facts("firing", "guard"))
+        assert "18 of 20 rows are gone" in hook.facts("firing", "guard")[0]["message"]
+        wait_until((lab.folder / "reporting.duckdb.alerts").exists)
+    [standing] = Cli(lab.folder)("alerts", "list", "--json").ok().json
+    assert standing["kind"] == "guard"
+    with running(path) as daemon:
+        daemon.saw("run_failed")
+        lab.run("INSERT INTO item SELECT generate_series(3, 20)")
+        wait_until(lambda: hook.facts("resolved", "guard"))
+    assert len(hook.facts("firing", "guard")) == 1
+    assert "nothing was told" in Cli(lab.folder)("alerts", "list").ok().err
+
+
+def test_an_alert_is_tried_out_at_each_url(lab: Lab, hook: Hook) -> None:
+    service = hook.url.replace("http://", "json://")
+    alerting(lab, hook.url, service, "http://127.0.0.1:1/s3cret-path", "mailto://no", "slack://x")
+    neaptide = Cli(lab.folder)
+    done = neaptide("alerts", "test", "--json")
+    errors = [one["error"] for one in done.json]
+    assert done.code == 1 and errors[:2] == [None, None] and len(hook.got) == 2
+    assert "refused" in errors[2] and all("no URL of a service" in told for told in errors[3:])
+    assert hook.got[0][1]["events"][0]["kind"] == "test"
+    assert "s3cret" not in neaptide("alerts", "test").out + neaptide("--verbose", "alerts", "test").err
+    for hook.answer in (500, 302):
+        assert f"answered {hook.answer}" in neaptide("alerts", "test").out
+
+
+def test_alerts_that_are_none_are_refused_without_showing_them(lab: Lab) -> None:
+    write_config(lab)
+    neaptide = Cli(lab.folder)
+    none = neaptide("alerts", "test")
+    assert none.code == 2 and "docs/alerts.md" in none.err
+    alerting(lab, "s3cret-without-a-scheme")
+    bad = neaptide("status")
+    assert bad.code == 2 and "alerts.urls[0]" in bad.err and "s3cret" not in bad.err
+    alerting(lab)
+    done = neaptide.process("alerts", "test", NEAPTIDE_ALERTS__URLS="http://127.0.0.1:1/abc")
+    assert done.code == 1 and "refused" in done.out
