@@ -12,6 +12,7 @@ from app.config.sections import (
     Freshness,
     Hooks,
     Http,
+    Models,
     Query,
     Reports,
     Schedule,
@@ -25,6 +26,6 @@ from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
-    "Alerts", "Freshness", "Hooks", "Http", "Query", "Reports", "Schedule", "Settings", "Source", "Sync", "Table",
-    "Target", "duration", "is_loopback", "load", "unknown_variables",
+    "Alerts", "Freshness", "Hooks", "Http", "Models", "Query", "Reports", "Schedule", "Settings", "Source", "Sync",
+    "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
 ]  # fmt: skip

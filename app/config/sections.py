@@ -172,6 +172,12 @@ class Reports(Section):
     path: Path = Path("reports")
 
 
+class Models(Section):
+    """The folder of the project's read models, relative to the config."""
+
+    path: Path = Path("models")
+
+
 class Freshness(Section):
     """How old the reporting file may get before `status` and the health check complain."""
 

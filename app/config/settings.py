@@ -6,7 +6,20 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from app.config.sections import Alerts, Freshness, Hooks, Http, Query, Reports, Schedule, Section, Source, Sync, Target
+from app.config.sections import (
+    Alerts,
+    Freshness,
+    Hooks,
+    Http,
+    Models,
+    Query,
+    Reports,
+    Schedule,
+    Section,
+    Source,
+    Sync,
+    Target,
+)
 from app.config.table import Table
 from app.config.values import EMBEDDED
 
@@ -24,6 +37,7 @@ class Settings(Section):
     reports: Reports = Reports()
     hooks: Hooks = Hooks()
     alerts: Alerts = Alerts()
+    models: Models = Models()
     exclude: list[str] = Field(default_factory=list)
     tables: list[Table] = Field(default_factory=list)
     base: Path = Field(default=Path(), exclude=True)
@@ -50,6 +64,11 @@ class Settings(Section):
     def reports_path(self) -> Path:
         """The absolute path of the folder with the project's reports."""
         return (self.base / self.reports.path).absolute()
+
+    @property
+    def models_path(self) -> Path:
+        """The absolute path of the folder with the project's read models."""
+        return (self.base / self.models.path).absolute()
 
     @property
     def embedded_root(self) -> Path | None:
