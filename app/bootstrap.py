@@ -211,6 +211,10 @@ def _refresh(
         if done.failed:
             failed = ", ".join(f"{table.table}: {table.error}" for table in done.failed)
             raise errors.TooStale(f"not every table could be brought up to date: {failed}", hint="see neaptide status")
+        paused = [table.table for table in done.tables if table.action == "paused"]
+        if paused:
+            told = f"{', '.join(paused)} is paused, so the file can't be brought up to date as a whole"
+            raise errors.TooStale(told, hint=f"neaptide resume {paused[0]}, or allow an older file")
         # The run began after the call, so its moment, by the source's clock, is at or after the one asked for.
         return done.as_of
 

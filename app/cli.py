@@ -32,6 +32,8 @@ COMMANDS = {
     "daemon": "app.face.daemon",
     "status": "app.face.status",
     "runs": "app.face.runs",
+    "pause": "app.face.pause",
+    "resume": "app.face.pause:resume",
     "verify": "app.face.verify",
     "doctor": "app.face.doctor",
     "alerts": "app.face.alerts",

@@ -114,6 +114,10 @@ class SourceChanged(NeaptideError):
     """The source is not the one this file was made from."""
 
 
+class Paused(NeaptideError):
+    """The table is paused."""
+
+
 class TooManyDeletes(NeaptideError):
     """More rows are gone from the source than the table's entry allows."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from app import config, maskkey
 from jobs.sessions import Keep
 from jobs.source.connection import Source
+from jobs.targets.file import pauses
 from jobs.targets.file.publish import Publisher
 
 
@@ -46,6 +47,11 @@ class Job:
     def files(self) -> Publisher:
         """The target's names on disk."""
         return Publisher(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The tables that stay as they are published, by name in the config or the file."""
+        return frozenset({*pauses.read(self.files), *(spec.name for spec in self.settings.tables if spec.paused)})
 
     @property
     def load_workers(self) -> int:

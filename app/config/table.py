@@ -22,6 +22,7 @@ class Table(Section):
     `columns` are the ones to copy, `exclude_columns` the ones not to; `where` picks rows, in PostgreSQL's SQL. `rename`
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
     what has no key. `index` is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
+    `paused` leaves the table as it is published.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Table(Section):
     on_value: ValueRule | None = None
     rules: dict[str, ValueRule | NumberRule | ByteRule] = Field(default_factory=dict)
     on_schema_change: SchemaRule | None = None
+    paused: bool = False
 
     @property
     def is_pattern(self) -> bool:

@@ -26,6 +26,7 @@ _COLOURS = {
     "ok": "green",
     "equal": "green",
     "warn": "yellow",
+    "paused": "yellow",
     "ended": "yellow",
     "fail": "red",
     "failed": "red",

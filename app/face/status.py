@@ -151,7 +151,7 @@ def _row(one: TableStatus) -> tuple[Any, ...]:
 
 
 def _last_change(one: TableStatus) -> str:
-    if one.last_action in ("", _FAILED):
+    if one.last_action in ("", _FAILED, "paused"):
         return one.last_action
     return f"{one.last_action} +{one.rows_in:,} -{one.rows_out:,}"
 

@@ -19,6 +19,7 @@ from jobs.targets.file.publish import Publisher
 
 # How often the small file is written while all goes well, in seconds.
 _WRITE_STATE = 1.0
+_PAUSED = "paused"
 
 
 class Teller:
@@ -71,6 +72,7 @@ class Teller:
         self._board.succeeded(run, seconds, now)
         self._done(run, seconds)
         self._failed_tables(run, now)
+        self._paused_tables(run)
         for warning in run.warnings:
             self.log.warning(warning, action="run_warning")
 
@@ -101,6 +103,18 @@ class Teller:
         trouble = self._runs.failed(message, now, time.monotonic())
         if trouble is not None:
             self.log.error(message, action="table_failed", failures=trouble.count, since=trouble.since.isoformat())
+
+    def _paused_tables(self, run: Run) -> None:
+        """What is about to be forgotten of paused tables: told once, and in `status` for as long as it is so."""
+        told = "; ".join(
+            f"{one.table} is paused: {one.notes[0]}" for one in run.tables if one.action == _PAUSED and one.notes
+        )
+        if not told:
+            self._board.problems.pop(_PAUSED, None)
+        elif self._board.problems.setdefault(_PAUSED, "") != told:
+            if not self._board.problems[_PAUSED]:
+                self.log.warning(told, action="paused_too_long")
+            self._board.problems[_PAUSED] = told
 
     # The clock
 

@@ -25,7 +25,7 @@ from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import drift
-from jobs.targets.file import checked, freshness
+from jobs.targets.file import checked, freshness, pauses
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ class Context:
 
     def _refuse_if_none_is_left(self) -> None:
         for error in self.now.failures.values():
-            if not self.now.tables:
+            # That all tables are paused is no failure of a run, unless it was asked for them.
+            if not self.now.tables and (self.options.tables or not isinstance(error, errors.Paused)):
                 raise error
 
     def steps(self, state: State) -> list[Step]:
@@ -182,7 +183,11 @@ class Context:
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""
-        return tuple(TableRun(name, "failed", error=error) for name, error in self.now.told().items())
+        failed = [TableRun(name, "failed", error=error) for name, error in self.now.told().items()]
+        return (*failed, *(TableRun(name, "paused", notes=self._of_pause(name)) for name in self.now.paused()))
+
+    def _of_pause(self, name: str) -> tuple[str, ...]:
+        return pauses.told(self.job, self.published.tables.get(name), self.now.snapshot.as_of)
 
     def result(self, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
         """The run's record as it stands now."""

@@ -39,6 +39,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         tables += [
             TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.told().items() if name not in there
         ]
+        tables += [TablePlan(name, "paused", "", 0, 0) for name in now.paused()]
         return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings))
 
 

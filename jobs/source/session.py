@@ -66,7 +66,12 @@ class SourceSession:
         return {
             name: f"{error.message} ({error.hint})" if error.hint else error.message
             for name, error in self.failures.items()
+            if not isinstance(error, errors.Paused)
         }
+
+    def paused(self) -> list[str]:
+        """The tables that were set aside because an operator wants them as they are."""
+        return [name for name, error in self.failures.items() if isinstance(error, errors.Paused)]
 
     def settle(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
@@ -83,6 +88,7 @@ def source_session(
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
+            found = _without_paused(job, found)
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
             if identity.standby and not snapshot.guests:
@@ -161,6 +167,17 @@ def _memory(job: Job) -> catalogue.Memory | None:
         job.keep.catalogue = catalogue.Memory()
     memory: catalogue.Memory = job.keep.catalogue
     return memory
+
+
+def _without_paused(job: Job, found: Found) -> Found:
+    """Paused tables are left as they are, whatever else may be wrong with them."""
+    paused = job.paused
+    names = {one.name for one in found.tables if one.spec.paused or paused & {one.name, one.source_name}}
+    names |= paused & found.failures.keys()
+    if not names:
+        return found
+    reasons = {name: errors.Paused(f"{name} is paused", hint=f"neaptide resume {name}") for name in names}
+    return Found([table for table in found.tables if table.name not in names], {**found.failures, **reasons})
 
 
 def select(found: Found, wanted: tuple[str, ...]) -> Found:

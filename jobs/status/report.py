@@ -16,7 +16,7 @@ from jobs.plan import steps
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
 from jobs.status import board
-from jobs.targets.file import freshness, publish, strangers
+from jobs.targets.file import freshness, pauses, publish, strangers
 
 # As of when the last run found nothing new, and the tables in which it could not look.
 Looked = tuple[datetime | None, list[str]]
@@ -44,6 +44,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
         foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
+        problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
@@ -140,7 +141,7 @@ def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now:
         (now - as_of).total_seconds(),
         row["floor"],
         row["snapshot"],
-        row["action"] or "",
+        "paused" if row["table_name"] in job.paused else row["action"] or "",
         row["rows_in"] or 0,
         row["rows_out"] or 0,
         _size(file, row["table_name"]),

@@ -144,7 +144,13 @@ class Alerts(_Note):
     standing: list[Standing] = Field(default_factory=list)
 
 
-def read(path: Path, form: type[Freshness | Daemon | Alerts]) -> dict[str, Any]:
+class Paused(_Note):
+    """The file `.paused`."""
+
+    tables: dict[str, Past] = Field(default_factory=dict)
+
+
+def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused]) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
     try:
         return form.model_validate_json(notes.read(path)).model_dump()

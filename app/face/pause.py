@@ -1,0 +1,51 @@
+"""Tables that are left as they are published, until they are resumed."""
+
+from __future__ import annotations
+
+import click
+
+from app.face import completion, show
+from app.face.base import Command, Face, json_option, pass_face
+
+
+@click.command("pause", cls=Command, examples=("neaptide pause shop.orders", "neaptide pause --json"))
+@click.argument("tables", nargs=-1, metavar="[TABLE]…", shell_complete=completion.tables)
+@json_option
+@pass_face
+def command(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
+    """Leave tables as they are published; without a name, list those that are.
+
+    From the next run on, also of a running daemon. `as_of` of the file stays where it is for them.
+    """
+    from app import bootstrap
+    from jobs.targets.file import pauses
+
+    job = bootstrap.job(face.settings, start=False)
+    for name in pauses.pause(job, list(tables)) if tables else ():
+        face.say(f"{name} is paused; neaptide resume {name}")
+    found = sorted(job.paused)
+    if as_json:
+        show.as_json(found)
+    elif not tables:
+        show.lines(found or ["no table is paused"])
+
+
+@click.command("resume", cls=Command, examples=("neaptide resume shop.orders", "neaptide resume"))
+@click.argument("tables", nargs=-1, metavar="[TABLE]…", shell_complete=completion.tables)
+@json_option
+@pass_face
+def resume(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
+    """Bring paused tables up to date again, from the next run on.
+
+    Those named, or all.
+    """
+    from app import bootstrap
+    from jobs.targets.file import pauses
+
+    found = pauses.resume(bootstrap.job(face.settings, start=False), list(tables))
+    if as_json:
+        show.as_json(found)
+    for name in found:
+        face.say(f"{name} is resumed: the next run brings it up to date")
+    if not found:
+        face.say("nothing was paused")

@@ -1,0 +1,102 @@
+"""Tables that an operator has paused: they stay as published, and whoever waits too long with them is told before.
+
+Those of `neaptide pause` stand in a small file beside the target, each with the moment since when.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from app import errors
+from jobs import disk
+from jobs.record.state import Saved, State
+from jobs.targets.file import beside, notes, publish, work
+from jobs.targets.file.publish import Publisher
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+# From this share of the retention on it is told that keys of deleted rows are about to be forgotten.
+_NEAR = 0.75
+
+
+def read(files: Publisher) -> dict[str, str]:
+    """The paused tables, by their names in the config or the file, each with the moment since when."""
+    found: dict[str, str] = notes.read(files.beside("paused"), notes.Paused).get("tables", {})
+    return found
+
+
+@disk.translated()
+def write(files: Publisher, tables: Mapping[str, str]) -> None:
+    """Say which tables are paused from now on."""
+    path = files.beside("paused")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if tables:
+        beside.write(path, json.dumps({"tables": dict(tables)}), files.rights())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def pause(job: Job, names: list[str]) -> list[str]:
+    """Leave these tables as they are from the next run on; those of them that were not paused before.
+
+    A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
+    """
+    with publish.locked(job.files):
+        found = read(job.files)
+        new = [name for name in _known(job, names) if name not in found]
+        now = datetime.now(UTC).isoformat()
+        write(job.files, {**found, **dict.fromkeys(new, now)})
+        return new
+
+
+def resume(job: Job, names: list[str]) -> list[str]:
+    """Bring these tables up to date again from the next run on, all where none is named; those that were paused.
+
+    Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
+    """
+    with publish.locked(job.files):
+        found = read(job.files)
+        # What was paused may be gone from the config.
+        known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]
+        for spec in job.settings.tables:
+            if spec.paused and names and spec.name in known:
+                raise errors.UsageError(f"{spec.name} has paused = true in the config", hint="take it out there")
+        write(job.files, {name: since for name, since in found.items() if name not in known})
+        return [name for name in known if name in found]
+
+
+def _known(job: Job, names: Iterable[str]) -> list[str]:
+    """The names, each of which is an entry of the config or a table of the file."""
+    there = {*work.peek(job).tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=2, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+            raise errors.UsageError(f"there is no table {name!r}", hint=hint)
+    return wanted
+
+
+def told(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
+    """What there is to say of a paused table whose deleted keys are about to be forgotten, or are."""
+    deletes = {spec.name: spec.deletes for spec in job.settings.tables}
+    if saved is None or saved.mode == "none" or deletes.get(saved.table, "tombstone") != "tombstone":
+        return ()
+    left = saved.watermark.snapshot.as_of + job.settings.sync.tombstone_retention - now
+    if left > (1 - _NEAR) * job.settings.sync.tombstone_retention:
+        return ()
+    what = "once it is resumed it is copied anew"
+    if left <= timedelta():
+        return (f"keys of rows deleted since it was paused may be purged ([sync] tombstone_retention): {what}",)
+    hours = left.total_seconds() / 3600
+    return (f"keys of rows deleted since it was paused are purged in {hours:.1f} h: after that, {what}",)
+
+
+def warnings(job: Job, state: State, names: list[str], now: datetime) -> list[str]:
+    """The same in one sentence for each table."""
+    return [f"{name} is paused: {line}" for name in names for line in told(job, state.tables.get(name), now)]
