@@ -39,3 +39,14 @@ LIMIT $most;
 SELECT count(DISTINCT i.block_id) * (SELECT any_value(d.block_size) FROM pragma_database_size() AS d) AS bytes
 FROM pragma_storage_info($name) AS i
 WHERE i.persistent AND i.block_id >= 0;
+
+-- name: models
+-- The read models that are in the file: tables, and views of sums.
+SELECT t.table_name AS name
+FROM duckdb_tables() AS t
+WHERE t.database_name = 'out' AND t.schema_name = 'models'
+UNION ALL
+SELECT v.view_name
+FROM duckdb_views() AS v
+WHERE v.database_name = 'out' AND v.schema_name = 'models'
+ORDER BY name;

@@ -44,6 +44,20 @@ def reports(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list
     return []
 
 
+def models(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The project's read models, by their files' names."""
+    with suppress(Exception):
+        names = (file.stem for file in _settings(ctx).models_path.glob("*.sql"))
+        return sorted(name for name in names if name.startswith(begun))
+    return []
+
+
+def readable(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """What a query can read: tables and models."""
+    found = [f"models.{name}" for name in models(ctx, parameter, "")]
+    return tables(ctx, parameter, begun) + [name for name in found if name.startswith(begun)]
+
+
 def tables(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """The config's tables; where a pattern stands for some, those of the file."""
     with suppress(Exception):
@@ -60,7 +74,7 @@ def _in_file(settings: config.Settings) -> list[str]:
     from jobs import quoting
 
     with bootstrap.reporting_file(settings) as file:
-        return [quoting.readable(*name) for name in file.tables()]
+        return [quoting.readable(*name) for name in file.tables() if name[0] != "models"]
 
 
 def _settings(ctx: click.Context) -> config.Settings:

@@ -12,11 +12,11 @@ _EXAMPLES = ("neaptide tables", "neaptide tables shop.orders", "neaptide tables 
 
 
 @click.command("tables", cls=Command, examples=_EXAMPLES)
-@click.argument("name", required=False, shell_complete=completion.tables)
+@click.argument("name", required=False, shell_complete=completion.readable)
 @json_option
 @pass_face
 def command(face: Face, *, name: str | None, as_json: bool) -> None:
-    """List the tables of the reporting file, or the columns of one.
+    """List the tables and models of the reporting file, or the columns of one.
 
     With rows, and as of when each is; of a column the type in the file, and in PostgreSQL.
     """
@@ -28,13 +28,15 @@ def command(face: Face, *, name: str | None, as_json: bool) -> None:
 
 def _list(face: Face, as_json: bool) -> None:
     from app import bootstrap
-    from jobs.status import report
+    from jobs.status import report, shape
 
-    found = report.read_status(bootstrap.job(face.settings, start=False), runs=0)
+    job = bootstrap.job(face.settings, start=False)
+    found = report.read_status(job, runs=0)
     if found.as_of is None:
         raise errors.NoReportingFile(hint="run `neaptide sync`")
     names = ("table", "rows", "columns", "as_of")
     rows = [(one.table, one.rows, one.columns, one.as_of) for one in found.tables]
+    rows += [(one.table, one.rows, len(one.columns), one.as_of) for one in shape.of_models(job)]
     if as_json:
         show.as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:

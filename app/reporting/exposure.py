@@ -26,6 +26,15 @@ _OWN = ("memory", "reporting", "system", "temp", "pg_catalog", "information_sche
 _TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'"
 _VIEWS = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = 'reporting' AND NOT internal"
 _DEEPEST = 20
+# Where the read models are. One that is kept by adding and taking away is a view: behind it lies a table with columns
+# that are none of the model's.
+_MODELS = "models"
+_NEAPTIDE, _BEHIND = "neaptide", "sums of "
+_COLUMNS = """
+    SELECT column_name FROM duckdb_columns()
+    WHERE database_name = 'reporting' AND lower(schema_name) = $schema AND lower(table_name) = $name
+    ORDER BY column_index
+"""
 
 
 class Exposure:
@@ -40,6 +49,8 @@ class Exposure:
     def has(self, table: Reference) -> bool:
         """Whether the file has a table or a view of this name; by the name of the file itself only a table."""
         name = (table.schema or _MAIN, table.name)
+        if _is_behind(*name):
+            return False
         if table.catalog:
             return table.catalog == _CATALOG and name in self._tables
         found = name if table.schema else self._meant(*name)
@@ -47,7 +58,8 @@ class Exposure:
 
     def names(self) -> Collection[str]:
         """All tables, as they are written in a query."""
-        return [".".join(name) for name in self._tables]
+        models = [name for name in self._views if name[0] == _MODELS]
+        return [".".join(name) for name in (*self._tables, *models) if not _is_behind(*name)]
 
     def check(self, sql: str) -> guard.Checked:
         """Judge a statement, and make what it reads readable by the names in it."""
@@ -83,11 +95,20 @@ class Exposure:
         schema, name = self._meant(schema, name)
         if (schema, name) in self._tables:
             return f"AS FROM {_CATALOG}.{_quoted(schema)}.{_quoted(name)}"
+        if schema == _MODELS and (_NEAPTIDE, _BEHIND + name) in self._tables:
+            return self._model(name)
         if depth > _DEEPEST:
             raise errors.QueryFailed(f"the view {schema}.{name} is nested too deeply")
         columns, query = tokens.of_view(self._views[schema, name])
         listed = f"({', '.join(map(_quoted, columns))}) " if columns else ""
         return f"{listed}AS {self._exposed(query, depth + 1).text}"
+
+    def _model(self, name: str) -> str:
+        """A model's own columns, from the table behind it: what its view in the file says is not looked at."""
+        rows = self._connection.execute(_COLUMNS, {"schema": _MODELS, "name": name}).fetchall()
+        behind = self._connection.execute(_COLUMNS, {"schema": _NEAPTIDE, "name": _BEHIND + name}).fetchall()
+        columns = ", ".join(_quoted(column) for (column,) in rows if (column,) in behind)
+        return f"AS FROM {_CATALOG}.{_NEAPTIDE}.{_quoted(_BEHIND + name)} SELECT {columns}"
 
     def _forget(self) -> None:
         """A list of all tables shows the file's, not these views of them."""
@@ -104,6 +125,10 @@ class Exposure:
     def _views(self) -> dict[tuple[str, str], str]:
         rows = self._connection.execute(_VIEWS).fetchall()
         return {(guard.fold(schema), guard.fold(name)): sql for schema, name, sql in rows}
+
+
+def _is_behind(schema: str, name: str) -> bool:
+    return schema == _NEAPTIDE and name.startswith(_BEHIND)
 
 
 def _quoted(name: str) -> str:

@@ -46,6 +46,10 @@ _TABLES = """
 SELECT t.schema_name, t.table_name
 FROM duckdb_tables() AS t
 WHERE t.database_name = 'reporting' AND t.schema_name <> 'neaptide'
+UNION ALL
+SELECT v.schema_name, v.view_name
+FROM duckdb_views() AS v
+WHERE v.database_name = 'reporting' AND v.schema_name = 'models'
 ORDER BY ALL
 """
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
@@ -147,7 +151,7 @@ class Store:
         return self._worker.lost
 
     def tables(self) -> list[tuple[str, str]]:
-        """Schema and name of every copied table, sorted."""
+        """Schema and name of every copied table and read model, sorted."""
         return self._connection.execute(_TABLES).fetchall()
 
     def close(self) -> None:

@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from app import errors
+from app import errors, statements
 from jobs import quoting
 from jobs.engine import opening
+from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.record import state as ledger
 from jobs.results import ColumnShape, TableShape
@@ -22,7 +23,11 @@ def of_table(job: Job, name: str) -> TableShape:
     """
     with opening.inspected(job, report.checked(job)) as file:
         state = ledger.read(file)
-        saved = state.tables[_meant(name, state.tables)]
+        models = _models(file)
+        found = _meant(name, (*state.tables, *models))
+        if found in models:
+            return _model(job, file, state, found)
+        saved = state.tables[found]
         quoted = quoting.qualified(*quoting.split_name(saved.table))
         source = _source_types(saved.signature)
         columns = [
@@ -31,6 +36,26 @@ def of_table(job: Job, name: str) -> TableShape:
         ]
         as_of = report.moved_on(saved.table, saved.watermark.snapshot.as_of, report.looked(job, state.run_id))
         return TableShape(saved.table, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
+
+
+def of_models(job: Job) -> list[TableShape]:
+    """The read models in the file."""
+    with opening.inspected(job, report.checked(job)) as file:
+        state = ledger.read(file)
+        return [_model(job, file, state, name) for name in _models(file)]
+
+
+def _models(file: DuckSession) -> list[str]:
+    return [quoting.join_name("models", row["name"]) for row in file.rows(statements.get("status", "models"))]
+
+
+def _model(job: Job, file: DuckSession, state: ledger.State, name: str) -> TableShape:
+    """A model's shape; it is at least as old as the oldest table, and PostgreSQL has no types for it."""
+    quoted = quoting.qualified(*quoting.split_name(name))
+    columns = [ColumnShape(row["column_name"], row["column_type"], None) for row in file.rows(f"DESCRIBE out.{quoted}")]
+    quiet = report.looked(job, state.run_id)
+    as_of = min(report.moved_on(one.table, one.watermark.snapshot.as_of, quiet) for one in state.tables.values())
+    return TableShape(name, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
 
 
 def _source_types(signature: dict[str, Any]) -> dict[str, str]:
