@@ -14,7 +14,8 @@ SELECT
             ELSE pg_table_size(c.oid)
         END, 0
     )::bigint AS bytes,
-    EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS child
+    EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS child,
+    pg_has_role(c.relowner, 'USAGE') AS own
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE
@@ -40,3 +41,10 @@ WHERE
 GROUP BY i.indexrelid, i.indrelid
 HAVING bool_and(a.attnotnull)
 ORDER BY count(*), i.indexrelid;
+
+-- name: who
+-- Who looks at what, and whether that role may make the schema that tracking needs.
+SELECT
+    current_database()::text AS database,
+    current_user::text AS role,
+    has_database_privilege(current_database(), 'CREATE') AS may_create;

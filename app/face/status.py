@@ -96,14 +96,14 @@ def _lines(found: Status, look: show.Look) -> list[str]:
 
 def _head(found: Status, look: show.Look) -> list[str]:
     """The answer in one word, and what it is about."""
-    from jobs.init import text as config_text
+    from jobs.init import choice
 
     count = show.counted(len(found.problems), "problem")
     word = look.painted(count, "failed") if found.is_bad and found.level == "ok" else look.painted(found.level)
     if found.as_of is None or found.age is None:
         return [word, _short(found.path)]
     now = found.as_of + timedelta(seconds=found.age)
-    rows, size = sum(one.rows for one in found.tables), config_text.size(found.file_bytes)
+    rows, size = sum(one.rows for one in found.tables), choice.size(found.file_bytes)
     return [
         word,
         f"as of {show.clock(found.as_of, now)}, {values.age(found.age)} ago",
@@ -143,10 +143,10 @@ def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
 
 
 def _row(one: TableStatus) -> tuple[Any, ...]:
-    from jobs.init import text as config_text
+    from jobs.init import choice
 
     lag = "" if one.lag is None else values.age(one.lag)
-    size = None if one.bytes is None else config_text.size(one.bytes)
+    size = None if one.bytes is None else choice.size(one.bytes)
     return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), size)
 
 

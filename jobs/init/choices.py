@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
 from app import config, errors, statements
 from jobs import quoting
+from jobs.init import ways
+from jobs.init.choice import Choice, Proposal
 from jobs.job import Job
 from jobs.position.watermark import Stamp
-from jobs.source import catalogue
+from jobs.source import catalogue, readiness
 from jobs.source.catalogue import Found, Table
 from jobs.source.connection import Connection
 from jobs.tables import patterns, triggers
@@ -30,23 +32,11 @@ _NAMES = (
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One table's entry. `values` are its keys in config.toml; `reasons` are sentences; `off`: it is commented out."""
-
-    name: str
-    rows: int
-    bytes: int
-    values: dict[str, Any] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    off: bool = False
-
-
-def propose(job: Job, schemas: Sequence[str] = ()) -> list[Choice]:
+def propose(job: Job, schemas: Sequence[str] = (), *, track: bool = False) -> Proposal:
     """A choice for every table of the schemas, of all but PostgreSQL's own where none is named.
 
-    Raises `errors.UsageError` for a schema that isn't there, or has nothing in it.
+    One that a role can take which may only read; with `track` one that triggers are needed for, where they win. Raises
+    `errors.UsageError` for a schema that isn't there, or has nothing in it.
     """
     with job.source.connect(application="neaptide init") as conn, conn.transaction():
         rows = conn.execute(statements.get("init", "relations"), {"schemas": list(schemas)}).fetchall()
@@ -61,7 +51,27 @@ def propose(job: Job, schemas: Sequence[str] = ()) -> list[Choice]:
         choices = [
             _choice(row, by_name, found, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows
         ]
-        return [_ruled(conn, choice, by_name.get(choice.name)) for choice in choices]
+        choices = _affordable(choices, _in_place(conn, job, choices), track=track)
+        [who] = conn.execute(statements.get("init", "who")).fetchall()
+        ruled = [_ruled(conn, choice, by_name.get(choice.name)) for choice in choices]
+        return Proposal(who["database"], who["role"], ruled, may_track=bool(job.owner_url) or who["may_create"])
+
+
+def _affordable(choices: list[Choice], ready: set[str], *, track: bool) -> list[Choice]:
+    found = [ways.in_place(one) if one.name in ready else one if track else ways.for_a_reader(one) for one in choices]
+    return [ways.never_dear_in_silence(one) for one in found]
+
+
+def _in_place(conn: Connection, job: Job, choices: list[Choice]) -> set[str]:
+    """The names of the tables that have what the proposed modes need."""
+    wanted = [one.values for one in choices if not (one.off or one.whole)]
+    try:
+        if not wanted or not readiness.tombstones_readable(conn):
+            return set()
+    except errors.AccessDenied:
+        return set()
+    found = catalogue.look(conn, _with_tables(job.settings, wanted))
+    return {table.source_name for table in found.tables if not table.lack}
 
 
 def _ruled(conn: Connection, choice: Choice, table: Table | None) -> Choice:
@@ -141,19 +151,24 @@ def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, 
 
 def _choice(row: dict[str, Any], tables: dict[str, Table], found: Found, entry: dict[str, Any]) -> Choice:
     name = _name(row)
-    choice = Choice(name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)})
+    choice = Choice(name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)}, own=row["own"])
     table = tables.get(name)
     if table is None:
         file_name = quoting.join_name(*quoting.split_name(entry.get("rename", name)))
         error = found.failures.get(file_name) or errors.Bug(f"{name} was not looked at")
-        return replace(choice, off=True, reasons=(f"Can't be synced: {error.message}.", f"{error.hint or ''}"))
+        return replace(
+            choice, off=True, group=_refused(error), reasons=(f"Can't be synced: {error.message}.", error.hint or "")
+        )
     choice = replace(choice, columns=tuple(_told_columns(table)))
     if row["kind"] in _KINDS:
-        return _whole(choice, f"{_KINDS[row['kind']]}, so it can only be compared whole each time", off=True)
+        what = f"{_KINDS[row['kind']]}, so it can only be compared whole each time"
+        return _whole(choice, what, group="left out: views and foreign tables are read whole; turn on what you need")
     if table.parts and row["kind"] == "r":
         return _whole(choice, "other tables inherit from it, past its triggers; it has their rows, too")
     if row["child"]:
-        return _whole(choice, "it inherits from a table that has its rows already", off=True)
+        return _whole(
+            choice, "it inherits from a table that has its rows already", group="left out: copied with another"
+        )
     return _tracked(choice, row, table)
 
 
@@ -161,15 +176,19 @@ def _renaming(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key == "rename"}
 
 
-def _whole(choice: Choice, reason: str, *, off: bool = False) -> Choice:
+def _refused(error: errors.NeaptideError) -> str:
+    return "left out: you may not read them" if isinstance(error, errors.AccessDenied) else "left out: can't be copied"
+
+
+def _whole(choice: Choice, reason: str, *, group: str = "") -> Choice:
+    """Compared whole; with a `group` of its own it is left out."""
+    told = f"It is {reason}." if reason.startswith("a ") else f"{reason[0].upper()}{reason[1:]}."
     return replace(
         choice,
-        off=off,
+        off=bool(group),
+        group=group or ways.WHOLE,
         values={**choice.values, "watermark": "none"},
-        reasons=(
-            *choice.reasons,
-            f"It is {reason}." if reason.startswith("a ") else f"{reason[0].upper()}{reason[1:]}.",
-        ),
+        reasons=(*choice.reasons, told),
     )
 
 
@@ -177,7 +196,7 @@ def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
     """A table that triggers can follow."""
     if not table.source_key:
         what = "it has no primary key and no unique index on NOT NULL columns, so all of it is compared each time"
-        return _whole(choice, f"{what}; a key would let it be followed")
+        return replace(_whole(choice, f"{what}; a key would let it be followed"), group=ways.KEYLESS)
     values: dict[str, Any] = {} if table.spec.key is None else {"key": list(table.spec.key)}
     key = f"Key ({', '.join(table.source_key)})."
     if any(forms.shows_names(info.type) for info in table.key_infos()):
@@ -193,6 +212,7 @@ def _tracked(choice: Choice, row: dict[str, Any], table: Table) -> Choice:
     return replace(
         choice,
         values={**choice.values, **values, **mode, "deletes": "tombstone"},
+        group="followed by a stamp of theirs" if stamp else f"followed by a new column {XID_COLUMN}",
         reasons=(key, reason, *_subscribed(table)),
     )
 

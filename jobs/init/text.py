@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from app import escapes
-from jobs.init.choices import Choice
+from jobs.init import ways
+from jobs.init.choice import Choice, Proposal, duration, size
 
 _WIDTH = 116
-_UNITS = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 _HEAD = """\
 # Written by `neaptide init`. Next: read it, then
-#     neaptide track --print     the SQL that triggers and stamps need (or `neaptide track`, which runs it)
-#     neaptide sync --dry-run    what a sync would copy, and what becomes of each column
-#     neaptide sync
+{steps}
 #     neaptide verify            compares both sides row by row
 # The environment wins over this file: NEAPTIDE_SOURCE__URL, NEAPTIDE_TARGET__PATH and so on.
 
 [source]
 """
+_TRACK = """\
+#     neaptide track --print     the SQL that triggers and stamps need (or `neaptide track`, which runs it)
+"""
+_SYNC = """\
+#     neaptide sync --dry-run    what a sync would copy, and what becomes of each column
+#     neaptide sync"""
 _ABOUT_SECRETS = """\
 # The password is not in this file: give the whole URL as NEAPTIDE_SOURCE__URL, or set PGPASSWORD, or use ~/.pgpass.
 """
@@ -32,21 +36,40 @@ _REST = """\
 path = "var/reporting.duckdb"        # what readers open
 
 [schedule]
-every = "10s"                        # or cron = "*/5 * * * *"
-wake_on_commit = true                # run at once after a commit, not only on the schedule
+every = {every:<29}# or cron = "*/5 * * * *"{load}
+wake_on_commit = {wake:<20}# run at once after a commit, not only on the schedule
 
 [sync]
 margin = "60s"                       # how far the server's clock may step back unnoticed
 on_schema_change = "evolve"          # "fail": leave a table as it is when somebody alters it, and say so
 """
+_WHOLE = 'watermark = "none"'
+# A daemon should be idle for so many times as long as it compares tables.
+_IDLE = 20
+_INTERVALS = ((10, "10s"), (60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h"))
 
 
-def config_text(url: str, choices: Sequence[Choice], *, with_password: bool = False) -> str:
+def config_text(url: str, found: Proposal, *, with_password: bool = False) -> str:
     """The whole file. A password in `url` is left out unless asked for."""
     bare, had_password = without_password(url)
     shown = url if with_password else bare
     note = _ABOUT_SECRETS if had_password and not with_password else ""
-    return f"{_HEAD}{note}url = {_toml(shown)}\n{_REST}{''.join(map(_entry, choices))}"
+    track = _TRACK if any(lacks_triggers(one) for one in found.taken) else ""
+    head = _HEAD.format(steps=track + _SYNC)
+    return f"{head}{note}url = {_toml(shown)}\n{_rest(found.seconds())}{''.join(map(_entry, found.choices))}"
+
+
+def lacks_triggers(choice: Choice) -> bool:
+    """Whether `neaptide track` has something to do for it."""
+    return not choice.off and not choice.whole and choice.group != ways.TRACKED_ALREADY
+
+
+def _rest(seconds: float) -> str:
+    """A run that takes long is not made after each commit, and not all the time."""
+    every = next((name for interval, name in _INTERVALS if seconds * _IDLE <= interval), _INTERVALS[-1][1])
+    often = every == _INTERVALS[0][1]
+    load = "" if often else f"; a run takes about {duration(seconds)}"
+    return _REST.format(every=f'"{every}"', wake="true" if often else "false", load=load)
 
 
 def without_password(url: str) -> tuple[str, bool]:
@@ -61,18 +84,25 @@ def without_password(url: str) -> tuple[str, bool]:
     return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host, query=query)), True
 
 
-def size(count: int) -> str:
-    """Bytes for people."""
-    return next((f"{count / unit:.1f} {name}" for unit, name in _UNITS if count >= unit), f"{count} bytes")
-
-
 def _entry(choice: Choice) -> str:
     rows = f"about {choice.rows:,} rows" if choice.rows >= 0 else "not analyzed yet"
     told = [f"{choice.name}: {rows}, {size(choice.bytes)}.", *filter(None, choice.reasons)]
     if choice.columns:
         told.append(f"Kept in another form: {'; '.join(choice.columns)}.")
+    return (
+        "\n" + "".join(_comment(told)) + "".join(f"# {line}\n" if choice.off else f"{line}\n" for line in _keys(choice))
+    )
+
+
+def _keys(choice: Choice) -> list[str]:
+    """The entry's lines; beside a choice to compare all of it stands what that costs, and what the other way would."""
     lines = ["[[tables]]", *(f"{key} = {_toml(value)}" for key, value in choice.values.items())]
-    return "\n" + "".join(_comment(told)) + "".join(f"# {line}\n" if choice.off else f"{line}\n" for line in lines)
+    if choice.bytes:
+        lines = [f"{line:<36} # {ways.cost(choice)}" if line == _WHOLE else line for line in lines]
+    if choice.off and choice.tracked:
+        other = [f"{key} = {_toml(value)}" for key, value in choice.tracked.items()]
+        lines += [f"# {line}" for line in ("in place of that, and with `neaptide track` before the sync:", *other)]
+    return lines
 
 
 def _comment(sentences: Iterable[str]) -> list[str]:

@@ -160,7 +160,7 @@ def test_a_subscriber_of_logical_replication_is_a_source_like_any_other(open_fol
         # The apply worker fires row triggers only, which `track` knows of once there is a subscription.
         with pytest.raises(errors.NotTracked, match="record deleted rows"):
             lab.sync()
-        choice = next(one for one in choices.propose(lab.job) if one.name == "public.item")
+        choice = next(one for one in choices.propose(lab.job, track=True).choices if one.name == "public.item")
         assert any("Logical replication writes it" in reason for reason in choice.reasons)
         lab.track()
         publisher.run("INSERT INTO item SELECT g, 'published' FROM generate_series(1, 100) AS g")

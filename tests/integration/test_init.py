@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ import psycopg
 import pytest
 
 from app import config
+from jobs.init import choice
 from jobs.tracking import ddl
 from tests.support.cli import Cli
 from tests.support.samples import MUSIC, RENTAL, SAMPLES, TOOTS, TRADE
@@ -44,7 +47,7 @@ def test_a_sample_database_is_followed_after_four_commands(cli: Cli, empty_db: s
     schema, changes = SAMPLES[name]
     execute(empty_db, schema)
     before = catalogue_state(empty_db)
-    cli("init").ok()
+    cli("init", "--track").ok()
     assert catalogue_state(empty_db) == before
     cli("track").ok()
     planned = cli("sync", "--dry-run", "--json").ok().json
@@ -68,7 +71,7 @@ def test_a_sample_database_is_followed_after_four_commands(cli: Cli, empty_db: s
 
 def test_what_an_orm_stamps_is_not_trusted_and_values_that_do_not_fit_get_a_rule(cli: Cli, empty_db: str) -> None:
     execute(empty_db, TOOTS)
-    cli("init").ok()
+    cli("init", "--track").ok()
     told = entries((cli.folder / "config.toml").read_text())
     for table in ("accounts", "users", "statuses"):
         assert 'watermark = "xid"' in told[f"public.{table}"]
@@ -80,7 +83,7 @@ def test_what_an_orm_stamps_is_not_trusted_and_values_that_do_not_fit_get_a_rule
 def test_each_choice_has_its_reason(cli: Cli, empty_db: str) -> None:
     execute(empty_db, RENTAL)
     execute(empty_db, TRADE)
-    cli("init").ok()
+    cli("init", "--track").ok()
     text = (cli.folder / "config.toml").read_text()
     told = {name: " ".join(part.replace("\n# ", " ").split()) for name, part in entries(text).items()}
     assert "adds a trigger that stamps both" in told["public.film"]
@@ -154,6 +157,56 @@ def test_what_can_not_be_synced_is_commented_out_with_the_way_out(cli: Cli, post
         execute(empty_db, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@contextmanager
+def reader(url: str, *schemas: str) -> Iterator[str]:
+    """The URL of a role that may only SELECT what there is in these schemas."""
+    role = f"reader_{url.rsplit('_', 1)[1][:12]}"
+    grants = "".join(
+        f'GRANT USAGE ON SCHEMA "{name}" TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA "{name}" TO {role};'
+        for name in schemas
+    )
+    execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'reader'; {grants}")
+    try:
+        yield re.sub("//[^@]+@", f"//{role}:reader@", url)
+    finally:
+        execute(url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_role_that_may_only_select_syncs_at_once(cli: Cli, empty_db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No trigger, no grant, no edit: each sample's changes are in the file after the next run."""
+    monkeypatch.setattr(choice, "_BYTES", 1e6)
+    execute(empty_db, "".join(schema for schema, _ in SAMPLES.values()))
+    with reader(empty_db, "public", "trade", "Chinook") as url:
+        monkeypatch.setenv("NEAPTIDE_SOURCE__URL", url)
+        done = cli("init").ok()
+        assert f"next: neaptide --config {cli.folder / 'config.toml'} sync" in done.err
+        assert "You may read all of it" in " ".join(done.out.split())
+        assert "neaptide init --track --force" in done.out
+        text = (cli.folder / "config.toml").read_text()
+        assert {table.watermark for table in config.load(cli.folder / "config.toml").tables} == {"none"}
+        assert re.search(r"# compared whole: 1\.\d MB a run, about 1\.\d s; track: 20 ms", text)
+        assert "neaptide track --print " not in text
+        cli("sync").ok()
+        execute(empty_db, "".join(changes for _, changes in SAMPLES.values()))
+        assert cli("sync", "--json").ok().json["changed"]
+        assert cli("verify", "--json").ok().json["equal"]
+        cli("init", "--track", "--force").ok()
+        assert "track --print --role reader_" in cli("init", "--track", "--force").ok().err
+        # Once the DBA has been there, the tracked modes are what a reader can do at once.
+        monkeypatch.setenv("NEAPTIDE_SOURCE__URL", empty_db)
+        cli("track").ok()
+        role = url.split("//")[1].split(":")[0]
+        execute(
+            empty_db,
+            f"GRANT USAGE ON SCHEMA neaptide TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA neaptide TO {role}",
+        )
+        monkeypatch.setenv("NEAPTIDE_SOURCE__URL", url)
+        done = cli("init", "--force").ok()
+        assert "followed by triggers that are there" in done.out
+        assert "track" not in done.err
+        cli("sync").ok()
+
+
 def test_names_that_differ_only_in_case_get_another_name(cli: Cli, empty_db: str) -> None:
     execute(empty_db, 'CREATE TABLE public."Item" (id int PRIMARY KEY); CREATE TABLE public.item (id int PRIMARY KEY)')
     execute(empty_db, "CREATE SCHEMA temp; CREATE TABLE temp.t (id int PRIMARY KEY); INSERT INTO temp.t VALUES (1)")
@@ -171,7 +224,7 @@ def test_the_index_of_a_big_table_is_built_while_others_write(
 ) -> None:
     monkeypatch.setattr(ddl, "BIG", 0)
     execute(empty_db, "CREATE TABLE public.t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 90000)")
-    cli("init").ok()
+    cli("init", "--track").ok()
     script = cli("track", "--print").ok().out
     assert script.index("COMMIT;") < script.index("CREATE INDEX CONCURRENTLY")
     # A build that was cut short leaves an index that PostgreSQL does not use.

@@ -1,0 +1,97 @@
+"""What `init` found, in some twenty lines however many tables there are: like with like, and what a run would cost."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.face import show
+
+if TYPE_CHECKING:
+    from jobs.init.choice import Choice, Proposal
+
+# So many tables of a group are named.
+_FEW = 3
+_WIDTH, _INDENT = 80, " " * 15
+
+
+def lines(found: Proposal, *, track: bool) -> Iterator[str]:
+    """What there is, what becomes of it by groups, and what a run costs."""
+    yield from _wrapped(_head(found), "")
+    groups: dict[str, list[Choice]] = {}
+    for one in sorted(found.choices, key=lambda one: one.off):
+        groups.setdefault(one.group, []).append(one)
+    for name, of in groups.items():
+        yield from _wrapped(f"{show.counted(len(of), 'table'):>12}   {name}{_more(of)}", _INDENT)
+    if found.taken:
+        yield from _cost(found, track=track)
+
+
+def next_steps(found: Proposal, path: Path, *, secret: bool) -> Iterator[str]:
+    """What is to be done now, as it has to be typed. `secret`: the password has to be given first."""
+    from jobs.init import text
+
+    command = "neaptide" if path == Path("config.toml") else f"neaptide --config {path}"
+    if secret:
+        yield f"The password is not in {path}: set PGPASSWORD, or NEAPTIDE_SOURCE__URL, or use ~/.pgpass."
+    lacking = [one for one in found.taken if text.lacks_triggers(one)]
+    if not found.taken:
+        steps = [f"turn on tables in {path}, which says of each why it is left out"]
+    elif not lacking:
+        steps = [f"{command} sync"]
+    elif found.may_track and all(one.own for one in lacking):
+        steps = [f"{command} track", f"{command} sync"]
+    else:
+        steps = [f"{command} track --print --role {found.role}    for the tables' owner to run", f"{command} sync"]
+    yield from (
+        f"{path} is written.  next: {steps[0]}",
+        *(f"{'then':>{len(str(path)) + 17}}: {step}" for step in steps[1:]),
+    )
+
+
+def _head(found: Proposal) -> str:
+    from jobs.init.choice import size
+
+    refused = sum("may not read" in one.group for one in found.choices)
+    may = f"You may not read {refused:,} of them" if refused else "You may read all of it"
+    size_ = size(sum(one.bytes for one in found.choices))
+    return f"{found.database}: {show.counted(len(found.choices), 'table')},{_rows(found)} {size_}. {may}."
+
+
+def _rows(found: Proposal) -> str:
+    """As PostgreSQL knows them: those of a table that was never analyzed are not."""
+    known = [one.rows for one in found.choices if one.rows >= 0]
+    about = "about" if len(known) == len(found.choices) else "at least"
+    return f" {about} {show.counted(sum(known), 'row')}," if any(known) else ""
+
+
+def _more(of: list[Choice]) -> str:
+    """The names of a few; what all of them cost where they are compared whole, or would be if that were not dear."""
+    from jobs.init import ways
+    from jobs.init.choice import duration, size
+
+    names = f": {', '.join(one.name for one in of)}" if len(of) <= _FEW else ""
+    if not of[0].whole or (of[0].off and of[0].group != ways.DEAR_GROUP):
+        return names
+    return f"{names}, {size(sum(one.bytes for one in of))}, about {duration(sum(one.seconds for one in of))}"
+
+
+def _cost(found: Proposal, *, track: bool) -> Iterator[str]:
+    from jobs.init.choice import duration
+
+    told = f"A run costs about {duration(found.seconds())}."
+    better = [one for one in found.taken if one.tracked]
+    if track or not better:
+        yield told
+        return
+    tracked, tables = duration(found.seconds(tracked=True)), show.counted(len(better), "table")
+    yield f"{told} With triggers on {tables} it would be {tracked}:"
+    yield "    neaptide init --track --force"
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
