@@ -79,6 +79,7 @@ SELECT
     pg_table_size(c.oid) AS bytes,
     o.rolname::text AS owner,
     o.rolsuper AS owned_by_superuser,
+    pg_has_role(o.oid, 'USAGE') AS own,
     (
         SELECT coalesce(array_agg(a.attname::text), '{}')
         FROM pg_partition_tree(c.oid) AS t
@@ -96,8 +97,8 @@ FROM pg_roles AS r
 WHERE r.rolname = current_user;
 
 -- name: strangers
--- What lies in the schema neaptide, or may be put there, by a role that could do with it as it likes: not this one, nor
--- a superuser. Neaptide makes no trigger and no rule on its own tables.
+-- What lies in the schema neaptide, or may be put there, by a role that could do with it as it likes: not the one that
+-- tracks, nor a superuser. Neaptide makes no trigger and no rule on its own tables.
 WITH own AS (
     SELECT n.oid, n.nspowner, n.nspacl
     FROM pg_namespace AS n
@@ -133,7 +134,7 @@ found AS (
 SELECT f.what, CASE WHEN f.owner = 0 THEN 'everybody' ELSE 'the role ' || pg_get_userbyid(f.owner) END AS owner
 FROM found AS f
 WHERE
-    f.owner <> (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user)
+    f.owner <> (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = %(role)s)
     AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = f.owner AND r.rolsuper)
 UNION ALL
 SELECT 'the trigger ' || t.tgname || ' on neaptide.' || c.relname, 'somebody else'
@@ -200,3 +201,28 @@ WHERE
     col_description(c.oid, a.attnum) = %(mark)s AND NOT a.attisdropped AND a.attinhcount = 0
     AND EXISTS (SELECT FROM followed AS f WHERE f.tgrelid = c.oid)
     AND (cardinality(%(relids)s::oid[]) = 0 OR c.oid = ANY(%(relids)s::oid[]));
+
+-- name: readers
+-- The roles that can log in, to look for one among them.
+SELECT r.rolname::text AS name
+FROM pg_roles AS r
+WHERE r.rolcanlogin;
+
+-- name: rights
+-- What a role lacks to read some tables, and what Neaptide notes in its schema: a schema's name, a table's, or both.
+SELECT
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.oid::bigint AS relid,
+    has_schema_privilege(r.oid, n.oid, 'USAGE') AS reachable,
+    has_table_privilege(r.oid, c.oid, 'SELECT') AS readable,
+    c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls) AS filtered
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+INNER JOIN pg_roles AS r ON r.rolname = %(role)s
+WHERE c.oid = ANY(%(relids)s::oid[]) OR (n.nspname = 'neaptide' AND c.relname IN ('tombstone', 'purge'))
+ORDER BY n.nspname, c.relname;
+
+-- name: sees_sessions
+-- Whether a role is told when the transactions of others began.
+SELECT pg_has_role(%(role)s, 'pg_read_all_stats', 'USAGE') AS sees;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from app import errors
 from app.face.base import Command, Face, pass_face
 
 _PRINT = "Print the SQL for a DBA instead; change nothing."
@@ -12,18 +13,21 @@ _PRINT = "Print the SQL for a DBA instead; change nothing."
 @click.command("track", cls=Command, examples=("neaptide track", "neaptide track shop.orders --print"))
 @click.argument("tables", nargs=-1, metavar="[TABLE]…")
 @click.option("--print", "only_print", is_flag=True, help=_PRINT)
+@click.option("--role", metavar="NAME", help="With --print: add the GRANTs that this reading role lacks.")
 @pass_face
-def command(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
+def command(face: Face, *, tables: tuple[str, ...], only_print: bool, role: str | None) -> None:
     """Install what the sync needs in PostgreSQL.
 
     Triggers, an index and the record of deletes, for the tables of the config or those named; safe to repeat.
     """
     from app import bootstrap
-    from jobs.tracking import install
+    from jobs.tracking import install, visit
 
+    if role is not None and not only_print:
+        raise errors.UsageError("--role goes with --print", hint="neaptide track --print --role NAME")
     job = bootstrap.job(face.settings)
     if only_print:
-        click.echo(install.script(job, list(tables)), nl=False)
+        click.echo(visit.script(job, list(tables), role=role or ""), nl=False)
         return
     done = install.track(job, list(tables), warn=face.say)
     face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
@@ -39,10 +43,10 @@ def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     From the tables named; without a name from all, and the schema `neaptide` with it.
     """
     from app import bootstrap
-    from jobs.tracking import install
+    from jobs.tracking import install, visit
 
     job = bootstrap.job(face.settings)
     if only_print:
-        click.echo(install.script(job, list(tables), untrack=True), nl=False)
+        click.echo(visit.script(job, list(tables), untrack=True), nl=False)
         return
     face.say(f"untracked ({len(install.untrack(job, list(tables)))} statements)")

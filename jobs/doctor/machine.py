@@ -21,7 +21,7 @@ from jobs.doctor.check import Check
 from jobs.engine import opening
 from jobs.engine.session import extension
 from jobs.hooks import command
-from jobs.init.text import size
+from jobs.init.choice import size
 from jobs.job import Job
 from jobs.status import board
 from jobs.targets.file import work

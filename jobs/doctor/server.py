@@ -10,7 +10,7 @@ from typing import Any
 from app import errors, statements
 from jobs.doctor import check
 from jobs.doctor.check import Check
-from jobs.init.text import size
+from jobs.init.choice import size
 from jobs.job import Job
 from jobs.source import catalogue, connection, readiness
 from jobs.source.connection import Connection, Identity, translated

@@ -16,6 +16,7 @@ from jobs.job import Job
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step
 from jobs.results import ColumnVerdict, DryRun, TablePlan
+from jobs.run import trial
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import work
@@ -26,7 +27,8 @@ _FEED = WatermarkFeed()
 def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """Count, in one snapshot, what the next run would do to the published file.
 
-    What changed is read as a run reads it, into memory. A table that lacks tracking says so instead.
+    What changed is read as a run reads it, into memory. A table that lacks tracking, or can't be read, says so instead;
+    what would stop all of a run is raised.
     """
     state = work.peek(job)
     limit = Deadline(job.settings.sync.deadline, job.source)
@@ -34,6 +36,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused
+        now.set_aside(trial.of_rights(job, now, limit))
         tables = _plans(job, now, plan.steps(now.tables, state, now.snapshot), limit)
         there = {table.table for table in tables}
         tables += [

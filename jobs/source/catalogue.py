@@ -82,11 +82,19 @@ class Memory:
         self._tables = {relid: self._tables[relid] for relid in relids if relid in self._tables}
 
 
-def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, memory: Memory | None = None) -> Found:
+def look(
+    conn: Connection,
+    settings: config.Settings,
+    hold: Hold | None = None,
+    memory: Memory | None = None,
+    *,
+    rights: bool = True,
+) -> Found:
     """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
 
     An entry for a single table wins over a pattern, a later pattern over an earlier one. `hold` is asked, before any
-    table is looked at more closely, which of them are out of reach, and why.
+    table is looked at more closely, which of them are out of reach, and why. Without `rights` it doesn't matter that
+    this role may not read a table.
     """
     found = Found()
     chosen = _chosen(conn, settings, found)
@@ -100,7 +108,7 @@ def look(conn: Connection, settings: config.Settings, hold: Hold | None = None, 
         try:
             if relid in away:
                 raise away[relid]
-            found.tables.append(_table(conn, settings, facts, spec, row))
+            found.tables.append(_table(conn, settings, facts, spec, row, rights=rights))
         except errors.NeaptideError as error:
             found.failures[name] = error
     memory.only(chosen)
@@ -213,11 +221,15 @@ class _Facts:
         return {oid: self._types[oid] for info in infos for oid in tables.made(info.type)}
 
 
-def _table(conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row) -> Table:
+def _table(
+    conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row, *, rights: bool
+) -> Table:
     """One table as it will be copied. Raises `errors.*` where it can't be."""
     version = _mask_version(spec, settings)
     known = (spec, version, facts.of(row))
     table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
+    if not rights:
+        return table
     _check_access(table, row)
     readiness.check_hashed(conn, table)
     found = condition.check(conn, table)

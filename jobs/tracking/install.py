@@ -6,8 +6,6 @@ the triggers do, `jobs.tracking.ddl` which statements are missing.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +23,9 @@ if TYPE_CHECKING:
     from jobs.job import Job
 
 LOCK_TIMEOUT = "3s"
-_APPLICATION = "neaptide track"
+APPLICATION = "neaptide track"
 # What is not qualified is PostgreSQL's own, whatever the role or the database has set.
-_SETTINGS = (f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", "SET LOCAL search_path = pg_catalog, pg_temp")
-# Categories of characters that steer a terminal, or the direction in which it writes.
-_CONTROLS = ("Cc", "Cf", "Zl", "Zp")
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+SETTINGS = (f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", "SET LOCAL search_path = pg_catalog, pg_temp")
 _RACED = (
     psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema, psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject, psycopg.errors.DuplicateColumn,
@@ -48,42 +43,37 @@ def track(job: Job, names: list[str], warn: Warn = lambda _: None) -> list[str]:
     return _execute(job, lambda conn: _installing(job, conn, names, warn))
 
 
+def lacking(conn: Connection, tables: list[Table], owner: str) -> list[list[Statement]]:
+    """What `track` would do for each table if `owner` ran it; what several need stands with the first."""
+    _check_owners(conn, owner)
+    have = _installed(conn, tables, _things(conn))
+    seen: set[Statement] = set()
+    found = []
+    for table in tables:
+        own = [one for one in ddl.install(table, have) if one not in seen]
+        seen.update(own)
+        found.append(own)
+    return found
+
+
 def untrack(job: Job, names: list[str]) -> list[str]:
     """Remove from the tables what `track` put there: triggers, functions, indexes, and columns that it added.
 
     With no names from every table of the database, whatever the config says of it, and the schema with it.
     """
-    return _execute(job, lambda conn: _removing(job, conn, names))
-
-
-def script(job: Job, names: list[str], *, untrack: bool = False) -> str:
-    """The same as SQL for somebody else to run; nothing is changed.
-
-    Raises `errors.NotTracked` for a name with control characters, which would not show what they do.
-    """
-    found = _found(job, names, untrack=untrack)
-    if not found:
-        return "-- Everything is in place.\n"
-    inside = [one.text for one in found if not one.alone]
-    lines = ["BEGIN", *_SETTINGS, *inside, "COMMIT", *(one.text for one in found if one.alone)]
-    _check_readable(lines)
-    return "-- For the owner of the tables to run: no superuser is needed.\n" + "".join(f"{line};\n" for line in lines)
+    return _execute(job, lambda conn: removing(job, conn, names))
 
 
 def missing(job: Job) -> list[str]:
     """The statements that `track` would run for all tables now; nothing is changed."""
-    return [one.text for one in _found(job, [], untrack=False)]
-
-
-def _found(job: Job, names: list[str], *, untrack: bool) -> list[Statement]:
-    with job.owner.connect(application=_APPLICATION) as conn, conn.transaction():
-        return _removing(job, conn, names) if untrack else _installing(job, conn, names, lambda _: None)
+    with job.owner.connect(application=APPLICATION) as conn, conn.transaction():
+        return [one.text for one in _installing(job, conn, [], lambda _: None)]
 
 
 def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[str]:
-    with translated(), job.owner.open(_APPLICATION) as conn:
+    with translated(), job.owner.open(APPLICATION) as conn:
         with conn.transaction():
-            for setting in _SETTINGS:
+            for setting in SETTINGS:
                 conn.execute(setting.encode())
             found = gather(conn)
             _run(conn, [one for one in found if not one.alone])
@@ -105,27 +95,33 @@ def _run(conn: Connection, found: Iterable[Statement]) -> None:
                 f"somebody else tracks this database at the same moment: {str(error).splitlines()[0]}",
                 hint="run it again",
             ) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise errors.AccessDenied(
+                f"this role may not do that: {str(error).splitlines()[0]}",
+                hint="`neaptide track --print` prints the SQL for the tables' owner to run",
+            ) from error
 
 
 def _installing(job: Job, conn: Connection, names: list[str], warn: Warn) -> list[Statement]:
-    _check_owners(conn)
-    things = frozenset(row["name"] for row in _rows(conn, "things_in_place"))
+    [role] = ask(conn, "role")
+    _check_owners(conn, role["name"])
+    things = _things(conn)
     if "tombstone" in things and not conn.read_only:
         _lock(conn)
-    tables = _named(catalogue.read(conn, job.settings), names)
+    tables = named(catalogue.read(conn, job.settings), names)
     have = _installed(conn, tables, things)
     _warn_of_rights(conn, tables, warn)
     return list(dict.fromkeys(one for table in tables for one in ddl.install(table, have)))
 
 
-def _removing(job: Job, conn: Connection, names: list[str]) -> list[Statement]:
-    tables = _named(catalogue.look(conn, job.settings).tables, names) if names else []
-    rows = _rows(conn, "traces", relids=[table.relid for table in tables], mark=ddl.ADDED)
+def removing(job: Job, conn: Connection, names: list[str]) -> list[Statement]:
+    tables = named(catalogue.look(conn, job.settings).tables, names) if names else []
+    rows = ask(conn, "traces", relids=[table.relid for table in tables], mark=ddl.ADDED)
     rest = [one for table in tables for one in ddl.removed(table)] if names else [ddl.block("remove_schema")]
     return [*map(ddl.dropped, rows), *rest]
 
 
-def _named(found: list[Table], names: Iterable[str]) -> list[Table]:
+def named(found: list[Table], names: Iterable[str]) -> list[Table]:
     wanted = list(names) or [table.source_name for table in found]
     unknown = sorted(set(wanted) - {name for table in found for name in (table.source_name, table.name)})
     if unknown:
@@ -133,11 +129,15 @@ def _named(found: list[Table], names: Iterable[str]) -> list[Table]:
     return [table for table in found if table.source_name in wanted or table.name in wanted]
 
 
+def _things(conn: Connection) -> frozenset[str]:
+    return frozenset(row["name"] for row in ask(conn, "things_in_place"))
+
+
 def _installed(conn: Connection, tables: list[Table], things: frozenset[str]) -> Installed:
     relids = [table.relid for table in tables]
-    functions = _rows(conn, "functions_in_place")
-    indexes = _rows(conn, "indexes_in_place", relids=relids)
-    sizes = _rows(conn, "tables_in_place", relids=relids)
+    functions = ask(conn, "functions_in_place")
+    indexes = ask(conn, "indexes_in_place", relids=relids)
+    sizes = ask(conn, "tables_in_place", relids=relids)
     return Installed(
         {row["name"]: _function(row) for row in functions},
         frozenset(row["name"] for row in functions if row["public"]),
@@ -153,16 +153,17 @@ def _function(row: dict[str, Any]) -> Function:
     return Function(OURS, row["name"], row["source"], row["language"], row["definer"], settings)
 
 
-def _rows(conn: Connection, block: str, **given: Any) -> list[dict[str, Any]]:
+def ask(conn: Connection, block: str, **given: Any) -> list[dict[str, Any]]:
     return conn.execute(statements.get("track", block), given or None).fetchall()
 
 
-def _check_owners(conn: Connection) -> None:
+def _check_owners(conn: Connection, role: str) -> None:
     """What triggers write runs as this role, and with it whatever another role has put in its way."""
-    for row in _rows(conn, "strangers"):
+    for row in ask(conn, "strangers", role=role):
         raise errors.NotTracked(
             f"{row['what']} is in the hands of {row['owner']}, whose code would run with the rights of this one",
-            hint="run `neaptide track` as that role if it owns the tables; else drop the schema neaptide first",
+            hint="run `neaptide track` as that role if it owns the tables, or let it run what `neaptide track --print`"
+            " prints; else drop the schema neaptide first",
         )
 
 
@@ -172,30 +173,18 @@ def _lock(conn: Connection) -> None:
             conn.execute(statements.get("track", "lock"))
     except psycopg.errors.LockNotAvailable as error:
         [row] = conn.execute("SELECT 'neaptide.tombstone'::regclass::oid::bigint AS relid").fetchall()
-        [held] = _rows(conn, "holders", relids=[row["relid"]])
+        [held] = ask(conn, "holders", relids=[row["relid"]])
         raise errors.SourceTimeout(
             f"neaptide.tombstone is locked by {held['who'] or 'another session'}", hint="try again once that is done"
         ) from error
 
 
 def _warn_of_rights(conn: Connection, tables: list[Table], warn: Warn) -> None:
-    [role] = _rows(conn, "role")
-    rows = _rows(conn, "tables_in_place", relids=[table.relid for table in tables])
+    [role] = ask(conn, "role")
+    rows = ask(conn, "tables_in_place", relids=[table.relid for table in tables])
     owners = sorted({row["owner"] for row in rows if not row["owned_by_superuser"]})
     if role["super"] and owners:
         warn(
             f"warning: {role['name']} is a superuser, and what the triggers write is written with its rights. The owner"
             f" of the tables ({', '.join(owners)}) can run this, too."
         )
-
-
-def _check_readable(lines: list[str]) -> None:
-    """A line break is ours unless it stands in a name."""
-    for line in lines:
-        names = "".join(_QUOTED.findall(line))
-        bad = next((char for char in line.replace("\n", "") + names if unicodedata.category(char) in _CONTROLS), None)
-        if bad is not None:
-            raise errors.NotTracked(
-                f"a name holds the control character {bad!a}, so the SQL would not show what it does",
-                hint="rename it, or let `neaptide track` run the SQL itself",
-            )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.tracking import install
+from jobs.tracking import install, visit
 from tests.support.syncing import Lab
 from tests.support.traps import Trio, row_counts
 
@@ -21,7 +21,7 @@ def test_a_second_track_touches_nothing_and_the_next_run_copies_nothing(trio: Tr
     trio.run("UPDATE {t} SET name = 'x' WHERE id = 1")
     assert install.track(trio.lab.job, []) == []
     assert row_counts(trio.sync())["stamped"] == ("delta", 1, 0)
-    assert "in place" in install.script(trio.lab.job, [])
+    assert "in place" in visit.script(trio.lab.job, [])
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_the_script_does_the_same_as_track(empty_db: str, tmp_path: Path) -> Non
     lab = Lab(empty_db, tmp_path, [{"name": "public.s"}, {"name": "public.x", "watermark": "xid"}])
     lab.run("CREATE TABLE s (id int PRIMARY KEY)", "CREATE TABLE x (id float8 PRIMARY KEY)")
     with lab.connect() as conn:
-        conn.execute(install.script(lab.job, []).encode())
+        conn.execute(visit.script(lab.job, []).encode())
     assert install.track(lab.job, []) == []
     lab.sync()
     with lab.connect() as conn:
-        conn.execute(install.script(lab.job, [], untrack=True).encode())
+        conn.execute(visit.script(lab.job, [], untrack=True).encode())
     assert install.track(lab.job, []) != []
 
 

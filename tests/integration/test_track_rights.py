@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from app import errors
-from jobs.tracking import install
+from jobs.tracking import install, visit
 from tests.support.syncing import Lab
 
 OWNER_TABLE = "CREATE TABLE own.item (id int PRIMARY KEY, name text)"
@@ -115,7 +115,7 @@ def test_what_another_role_put_into_the_schema_is_refused(lab: Lab, owner: str, 
     by(lab, owner).run(*HOSTILE[name])
     for statement in ("SELECT 1", f"REVOKE CREATE ON SCHEMA neaptide FROM {role}"):
         lab.run(statement)
-        for attempt in (lab.track, lambda: install.script(lab.job, [])):
+        for attempt in (lab.track, lambda: visit.script(lab.job, [])):
             with pytest.raises(errors.NotTracked, match=role):
                 attempt()
     lab.run("DROP SCHEMA neaptide CASCADE")
@@ -152,7 +152,7 @@ def test_names_end_no_statement(lab: Lab) -> None:
     )
     lab.specs[:] = [{"name": f"own.{quoted}", "stamp": "updated_at'$$"}]
     with lab.connect() as conn:
-        conn.execute(install.script(lab.job, []).encode())
+        conn.execute(visit.script(lab.job, []).encode())
         assert conn.execute("SELECT to_regclass('own.kept')::text").fetchone() == ("own.kept",)
     assert install.track(lab.job, []) == []
     lab.run(f"INSERT INTO own.{quoted} VALUES (1), (2)")
@@ -165,7 +165,7 @@ def test_names_end_no_statement(lab: Lab) -> None:
 def test_a_name_that_steers_the_terminal_is_not_printed(lab: Lab, char: str) -> None:
     lab.run(f'ALTER TABLE own.item RENAME COLUMN id TO "i{char}d"')
     with pytest.raises(errors.NotTracked, match="control character") as caught:
-        install.script(lab.job, [])
+        visit.script(lab.job, [])
     assert char not in caught.value.message
     lab.track()
     lab.sync()
@@ -174,7 +174,7 @@ def test_a_name_that_steers_the_terminal_is_not_printed(lab: Lab, char: str) -> 
 def test_a_name_does_not_decide_how_a_statement_is_run(lab: Lab) -> None:
     lab.run('CREATE TABLE own."CREATE INDEX CONCURRENTLY" (id int PRIMARY KEY)')
     lab.specs[:] = [{"name": "own.CREATE INDEX CONCURRENTLY", "watermark": "xid"}]
-    lines = install.script(lab.job, []).splitlines()
+    lines = visit.script(lab.job, []).splitlines()
     assert lines[-1] == "COMMIT;"
     with lab.connect(autocommit=False) as other:
         other.execute('LOCK TABLE own."CREATE INDEX CONCURRENTLY" IN ROW EXCLUSIVE MODE')
@@ -251,7 +251,7 @@ def test_the_roles_own_search_path_decides_nothing(lab: Lab, owner: str) -> None
     mine.specs[:] = [{"name": "own.item"}]
     lab.run(f"ALTER ROLE {role_of(owner)} SET search_path = own, pg_catalog")
     with mine.connect() as conn:
-        conn.execute(install.script(mine.job, []).encode())
+        conn.execute(visit.script(mine.job, []).encode())
         row = conn.execute("SELECT updated_at > '2020-01-01'::pg_catalog.timestamptz FROM own.item LIMIT 1").fetchone()
     assert row == (True,)
     mine.sync()

@@ -1,0 +1,61 @@
+"""Tries each right that a run needs, writing nothing: at the source, on the ways of a run, and in the folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from app import errors
+from jobs.engine import intake, opening, rows
+from jobs.engine.deadline import Deadline
+from jobs.engine.session import DuckSession
+from jobs.feeds.watermark import misfits
+from jobs.job import Job
+from jobs.source import readiness
+from jobs.source.catalogue import Table
+from jobs.source.session import SourceSession
+
+_ROW = "trial"
+
+
+def of_rights(job: Job, now: SourceSession, limit: Deadline) -> dict[str, errors.NeaptideError]:
+    """Why tables can't be read, by name. Raises what would stop a run of any table.
+
+    DuckDB's sessions at the source are others than ours: they may be refused where ours was let in, and with them
+    PostgreSQL asks for each function that a column's value goes through, and for what lies below a view.
+    """
+    _check_folder(job.files.link.parent)
+    readiness.check_tracked(now.conn, now.tables)
+    found: dict[str, errors.NeaptideError] = {}
+    with opening.lent(job) as session:
+        limit.guard(session)
+        session.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+        for table in now.tables:
+            if table.lack is None and (error := _refusal(session, table, now)):
+                found[table.name] = error
+    return found
+
+
+def _refusal(session: DuckSession, table: Table, now: SourceSession) -> errors.NeaptideError | None:
+    """Read one row as a run does."""
+    wire = rows.source_rows(table, table.columns)
+    try:
+        with session.transaction():
+            session.join_snapshot(now.snapshot, now.spool)
+            intake.make(session, _ROW, replace(wire, query=f"{wire.query} LIMIT 1"))
+            session.execute(f"DROP TABLE {_ROW}")
+    except errors.NeaptideError as error:
+        if not misfits.is_of_a_table(error):
+            raise
+        return misfits.told(now.conn, table, error)
+    return None
+
+
+def _check_folder(folder: Path) -> None:
+    """A run makes its folder, its lock and its file."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise errors.TargetUnusable(
+            f"{there} can't be written to: no permission", hint="give this user the right, or set another [target] path"
+        )
