@@ -32,6 +32,7 @@ COMMANDS = {
     "daemon": "app.face.daemon",
     "status": "app.face.status",
     "runs": "app.face.runs",
+    "backfill": "app.face.backfill",
     "pause": "app.face.pause",
     "resume": "app.face.pause:resume",
     "verify": "app.face.verify",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from jobs.source import connection, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import drift
+from jobs.tables.ranges import Range
 from jobs.targets.file import checked, freshness, pauses
 
 
@@ -37,6 +38,8 @@ class Options:
     force_deletes: bool = False
     onto_published: bool = False
     heal: bool = True
+    # Rows to be read anew, whatever is known of them, by table.
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
 class TableFailed(Exception):

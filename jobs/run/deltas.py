@@ -9,7 +9,7 @@ from jobs import faults
 from jobs.apply.merge import Counts, Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes
+from jobs.feeds import changes, ranged
 from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import nulls
 from jobs.plan.steps import DELTA, Step
@@ -49,12 +49,16 @@ class Deltas:
         if carry.is_kept(step, self._context.published):
             self.kept[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
-        if not step.news and not self._carried.tables.get(name):
+        wanted = self._context.options.ranges.get(name)
+        if not step.news and not self._carried.tables.get(name) and not wanted:
             return Gathered(step, label, resumed)
         began = time.monotonic()
         self._context.progress.start(name, None)
         with diagnosed(self._now, step.table):
             found = self._read(step, label) if step.news else None
+            if wanted:
+                again = ranged.gather(self._file, step.table, wanted, label)
+                found = ranged.joined(self._file, step.table, found, again, f"{label}_ranged")
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
         return Gathered(step, label, notes, found, time.monotonic() - began)
 
@@ -94,7 +98,7 @@ class Deltas:
         whole = both or found or earlier
         assert whole is not None
         merge = Merge(file, table, whole, label)
-        if not gathered.step.gapless:
+        if not gathered.step.gapless or table.name in self._context.options.ranges:
             merge.drop_unchanged()
         counts = merge.apply()
         merge.drop()

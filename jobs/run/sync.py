@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from jobs.run import carry, housekeeping, unchanged
 from jobs.run.context import Context, Options
 from jobs.run.write import Writer
 from jobs.source.session import SourceSession, source_session
+from jobs.tables.ranges import Range
 from jobs.targets.file import compact, freshness, publish, strangers, work
 from jobs.targets.file.work import Way
 
@@ -44,15 +45,17 @@ def sync_once(
     since: dict[str, Any] | None = None,
     within: float | None = None,
     after: Callable[[Job, Run], Run] = calls.after,
+    ranges: Mapping[str, Range] | None = None,
 ) -> Run:
     """Bring the reporting file up to one snapshot of the source, and publish it if anything changed.
 
     `tables` limits the run to some of the config's; the others keep their earlier moment, and `as_of` is the oldest.
     `timeout` bounds the wait for the lock, `within` all of it. With `since`, a `clock.mark()`, a run of somebody else
     will do that began at or after it: one run serves all who wait. `after` is called without the lock, and calls the
-    hooks. Raises `errors.*`; then the published file is as it was, and the next run goes on from it.
+    hooks. `ranges` are rows to be read anew, by table. Raises `errors.*`; then the published file is as it was, and
+    the next run goes on from it.
     """
-    options = Options(tuple(tables or ()), full, force_deletes)
+    options = Options(tuple(tables or ()), full, force_deletes, ranges=ranges or {})
     began = time.monotonic()
     with publish.locked(job.files, wait=wait, timeout=timeout if within is None else within):
         if since is not None and (served := _served(job, since)):

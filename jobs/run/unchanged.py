@@ -22,6 +22,8 @@ def is_quiet(context: Context) -> bool:
 
 def _nothing_new(context: Context) -> bool:
     now, published = context.now, context.published
+    if context.options.ranges:
+        return False
     steps = context.steps(published)
     if any(step.action == FULL for step in steps) or context.orphans(published):
         return False

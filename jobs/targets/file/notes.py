@@ -150,7 +150,17 @@ class Paused(_Note):
     tables: dict[str, Past] = Field(default_factory=dict)
 
 
-def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused]) -> dict[str, Any]:
+class Backfill(_Note):
+    """The file `.backfill`: the range of a backfill that is not done, and the last key that is."""
+
+    table: str
+    where: str
+    low: str | None
+    high: str | None
+    done: str
+
+
+def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused | Backfill]) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
     try:
         return form.model_validate_json(notes.read(path)).model_dump()

@@ -1,0 +1,202 @@
+"""Reads a range of a table anew, part by part, each in a run of its own that brings everything else up to date, too.
+
+A part is done once its run has published. How far it came stands beside the target, so the same call goes on after a
+kill, and a daemon does its own runs in between.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import psycopg
+
+from app import errors
+from jobs import disk, quoting
+from jobs.job import Job
+from jobs.results import Progress, Silent, TableRun
+from jobs.run import sync
+from jobs.source import catalogue
+from jobs.source.connection import Connection, translated
+from jobs.source.session import select
+from jobs.tables import filters, ranges
+from jobs.tables.ranges import Range
+from jobs.tables.table import Table, calls_code
+from jobs.targets.file import beside, notes
+
+CHUNK = 500_000
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """What was done. `resumed` is the last key that an earlier call had done; rows are those that changed the file."""
+
+    table: str
+    parts: int
+    rows_in: int
+    rows_out: int
+    resumed: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape of `--json`."""
+        return asdict(self)
+
+
+def backfill(
+    job: Job, name: str, wanted: Range, *, chunk: int = CHUNK, restart: bool = False, progress: Progress | None = None
+) -> Backfilled:
+    """Read the rows anew and mend what differs in the file; the rest stays as it is, but for what changed since.
+
+    Raises `errors.UsageError` for a table, a range or a condition that is none, and where another one was cut short.
+    """
+    with job.source.connect(application="neaptide backfill") as conn:
+        table = _table(conn, job, name)
+        _check(conn, table, wanted)
+        done = _begun(job, table, wanted, restart=restart)
+        total = _count(conn, table, wanted, done)
+    shown = progress or Silent()
+    shown.start(table.name, total)
+    found = Backfilled(table.name, 0, 0, 0, done)
+    for part, rows in _parts(job, table, wanted, done, chunk):
+        run = _done(job, table, part)
+        found = replace(
+            found, parts=found.parts + 1, rows_in=found.rows_in + run.rows_in, rows_out=found.rows_out + run.rows_out
+        )
+        _note(job, table, wanted, part.high)
+        shown.advance(table.name, rows)
+    shown.finish(table.name)
+    _forget(job)
+    return found
+
+
+def _table(conn: Connection, job: Job, name: str) -> Table:
+    found = catalogue.look(conn, job.settings)
+    try:
+        chosen = select(found, (name,))
+    except errors.ConfigError as error:
+        near = difflib.get_close_matches(name, [one.name for one in found.tables], n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+        raise errors.UsageError(error.message, hint=hint) from None
+    for failure in chosen.failures.values():
+        raise failure
+    return chosen.tables[0]
+
+
+def _check(conn: Connection, table: Table, wanted: Range) -> None:
+    if not table.key:
+        raise errors.UsageError(f"{table.name} has no key: `neaptide sync --full --table {table.name}` copies it anew")
+    if not wanted.where and not ranges.is_ordered(table):
+        told = f"ranges of keys are made of one column: a number, a uuid, a date or a text; {table.name} has none"
+        raise errors.UsageError(told, hint="name the rows by --where")
+    if calls_code(wanted.where or None):
+        raise errors.UsageError("--where calls functions of others, which would run as the reading role")
+    # By itself first: what closes more brackets than it opens would get about the table's own filter.
+    conditions = (filters.where(wanted.where or "true"), wanted.source(table) or "true")
+    try:
+        with conn.transaction():
+            for condition in conditions:
+                conn.execute(f"SELECT FROM {table.rows_from} WHERE {condition} LIMIT 0".encode())
+            if wanted.low is not None and wanted.high is not None and not _in_order(conn, table, wanted):
+                raise errors.UsageError(f"the range ends before it begins: {wanted.low} to {wanted.high}")
+    except psycopg.Error as error:
+        raise errors.UsageError(f"PostgreSQL can't read the range: {str(error).splitlines()[0]}") from error
+
+
+def _in_order(conn: Connection, table: Table, wanted: Range) -> bool:
+    low, high = (f"{quoting.literal(str(end))}::{_type(table)}" for end in (wanted.low, wanted.high))
+    row = conn.execute(f"SELECT {low} <= {high} AS fine".encode()).fetchone()
+    return row is not None and bool(row["fine"])
+
+
+def _type(table: Table) -> str:
+    [info] = table.key_infos()
+    kind = info.type.resolved.name
+    return 'text COLLATE "C"' if kind in ("text", "varchar") else kind
+
+
+def _count(conn: Connection, table: Table, wanted: Range, done: str | None) -> int | None:
+    """How many rows are left to read, where that is soon known."""
+    left = _after(wanted, done).source(table) or "true"
+    with suppress(psycopg.Error), conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = '2s'")
+        row = conn.execute(f"SELECT count(*) AS rows FROM {table.rows_from} WHERE {left}".encode()).fetchone()
+        return int(row["rows"]) if row else None
+    return None
+
+
+def _after(wanted: Range, done: str | None) -> Range:
+    return wanted if done is None else replace(wanted, low=done, after=True)
+
+
+def _parts(job: Job, table: Table, wanted: Range, done: str | None, chunk: int) -> Iterator[tuple[Range, int]]:
+    """The parts of the range with about how many rows each has; the last one reaches to its end."""
+    while True:
+        left = _after(wanted, done)
+        upto, rows = _upto(job, table, left, chunk) if ranges.is_ordered(table) else (None, 0)
+        if upto is None or rows < chunk or upto == wanted.high:
+            yield left, rows
+            return
+        yield replace(left, high=upto), rows
+        done = upto
+
+
+def _upto(job: Job, table: Table, left: Range, chunk: int) -> tuple[str | None, int]:
+    key = ranges.source_key(table)
+    where = filters.both(left.source(table)) or "true"
+    inner = f"SELECT {key} AS k FROM {table.rows_from} WHERE {where} ORDER BY 1 LIMIT {chunk}"
+    query = f"SELECT count(*) AS rows, (array_agg(c.k ORDER BY c.k DESC))[1]::text AS upto FROM ({inner}) AS c"
+    with job.source.connect(application="neaptide backfill") as conn, translated():
+        row = conn.execute(query.encode()).fetchone()
+    assert row is not None
+    return row["upto"], int(row["rows"])
+
+
+def _done(job: Job, table: Table, part: Range) -> TableRun:
+    run = sync.sync_once(job, ranges={table.name: part})
+    [found] = [one for one in run.tables if one.table == table.name] or [TableRun(table.name, "none")]
+    if found.error or found.action == "paused":
+        raise errors.NeaptideError(f"{table.name}: {found.error or 'the table is paused'}")
+    return found
+
+
+# What stands beside the target
+
+
+def _begun(job: Job, table: Table, wanted: Range, *, restart: bool) -> str | None:
+    """The last key that an earlier call of this range had done. Raises `errors.UsageError` where that was another."""
+    found = {} if restart else notes.read(job.files.beside("backfill"), notes.Backfill)
+    if not found:
+        return None
+    if (found["table"], found["where"], found["low"], found["high"]) == (table.name, *_ends(wanted)):
+        return str(found["done"])
+    raise errors.UsageError(
+        f"a backfill of {found['table']}, {_told(found)}, was cut short after {found['done']}",
+        hint="call it again to go on, or add --restart to forget it",
+    )
+
+
+def _told(found: dict[str, Any]) -> str:
+    if found["where"]:
+        return f"where {found['where']}"
+    return f"from {found['low'] or 'the first'} to {found['high'] or 'the last'}"
+
+
+def _ends(wanted: Range) -> tuple[str, str | None, str | None]:
+    return wanted.where, wanted.low, wanted.high
+
+
+@disk.translated()
+def _note(job: Job, table: Table, wanted: Range, done: str | None) -> None:
+    if done is not None:
+        where, low, high = _ends(wanted)
+        content = {"table": table.name, "where": where, "low": low, "high": high, "done": done}
+        beside.write(job.files.beside("backfill"), json.dumps(content), job.files.rights())
+
+
+@disk.translated()
+def _forget(job: Job) -> None:
+    job.files.beside("backfill").unlink(missing_ok=True)
