@@ -17,7 +17,7 @@ TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test test-long test-servers mutants soak soak-runs bench bench-writes bench-peers lint types contracts check format lock clean moved
+.PHONY: help setup demo test test-long test-servers mutants soak soak-runs bench bench-writes bench-peers lint types contracts check docs format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -69,6 +69,9 @@ bench-peers: setup ## the same work with dlt, Sling and ingestr
 lint: setup ## ruff, rules and format
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/yamllint --strict compose.yaml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 types: setup ## mypy --strict
 	@$(PY) -m mypy
@@ -77,6 +80,11 @@ contracts: setup ## which package may import which
 	@.venv/bin/lint-imports
 
 check: lint types contracts test ## what CI runs
+
+# Strict: a link that leads nowhere ends it. What a page needs lies in the site, so that no reader asks another server.
+docs: setup ## the pages of docs/ as a site in site/, links checked
+	@$(PY) -m tests.support.pythonpage
+	@.venv/bin/zensical build --clean --strict
 
 format: setup ## put the code in its format
 	@$(PY) -m ruff check --fix .
@@ -92,4 +100,5 @@ lock: setup ## make requirements.lock anew; OPTIONS="--upgrade" takes newer vers
 	  --output-file requirements.lock pyproject.toml -
 
 clean: ## remove .venv and caches; the data in var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info dist
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache \
+	  .hypothesis .cache site *.egg-info dist

@@ -20,11 +20,21 @@ _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table 
 @click.command("sync", cls=Command, examples=_EXAMPLES)
 @table_option
 @click.option("--full", is_flag=True, help="Copy whole tables instead of what changed.")
+@click.option("--force-deletes", is_flag=True, help="Take over a loss that max_delete_share refuses.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--no-wait", is_flag=True, help="Exit with 75 at once if another run is under way.")
 @json_option
 @pass_face
-def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, no_wait: bool, as_json: bool) -> int:
+def command(
+    face: Face,
+    *,
+    tables: tuple[str, ...],
+    full: bool,
+    force_deletes: bool,
+    dry_run: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> int:
     """Copy what changed in PostgreSQL to the reporting file.
 
     All tables are read at one snapshot and published together; readers are never locked out.
@@ -36,7 +46,10 @@ def command(face: Face, *, tables: tuple[str, ...], full: bool, dry_run: bool, n
     with waits.told(face, job):
         if dry_run:
             return _show_plan(face, dryrun.dry_run(job, tables), as_json)
-        run = sync.sync_once(job, tables=list(tables) or None, full=full, wait=not no_wait, progress=face.progress())
+        run = sync.sync_once(
+            job, tables=list(tables) or None, full=full, force_deletes=force_deletes, wait=not no_wait,
+            progress=face.progress(),
+        )  # fmt: skip
     return _show_run(face, run, as_json=as_json, whole=not tables)
 
 
