@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 
 from app import config, maskkey
+from jobs.models import order
+from jobs.models.order import Folder
 from jobs.sessions import Keep
 from jobs.source.connection import Source
 from jobs.targets.file import pauses
@@ -52,6 +54,11 @@ class Job:
     def paused(self) -> frozenset[str]:
         """The tables that stay as they are published, by name in the config or the file."""
         return frozenset({*pauses.read(self.files), *(spec.name for spec in self.settings.tables if spec.paused)})
+
+    @property
+    def models(self) -> Folder:
+        """The read models of the project, as their files say now."""
+        return order.found_in(self.settings.models_path)
 
     @property
     def load_workers(self) -> int:

@@ -30,6 +30,24 @@ class TableRun:
 
 
 @dataclass(frozen=True)
+class ModelRun:
+    """What one run did to one read model. `action` is rows, groups, sums or whole, as it was kept; or built, failed,
+    removed. `keys` are the rows or groups that were worked out again. `reason` says why it was made anew, `cause` in
+    one word: first, altered, duckdb, table, input, failed, share.
+    """
+
+    model: str
+    action: str
+    kind: str = ""
+    keys: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    cause: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Run(_Report):
     """One run. `changed` is false where nothing had changed and no file was written.
 
@@ -46,6 +64,12 @@ class Run(_Report):
     tables: tuple[TableRun, ...] = ()
     phases: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    models: tuple[ModelRun, ...] = ()
+
+    @property
+    def failed_models(self) -> tuple[ModelRun, ...]:
+        """The models that are not in the file, each with its error."""
+        return tuple(model for model in self.models if model.error)
 
     @property
     def failed(self) -> tuple[TableRun, ...]:
@@ -78,12 +102,23 @@ class TablePlan:
 
 
 @dataclass(frozen=True)
+class ModelPlan:
+    """What a run would do to one read model: rows, groups, sums or whole; build, remove, none; or why it fails."""
+
+    model: str
+    action: str
+    reason: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class DryRun(_Report):
     """What a run would do; nothing was written."""
 
     as_of: datetime
     tables: tuple[TablePlan, ...]
     warnings: tuple[str, ...] = ()
+    models: tuple[ModelPlan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +138,30 @@ class TableStatus:
     rows_out: int = 0
     bytes: int | None = 0
     columns: int = 0
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """One read model of the reporting file. `as_of` is the oldest of its inputs', None where there is none.
+
+    `action`, `keys` and `seconds` are of the run that last changed it, `built_seconds` and `reason` of its last build.
+    With an `error` there is no such table.
+    """
+
+    model: str
+    kind: str
+    why: str
+    inputs: tuple[str, ...]
+    as_of: datetime | None
+    rows: int
+    action: str
+    keys: int
+    seconds: float
+    run_id: str
+    built_seconds: float
+    reason: str
+    bytes: int | None = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +200,7 @@ class Status(_Report):
     runs: tuple[dict[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
     daemon: dict[str, Any] | None = None
+    models: tuple[ModelStatus, ...] = ()
 
     @property
     def is_bad(self) -> bool:
@@ -179,6 +239,23 @@ class TableCheck:
 
 
 @dataclass(frozen=True)
+class ModelCheck:
+    """One read model compared with its SELECT over the tables of the file: rows that it lacks, and has too many."""
+
+    model: str
+    rows: int = 0
+    missing: int = 0
+    extra: int = 0
+    repaired: bool = False
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def equal(self) -> bool:
+        return not (self.missing or self.extra or self.error)
+
+
+@dataclass(frozen=True)
 class Verification(_Report):
     """Both sides compared at one snapshot."""
 
@@ -188,10 +265,11 @@ class Verification(_Report):
     repaired: bool = False
     sampled: bool = False
     warnings: tuple[str, ...] = ()
+    models: tuple[ModelCheck, ...] = ()
 
     @property
     def equal(self) -> bool:
-        return all(table.equal for table in self.tables)
+        return all(table.equal for table in self.tables) and all(model.equal for model in self.models)
 
 
 class Progress(Protocol):

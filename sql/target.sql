@@ -229,8 +229,14 @@ WHERE t.database_name = 'out';
 
 -- name: no_tables
 -- What stands in the file under Neaptide's own names, or under those of the copied tables, and is no table: a view may do
--- anything to whoever reads it. The one that is Neaptide's is for readers.
+-- anything to whoever reads it. The one that is Neaptide's is for readers, and so are those of models: columns of a
+-- table of Neaptide's, and nothing else.
 SELECT format('{}.{}', v.schema_name, v.view_name) AS name
 FROM duckdb_views() AS v
 WHERE v.database_name = 'out' AND NOT v.internal
-    AND NOT (v.schema_name = 'neaptide' AND v.view_name = 'freshness');
+    AND NOT (v.schema_name = 'neaptide' AND v.view_name = 'freshness')
+    AND NOT (v.schema_name = 'models' AND regexp_full_match(
+        v.sql,
+        'CREATE VIEW models\.(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
+            || 'FROM neaptide\.(\w+|"([^"]|"")+");'
+    ));

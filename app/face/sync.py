@@ -11,7 +11,9 @@ from app.face import show, waits
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
-    from jobs.results import DryRun, Run, TableRun
+    from collections.abc import Sequence
+
+    from jobs.results import DryRun, ModelRun, Run, TableRun
 
 _FIRST = "first copy"
 _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
@@ -60,16 +62,26 @@ def _show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
         show.freshness(face, run.as_of)
     else:
         _show_tables([one for one in run.tables if one.action != "none" or one.error or one.notes])
+        _show_models(run.models)
         show.lines([_sentence(run, whole=whole)])
     for warning in run.warnings:
         face.say(f"warning: {warning}")
-    return 1 if run.failed else 0
+    return 1 if run.failed or run.failed_models else 0
 
 
 def _show_tables(found: list[TableRun]) -> None:
     rows = [(one.table, one.action, one.rows_in, one.rows_out, round(one.seconds, 2), _why(one)) for one in found]
     if rows:
         show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
+        click.echo()
+
+
+def _show_models(found: Sequence[ModelRun]) -> None:
+    rows = [
+        (one.model, one.action, one.keys, one.rows, round(one.seconds, 2), one.error or one.reason) for one in found
+    ]
+    if rows:
+        show.table(("model", "action", "keys", "rows", "seconds", "why"), rows)
         click.echo()
 
 
@@ -104,9 +116,14 @@ def _show_plan(face: Face, plan: DryRun, as_json: bool) -> int:
         rows = [(one.table, one.action, one.rows, one.deletes, one.error or one.reason) for one in plan.tables]
         show.table(("table", "action", "rows", "deletes", "why"), rows)
         _show_columns(plan)
+        if plan.models:
+            click.echo()
+            models = [(one.model, one.action, one.error or one.reason) for one in plan.models]
+            show.table(("model", "action", "why"), models)
     for warning in plan.warnings:
         face.say(f"warning: {warning}")
-    return 1 if any(one.error for one in plan.tables) else 0
+    failed = [*(one.error for one in plan.tables), *(one.error for one in plan.models)]
+    return 1 if any(failed) else 0
 
 
 def _show_columns(plan: DryRun) -> None:

@@ -67,10 +67,22 @@ def _show(face: Face, found: Verification) -> None:
     if rows:
         click.echo()
         show.table(("table", "key", "kind", "columns"), rows)
+    _show_models(found)
     for one in found.tables:
         if one.error:
             face.say(f"warning: {one.table}: {one.error}")
+    for model in found.models:
+        if model.error:
+            face.say(f"warning: models.{model.model}: {model.error}")
     for warning in found.warnings:
         face.say(f"warning: {warning}")
     show.lines([show.look().painted("equal" if found.equal else "repaired" if found.repaired else "different")])
     show.freshness(face, found.as_of)
+
+
+def _show_models(found: Verification) -> None:
+    """Each read model beside its SELECT over the same file."""
+    rows = [(one.model, one.rows, one.missing, one.extra, round(one.seconds, 2)) for one in found.models]
+    if rows:
+        click.echo()
+        show.table(("model", "rows", "missing", "extra", "seconds"), rows)

@@ -28,13 +28,26 @@ class Counts(NamedTuple):
     rows_out: int
 
 
+class Replaced(NamedTuple):
+    """Two temporary tables with the columns of a table: its rows that go, and those that come."""
+
+    old: str
+    new: str
+
+
 class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
     def __init__(self, target: DuckSession, table: Table, found: Changes, label: str) -> None:
         self._target, self._table, self._found, self._label = target, table, found, label
         self._changed = found.changed
+        self._places = ""
         self._own: list[str] = []
+
+    @property
+    def rows(self) -> int:
+        """How many new versions of rows were read."""
+        return self._found.rows
 
     def drop_unchanged(self) -> None:
         """Leave out the rows that stand in the file to the letter already: read again, but not new."""
@@ -49,6 +62,32 @@ class Merge:
         with self._target.fetching_by_place():
             fresh = self._make("fresh", f"SELECT c.* FROM {self._changed} AS c WHERE NOT {there}")
         self._changed = fresh
+
+    def witnessed(self) -> Replaced:
+        """The rows that `apply` will take out and put in, each in a table that is the caller's to drop.
+
+        Call it after `drop_unchanged`: what was only read again is no change.
+        """
+        old, new = f"temp.old_{self._label}", f"temp.new_{self._label}"
+        columns = quoting.listed(plan.name for plan in self._table.columns)
+        changes.make(self._target, new, f"SELECT {columns} FROM {self._changed}")
+        if self._table.key:
+            with self._target.fetching_by_place():
+                changes.make(self._target, old, f"SELECT {columns} FROM {out(self._table)} AS b WHERE {self._goes()}")
+        else:
+            changes.make(self._target, old, f"SELECT {columns} FROM {out(self._table)}")
+        return Replaced(old, new)
+
+    def _goes(self) -> str:
+        """The condition on a row of the file that it is replaced or deleted."""
+        key, gone = self._table.key, self._found.gone
+        goes = _in(key, self._changed) + (f" OR {_in(key, gone)}" if self._found.keys else "")
+        if not self._placed():
+            return goes
+        if self._found.keys:
+            there = f"SELECT rowid FROM {out(self._table)} WHERE {_in(key, gone)}"
+            self._target.execute(f"INSERT INTO {self._places} {there}")
+        return f"b.rowid IN (SELECT place FROM {self._places}) AND ({goes})"
 
     def is_empty(self) -> bool:
         """Whether the file holds all of it already."""
@@ -93,9 +132,10 @@ class Merge:
         if any(quoting.fold(plan.name) == "rowid" for plan in self._table.columns):
             return ""
         key = _in(self._table.key, self._changed)
-        with self._scanning():
-            places = self._make("places", f"SELECT rowid AS place FROM {out(self._table)} WHERE {key}")
-        return f"b.rowid IN (SELECT place FROM {places}) AND "
+        if not self._places:
+            with self._scanning():
+                self._places = self._make("places", f"SELECT rowid AS place FROM {out(self._table)} WHERE {key}")
+        return f"b.rowid IN (SELECT place FROM {self._places}) AND "
 
     def _scanning(self) -> AbstractContextManager[None]:
         """For statements that look at every key of the file's table."""

@@ -54,6 +54,7 @@ class _Numbers(Collector):
         for (table, direction), count in sorted(board.rows.items()):
             rows.add_metric([table, direction], count)
         yield rows
+        yield from self._models()
         yield SummaryMetricFamily(
             "neaptide_run_duration_seconds", "How long runs took that did not fail.",
             count_value=board.runs["changed"] + board.runs["unchanged"], sum_value=board.seconds,
@@ -68,6 +69,23 @@ class _Numbers(Collector):
         yield CounterMetricFamily(
             "neaptide_overlaps", "Runs that became due while another was under way.", value=board.skipped
         )
+
+    def _models(self) -> Iterable[Metric]:
+        seconds = CounterMetricFamily(
+            "neaptide_model_seconds", "Seconds spent on keeping and building read models.", labels=["model"]
+        )
+        keys = CounterMetricFamily(
+            "neaptide_model_keys", "Keys of read models that were worked out again.", labels=["model"]
+        )
+        rebuilds = CounterMetricFamily(
+            "neaptide_model_rebuilds", "Read models made anew, by why.", labels=["model", "reason"]
+        )
+        for name, numbers in sorted(self._board.models.items()):
+            seconds.add_metric([name], numbers.seconds)
+            keys.add_metric([name], numbers.keys)
+            for reason, count in sorted(numbers.rebuilds.items()):
+                rebuilds.add_metric([name, reason], count)
+        yield from (seconds, keys, rebuilds)
 
     def _times(self) -> Iterable[Metric]:
         board = self._board

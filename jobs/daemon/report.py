@@ -94,15 +94,17 @@ class Teller:
         )  # fmt: skip
 
     def _failed_tables(self, run: Run, now: datetime) -> None:
-        """Some tables stayed as they were: no reason to run less often, but one to be told."""
-        if not run.failed:
+        """Some tables stayed as they were, or models are missing: no reason to run less often, but one to be told."""
+        told = [f"{table.table} is left as it was: {table.error}" for table in run.failed]
+        told += [f"models.{model.model} is not in the file: {model.error}" for model in run.failed_models]
+        if not told:
             self._recovered(self._runs)
             return
-        message = "; ".join(f"{table.table} is left as it was: {table.error}" for table in run.failed)
+        message, action = "; ".join(told), "table_failed" if run.failed else "model_failed"
         self._board.failed(message, now)
         trouble = self._runs.failed(message, now, time.monotonic())
         if trouble is not None:
-            self.log.error(message, action="table_failed", failures=trouble.count, since=trouble.since.isoformat())
+            self.log.error(message, action=action, failures=trouble.count, since=trouble.since.isoformat())
 
     def _paused_tables(self, run: Run) -> None:
         """What is about to be forgotten of paused tables: told once, and in `status` for as long as it is so."""

@@ -21,22 +21,28 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),\d+\)")
 # DuckDB keeps a DECIMAL of more digits in 128 bits.
 _DIGITS = 18
 _FLOATS = ("FLOAT", "DOUBLE")
+_WIDE = ("UUID", "HUGEINT", "UHUGEINT")
 
 
 def column(plan: column_plan.ColumnPlan, key: Sequence[str]) -> str:
     """A column's definition in a table with this key."""
-    return f"{quoting.identifier(plan.name)} {plan.duckdb_type}{_kept(plan, key)}"
+    return defined(plan.name, plan.duckdb_type, key)
 
 
-def _kept(plan: column_plan.ColumnPlan, key: Sequence[str]) -> str:
-    if plan.duckdb_type in _FLOATS:
+def defined(name: str, duckdb_type: str, key: Sequence[str]) -> str:
+    """The definition of a column of this name and type in a table with this key."""
+    return f"{quoting.identifier(name)} {duckdb_type}{_kept(name, duckdb_type, key)}"
+
+
+def _kept(name: str, duckdb_type: str, key: Sequence[str]) -> str:
+    if duckdb_type in _FLOATS:
         return " USING COMPRESSION alp"
-    if not _is_wide(plan.duckdb_type):
+    if not _is_wide(duckdb_type):
         return ""
     # A key is never repeated.
-    return f" USING COMPRESSION {'uncompressed' if tuple(key) == (plan.name,) else 'rle'}"
+    return f" USING COMPRESSION {'uncompressed' if tuple(key) == (name,) else 'rle'}"
 
 
 def _is_wide(duckdb_type: str) -> bool:
     decimal = _DECIMAL.fullmatch(duckdb_type)
-    return duckdb_type == "UUID" or bool(decimal and int(decimal[1]) > _DIGITS)
+    return duckdb_type in _WIDE or bool(decimal and int(decimal[1]) > _DIGITS)

@@ -17,6 +17,8 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
+from jobs.record import models
+from jobs.record.models import Models
 from jobs.source import widths
 from jobs.source.connection import Identity
 
@@ -58,6 +60,7 @@ class State:
     wal: str = ""
     row_group: int = widths.ROW_GROUP
     begun: frozenset[str] = frozenset()
+    models: Models = field(default_factory=Models)
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -84,7 +87,8 @@ def read(file: DuckSession, known: State | None = None) -> State:
     begun = frozenset(row["table_name"] for row in marks if row["run_id"] > run_id)
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     wal = about.get("wal") or ""
-    return State(lineage, identity, run_id, tables, failed, wal, about.get("row_group", widths.ROW_GROUP), begun)
+    row_group = about.get("row_group", widths.ROW_GROUP)
+    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file))
 
 
 def write_identity(file: DuckSession, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:

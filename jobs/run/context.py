@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from app import errors
@@ -14,6 +15,7 @@ from jobs.feeds.feed import Feed, Known
 from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
+from jobs.models.order import Folder
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position import clock
@@ -83,6 +85,11 @@ class Context:
     asked: list[Step] = field(default_factory=list)
     # The oldest watermark of the file that was written.
     held: datetime | None = None
+
+    @cached_property
+    def models(self) -> Folder:
+        """The models that the file is to hold."""
+        return self.job.models
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""

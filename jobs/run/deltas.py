@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 
 from jobs import faults
-from jobs.apply.merge import Counts, Merge
+from jobs.apply.merge import Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, ranged
 from jobs.feeds.changes import Changes
 from jobs.feeds.watermark import nulls
+from jobs.models.upkeep import Replaced
 from jobs.plan.steps import DELTA, Step
 from jobs.results import TableRun
 from jobs.run import carry
@@ -28,6 +29,21 @@ class Gathered:
     notes: tuple[str, ...] = ()
     found: Changes | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One table's part of a run that can be applied: None as the merge where there is nothing to apply."""
+
+    gathered: Gathered
+    merge: Merge | None = None
+    both: Changes | None = None
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.gathered.step.table.name
 
 
 class Deltas:
@@ -62,19 +78,44 @@ class Deltas:
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
         return Gathered(step, label, notes, found, time.monotonic() - began)
 
-    def apply(self, gathered: Gathered) -> TableRun:
-        """Bring one table over what was read of it now, and what the run before left of it."""
-        table, found = gathered.step.table, gathered.found
-        earlier = self._carried.tables.get(table.name)
+    def ready(self, gathered: Gathered, *, compared: bool) -> Ready:
+        """Put together what was read of one table now and what the run before left of it.
+
+        Where it is to be `compared`, rows that stand in the file already are left out although nothing was read twice.
+        """
+        found, earlier = gathered.found, self._carried.tables.get(gathered.step.table.name)
         if found is None and earlier is None:
+            return Ready(gathered)
+        began = time.monotonic()
+        with diagnosed(self._now, gathered.step.table):
+            merge, both = self._merge(gathered, earlier, compared=compared)
+        return Ready(gathered, merge, both, time.monotonic() - began)
+
+    def witnessed(self, ready: Ready) -> Replaced:
+        """What is about to be replaced of the table."""
+        table = ready.gathered.step.table
+        assert ready.merge is not None
+        with diagnosed(self._now, table):
+            old, new = ready.merge.witnessed()
+        columns = {plan.name: plan.duckdb_type for plan in table.columns}
+        return Replaced(columns, old, new, distinct=bool(table.key))
+
+    def apply(self, ready: Ready) -> TableRun:
+        """Bring one table over its changes."""
+        gathered, merge, found = ready.gathered, ready.merge, ready.gathered.found
+        table = gathered.step.table
+        if merge is None:
             reason = "works again" if table.name in self._context.published.errors else ""
             return TableRun(table.name, "none", reason=reason, notes=gathered.notes)
         began = time.monotonic()
         with diagnosed(self._now, table):
-            counts = self._merge(gathered, earlier)
+            changes.take_threads(self._file, merge.rows)
+            counts = merge.apply()
+            merge.drop()
+            self._free(table.name, found, ready.both)
         self._context.progress.finish(table.name)
         faults.point("table_done")
-        seconds = gathered.seconds + time.monotonic() - began
+        seconds = gathered.seconds + ready.seconds + time.monotonic() - began
         return TableRun(table.name, DELTA, found.rows if found else 0, *counts, seconds, notes=gathered.notes)
 
     def _read(self, step: Step, label: str) -> Changes:
@@ -91,19 +132,16 @@ class Deltas:
         count = self._file.one(f"SELECT count(*) FROM {rows.out(step.table)}")
         return (f"{count:,} rows were kept of a run that was cut short",)
 
-    def _merge(self, gathered: Gathered, earlier: Changes | None) -> Counts:
+    def _merge(self, gathered: Gathered, earlier: Changes | None, *, compared: bool) -> tuple[Merge, Changes | None]:
         file, table, found, label = self._file, gathered.step.table, gathered.found, gathered.label
         changes.take_threads(file, sum(part.rows for part in (earlier, found) if part))
         both = changes.joined(file, table, earlier, found, label) if earlier and found else None
         whole = both or found or earlier
         assert whole is not None
         merge = Merge(file, table, whole, label)
-        if not gathered.step.gapless or table.name in self._context.options.ranges:
+        if compared or not gathered.step.gapless or table.name in self._context.options.ranges:
             merge.drop_unchanged()
-        counts = merge.apply()
-        merge.drop()
-        self._free(table.name, found, both)
-        return counts
+        return merge, both
 
     def _free(self, name: str, found: Changes | None, both: Changes | None) -> None:
         """Let go of what was gathered, unless the next run has use for it; what the last one left is not ours."""

@@ -13,9 +13,11 @@ from jobs.feeds import changes, feed
 from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
+from jobs.models import foresight
 from jobs.plan import steps as plan
 from jobs.plan.steps import FAILED, FULL, Step
-from jobs.results import ColumnVerdict, DryRun, TablePlan
+from jobs.record.state import State
+from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
 from jobs.run import trial
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession, source_session
@@ -43,7 +45,20 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
             TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.told().items() if name not in there
         ]
         tables += [TablePlan(name, "paused", "", 0, 0) for name in now.paused()]
-        return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings))
+        return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings), _models(job, state, tables))
+
+
+def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan, ...]:
+    folder, path = job.models, job.files.published
+    if path is None:
+        good = [ModelPlan(name, "build", "first build") for name in folder.models]
+        return (*good, *(ModelPlan(name, "failed", error=error.message) for name, error in folder.bad.items()))
+    if not (folder.models or folder.bad or state.models.kept):
+        return ()
+    anew = {table.table for table in tables if table.action == FULL}
+    moved = {table.table for table in tables if table.rows or table.deletes} - anew
+    with opening.opened(job, path, read_only=True) as file:
+        return tuple(foresight.plans(file, folder, moved, anew))
 
 
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:

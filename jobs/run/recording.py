@@ -73,10 +73,13 @@ class Recording:
             return
         carry.hand_on(self._file, Carried(base, self.run_id, kept, self._record, self._last_end))
 
-    def keep_last(self) -> None:
-        """A table that failed stays as it is published: this file may hold it as it was a run earlier."""
+    def keep_last(self) -> list[str]:
+        """A table that failed stays as it is published: this file may hold it as it was a run earlier.
+
+        Returns those that had to be taken from there.
+        """
         if not self._now.failures:
-            return
+            return []
         theirs, mine = self._context.published.tables, ledger.read(self._file).tables
         behind = [
             name
@@ -84,11 +87,13 @@ class Recording:
             if name in theirs and (name not in mine or mine[name].watermark != theirs[name].watermark)
         ]
         path = self._context.job.files.published
-        if behind and path is not None:
-            ledger.take_over(self._file, path, behind)
-            if not plan.is_of(self._context.published, self._now.identity, self._now.snapshot):
-                ledger.disown(self._file, behind)
-                self._now.warnings.append(told_foreign(behind))
+        if not behind or path is None:
+            return []
+        ledger.take_over(self._file, path, behind)
+        if not plan.is_of(self._context.published, self._now.identity, self._now.snapshot):
+            ledger.disown(self._file, behind)
+            self._now.warnings.append(told_foreign(behind))
+        return behind
 
 
 def told_foreign(names: list[str]) -> str:

@@ -16,6 +16,7 @@ from jobs.engine.failures import Damaged
 from jobs.feeds.watermark import nulls
 from jobs.hooks import calls
 from jobs.job import Job
+from jobs.models import standing
 from jobs.plan import steps
 from jobs.position import clock
 from jobs.record import state as ledger
@@ -145,7 +146,8 @@ class _Runner:
             self._context.tell(run_id)
         notes = self._nulls()
         tables = (TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in self._now.tables)
-        return self._context.result(run_id, (*tables, *self._context.failed()), changed=False)
+        run = self._context.result(run_id, (*tables, *self._context.failed()), changed=False)
+        return replace(run, models=standing.still_failed(self._context.published.models))
 
     def _nulls(self) -> dict[str, tuple[str, ...]]:
         """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
@@ -203,11 +205,13 @@ class _Runner:
             self._context.deadline.guard(file)
             file.use_threads(1)
             file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
-            run = Writer(self._context, file, state, earlier).run()
-            self._written = ledger.read(file) if self._job.keep is not None else None
+            writer = Writer(self._context, file, state, earlier)
+            run = writer.run()
             self._release()
             self._released = True
             faults.point("snapshot_released")
+            run = replace(run, models=(*run.models, *writer.build_models()))
+            self._written = ledger.read(file) if self._job.keep is not None else None
             with self._phases.phase("checkpoint"):
                 file.checkpoint(merge=compact.merges(run))
             faults.point("after_checkpoint")

@@ -7,6 +7,7 @@ from jobs.engine import opening
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
+from jobs.models import standing
 from jobs.plan.steps import FULL, Step
 from jobs.run.context import Context, TableFailed, diagnosed
 
@@ -26,6 +27,8 @@ def _nothing_new(context: Context) -> bool:
         return False
     steps = context.steps(published)
     if any(step.action == FULL for step in steps) or context.orphans(published):
+        return False
+    if standing.differ(context.models, published.models):
         return False
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:

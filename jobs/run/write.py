@@ -11,10 +11,12 @@ from jobs.apply import swap
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import UnreadableKeys
+from jobs.models.build import Builder
+from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import Step
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.results import Run, TableRun
+from jobs.results import ModelRun, Run, TableRun
 from jobs.run import anew, carry
 from jobs.run.anew import Anew
 from jobs.run.context import Context, TableFailed
@@ -35,6 +37,9 @@ class Writer:
         self._carried = carry.found(file, state, context.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._loaded: dict[str, TableRun] = {}
+        # Why models failed while they were kept, in this run.
+        self._failed_models: dict[str, str] = {}
+        self._models: Plan | None = None
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
@@ -50,8 +55,18 @@ class Writer:
             except TableFailed as failed:
                 # What the transaction did so far is gone; the others' share of it is done again.
                 self._context.fail({failed.table: failed.error})
+            except ModelFailed as failed:
+                # So it is with the tables: DuckDB gives up a transaction for one error.
+                self._failed_models[failed.name] = failed.error.message
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
+
+    def build_models(self) -> list[ModelRun]:
+        """Build the models anew that were not kept. PostgreSQL is not needed for it."""
+        if self._models is None or all(one.is_current for one in self._models.standings):
+            return []
+        with self._context.phases.phase("models"):
+            return Builder(self._file, self._models).run()
 
     def _begin(self, steps: list[Step]) -> Anew:
         """Let the file say what it is, and be ready for the tables that are copied anew."""
@@ -86,26 +101,38 @@ class Writer:
         file, now, context, record = self._file, self._now, self._context, self._record
         file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
-        done = self._brought_up(steps, deltas)
+        upkeep = Upkeep(file, context.models, record.run_id, self._failed_models)
+        upkeep.begin()
+        done = self._brought_up(steps, deltas, upkeep)
         record.write_identity()
         record.write_watermarks([step for step in steps if step.table.name not in self._loaded])
         done += self._remove_orphans()
-        record.keep_last()
+        upkeep.after(*_replaced(done, record.keep_last()))
+        self._models = upkeep.plan
         context.held = ledger.as_of(file)
         run = context.result(record.run_id, (*done, *context.failed()), changed=True)
+        run = replace(run, models=tuple(upkeep.plan.runs))
         record.write_record(run)
         states.check(context.job, now.conn, now.tables)
         now.settle()
         return run
 
-    def _brought_up(self, steps: list[Step], deltas: Deltas) -> list[TableRun]:
-        """The record of each table; all are gathered before any is applied."""
+    def _brought_up(self, steps: list[Step], deltas: Deltas, upkeep: Upkeep) -> list[TableRun]:
+        """The record of each table; all are gathered before any is applied, and so is what models have to know."""
         pending = [(step, place) for place, step in enumerate(steps) if step.table.name not in self._loaded]
         gathered = [deltas.gather(step, place) for step, place in pending]
-        done = self._loaded | {one.step.table.name: deltas.apply(one) for one in gathered}
+        ready = [deltas.ready(one, compared=upkeep.reads(one.step.table.name)) for one in gathered]
+        upkeep.before({one.name: deltas.witnessed(one) for one in ready if one.merge and upkeep.reads(one.name)})
+        done = self._loaded | {one.name: deltas.apply(one) for one in ready}
         return [done[step.table.name] for step in steps]
 
     def _remove_orphans(self) -> list[TableRun]:
         gone = self._context.orphans(self._state)
         swap.remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def _replaced(done: list[TableRun], taken_over: list[str]) -> tuple[set[str], set[str]]:
+    """The tables that this run wrote to, and those of which nobody knows what changed."""
+    removed = {one.table for one in done if one.action == "removed"}
+    return {one.table for one in done if one.action != "none"}, {*removed, *taken_over}

@@ -13,13 +13,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobs.results import Run
+from jobs.results import ModelRun, Run
 from jobs.targets.file import beside, notes
 from jobs.targets.file.publish import Publisher
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
 # What may stand in the way besides failures: each has one sentence at a time.
 LEAD, HTTP = "lead", "http"
+
+
+@dataclass
+class ModelNumbers:
+    """What was done to one model: seconds and keys of all runs, and how often it was made anew, by why."""
+
+    seconds: float = 0.0
+    keys: int = 0
+    rebuilds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, run: ModelRun) -> None:
+        """Count what one run did."""
+        self.seconds += run.seconds
+        self.keys += run.keys
+        if run.cause:
+            self.rebuilds[run.cause] += 1
 
 
 @dataclass
@@ -37,6 +53,7 @@ class Board:
     as_of: datetime | None = None
     runs: Counter[str] = field(default_factory=Counter)
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    models: dict[str, ModelNumbers] = field(default_factory=lambda: defaultdict(ModelNumbers))
     phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     phase_counts: Counter[str] = field(default_factory=Counter)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
@@ -63,6 +80,8 @@ class Board:
             for table in run.tables:
                 self.rows[table.table, "in"] += table.rows_in
                 self.rows[table.table, "out"] += table.rows_out
+            for model in run.models:
+                self.models[model.model].add(model)
             for phase, took in run.phases.items():
                 self.phases[phase] += took
                 self.phase_counts[phase] += 1

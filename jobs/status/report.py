@@ -15,11 +15,10 @@ from jobs.job import Job
 from jobs.plan import steps
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
-from jobs.status import board
+from jobs.status import board, models
+from jobs.status.moments import Looked, moved_on
 from jobs.targets.file import freshness, pauses, publish, strangers
 
-# As of when the last run found nothing new, and the tables in which it could not look.
-Looked = tuple[datetime | None, list[str]]
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 
 
@@ -45,10 +44,11 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
+        problems += models.complaints(state.models)
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
-            (*problems, *complaints), daemon,
+            (*problems, *complaints), daemon, models.statuses(file, state, quiet),
         )  # fmt: skip
 
 
@@ -120,12 +120,6 @@ def looked(job: Job, run_id: str) -> Looked:
     beside = freshness.read(job.files)
     looked = beside.get("looked") if beside.get("run_id") == run_id else None
     return datetime.fromisoformat(looked) if looked else None, beside.get("left", [])
-
-
-def moved_on(table: str, as_of: datetime, quiet: Looked) -> datetime:
-    """As of when a table is, which was read at `as_of` and perhaps looked at since."""
-    later, left = quiet
-    return max(as_of, later) if later and table not in left else as_of
 
 
 def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now: datetime) -> TableStatus:

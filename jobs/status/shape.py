@@ -13,7 +13,7 @@ from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.record import state as ledger
 from jobs.results import ColumnShape, TableShape
-from jobs.status import report
+from jobs.status import moments, report
 
 
 def of_table(job: Job, name: str) -> TableShape:
@@ -34,7 +34,7 @@ def of_table(job: Job, name: str) -> TableShape:
             ColumnShape(row["column_name"], row["column_type"], source.get(row["column_name"]))
             for row in file.rows(f"DESCRIBE out.{quoted}")
         ]
-        as_of = report.moved_on(saved.table, saved.watermark.snapshot.as_of, report.looked(job, state.run_id))
+        as_of = moments.moved_on(saved.table, saved.watermark.snapshot.as_of, report.looked(job, state.run_id))
         return TableShape(saved.table, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
 
 
@@ -54,7 +54,7 @@ def _model(job: Job, file: DuckSession, state: ledger.State, name: str) -> Table
     quoted = quoting.qualified(*quoting.split_name(name))
     columns = [ColumnShape(row["column_name"], row["column_type"], None) for row in file.rows(f"DESCRIBE out.{quoted}")]
     quiet = report.looked(job, state.run_id)
-    as_of = min(report.moved_on(one.table, one.watermark.snapshot.as_of, quiet) for one in state.tables.values())
+    as_of = min(moments.moved_on(one.table, one.watermark.snapshot.as_of, quiet) for one in state.tables.values())
     return TableShape(name, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
 
 

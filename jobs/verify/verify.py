@@ -23,13 +23,14 @@ from jobs.plan.steps import Step
 from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.results import ModelCheck, Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.run import recording, sync
 from jobs.run.context import Options, TableFailed, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import freshness, publish, strangers, work
+from jobs.verify import models
 from jobs.verify.compare import Comparison
 
 
@@ -37,7 +38,8 @@ from jobs.verify.compare import Comparison
 class Scope:
     """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend.
 
-    `same_source` is False where the file was made from another one. `published` are the runs that it took.
+    `same_source` is False where the file was made from another one. `published` are the runs that it took, `models`
+    what was found of the read models.
     """
 
     tables: tuple[str, ...] = ()
@@ -46,6 +48,12 @@ class Scope:
     repair: bool = False
     same_source: bool = True
     published: list[Run] = field(default_factory=list)
+    models: list[ModelCheck] = field(default_factory=list)
+
+    @property
+    def models_equal(self) -> bool:
+        """Whether no read model differed from its SELECT."""
+        return all(model.equal for model in self.models)
 
     def note(self, run: Run) -> None:
         """A run that was done on the way; the hooks are told of one that published."""
@@ -122,7 +130,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
 def _result(scope: Scope, now: SourceSession, checks: list[TableCheck]) -> Verification:
     return Verification(
         now.snapshot.as_of, now.snapshot.text, tuple(checks), scope.repair, scope.sample is not None,
-        tuple(dict.fromkeys(now.warnings)),
+        tuple(dict.fromkeys(now.warnings)), tuple(scope.models),
     )  # fmt: skip
 
 
@@ -181,6 +189,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
                 for step in plan.steps(now.tables, ledger.read(file), now.snapshot):
                     if step.table.name not in checks:
                         checks[step.table.name] = _check(file, step, scope, now, progress)
+        scope.models[:] = models.compare(file, job.models, scope.tables)
     states.check(job, now.conn, now.tables)
     return list(checks.values())
 
@@ -213,9 +222,12 @@ def _mended(
             with phases.phase("compare"), _setting_aside(now), file.transaction():
                 checks, run = _mended_at_once(job, file, scope, now, progress, published, began)
                 states.check(job, now.conn, now.tables)
+        if models.any_in(job.models, published):
+            with phases.phase("models"):
+                scope.models[:] = models.mend(file, job.models, run.run_id, scope.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
-    if all(check.equal for check in checks) and scope.same_source and not altered:
+    if all(check.equal for check in checks) and scope.models_equal and scope.same_source and not altered:
         job.files.drop_work()
         return checks
     with phases.phase("publish"):

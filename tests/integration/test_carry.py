@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from jobs import faults
-from jobs.apply.merge import Counts
 from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.run import carry
@@ -100,10 +99,10 @@ def precedes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     original = Deltas._merge
 
-    def merge(self: Deltas, gathered: Gathered, earlier: Changes | None) -> Counts:
+    def merge(self: Deltas, gathered: Gathered, earlier: Changes | None, **given: bool) -> Any:
         if earlier:
             seen.append(gathered.step.table.name.removeprefix("public."))
-        return original(self, gathered, earlier)
+        return original(self, gathered, earlier, **given)
 
     monkeypatch.setattr(Deltas, "_merge", merge)
     return seen

@@ -11,7 +11,7 @@ import pytest
 from app import errors
 from jobs.feeds.watermark import gather
 from jobs.results import TableRun
-from jobs.run.deltas import Deltas, Gathered
+from jobs.run.deltas import Deltas, Gathered, Ready
 from tests.support.syncing import Lab
 
 NAMES = ("first", "second", "third")
@@ -47,9 +47,9 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(f"gather {step.table.name}")
         return gathering(self, step, place)
 
-    def apply(self: Deltas, gathered: Gathered) -> TableRun:
-        seen.append(f"apply {gathered.step.table.name}")
-        return applying(self, gathered)
+    def apply(self: Deltas, ready: Ready) -> TableRun:
+        seen.append(f"apply {ready.name}")
+        return applying(self, ready)
 
     monkeypatch.setattr(Deltas, "gather", gather_)
     monkeypatch.setattr(Deltas, "apply", apply)

@@ -95,7 +95,7 @@ MUTANTS = (
     ),
     Mutant(
         "a run that finds nothing moves on what it could not look at",
-        "jobs/status/report.py",
+        "jobs/status/moments.py",
         "if later and table not in left else",
         "if later else",
         AS_OF + "test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other",

@@ -108,7 +108,7 @@ MUTANTS = (
     Mutant(
         "a zero below nought is stored in a run with others",
         "jobs/engine/storage.py",
-        "if plan.duckdb_type in _FLOATS:",
+        "if duckdb_type in _FLOATS:",
         "if False:",
         "tests/integration/test_storage.py::test_a_zero_below_nought_stays_apart_from_its_neighbours",
     ),

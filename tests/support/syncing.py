@@ -43,6 +43,7 @@ class Lab:
             target={"path": self.folder / "reporting.duckdb", "mode": self.mode, **self.target},
             sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
+            base=self.folder,
         )
         return Job(settings, self.url, self.keep)
 

@@ -1,0 +1,83 @@
+"""Builds models anew, each in a transaction of its own: one that fails costs itself and those that read it."""
+
+from __future__ import annotations
+
+import time
+
+from app import errors
+from jobs import faults
+from jobs.engine.session import DuckSession
+from jobs.models import making, place
+from jobs.models.standing import Standing
+from jobs.models.upkeep import Plan, is_its_own
+from jobs.record import models as ledger
+from jobs.record.models import KeptModel
+from jobs.results import ModelRun
+
+
+class Builder:
+    """Makes what a run's transaction left out of the file. Call it when that is committed."""
+
+    def __init__(self, file: DuckSession, plan: Plan) -> None:
+        self._file, self._plan = file, plan
+        self._failed: dict[str, str] = {}
+        self.runs: list[ModelRun] = []
+
+    def run(self) -> list[ModelRun]:
+        """What was done to each model that was not current."""
+        for one in self._plan.standings:
+            if not one.is_current:
+                self._make(one)
+        return self.runs
+
+    def _make(self, one: Standing) -> None:
+        error = one.error or self._still(one) or self._above(one)
+        if error is None:
+            error = self._built(one)
+        if error is not None:
+            self._fail(one, error)
+
+    def _still(self, one: Standing) -> str | None:
+        """Why it failed the last time, where nothing has changed since."""
+        kept = one.kept
+        same = kept is not None and kept.error is not None and kept.signature == one.signature
+        return kept.error if same and kept and not self._plan.touched & set(one.tables) else None
+
+    def _above(self, one: Standing) -> str | None:
+        missing = [name for name in one.inputs if name in self._failed]
+        return f"{missing[0]}, which it reads, is not there: {self._failed[missing[0]]}" if missing else None
+
+    def _built(self, one: Standing) -> str | None:
+        """Build it; returns why it can't be."""
+        try:
+            with self._file.all_threads(), self._file.transaction():
+                self._build(one)
+        except errors.NeaptideError as error:
+            if not is_its_own(error):
+                raise
+            return error.message
+        faults.point("model_built")
+        return None
+
+    def _build(self, one: Standing) -> None:
+        began, run_id = time.monotonic(), self._plan.run_id
+        analysis = self._plan.planning.analysis(one.name)
+        rows = making.build(self._file, place.full(one.name), analysis)
+        seconds = time.monotonic() - began
+        run = ModelRun(one.name, "built", analysis.kind, rows, rows, seconds, one.reason, one.cause)
+        kept = KeptModel(
+            one.name, run.kind, analysis.reason, one.inputs, one.tables, one.signature,
+            run_id, run.action, rows, rows, seconds, run_id, seconds, one.reason,
+        )  # fmt: skip
+        ledger.write(self._file, [kept])
+        self.runs.append(run)
+
+    def _fail(self, one: Standing, error: str) -> None:
+        self._failed[place.full(one.name)] = error
+        kept = KeptModel(
+            one.name, inputs=one.inputs, tables=one.tables, signature=one.signature,
+            run_id=self._plan.run_id, action="failed", reason=one.reason, error=error,
+        )  # fmt: skip
+        with self._file.transaction():
+            ledger.write(self._file, [kept])
+        self.runs.append(ModelRun(one.name, "failed", reason=one.reason, error=error))

@@ -1,0 +1,43 @@
+"""A model's table made from its whole SELECT, and taken out of the file."""
+
+from __future__ import annotations
+
+from jobs import quoting
+from jobs.engine import storage
+from jobs.engine.session import DuckSession
+from jobs.models import place, sums
+from jobs.models.analysis.shapes import Analysis
+from jobs.models.moved import Moved, of
+from jobs.models.scratch import Scratch
+
+
+def build(file: DuckSession, name: str, analysis: Analysis) -> int:
+    """Make the table, in place of any that is there; returns its rows."""
+    remove(file, name)
+    if analysis.kind == "sums":
+        return sums.build(file, analysis, name)
+    defined = ", ".join(storage.defined(column, kind, analysis.key) for column, kind in analysis.columns.items())
+    file.execute(f"CREATE TABLE {place.out(name)} ({defined})")
+    return int(file.one(f"INSERT INTO {place.out(name)} {analysis.text}"))
+
+
+def remove(file: DuckSession, name: str) -> None:
+    """Drop the model's table, or its view and what lies behind that, if they are there."""
+    behind = sums.behind(name)
+    file.execute("CREATE SCHEMA IF NOT EXISTS out.models")
+    if file.has(behind.removeprefix("out.")):
+        file.execute(f"DROP VIEW IF EXISTS {place.out(name)}")
+        file.execute(f"DROP TABLE {behind}")
+    else:
+        file.execute(f"DROP TABLE IF EXISTS {place.out(name)}")
+
+
+def rebuild(file: DuckSession, scratch: Scratch, name: str, analysis: Analysis) -> Moved | None:
+    """Make it anew in the middle of a run; returns what changed, or None where nothing did and nothing is written."""
+    names = quoting.listed(analysis.columns)
+    before = scratch.make(f"SELECT {names} FROM {place.out(name)}")
+    now = scratch.make(analysis.text)
+    moved = of(file, scratch, analysis.columns, before, now, distinct=False)
+    if moved is not None:
+        build(file, name, analysis)
+    return moved

@@ -1,0 +1,88 @@
+"""Keeps a model of rows or groups: the keys that may have changed out, and worked out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs import quoting
+from jobs.models import affected, place, selecting
+from jobs.models.analysis.shapes import Analysis, Branch, Term
+from jobs.models.moved import Moved, of
+from jobs.models.relations import Relations
+
+# To work out so large a share of a model's keys again takes as long as to make it anew.
+_SHARE, _FEW = 1 / 4, 1000
+
+
+class Restricted:
+    """What one run does to one such model."""
+
+    def __init__(self, relations: Relations, name: str, analysis: Analysis) -> None:
+        self._relations, self._analysis, self._name = relations, analysis, name
+        self._file, self._scratch = relations.file, relations.scratch
+        self._keys, self.count = "", 0
+
+    def find(self) -> bool:
+        """Look for the keys that may have changed; whether there is one."""
+        parts = [
+            part
+            for branch in self._analysis.branches
+            for part in affected.keys(branch, self._terms(branch), self._relations.sides(branch, applied=True))
+        ]
+        if not parts:
+            return False
+        self._keys = self._scratch.make(" UNION ".join(parts))
+        self.count = self._file.one(f"SELECT count(*) FROM {self._keys}")
+        return self.count > 0
+
+    def is_dear(self, rows: int) -> bool:
+        """Whether a model of so many rows is sooner made anew."""
+        return self.count > max(_FEW, rows * _SHARE)
+
+    def apply(self, *, witnessed: bool) -> Moved | None:
+        """Put in place of these keys what the SELECT gives for them; what changed, where somebody wants to know."""
+        nulls = self._relations.nulls(self._keys, self._analysis.key)
+        parts = [self._part(branch, nulls) for branch in self._analysis.branches]
+        new = self._scratch.make(" UNION ALL ".join(parts))
+        old = self._old(nulls) if witnessed else ""
+        self._file.execute(f"DELETE FROM {place.out(self._name)} WHERE {_in(self._keys, self._analysis.key, nulls)}")
+        names = quoting.listed(self._analysis.columns)
+        self._file.execute(f"INSERT INTO {place.out(self._name)} ({names}) SELECT {names} FROM {new}")
+        if not witnessed:
+            return None
+        return of(self._file, self._scratch, self._analysis.columns, old, new, distinct=False)
+
+    def _old(self, nulls: set[str]) -> str:
+        terms = {name: Term(f"t.{quoting.identifier(name)}") for name in self._analysis.key}
+        same = selecting.same(terms, nulls)
+        return self._relations.found(self._name, "t", self._keys, same, list(self._analysis.columns))
+
+    def _terms(self, branch: Branch) -> dict[str, Term]:
+        return self._analysis.key_terms(branch)
+
+    def _part(self, branch: Branch, nulls: set[str]) -> str:
+        """The branch's SELECT for these keys only: below the joins, where one input has all of the key."""
+        terms = self._terms(branch)
+        same = selecting.same(terms, nulls)
+        aliases = frozenset[str]().union(*(term.refs for term in terms.values()))
+        instead: Mapping[str, str] = {}
+        if len(aliases) == 1:
+            [alias] = aliases
+            instead = {alias: self._driving(branch, alias, same)}
+            return selecting.select(branch, selecting.fields(branch), instead)
+        meets = f"EXISTS (SELECT 1 FROM {self._keys} AS neaptide_k WHERE {same})"
+        return selecting.select(branch, selecting.fields(branch), instead, meets)
+
+    def _driving(self, branch: Branch, alias: str, same: str) -> str:
+        table = branch.occurrence(alias).table
+        columns = selecting.mentioned(branch, self._relations.columns(table))
+        return self._relations.found(table, alias, self._keys, same, columns)
+
+
+def _in(keys: str, key: tuple[str, ...], nulls: set[str]) -> str:
+    """The condition on a row of the model that its key is one of these."""
+    columns = quoting.listed(key)
+    if len(key) > 1:
+        # Rows are compared as values, NULL for NULL.
+        return f"({columns}) IN (SELECT ({columns}) FROM {keys})"
+    return f"{columns} IN (SELECT {columns} FROM {keys})" + (f" OR {columns} IS NULL" if nulls else "")

@@ -1,0 +1,73 @@
+"""A branch's SELECT put together again, with other relations in place of its inputs. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from jobs import quoting
+from jobs.models import place
+from jobs.models.analysis.shapes import Branch, Occurrence, Term
+
+_NUMBER = re.compile(r"-?\d+")
+
+
+def fields(branch: Branch) -> list[str]:
+    """The branch's own SELECT list."""
+    return [f"{one.term.text} AS {quoting.identifier(one.name)}" for one in branch.outputs]
+
+
+def select(branch: Branch, wanted: Iterable[str], instead: Mapping[str, str], *conditions: str) -> str:
+    """The SELECT of these fields, read from the file, `instead` (by alias) from other relations; `conditions` apply
+    to the joined rows, before they are grouped.
+    """
+    distinct = "DISTINCT " if branch.distinct else ""
+    text = f"SELECT {distinct}{', '.join(wanted)} FROM {_joined(branch, instead)}"
+    where = [*(term.text for term in branch.where), *conditions]
+    if where:
+        text += " WHERE " + " AND ".join(f"({one})" for one in where)
+    if branch.groups is not None:
+        text += f" GROUP BY {', '.join(_unnumbered(branch)) or '()'}"
+    return text + (f" HAVING {branch.having}" if branch.having else "")
+
+
+def _unnumbered(branch: Branch) -> list[str]:
+    # A number by itself would be a place in the SELECT list.
+    return [f"{term.text} + 0" if _NUMBER.fullmatch(term.text) else term.text for term in branch.groups or ()]
+
+
+def _joined(branch: Branch, instead: Mapping[str, str]) -> str:
+    text = ""
+    for one in branch.occurrences:
+        source = f"{instead.get(one.alias) or place.out(one.table)} AS {quoting.identifier(one.alias)}"
+        text += (_join(one) if text else "") + source + (_on(one) if text else "")
+    return text
+
+
+def _join(one: Occurrence) -> str:
+    if one.optional:
+        return " LEFT JOIN "
+    return " JOIN " if one.on else " CROSS JOIN "
+
+
+def _on(one: Occurrence) -> str:
+    if not one.on:
+        return " ON true" if one.optional else ""
+    return f" ON {' AND '.join(f'({term.text})' for term in one.on)}"
+
+
+def same(terms: Mapping[str, Term], nulls: Iterable[str]) -> str:
+    """The condition that a key's expressions are those of a row `neaptide_k` of keys, of which `nulls` may be NULL."""
+    nulls = set(nulls)
+    return " AND ".join(
+        f"{term.text} {'IS NOT DISTINCT FROM' if name in nulls else '='} neaptide_k.{quoting.identifier(name)}"
+        for name, term in terms.items()
+    )
+
+
+def mentioned(branch: Branch, columns: Iterable[str]) -> list[str]:
+    """The columns of an input that the branch may read: those whose names stand somewhere in it. Never none."""
+    texts = [one.term.text for one in branch.outputs] + [term.text for term in (*branch.where, *(branch.groups or ()))]
+    texts += [branch.having, *(term.text for one in branch.occurrences for term in one.on)]
+    text, columns = "\n".join(texts), list(columns)
+    return [name for name in columns if name.replace('"', '""') in text] or columns[:1]

@@ -1,0 +1,125 @@
+"""How the models stand when a run begins: which are equal to their SELECTs, and why the others are built anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from jobs.models import place
+from jobs.models.order import Folder
+from jobs.models.planning import Planning
+from jobs.record.models import KeptModel, Models
+from jobs.results import ModelRun
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One model. With a `reason` it is to be built anew, with an `error` it can't be; with neither it is current.
+
+    `inputs` are what its SELECT reads, `tables` the copied tables beneath them.
+    """
+
+    name: str
+    signature: dict[str, object]
+    inputs: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    reason: str = ""
+    cause: str = ""
+    error: str | None = None
+    kept: KeptModel | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether its table is equal to its SELECT over the tables as they were when the run began."""
+        return not self.reason and self.error is None
+
+
+def signatures(folder: Folder) -> dict[str, dict[str, object]]:
+    """What each model's table is made by, besides its inputs; the models that can't be read have one, too."""
+    good = {
+        name: {"sql": one.text, "key": list(one.key), "require": one.require, "duckdb": duckdb.__version__}
+        for name, one in folder.models.items()
+    }
+    return good | {name: {"error": error.message} for name, error in folder.bad.items()}
+
+
+def differ(folder: Folder, found: Models) -> bool:
+    """Whether a file with these models is not as the folder says, so that a run has something to do."""
+    wanted = signatures(folder)
+    if found.kept.keys() != wanted.keys():
+        return True
+    return any(
+        kept.signature != wanted[name] or not (kept.error or found.is_current(name))
+        for name, kept in found.kept.items()
+    )
+
+
+def still_failed(found: Models) -> tuple[ModelRun, ...]:
+    """The models that are not in a file, as a run says it that changes nothing."""
+    return tuple(ModelRun(name, "failed", error=error) for name, error in found.errors.items())
+
+
+def judge(planning: Planning, found: Models, avoid: Mapping[str, str]) -> list[Standing]:
+    """All models, inputs first. `avoid` says why some could not be kept in this very run."""
+    wanted = signatures(planning.folder)
+    if all(_is_known(found.kept.get(name), signature) for name, signature in wanted.items()):
+        read = {name: found.kept[name].inputs for name in wanted}
+    else:
+        read = {name: one.inputs for name, one in planning.planned.analyses.items()}
+    known: dict[str, Standing] = {}
+    for name in _inputs_first(read):
+        one = Standing(name, wanted[name], read[name], kept=found.kept.get(name))
+        known[place.full(name)] = _judged(one, known, found, avoid)
+    bad = [_bad(name, wanted[name], planning, found) for name in wanted if name not in read]
+    return [*known.values(), *bad]
+
+
+def _is_known(kept: KeptModel | None, signature: dict[str, object]) -> bool:
+    return kept is not None and kept.error is None and kept.signature == signature
+
+
+def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
+    """The models in order; none reads itself by any way."""
+    left, done = dict(read), list[str]()
+    while left:
+        ready = [name for name, inputs in left.items() if not any(place.full(other) in inputs for other in left)]
+        done += ready
+        for name in ready:
+            del left[name]
+    return done
+
+
+def _bad(name: str, signature: dict[str, object], planning: Planning, found: Models) -> Standing:
+    error = planning.planned.bad[name]
+    told = f"{error.message} ({error.hint})" if error.hint else error.message
+    return Standing(name, signature, error=told, kept=found.kept.get(name))
+
+
+def _judged(one: Standing, known: Mapping[str, Standing], found: Models, avoid: Mapping[str, str]) -> Standing:
+    below = [known[name] for name in one.inputs if name in known]
+    tables = {name for name in one.inputs if name not in known}.union(*(lower.tables for lower in below))
+    one = replace(one, tables=tuple(sorted(tables)))
+    cause, reason = _why(one, below, found, avoid)
+    return replace(one, cause=cause, reason=reason)
+
+
+def _why(one: Standing, below: Collection[Standing], found: Models, avoid: Mapping[str, str]) -> tuple[str, str]:
+    """The cause and the reason of a build; nothing twice where the model is current."""
+    kept, now = one.kept, one.signature
+    if one.name in avoid:
+        return "failed", f"it could not be kept: {avoid[one.name]}"
+    if kept is None:
+        return "first", "first build"
+    if kept.error is not None:
+        return "failed", "it failed before"
+    if kept.signature.get("duckdb") != now["duckdb"]:
+        return "duckdb", f"DuckDB is {now['duckdb']}, it was {kept.signature.get('duckdb')}"
+    if kept.signature != now:
+        return "altered", "its text changed"
+    replaced = next((table for table in one.tables if table not in found.current), None)
+    if replaced is not None:
+        return "table", f"{replaced} was copied anew or mended"
+    stale = next((lower.name for lower in below if not lower.is_current), None)
+    return ("input", f"{place.full(stale)} is built anew") if stale is not None else ("", "")

@@ -1,0 +1,214 @@
+"""Keeps a model of counts and sums: what the affected rows of its first input add up to, taken away and added again.
+
+Beside each group lies the number of its rows, and of the values in each sum: a group without rows goes, and a sum of
+no values is NULL. These lie in a table of the schema `neaptide`; the model's name is that of a view without them.
+"""
+
+from __future__ import annotations
+
+from jobs import quoting
+from jobs.engine import storage
+from jobs.engine.session import DuckSession
+from jobs.models import affected, place, selecting
+from jobs.models.analysis.shapes import Analysis, Occurrence, Output, Place, Term
+from jobs.models.moved import Moved, of
+from jobs.models.relations import Relations
+from jobs.models.scratch import Columns
+
+ROWS = "neaptide_rows"
+
+
+class Shape:
+    """The columns of the table behind such a model, and how they are worked out and added up."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.branch = analysis.branches[0]
+        self.groups = [one for one in self.branch.outputs if not one.aggregates]
+        self._sums = [one for one in self.branch.outputs if one.aggregates]
+        self.visible: Columns = analysis.columns
+        self.hidden = {ROWS: "BIGINT"} | {
+            _counted(one): "BIGINT" for one in self._sums if one.aggregate and one.aggregate.function == "sum"
+        }
+        self.columns: Columns = {**self.visible, **self.hidden}
+
+    def fields(self) -> list[str]:
+        """The SELECT list over the branch's rows."""
+        counts = [
+            f"{_count(one)} AS {quoting.identifier(_counted(one))}"
+            for one in self._sums
+            if _counted(one) in self.hidden
+        ]
+        return [*selecting.fields(self.branch), f"count(*) AS {ROWS}", *counts]
+
+    def signed(self, sign: str) -> str:
+        """The columns of a relation of this shape, its numbers with the sign."""
+        keys = {one.name for one in self.groups}
+        names = ((name, quoting.identifier(name)) for name in self.columns)
+        return ", ".join(quoted if name in keys else f"{sign}{quoted} AS {quoted}" for name, quoted in names)
+
+    def added(self) -> str:
+        """The SELECT list that adds up groups of this shape."""
+        keys = {one.name for one in self.groups}
+        return ", ".join(self._added(name, kind) for name, kind in self.columns.items() if name not in keys)
+
+    def _added(self, name: str, kind: str) -> str:
+        quoted = quoting.identifier(name)
+        total = f"CAST(sum({quoted}) AS {kind})"
+        count = f"neaptide_n_{name}"
+        if count in self.hidden:
+            total = f"CASE WHEN sum({quoting.identifier(count)}) <> 0 THEN {total} END"
+        return f"{total} AS {quoted}"
+
+    def key(self) -> str:
+        """The columns that tell groups apart, with commas after each."""
+        return "".join(f"{quoting.identifier(one.name)}, " for one in self.groups)
+
+
+def build(file: DuckSession, analysis: Analysis, name: str) -> int:
+    """Make the table and its view."""
+    shape, table = Shape(analysis), behind(name)
+    defined = ", ".join(storage.defined(column, kind, analysis.key) for column, kind in shape.columns.items())
+    file.execute(f"CREATE TABLE {table} ({defined})")
+    names = quoting.listed(shape.columns)
+    rows = file.one(
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM ({selecting.select(shape.branch, shape.fields(), {})})"
+    )
+    unplaced = table.removeprefix("out.")
+    file.execute(f"CREATE VIEW {place.out(name)} AS SELECT {quoting.listed(shape.visible)} FROM {unplaced}")
+    return int(rows)
+
+
+def behind(name: str) -> str:
+    """The table that holds the hidden columns, too."""
+    return f"out.{quoting.qualified(*place_of(quoting.split_name(name)[1]))}"
+
+
+def place_of(model: str) -> tuple[str, str]:
+    """The schema and the name of that table, for a model's name without its schema."""
+    return "neaptide", f"sums of {model}"
+
+
+class Sums:
+    """What one run does to one such model."""
+
+    def __init__(self, relations: Relations, name: str, analysis: Analysis) -> None:
+        self._relations, self._name = relations, name
+        self._file, self._scratch = relations.file, relations.scratch
+        self._shape, self._branch = Shape(analysis), analysis.branches[0]
+        self._analysis = analysis
+        self._driver = self._branch.occurrences[0]
+        self._rows = self._minus = ""
+        self.count = 0
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is but one input, so that its moved rows are all that counts."""
+        return len(self._branch.occurrences) == 1
+
+    def before(self) -> None:
+        """Note what the affected rows add up to while the tables are as they were."""
+        if self.is_single:
+            return
+        sides = self._relations.sides(self._branch, applied=False, also={self._driver.table: self._key})
+        parts = list(affected.keys(self._branch, self._terms(), sides))
+        if parts:
+            self._rows = self._scratch.make(" UNION ".join(parts))
+            self._minus = self._scratch.make(self._summed(self._affected()))
+
+    def after(self, *, witnessed: bool) -> Moved | None:
+        """Bring the groups over what moved."""
+        if self.is_single:
+            moved = self._relations.relevant(self._driver.table, self._columns)
+            if moved is None:
+                return None
+            self._minus, plus = (self._scratch.make(self._summed(rows)) for rows in (moved.old, moved.new))
+        elif not self._rows:
+            return None
+        else:
+            plus = self._scratch.make(self._summed(self._affected()))
+        return self._merge(plus, witnessed=witnessed)
+
+    @property
+    def _key(self) -> tuple[str, ...]:
+        return self._relations.planning.relation(self._driver.table).key
+
+    @property
+    def _columns(self) -> list[str]:
+        return selecting.mentioned(self._branch, self._relations.columns(self._driver.table))
+
+    def _terms(self) -> dict[str, Term]:
+        return {name: _of_driver(self._driver, name) for name in self._key}
+
+    def _affected(self) -> str:
+        """The affected rows of the first input, as they are now."""
+        same = selecting.same(self._terms(), self._relations.nulls(self._rows, self._key))
+        return self._relations.found(self._driver.table, self._driver.alias, self._rows, same, self._columns)
+
+    def _summed(self, rows: str) -> str:
+        return selecting.select(self._branch, self._shape.fields(), {self._driver.alias: rows})
+
+    def _merge(self, plus: str, *, witnessed: bool) -> Moved | None:
+        shape, table = self._shape, behind(self._name)
+        key, grouped = shape.key(), _grouped(shape)
+        net = self._net(plus)
+        self.count = self._file.one(f"SELECT count(*) FROM {net}")
+        if not self.count:
+            return None
+        old = self._scratch.make(f"SELECT * FROM {table} AS t WHERE {self._meets(net)}")
+        both = f"SELECT {quoting.listed(shape.columns)} FROM {{}}"
+        union = " UNION ALL ".join(both.format(rows) for rows in (old, net))
+        having = f" HAVING sum({ROWS}) <> 0" if shape.groups else ""
+        new = self._scratch.make(f"SELECT {key}{shape.added()} FROM ({union}){grouped}{having}")
+        self._file.execute(f"DELETE FROM {table} AS t WHERE {self._meets(net)}")
+        names = quoting.listed(shape.columns)
+        self._file.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {new}")
+        if not witnessed:
+            return None
+        return of(self._file, self._scratch, shape.visible, old, new, distinct=False)
+
+    def _net(self, plus: str) -> str:
+        """What each group gains; none that gains nothing."""
+        shape = self._shape
+        sides = " UNION ALL ".join(
+            f"SELECT {shape.signed(sign)} FROM {rows}" for sign, rows in (("+", plus), ("-", self._minus))
+        )
+        keys = {one.name for one in shape.groups}
+        moves = " OR ".join(f"sum({quoting.identifier(name)}) <> 0" for name in shape.columns if name not in keys)
+        return self._scratch.make(f"SELECT {shape.key()}{self._plain()} FROM ({sides}){_grouped(shape)} HAVING {moves}")
+
+    def _plain(self) -> str:
+        keys = {one.name for one in self._shape.groups}
+        numbers = {name: kind for name, kind in self._shape.columns.items() if name not in keys}
+        return ", ".join(
+            f"CAST(sum({quoting.identifier(name)}) AS {kind}) AS {quoting.identifier(name)}"
+            for name, kind in numbers.items()
+        )
+
+    def _meets(self, net: str) -> str:
+        names = [one.name for one in self._shape.groups]
+        if not names:
+            return "true"
+        columns = quoting.listed(names)
+        if len(names) > 1:
+            return f"({columns}) IN (SELECT ({columns}) FROM {net})"
+        nulls = f" OR {columns} IS NULL" if self._relations.nulls(net, names) else ""
+        return f"{columns} IN (SELECT {columns} FROM {net}){nulls}"
+
+
+def _grouped(shape: Shape) -> str:
+    return f" GROUP BY {shape.key().removesuffix(', ') or '()'}"
+
+
+def _of_driver(driver: Occurrence, name: str) -> Term:
+    column = Place(driver.alias, name)
+    return Term(quoting.qualified(*column), frozenset([driver.alias]), column)
+
+
+def _counted(one: Output) -> str:
+    return f"neaptide_n_{one.name}"
+
+
+def _count(one: Output) -> str:
+    assert one.aggregate is not None
+    given = f" FILTER (WHERE {one.aggregate.filter})" if one.aggregate.filter else ""
+    return f"count({one.aggregate.argument}){given}"

@@ -1,0 +1,42 @@
+"""How the read models of the reporting file stand, from the file alone."""
+
+from __future__ import annotations
+
+from app import statements
+from jobs import quoting
+from jobs.engine.session import DuckSession
+from jobs.models import sums
+from jobs.record.models import KeptModel, Models
+from jobs.record.state import State
+from jobs.results import ModelStatus
+from jobs.status.moments import Looked, moved_on
+
+
+def complaints(models: Models) -> list[str]:
+    """Which models are not there, and why."""
+    return [f"models.{name} is not in the file: {error}" for name, error in models.errors.items()]
+
+
+def statuses(file: DuckSession, state: State, quiet: Looked) -> tuple[ModelStatus, ...]:
+    """Every model that the file knows of, by name."""
+    return tuple(_status(file, model, state, quiet) for model in state.models.kept.values())
+
+
+def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) -> ModelStatus:
+    below = [
+        moved_on(name, state.tables[name].watermark.snapshot.as_of, quiet)
+        for name in model.tables
+        if name in state.tables
+    ]
+    return ModelStatus(
+        model.name, model.kind, model.why, model.inputs, None if model.error else min(below, default=None), model.rows,
+        model.action, model.keys, model.seconds, model.run_id, model.build_seconds, model.reason,
+        None if model.error else _bytes(file, model), model.error,
+    )  # fmt: skip
+
+
+def _bytes(file: DuckSession, model: KeptModel) -> int | None:
+    """The bytes of the blocks that it has to itself."""
+    names = sums.place_of(model.name) if model.kind == "sums" else ("models", model.name)
+    name = quoting.as_argument("out", *names)
+    return None if name is None else int(file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"])

@@ -1,0 +1,77 @@
+"""Compares each read model with its SELECT over the tables of the same file, and builds those anew that differ."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+
+from app import errors
+from jobs.engine.session import DuckSession
+from jobs.models import making, place, standing, upkeep
+from jobs.models.build import Builder
+from jobs.models.order import Folder
+from jobs.models.planning import Planning
+from jobs.models.scratch import difference
+from jobs.models.upkeep import Plan
+from jobs.record import models as ledger
+from jobs.record.state import State
+from jobs.results import ModelCheck
+
+
+def any_in(folder: Folder, state: State) -> bool:
+    """Whether there are models to look at, by their files or in a file in this state."""
+    return bool(folder.models or folder.bad or state.models.kept)
+
+
+def compare(file: DuckSession, folder: Folder, tables: Collection[str] = ()) -> list[ModelCheck]:
+    """Compare all models, or those that follow from one of these tables."""
+    found, planning = ledger.read(file), Planning(file, folder)
+    wanted = [name for name in standing.signatures(folder) if not tables or _follows(found, name, tables)]
+    return [_compared(file, name, planning, found) for name in sorted(wanted)]
+
+
+def mend(file: DuckSession, folder: Folder, run_id: str, tables: Collection[str] = ()) -> list[ModelCheck]:
+    """The same in a file whose tables were mended; what differs is built anew, each in a transaction of its own."""
+    ledger.create(file)
+    checks = compare(file, folder, tables)
+    with file.transaction():
+        wrong = [check.model for check in checks if not check.equal]
+        for name in wrong:
+            making.remove(file, place.full(name))
+        ledger.forget(file, wrong)
+        ledger.catch_up(file)
+    planning = Planning(file, folder)
+    plan = Plan(run_id, planning, standing.judge(planning, ledger.read(file), {}))
+    built = {run.model: run for run in Builder(file, plan).run()}
+    return [
+        replace(check, repaired=not built[check.model].error, error=built[check.model].error or check.error)
+        if check.model in built
+        else check
+        for check in checks
+    ]
+
+
+def _follows(found: ledger.Models, name: str, tables: Collection[str]) -> bool:
+    kept = found.kept.get(name)
+    return kept is None or bool(set(tables) & set(kept.tables))
+
+
+def _compared(file: DuckSession, name: str, planning: Planning, found: ledger.Models) -> ModelCheck:
+    began, kept = time.monotonic(), found.kept.get(name)
+    if kept is None or kept.error:
+        error = kept.error if kept else "it is not in the file yet: run `neaptide sync`"
+        return ModelCheck(name, error=error)
+    try:
+        return replace(_counted(file, name, planning), seconds=time.monotonic() - began)
+    except errors.NeaptideError as error:
+        if not upkeep.is_its_own(error):
+            raise
+        return ModelCheck(name, error=error.message)
+
+
+def _counted(file: DuckSession, name: str, planning: Planning) -> ModelCheck:
+    analysis, there = planning.analysis(name), place.out(place.full(name))
+    sides = (f"({analysis.text})", there), (there, f"({analysis.text})")
+    missing, extra = (file.one(f"SELECT count(*) FROM ({difference(analysis.columns, *side)})") for side in sides)
+    return ModelCheck(name, file.one(f"SELECT count(*) FROM {there}"), missing, extra)

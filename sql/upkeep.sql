@@ -1,0 +1,84 @@
+-- name: create_ledger
+-- What a file says of the models in it. A file that an earlier version made gets it when it is next written to.
+CREATE TABLE IF NOT EXISTS out.neaptide.models (
+    name VARCHAR,
+    kind VARCHAR,
+    why VARCHAR,
+    inputs JSON,
+    tables JSON,
+    signature JSON,
+    run_id VARCHAR,
+    action VARCHAR,
+    keys BIGINT,
+    rows BIGINT,
+    seconds DOUBLE,
+    build_run_id VARCHAR,
+    build_seconds DOUBLE,
+    reason VARCHAR,
+    error VARCHAR
+);
+CREATE TABLE IF NOT EXISTS out.neaptide.model_inputs (
+    table_name VARCHAR,
+    run_id VARCHAR
+);
+
+-- name: read_models
+-- What is known of each model: what it is made of, and what the run did to it that last changed it.
+SELECT m.name, m.kind, m.why, m.inputs::VARCHAR AS inputs, m.tables::VARCHAR AS tables,
+    m.signature::VARCHAR AS signature, m.run_id, m.action, m.keys, m.rows, m.seconds, m.build_run_id, m.build_seconds,
+    m.reason, m.error
+FROM out.neaptide.models AS m
+ORDER BY m.name;
+
+-- name: read_inputs
+-- The tables as of whose present rows the models are. Each run that knows of models notes for every table the run that
+-- wrote its watermark; whatever else writes a watermark (a table copied anew, a repair, another file's table taken over,
+-- an earlier version) leaves the two apart.
+SELECT i.table_name
+FROM out.neaptide.model_inputs AS i
+JOIN out.neaptide.watermarks AS w ON w.table_name = i.table_name AND w.run_id = i.run_id;
+
+-- name: forget_inputs
+-- Make room for what the models are made of now.
+DELETE FROM out.neaptide.model_inputs;
+
+-- name: write_inputs
+-- The models are as of the present rows of all tables.
+INSERT INTO out.neaptide.model_inputs (table_name, run_id)
+SELECT w.table_name, w.run_id
+FROM out.neaptide.watermarks AS w;
+
+-- name: forget_models
+-- These models are no longer known, or are written anew.
+DELETE FROM out.neaptide.models
+WHERE name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
+
+-- name: write_models
+-- What is known of these models now.
+INSERT INTO out.neaptide.models (
+    name, kind, why, inputs, tables, signature, run_id, action, keys, rows, seconds, build_run_id, build_seconds,
+    reason, error
+)
+SELECT
+    m.name, m.kind, m.why, m.inputs::JSON, m.tables::JSON, m.signature::JSON, m.run_id, m.action, m.keys, m.rows,
+    m.seconds, m.build_run_id, m.build_seconds, m.reason, m.error
+FROM (
+    SELECT unnest(from_json($rows::JSON, '[{
+        "name": "VARCHAR", "kind": "VARCHAR", "why": "VARCHAR", "inputs": "VARCHAR", "tables": "VARCHAR",
+        "signature": "VARCHAR", "run_id": "VARCHAR", "action": "VARCHAR", "keys": "BIGINT", "rows": "BIGINT",
+        "seconds": "DOUBLE", "build_run_id": "VARCHAR", "build_seconds": "DOUBLE", "reason": "VARCHAR",
+        "error": "VARCHAR"
+    }]')) AS m
+);
+
+-- name: columns
+-- The columns of every table and view that a model may read.
+SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type
+FROM duckdb_columns() AS c
+WHERE c.database_name = 'out' AND c.schema_name <> 'neaptide'
+ORDER BY c.schema_name, c.table_name, c.column_index;
+
+-- name: keys
+-- The key of every copied table, by the names that its columns have in the file.
+SELECT w.table_name, (w.signature -> 'key')::VARCHAR AS key
+FROM out.neaptide.watermarks AS w;
