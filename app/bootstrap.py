@@ -126,9 +126,10 @@ def migrate(settings: config.Settings) -> str:
 
 def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
-    from jobs.targets.file import freshness, publish
+    from jobs.targets.file import freshness
+    from jobs.targets.file.names import Names
 
-    return freshness.now(publish.Publisher(settings.target_path, settings.target.mode))
+    return freshness.now(Names(settings.target_path, settings.target.mode))
 
 
 def reports(settings: config.Settings) -> Catalogue:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from app import config, maskkey
 from jobs.models import order
 from jobs.models.order import Folder
 from jobs.sessions import Keep
 from jobs.source.connection import Source
-from jobs.targets.file import pauses
+from jobs.targets.file import pauses, private
+from jobs.targets.file.names import Names
 from jobs.targets.file.publish import Publisher
 
 
@@ -46,9 +48,18 @@ class Job:
         return Source(self.owner_url or self.url, self.settings.source, longest=self.settings.sync.deadline)
 
     @property
-    def files(self) -> Publisher:
+    def files(self) -> Names:
         """The target's names on disk."""
-        return Publisher(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+        return Names(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+
+    @property
+    def publisher(self) -> Publisher:
+        """What changes the meaning of those names."""
+        return Publisher(self.files)
+
+    def room_to_spill(self) -> Path | None:
+        """A new folder for what doesn't fit into memory; None where this user may make none."""
+        return private.room_to_spill(self.files)
 
     @property
     def paused(self) -> frozenset[str]:

@@ -39,9 +39,9 @@ def _watch(face: Face, job: Job, done: threading.Event) -> None:
 
 def _reason(job: Job) -> str:
     """What the command waits for, or nothing."""
-    from jobs.targets.file import publish
+    from jobs.targets.file import lock
 
-    holder = publish.holder(job.files)
+    holder = lock.holder(job.files)
     if holder:
         return f"waiting for another run to end{holder}"
     if not job.source.answers(_ANSWER):

@@ -22,7 +22,7 @@ from jobs.results import Run
 from jobs.status import board as health
 from jobs.status.board import Board
 from jobs.targets.file import beside, notes
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 _LOOK = 0.5
 # What waits for a URL that is away, at most.
@@ -115,7 +115,7 @@ def _kind(error: str) -> str:
     return "guard" if "max_delete_share" in error else "failed"
 
 
-def standing(files: Publisher) -> Iterable[Fact]:
+def standing(files: Names) -> Iterable[Fact]:
     """What was told of this target and is not over yet."""
     for one in notes.read(files.beside("alerts"), notes.Alerts).get("standing", []):
         yield Fact(one["kind"], one["key"], one["message"], datetime.fromisoformat(one["since"]))

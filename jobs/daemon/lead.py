@@ -8,25 +8,24 @@ locks go with the process that holds them.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg.rows import dict_row, tuple_row
 
-from app import statements
+from app import file_lock, statements
 from jobs.job import Job
 from jobs.source import patience, settings
 from jobs.source.connection import translated
 from jobs.source.settings import Session
 from jobs.status import board
 from jobs.targets.file import beside
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
 _KEEPALIVE = {
@@ -82,7 +81,7 @@ StandBy = Callable[[Holder], None]
 
 
 @contextmanager
-def local_lock(files: Publisher, wait: Wait, stand_by: StandBy) -> Iterator[str]:
+def local_lock(files: Names, wait: Wait, stand_by: StandBy) -> Iterator[str]:
     """Hold the lock beside the target, waiting for it; yields the target's id.
 
     `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `stand_by` is called again and again
@@ -90,7 +89,7 @@ def local_lock(files: Publisher, wait: Wait, stand_by: StandBy) -> Iterator[str]
     """
     handle = beside.open_lock(files.beside("daemon.lock"))
     try:
-        while not _try_flock(handle):
+        while not file_lock.flock(handle):
             stand_by(_local_holder(files))
             _pause(wait)
         yield _target_id(handle)
@@ -109,7 +108,7 @@ def _target_id(handle: int) -> str:
     return found
 
 
-def _local_holder(files: Publisher) -> Holder:
+def _local_holder(files: Names) -> Holder:
     """Whoever left word beside the target; nobody can have that lock who may not write there."""
     found = board.read(files) or {}
     return Holder(f"another daemon, process {found['pid']}," if found.get("alive") else "another daemon")
@@ -144,13 +143,6 @@ def key(target_id: str) -> int:
 def _pause(wait: Wait) -> None:
     if wait(LOOK_AGAIN):
         raise GaveUp
-
-
-def _try_flock(fd: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def take(conn: Session, number: int) -> bool:

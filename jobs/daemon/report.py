@@ -15,7 +15,7 @@ from jobs.daemon.lead import Holder
 from jobs.results import Run
 from jobs.status import board as health
 from jobs.status.board import Board
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 # How often the small file is written while all goes well, in seconds.
 _WRITE_STATE = 1.0
@@ -25,7 +25,7 @@ _PAUSED = "paused"
 class Teller:
     """Tells failures once, then rarely and with a count, and their end in one line."""
 
-    def __init__(self, files: Publisher, board: Board, next_run: Callable[[], datetime | None]) -> None:
+    def __init__(self, files: Names, board: Board, next_run: Callable[[], datetime | None]) -> None:
         self._files = files
         self._board = board
         self._next_run = next_run

@@ -56,7 +56,7 @@ def lent(job: Job, *, strict: bool = False) -> Iterator[DuckSession]:
 
 
 def _connect(job: Job, *, strict: bool = False) -> DuckSession:
-    settings, room = job.settings.target, job.files.room_to_spill()
+    settings, room = job.settings.target, job.room_to_spill()
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(room or ""),

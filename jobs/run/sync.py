@@ -27,7 +27,7 @@ from jobs.run.context import Context, Options
 from jobs.run.write import Writer
 from jobs.source.session import SourceSession, source_session
 from jobs.tables.ranges import Range
-from jobs.targets.file import compact, freshness, publish, strangers, work
+from jobs.targets.file import compact, draft, freshness, lock, strangers, work
 from jobs.targets.file.work import Way
 
 _ATTEMPTS = 4
@@ -58,12 +58,12 @@ def sync_once(
     """
     options = Options(tuple(tables or ()), full, force_deletes, ranges=ranges or {})
     began = time.monotonic()
-    with publish.locked(job.files, wait=wait, timeout=timeout if within is None else within):
+    with lock.locked(job.files, wait=wait, timeout=timeout if within is None else within):
         if since is not None and (served := _served(job, since)):
             return served
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
-        job.files.clean()
+        job.publisher.clean()
         first = job.files.published is None
         run = steadied(lambda: _attempted(job, options, progress or Silent()))
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
@@ -165,7 +165,7 @@ class _Runner:
                 compact.rebuild(self._job, self._job.files.work)
             if self._job.keep is not None:
                 self._job.keep.permit()
-            lost = self._job.files.publish(over=self._over, forgetting=forgetting)
+            lost = self._job.publisher.publish(over=self._over, forgetting=forgetting)
             if self._written is not None:
                 work.remember(self._job, self._written)
         warnings = (*run.warnings, lost) if lost else run.warnings
@@ -186,7 +186,7 @@ class _Runner:
             try:
                 return self._build(way)
             except Damaged as error:
-                self._job.files.drop_work()
+                draft.drop(self._job.files)
                 damage = error
                 if self._released:
                     break
@@ -198,7 +198,7 @@ class _Runner:
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         self._is_new = way.empty
-        resumed = self._job.files.begin(fresh=way.fresh or self._options.onto_published, empty=way.empty)
+        resumed = draft.begin(self._job.files, fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
         with work.opened_work(self._job, resumed, self._context.published, self._now, carry.base) as (file, state):
             faults.point("work_opened")

@@ -15,7 +15,7 @@ from typing import Any
 
 from jobs.results import ModelRun, Run
 from jobs.targets.file import beside, notes
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
 # What may stand in the way besides failures: each has one sentence at a time.
@@ -93,12 +93,12 @@ class Board:
             self.last_error, self.last_error_at = message, now
 
 
-def write(files: Publisher, board: Board) -> None:
+def write(files: Names, board: Board) -> None:
     """Leave beside the target what `status` shows of the daemon; by rename, so that readers see all or nothing."""
     beside.write(files.beside("daemon"), json.dumps(_content(board)), files.rights())
 
 
-def read(files: Publisher) -> dict[str, Any] | None:
+def read(files: Names) -> dict[str, Any] | None:
     """What the daemon of this target wrote last, with `alive`; None where there was never one."""
     content = notes.read(files.beside("daemon"), notes.Daemon)
     return {**content, "alive": _is_alive(content)} if content else None

@@ -17,7 +17,7 @@ from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
 from jobs.status import board, models
 from jobs.status.moments import Looked, moved_on
-from jobs.targets.file import freshness, pauses, publish, strangers
+from jobs.targets.file import freshness, lock, pauses, strangers
 
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 
@@ -25,7 +25,7 @@ _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     published = job.files.published
-    running, daemon = publish.is_locked(job.files), board.read(job.files)
+    running, daemon = lock.is_locked(job.files), board.read(job.files)
     complaints = _of_daemon(daemon)
     if published is None:
         return Status(

@@ -29,7 +29,7 @@ from jobs.run.context import Options, TableFailed, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession, source_session
-from jobs.targets.file import freshness, publish, strangers, work
+from jobs.targets.file import draft, freshness, lock, strangers, work
 from jobs.verify import models
 from jobs.verify.compare import Comparison
 
@@ -81,8 +81,8 @@ def verify(
     if sample is not None and repair:
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
-    with publish.locked(job.files):
-        job.files.clean()
+    with lock.locked(job.files):
+        job.publisher.clean()
         found = sync.steadied(lambda: _verify(job, scope, progress or Silent()))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
     return replace(found, warnings=(*found.warnings, *warnings))
@@ -118,7 +118,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
-        done = f"it was set aside as {job.files.set_aside()}" if scope.repair else "it was compared as it is"
+        done = f"it was set aside as {job.publisher.set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:
             checks = _checked(job, scope, now, deadline, progress, altered=True)
@@ -209,7 +209,7 @@ def _mended(
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
     published = work.given_up(job) if altered else work.peek(job)
-    job.files.begin(fresh=not altered, empty=altered)
+    draft.begin(job.files, fresh=not altered, empty=altered)
     with opening.opened(job, job.files.work) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
@@ -228,10 +228,10 @@ def _mended(
         with phases.phase("checkpoint"):
             file.checkpoint()
     if all(check.equal for check in checks) and scope.models_equal and scope.same_source and not altered:
-        job.files.drop_work()
+        draft.drop(job.files)
         return checks
     with phases.phase("publish"):
-        lost = job.files.publish()
+        lost = job.publisher.publish()
     now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
     freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))

@@ -19,8 +19,8 @@ import duckdb
 import pytest
 
 from app import cli
-from jobs.targets.file import publish
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file import lock
+from jobs.targets.file.names import Names
 from tests.support.cli import ROOT, Cli, widest
 
 
@@ -228,7 +228,7 @@ def test_verify_says_what_differs_and_repairs_it(neaptide: Cli) -> None:
 
 
 def test_another_run_under_way_is_exit_75_with_no_wait(shown: Cli) -> None:
-    with publish.locked(Publisher(shown.folder / "var/reporting.duckdb")):
+    with lock.locked(Names(shown.folder / "var/reporting.duckdb")):
         done = shown("sync", "--no-wait")
     assert done.code == 75 and done.err.startswith("error: ") and "Traceback" not in done.err
 

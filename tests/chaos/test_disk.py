@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 from tests.support.bank import Bank
 from tests.support.cli import Cli
 
@@ -137,7 +137,7 @@ def test_a_read_only_folder_is_named(bank: Bank, small_disk: Path) -> None:
 
 
 def test_what_other_targets_in_the_folder_have_in_hand_is_left_alone(bank: Bank) -> None:
-    other = Publisher(bank.folder / "reporting2.duckdb")
+    other = Names(bank.folder / "reporting2.duckdb")
     other.make_private()
     strange = [other.work, bank.folder / "reporting2.1-0123456789ab.duckdb", bank.folder / "reporting.1.duckdb"]
     for path in strange:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from jobs import faults
+from jobs.targets.file import private
 from tests.support import runs
 from tests.support.bank import ACCOUNTS, Bank
 from tests.support.cli import Cli
@@ -120,7 +121,7 @@ def test_the_log_of_a_killed_run_is_never_replayed_onto_another_file(bank: Bank)
         bank.move()
     assert not files.work.exists()
     assert not bank.spare.samefile(bank.link)
-    files.make_private()
+    private.make(files)
     files.work_wal.write_bytes(log)
     bank.sync()
     bank.assert_equal()

@@ -24,7 +24,7 @@ from jobs.position import clock
 from jobs.results import Run, TableRun
 from jobs.status.board import LEADING, Board
 from jobs.targets.file import freshness
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 from tests.support.daemons import wait_until
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -64,7 +64,7 @@ def ask(port: int, path: str, token: str | None = None) -> tuple[int, str]:
 
 
 def publish(folder: Path, age: timedelta) -> None:
-    files = Publisher(folder / "reporting.duckdb")
+    files = Names(folder / "reporting.duckdb")
     (folder / "reporting.a.duckdb").touch()
     files.link.unlink(missing_ok=True)
     files.link.symlink_to("reporting.a.duckdb")
@@ -94,7 +94,7 @@ def test_a_file_does_not_get_younger_by_a_clock_that_is_set_back(tmp_path: Path)
     mark = clock.mark()
     as_of = datetime.now(UTC) + timedelta(hours=1)
     read = {"server": as_of.isoformat(), "boot": mark["boot"], "seconds": mark["seconds"] - 7200}
-    freshness.write(Publisher(tmp_path / "reporting.duckdb"), "1", as_of, read)
+    freshness.write(Names(tmp_path / "reporting.duckdb"), "1", as_of, read)
     found = monitor.readiness(job_of(tmp_path))
     assert (found["ready"], found["level"]) == (False, "fail")
 

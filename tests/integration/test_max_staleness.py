@@ -12,7 +12,7 @@ from app import bootstrap, errors
 from jobs.position import clock
 from jobs.results import Run
 from jobs.run import sync
-from jobs.targets.file import freshness, publish
+from jobs.targets.file import freshness, lock
 from jobs.verify import verify
 from tests.support import daemons, pairs
 from tests.support.syncing import Lab
@@ -74,7 +74,7 @@ def test_one_run_serves_all_who_wait_for_one(lab: Lab) -> None:
         asked.append(since)
         ended.append(sync.sync_once(lab.job, since=since))
 
-    with publish.locked(lab.job.files):
+    with lock.locked(lab.job.files):
         waiting = [threading.Thread(target=ask) for _ in range(6)]
         for thread in waiting:
             thread.start()
@@ -121,7 +121,7 @@ def test_what_can_not_be_met_in_time_fails_with_1_in_words(lab: Lab) -> None:
     lab.sync()
     settings = bootstrap.load_settings(daemons.write_config(lab))
     with (
-        publish.locked(lab.job.files),
+        lock.locked(lab.job.files),
         pytest.raises(errors.TooStale, match=r"within 0\.3 s") as caught,
         bootstrap.reporting_file(settings, max_staleness=ZERO, timeout=timedelta(seconds=0.3)),
     ):

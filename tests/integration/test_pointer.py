@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from app.reporting import store
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file import private
+from jobs.targets.file.names import Names
 from tests.support.syncing import Lab
 
 
@@ -76,11 +77,11 @@ def test_a_kill_at_any_step_of_the_swap_leaves_a_published_file(lab: Lab) -> Non
     lab.sync()
     lab.run("UPDATE item SET name = 'x' WHERE id = 1")
     lab.sync()
-    files = Publisher(link, "pointer")
+    files = Names(link, "pointer")
     published = files.published
     assert published is not None
     files.pointer.write_text("reporting.nothing.duckdb\n")
-    files.make_private()
+    private.make(files)
     (files.private / "passing").hardlink_to(lab.spare)
     assert files.published == published
     lab.run("UPDATE item SET name = 'y' WHERE id = 1")

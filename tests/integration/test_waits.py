@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from app.face import waits
 from app.face.base import Face
 from jobs.source import pulse
-from jobs.targets.file import publish
+from jobs.targets.file import lock
 from tests.integration.test_daemon import first_run, left_behind, rows
 from tests.support import cluster, servers
 from tests.support.daemons import PATIENCE, ROOT, running, wait_until, write_config
@@ -94,8 +94,9 @@ def test_a_sync_says_that_the_source_does_not_answer(lab: Lab, postgres: cluster
 def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> None:
     config = write_config(lab)
     holder = (
-        "import sys, time; from pathlib import Path; from jobs.targets.file import publish\n"
-        "with publish.locked(publish.Publisher(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
+        "import sys, time; from pathlib import Path\n"
+        "from jobs.targets.file import lock; from jobs.targets.file.names import Names\n"
+        "with lock.locked(Names(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
     )
     target = str(lab.folder / "reporting.duckdb")
     command = [sys.executable, "-c", holder, target]
@@ -109,7 +110,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
 
 def test_nothing_is_said_of_ones_own_run(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     assert waits._reason(lab.job) == ""
-    with publish.locked(lab.job.files), waits.told(Face(), lab.job):
+    with lock.locked(lab.job.files), waits.told(Face(), lab.job):
         assert waits._reason(lab.job) == ""
     assert capsys.readouterr().err == ""
 

@@ -316,9 +316,12 @@ MUTANTS = (
     ),
     Mutant(
         "the file that is written has a name that readers may open",
-        "jobs/targets/file/publish.py",
-        "        self.leave_names()\n        if published is None",
-        "        if published is None",
+        "jobs/targets/file/draft.py",
+        "    publish.leave_names(files)\n    if published is None:\n        return files.work.exists()\n"
+        '    faults.point("spare_replaced")\n'
+        "    if not empty and (not files.work.exists() or _is_shared(files.work)):\n",
+        "    if published is None:\n        return files.work.exists()\n"
+        "    if not empty and not files.work.exists():\n",
         RACES + "test_what_is_being_written_has_no_name_that_readers_open",
     ),
     Mutant(

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from app import versions
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 _KILLED = """
 import os, signal, sys, duckdb
@@ -31,7 +31,7 @@ def writes_and_is_killed(path: Path, statement: str) -> None:
     assert subprocess.run([sys.executable, "-c", _KILLED, str(path), statement], check=False).returncode == -9
 
 
-def altered_as_ours(files: Publisher, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+def altered_as_ours(files: Names, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
     """Alter every version in a way that can't be told from a run's: with a seal that fits, under the next name."""
     for version in files.versions():
         published = version.path == files.published

@@ -16,7 +16,7 @@ from jobs.daemon.wallclock import WallClock
 from jobs.position import clock
 from jobs.run import housekeeping
 from jobs.targets.file import freshness
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = 3600.0
@@ -44,7 +44,7 @@ def test_without_a_reading_this_machine_s_clock_has_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(freshness, "read", lambda _: kept)
-    assert abs(freshness.now(Publisher(tmp_path / "file")) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(freshness.now(Names(tmp_path / "file")) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(("ago", "due"), [(HOUR / 2, False), (HOUR * 2, True), (-HOUR * 9000, True)])

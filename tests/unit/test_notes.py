@@ -16,7 +16,7 @@ from jobs.position import clock
 from jobs.status import board
 from jobs.status.board import Board
 from jobs.targets.file import beside, freshness, notes
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 from jobs.targets.file.rights import Rights
 
 NOW = datetime.now(UTC)
@@ -24,9 +24,9 @@ READING = clock.reading(NOW, clock.mark())
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Publisher:
+def target(tmp_path: Path) -> Names:
     """A target with both notes as they are written."""
-    found = Publisher(tmp_path / "reporting.duckdb")
+    found = Names(tmp_path / "reporting.duckdb")
     mark = {"snapshot": "7:9:8", "as_of": NOW.isoformat(), "floor": None, "standby": False, "wal_end": "0/1A"}
     ended = {"run_id": "000000001-aaaaaa", "finished_at": NOW.isoformat(), "phases": {"probe": 0.1}}
     quiet = freshness.Quiet(NOW, ["public.b"], [{**mark, "tables": ["public.a"]}])
@@ -35,7 +35,7 @@ def target(tmp_path: Path) -> Publisher:
     return found
 
 
-def test_what_is_written_is_read(target: Publisher) -> None:
+def test_what_is_written_is_read(target: Names) -> None:
     found = freshness.read(target)
     assert found == json.loads(target.freshness.read_text())
     assert board.read(target) == {**json.loads(target.beside("daemon").read_text()), "alive": True}
@@ -69,7 +69,7 @@ PATHS = [".".join(map(str, path)) for path, _ in WRONG]
 
 
 @pytest.mark.parametrize(("path", "values"), WRONG, ids=PATHS)
-def test_freshness_of_another_form_is_none(target: Publisher, path: tuple[Any, ...], values: tuple[Any, ...]) -> None:
+def test_freshness_of_another_form_is_none(target: Names, path: tuple[Any, ...], values: tuple[Any, ...]) -> None:
     content = json.loads(target.freshness.read_text())
     holder, key = path_of(content, path)
     for value in values:
@@ -90,7 +90,7 @@ def test_freshness_of_another_form_is_none(target: Publisher, path: tuple[Any, .
         ("problems", ("x", [1])),
     ],
 )
-def test_word_of_a_daemon_of_another_form_is_none(target: Publisher, key: str, values: tuple[Any, ...]) -> None:
+def test_word_of_a_daemon_of_another_form_is_none(target: Names, key: str, values: tuple[Any, ...]) -> None:
     path = target.beside("daemon")
     content = json.loads(path.read_text())
     for value in values:
@@ -98,7 +98,7 @@ def test_word_of_a_daemon_of_another_form_is_none(target: Publisher, key: str, v
         assert board.read(target) is None, value
 
 
-def test_what_a_daemon_said_steers_no_terminal(target: Publisher) -> None:
+def test_what_a_daemon_said_steers_no_terminal(target: Names) -> None:
     path = target.beside("daemon")
     path.write_text(json.dumps({**json.loads(path.read_text()), "last_error": "\x1b[2J\nlost\x07"}))
     found = board.read(target)
@@ -119,7 +119,7 @@ NO_TEXT: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("what", NO_TEXT)
-def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Publisher, what: str) -> None:
+def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Names, what: str) -> None:
     for path, form in ((target.freshness, notes.Freshness), (target.beside("daemon"), notes.Daemon)):
         path.unlink()
         NO_TEXT[what](path)
@@ -127,7 +127,7 @@ def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Publishe
         assert plain.parsed(path) == {}
 
 
-def test_a_note_is_written_in_place_of_a_link_and_not_through_it(target: Publisher, tmp_path: Path) -> None:
+def test_a_note_is_written_in_place_of_a_link_and_not_through_it(target: Names, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("precious")
     for path in (target.freshness, beside.passing(target.freshness)):

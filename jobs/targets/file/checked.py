@@ -17,7 +17,7 @@ from app import errors
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
 from jobs.targets.file import freshness
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 Marks = Mapping[str, Watermark]
 # What one place, which many tables share, is made of.
@@ -34,7 +34,7 @@ def packed(marks: Marks) -> list[dict[str, Any]]:
     return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
 
 
-def found(files: Publisher, run_id: str, now: Snapshot) -> Marks:
+def found(files: Names, run_id: str, now: Snapshot) -> Marks:
     """The watermarks by table beside the file of this run; none in the future of `now`, as on a restored server."""
     content = freshness.read(files)
     if not run_id or content.get("run_id") != run_id:

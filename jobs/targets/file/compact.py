@@ -19,7 +19,7 @@ from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.record import state
 from jobs.results import Run
-from jobs.targets.file import strangers
+from jobs.targets.file import private, strangers
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -91,7 +91,7 @@ def _storage(file: DuckSession, schema: str, name: str) -> tuple[int, float] | N
 
 def rebuild(job: Job, path: Path) -> None:
     """Make a compact copy of the file the work file, from which the next run goes on."""
-    job.files.make_private()
+    private.make(job.files)
     copying = job.files.copy
     copying.unlink(missing_ok=True)
     try:

@@ -11,7 +11,7 @@ from jobs import disk, faults
 from jobs.position import clock
 from jobs.results import Run
 from jobs.targets.file import beside, notes
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file.names import Names
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Quiet:
 
 @disk.translated()
 def write(
-    target: Publisher,
+    target: Names,
     run_id: str,
     as_of: datetime,
     clock: dict[str, Any],
@@ -63,13 +63,13 @@ def end_of(run: Run) -> dict[str, Any]:
     return {"run_id": run.run_id, "finished_at": run.finished_at.isoformat(), "phases": run.phases}
 
 
-def end_known(target: Publisher, run_id: str = "") -> dict[str, Any] | None:
+def end_known(target: Names, run_id: str = "") -> dict[str, Any] | None:
     """`end_of` the run that wrote the published file, or None; with `run_id`, only of that one."""
     found = read(target).get("ended")
     return found if isinstance(found, dict) and run_id in ("", found.get("run_id")) else None
 
 
-def as_of(target: Publisher) -> datetime | None:
+def as_of(target: Names) -> datetime | None:
     """The moment of the source that the published file shows, without opening it; None where nobody knows."""
     found = read(target)
     try:
@@ -78,7 +78,7 @@ def as_of(target: Publisher) -> datetime | None:
         return None
 
 
-def now(target: Publisher) -> datetime:
+def now(target: Names) -> datetime:
     """The source's clock now, by its last reading and the time that went by here, which nobody can set.
 
     Without one of this machine since it was booted, this machine's own clock has to do.
@@ -89,6 +89,6 @@ def now(target: Publisher) -> datetime:
         return datetime.now(UTC)
 
 
-def read(target: Publisher) -> dict[str, Any]:
+def read(target: Names) -> dict[str, Any]:
     """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
     return notes.read(target.freshness, notes.Freshness)

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from jobs.targets.file import lock
+from app import file_lock
 
 
 def is_open(path: Path) -> bool:
@@ -39,7 +39,7 @@ def has_writer(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return lock.is_taken(fd, by_writer=True)
+        return file_lock.is_taken(fd, by_writer=True)
     except OSError:
         return False
     finally:
@@ -75,6 +75,6 @@ def _leased(fd: int) -> bool | None:
 def _locked_elsewhere(fd: int) -> bool:
     """Ask who would be in the way of a lock; to take it would lock out a reader that comes in this moment."""
     try:
-        return lock.is_taken(fd)
+        return file_lock.is_taken(fd)
     except OSError:
         return True

@@ -1,46 +1,80 @@
-"""An advisory lock on a file that others can ask about without taking it, so that to look is never to be in the way.
-
-On Linux it belongs to the open file description (fcntl(2), F_OFD_SETLK): unlike a plain record lock it keeps threads
-of one process apart, and closing the file elsewhere does not drop it. Elsewhere it is flock(2): the BSDs and macOS keep
-both kinds in one list, so that F_GETLK, which Linux answers for record locks only, shows it there, too.
-"""
+"""The lock of a target: one run at a time, and anybody may ask whose it is without being in its way."""
 
 from __future__ import annotations
 
-import fcntl
+import json
 import os
-import struct
-import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
-_LINUX = sys.platform == "linux"
-# struct flock; the BSDs and macOS put the range first.
-_FLOCK = "hhqqi" if _LINUX else "qqihh"
-_TYPE = 0 if _LINUX else 3
-
-
-def try_take(fd: int) -> bool:
-    """Take the lock if it is free; it is let go of when the file is closed, or its process dies."""
-    try:
-        if _LINUX:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _request())
-        else:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+from app import errors, file_lock, notes
+from jobs.targets.file import beside, private
+from jobs.targets.file.names import Names
 
 
-def is_taken(fd: int, *, by_writer: bool = False) -> bool:
-    """Whether somebody else, perhaps in this process, holds a lock on the file, or one for writing. Takes nothing.
+@contextmanager
+def locked(files: Names, *, wait: bool = True, timeout: float | None = None) -> Iterator[None]:
+    """Hold the target's lock; the kernel lets go of it when the process dies.
 
-    Plain record locks of other processes are seen as well. Raises `OSError` where the file system can't say.
+    Raises `errors.LockHeld` when another run holds it and `wait` is false, or for longer than `timeout` seconds.
     """
-    asked = _request(fcntl.F_RDLCK if by_writer else fcntl.F_WRLCK)
-    found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
-    return bool(found[_TYPE] != fcntl.F_UNLCK)
+    handle = beside.open_lock(files.lock)
+    try:
+        _acquire(handle, files, wait=wait, timeout=timeout)
+        _sign(handle)
+        try:
+            yield
+        finally:
+            private.leave(files)
+    finally:
+        os.close(handle)
 
 
-def _request(kind: int = fcntl.F_WRLCK) -> bytes:
-    """The whole file, for writing unless told otherwise."""
-    wanted = (kind, os.SEEK_SET, 0, 0, 0) if _LINUX else (0, 0, 0, kind, os.SEEK_SET)
-    return struct.pack(_FLOCK, *wanted)
+def is_locked(files: Names) -> bool:
+    """Whether a run is under way, in whatever process; asked without taking the lock, even for an instant."""
+    try:
+        handle = notes.open_plain(files.lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return file_lock.is_taken(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def holder(files: Names) -> str:
+    """Which other process holds the target's lock, in brackets; empty where it is free, or this one's."""
+    if not is_locked(files):
+        return ""
+    found = _holder(files.lock)
+    return "" if found.startswith(f" (process {os.getpid()} ") else found or " (process unknown)"
+
+
+def _sign(fd: int) -> None:
+    """Say who holds the lock; only for the message of whoever waits, so a full disk is no reason to stop."""
+    with suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat()}).encode(), 0)
+
+
+def _acquire(fd: int, files: Names, *, wait: bool, timeout: float | None) -> None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        if file_lock.try_take(fd):
+            return
+        if not wait or (deadline is not None and time.monotonic() > deadline):
+            raise errors.LockHeld(f"another run holds {files.lock}{_holder(files.lock)}", hint="wait for it to end")
+        time.sleep(0.02)
+
+
+def _holder(lock: Path) -> str:
+    held = notes.parsed(lock)
+    pid, since = held.get("pid"), held.get("since")
+    with suppress(TypeError, ValueError):
+        return f" (process {int(str(pid))} since {datetime.fromisoformat(str(since)).isoformat()})"
+    return ""

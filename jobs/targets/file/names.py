@@ -66,11 +66,12 @@ class Names:
         return self.link.with_name(f"{self.link.name}.{what}")
 
     @property
-    def _doomed(self) -> Path:
+    def doomed(self) -> Path:
+        """Stands while a publish that forgets has something left to do."""
         return self.private / "forget"
 
     @property
-    def _passing(self) -> Path:
+    def passing(self) -> Path:
         """Where the next meaning of a name is made ready."""
         return self.private / "passing"
 
@@ -124,3 +125,8 @@ class Names:
         published = self.published
         kept = rights.of(published) if published else Rights()
         return Rights(self.mode_bits, kept.user, kept.group) if self.mode_bits is not None else kept
+
+    def logs(self) -> list[Path]:
+        """The logs of strangers that DuckDB replays onto the published file for everybody who opens it."""
+        published = self.published
+        return versions.logs(self.link, published) if published else []

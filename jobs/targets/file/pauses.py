@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from app import errors
 from jobs import disk
 from jobs.record.state import Saved, State
-from jobs.targets.file import beside, notes, publish, work
-from jobs.targets.file.publish import Publisher
+from jobs.targets.file import beside, lock, notes, work
+from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _NEAR = 0.75
 
 
-def read(files: Publisher) -> dict[str, str]:
+def read(files: Names) -> dict[str, str]:
     """The paused tables, by their names in the config or the file, each with the moment since when."""
     found: dict[str, str] = notes.read(files.beside("paused"), notes.Paused).get("tables", {})
     return found
 
 
 @disk.translated()
-def write(files: Publisher, tables: Mapping[str, str]) -> None:
+def write(files: Names, tables: Mapping[str, str]) -> None:
     """Say which tables are paused from now on."""
     path = files.beside("paused")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def pause(job: Job, names: list[str]) -> list[str]:
 
     A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
     """
-    with publish.locked(job.files):
+    with lock.locked(job.files):
         found = read(job.files)
         new = [name for name in _known(job, names) if name not in found]
         now = datetime.now(UTC).isoformat()
@@ -59,7 +59,7 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
     Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
     """
-    with publish.locked(job.files):
+    with lock.locked(job.files):
         found = read(job.files)
         # What was paused may be gone from the config.
         known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]

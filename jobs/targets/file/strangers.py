@@ -19,7 +19,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.record import state
 from jobs.source.catalogue import Table
-from jobs.targets.file import in_use
+from jobs.targets.file import draft, in_use
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -52,13 +52,13 @@ def _published_again(job: Job, published: Path) -> list[str]:
     """Nobody can open a file that is being written to, so a copy takes its place, unless it is altered already."""
     try:
         check(job, published)
-        job.files.copy_published()
+        draft.copy_published(job.files)
     except Damaged:
         return []
     if versions.seal(job.files.work) != versions.seal(published):
-        job.files.drop_work()
+        draft.drop(job.files)
         return []
-    job.files.publish()
+    job.publisher.publish()
     return [f"{published} was published again: another program has it open for writing, which locked readers out"]
 
 

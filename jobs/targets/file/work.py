@@ -17,7 +17,7 @@ from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import SourceSession
-from jobs.targets.file import freshness, strangers
+from jobs.targets.file import draft, freshness, strangers
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -103,7 +103,7 @@ def given_up(job: Job) -> State:
 
 def set_aside(job: Job, error: Damaged) -> str:
     """Keep the damaged file; returns the warning that says so."""
-    return f"{error.message}; it was set aside as {job.files.set_aside()} and built anew"
+    return f"{error.message}; it was set aside as {job.publisher.set_aside()} and built anew"
 
 
 def peek(job: Job) -> State:
@@ -138,7 +138,7 @@ def opened_work(
         if ready or not resumed:
             raise
     if not ready:
-        (job.files.copy_published if published.lineage else job.files.drop_work)()
+        (draft.copy_published if published.lineage else draft.drop)(job.files)
         with opening.opened(job, job.files.work) as file:
             yield file, ledger.read(file)
 
