@@ -40,6 +40,7 @@ COMMANDS = {
     "alerts": "app.face.alerts",
     "report": "app.face.report",
     "sql": "app.face.sql",
+    "serve": "app.page.command",
     "tables": "app.face.schema",
     "product": "app.face.product",
     "customer": "app.face.customer",
@@ -110,7 +111,7 @@ def root(ctx: click.Context, config_path: Path, verbose: bool, quiet: bool) -> N
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    face = Face()
+    face = Face(page=_page)
     try:
         code = root.main(list(arguments), prog_name="neaptide", standalone_mode=False, obj=face)
         sys.stdout.flush()
@@ -118,6 +119,11 @@ def run(arguments: Sequence[str]) -> int:
     except BaseException as error:  # noqa: BLE001  the edge: whatever goes wrong is told here, once
         face.close()
         return failures.report(error, face)
+
+
+def _page() -> Any:
+    """The page, for a command that shows it: the room above those of the commands."""
+    return importlib.import_module("app.page.command")
 
 
 def main() -> None:

@@ -139,7 +139,12 @@ class _Drawn:
     def along(self, name: str, *, text: bool = False) -> Spec:
         """The axis that rows are laid out along."""
         kind = "ordinal" if text or self.kind(name) == "nominal" else self.kind(name)
-        axis: Spec = {"labelOverlap": "greedy", "labelLimit": 140 if self.narrow else 240, "grid": False}
+        axis: Spec = {
+            "labelOverlap": "greedy",
+            "labelSeparation": 8,
+            "labelLimit": 140 if self.narrow else 240,
+            "grid": False,
+        }
         axis |= {"tickCount": 4 if self.narrow else 8} if kind != "ordinal" else {}
         found: Spec = {"field": self.field(name), "type": kind, "title": named(name), "axis": axis}
         if kind == "temporal":

@@ -32,9 +32,13 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 class Face:
-    """One call of the command line. The settings are read when first asked for."""
+    """One call of the command line. The settings are read when first asked for.
 
-    def __init__(self) -> None:
+    `page` gives the module `app.page.command`, which no command here may import.
+    """
+
+    def __init__(self, page: Callable[[], Any] = lambda: None) -> None:
+        self.page = page
         self.config_path = Path("config.toml")
         self.config_given = False
         self.verbose = False

@@ -31,7 +31,7 @@ def command(face: Face, *, print_unit: bool) -> int:
         return 0
     from jobs.daemon import process
 
-    return process.serve(lambda: _load(face))
+    return process.serve(lambda: _load(face), face.page().maker())
 
 
 def _load(face: Face) -> Job:
@@ -52,7 +52,7 @@ def _plan(job: Job) -> str:
     settings, schedule = job.settings, job.settings.schedule
     when = f"by cron {schedule.cron}" if schedule.cron else f"every {schedule.interval.total_seconds():g} s"
     woken = " and after each commit" if schedule.wake_on_commit else ""
-    asked = f"; http://{settings.http.listen} answers monitors" if settings.http.listen else ""
+    asked = f"; http://{settings.http.listen} shows reports, and answers monitors" if settings.http.listen else ""
     return (
         f"this keeps {settings.target_path} equal to {show.place(job)}: a run {when}{woken},"
         f" until SIGTERM or Ctrl-C{asked}"

@@ -33,16 +33,36 @@ class Answer:
     rows: list[Row]
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A query whose rows are fetched as they are wanted, before the session is asked anything else."""
+
+    names: list[str]
+    types: tuple[str, ...]
+    cursor: duckdb.DuckDBPyConnection
+
+
 def ask(session: duckdb.DuckDBPyConnection, checked: Checked, params: Parameters, limits: Limits) -> Answer:
     """Run a statement. Raises `errors.QueryTooBig` for too many rows, and whatever DuckDB and its client raise."""
+    begun = begin(session, checked, params)
+    return Answer(begun.names, begun.types, _in_utc(_fetched(begun.cursor, limits), begun.types))
+
+
+def begin(session: duckdb.DuckDBPyConnection, checked: Checked, params: Parameters) -> Begun:
+    """Begin a statement."""
     if checked.plans:
         plan = session.execute(checked.text, params)
         names = [str(column[0]) for column in plan.description or ()]
-        return Answer(names, ("VARCHAR",) * len(names), _fetched(plan, limits))
+        return Begun(names, ("VARCHAR",) * len(names), plan)
     columns = described(session, checked.text, params)
     types = tuple(column[1] for column in columns)
     cursor = session.execute(_selected(session, checked.text, types, params), params)
-    return Answer([column[0] for column in columns], types, _in_utc(_fetched(cursor, limits), types))
+    return Begun([column[0] for column in columns], types, cursor)
+
+
+def next_rows(begun: Begun, most: int) -> list[Row]:
+    """At most so many more rows; none where that was all."""
+    return _in_utc(begun.cursor.fetchmany(most), begun.types)
 
 
 def described(session: duckdb.DuckDBPyConnection, text: str, params: Parameters) -> list[Row]:

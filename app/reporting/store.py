@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,6 +122,27 @@ class Store:
         """
         found = self._run(lambda: answer.ask(self._session, self._check(sql), params, self._limits))
         return Result(_distinct(found.names), found.types, found.rows, self.as_of)
+
+    def first(self, sql: str, params: Parameters = (), *, most: int) -> tuple[Result, bool]:
+        """The first rows of a statement, and whether there are more. Raises what `query` does."""
+
+        def work() -> Result:
+            begun = answer.begin(self._session, self._check(sql), params)
+            return Result(_distinct(begun.names), begun.types, answer.next_rows(begun, most + 1), self.as_of)
+
+        found = self._run(work)
+        return replace(found, rows=found.rows[:most]), len(found.rows) > most
+
+    def batches(self, sql: str, params: Parameters = (), *, most: int) -> Iterator[Result]:
+        """All rows of a statement, so many at a time; the first batch may have none. No limit of rows.
+
+        Each is waited for as long as a query may take. Raises what `query` does; ask the store nothing in between.
+        """
+        begun = self._run(lambda: answer.begin(self._session, self._check(sql), params))
+        names = _distinct(begun.names)
+        yield Result(names, begun.types, [], self.as_of)
+        while rows := self._run(lambda: answer.next_rows(begun, most)):
+            yield Result(names, begun.types, rows, self.as_of)
 
     def write_parquet(self, sql: str, params: Parameters = ()) -> int:
         """Write what a statement gives into the file that `Limits.writes` names; returns the number of rows.

@@ -15,8 +15,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -36,6 +37,76 @@ _MOST = 16
 _DEADLINE = 5.0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a monitor is told."""
+
+    code: int
+    kind: str
+    text: str
+
+
+PATHS = ("/healthz", "/readyz", "/metrics")
+
+
+class Answers:
+    """What monitors are told of one daemon."""
+
+    def __init__(self, job: Job, board: Board, alive: Callable[[], bool]) -> None:
+        self.job, self._board, self._alive = job, board, alive
+        self._exposition = metrics.exposition(job, board)
+
+    def of(self, path: str) -> Answer:
+        """The answer on one of `PATHS`."""
+        return {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics}[path]()
+
+    def _health(self) -> Answer:
+        alive = self._alive()
+        return Answer(200 if alive else 503, _JSON, json.dumps({"alive": alive, "state": self._board.state}))
+
+    def _ready(self) -> Answer:
+        found = readiness(self.job)
+        return Answer(200 if found["ready"] else 503, _JSON, json.dumps(found))
+
+    def _metrics(self) -> Answer:
+        return Answer(200, _TEXT, self._exposition())
+
+
+class Door:
+    """Who may ask: by the name that is asked for, and by the token."""
+
+    def __init__(self, http: config.Http) -> None:
+        self._own = http.address[0].lower()
+        self.token = http.token.get_secret_value() if http.token else ""
+
+    def knows(self, host: str) -> bool:
+        """Whether a Host header may be right: on the loopback a page whose name was made to mean this machine may ask.
+
+        Where a token is needed such a page doesn't have it, and a proxy in front may pass on any name.
+        """
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        name = name.strip("[]").lower()
+        return bool(self.token) or name == self._own or config.is_loopback(name)
+
+    def allows(self, given: str) -> bool:
+        """Whether an Authorization header has the token, where one is needed."""
+        wanted = f"Bearer {self.token}"
+        return not self.token or hmac.compare_digest(given.encode(), wanted.encode())
+
+
+class Serving(Protocol):
+    """A server at work."""
+
+    def shutdown(self) -> None:
+        """Answer nobody any more."""
+
+    def server_close(self) -> None:
+        """Give the port back."""
+
+
+Make = Callable[[Job, Board, Callable[[], bool]], Serving]
+
+
 class Server(ThreadingHTTPServer):
     """One server with what its answers are made of."""
 
@@ -49,20 +120,8 @@ class Server(ThreadingHTTPServer):
         address = job.settings.http.address
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
-        self.job, self.board, self.alive = job, board, alive
-        token = job.settings.http.token
-        self.token = token.get_secret_value() if token else ""
-        self.exposition = metrics.exposition(job, board)
-
-    def knows(self, host: str) -> bool:
-        """Whether a Host header may be right: on the loopback a page whose name was made to mean this machine may ask.
-
-        Where a token is needed such a page doesn't have it, and a proxy in front may pass on any name.
-        """
-        own = self.job.settings.http.address[0]
-        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-        name = name.strip("[]").lower()
-        return bool(self.token) or name == own.lower() or config.is_loopback(name)
+        self.answers, self.door = Answers(job, board, alive), Door(job.settings.http)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve it in a thread; where there are too many, the oldest connection has to go."""
@@ -104,34 +163,18 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        answers = {"/healthz": self._health, "/readyz": self._ready, "/metrics": self._metrics}
-        answer = answers.get(self.path.partition("?")[0])
-        if not all(map(self.server.knows, self.headers.get_all("Host", []))):
+        path, door = self.path.partition("?")[0], self.server.door
+        if not all(map(door.knows, self.headers.get_all("Host", []))):
             self._send(421, _JSON, json.dumps({"error": "this server has another name: see Host"}))
-        elif answer is None:
-            self._send(404, _JSON, json.dumps({"error": f"try {', '.join(answers)}"}))
-        elif not self._allowed():
+        elif path not in PATHS:
+            self._send(404, _JSON, json.dumps({"error": f"try {', '.join(PATHS)}"}))
+        elif not door.allows(self.headers.get("Authorization", "")):
             self._send(401, _JSON, json.dumps({"error": "give the token as Authorization: Bearer …"}))
         else:
-            answer()
+            answer = self.server.answers.of(path)
+            self._send(answer.code, answer.kind, answer.text)
 
     do_HEAD = do_GET  # noqa: N815  the name is http.server's
-
-    def _allowed(self) -> bool:
-        given = self.headers.get("Authorization", "")
-        wanted = f"Bearer {self.server.token}"
-        return not self.server.token or hmac.compare_digest(given.encode(), wanted.encode())
-
-    def _health(self) -> None:
-        alive = self.server.alive()
-        self._send(200 if alive else 503, _JSON, json.dumps({"alive": alive, "state": self.server.board.state}))
-
-    def _ready(self) -> None:
-        found = readiness(self.server.job)
-        self._send(200 if found["ready"] else 503, _JSON, json.dumps(found))
-
-    def _metrics(self) -> None:
-        self._send(200, _TEXT, self.server.exposition())
 
     def _send(self, code: int, kind: str, text: str) -> None:
         body = text.encode()
@@ -155,24 +198,23 @@ def readiness(job: Job) -> dict[str, Any]:
     return {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None, "problems": problems}
 
 
-def start(job: Job, board: Board, alive: Callable[[], bool]) -> Server | None:
+def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:
     """Serve in a thread of its own; None where the config names no address, or another process has it now.
 
-    A daemon that stands by has the same config as the one that leads: ask again later. Raises `errors.ConfigError`
-    for an address that can't be had at all.
+    A daemon that stands by has the same config as the one that leads: ask again later. `make` is the server, which has
+    more to say where there is a page. Raises `errors.ConfigError` for an address that can't be had at all.
     """
     if job.settings.http.listen is None:
         board.problems.pop(health.HTTP, None)
         return None
     try:
-        server = Server(job, board, alive)
+        server = make(job, board, alive)
     except OSError as error:
         message = f"[http] listen = {job.settings.http.listen!r}: {error.strerror or error}"
         if error.errno != errno.EADDRINUSE:
             raise errors.ConfigError(message) from error
         complain(board, message)
         return None
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True).start()
     _listens(job, board)
     return server
 
@@ -195,7 +237,7 @@ def _listens(job: Job, board: Board) -> None:
         )
 
 
-def stop(server: Server | None) -> None:
+def stop(server: Serving | None) -> None:
     """Close the port."""
     if server is not None:
         server.shutdown()

@@ -27,26 +27,28 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 _TICK = 1.0
 
 
-def serve(load: Callable[[], Job]) -> int:
+def serve(load: Callable[[], Job], make: monitor.Make = monitor.Server) -> int:
     """Keep the target up to date until SIGTERM or SIGINT. `load` reads the config; SIGHUP asks it again.
+
+    `make` is what listens where `[http] listen` says.
 
     Raises `errors.ConfigError` for a config that is wrong from the start. Returns the exit code.
     """
     with _signals() as next_signal:
-        return _Process(load, next_signal).run()
+        return _Process(load, next_signal, make).run()
 
 
 class _Process:
     """The main thread's loop."""
 
-    def __init__(self, load: Callable[[], Job], next_signal: Callable[[float], int | None]) -> None:
-        self._load = load
+    def __init__(self, load: Callable[[], Job], next_signal: Callable[[float], int | None], make: monitor.Make) -> None:
+        self._load, self._make = load, make
         self._next_signal = next_signal
         self._log = structlog.get_logger()
         self._board = Board()
         job = load()
         self._service = Service(job, self._board)
-        self._http = monitor.start(job, self._board, self._alive)
+        self._http = monitor.start(job, self._board, self._alive, self._make)
         self._pending: Job | None = None
 
     def run(self) -> int:
@@ -69,10 +71,10 @@ class _Process:
                 self._http = self._http or self._listen()
                 self._ping()
 
-    def _listen(self) -> monitor.Server | None:
+    def _listen(self) -> monitor.Serving | None:
         """Once the daemon works, an address that can't be had is no reason to end."""
         try:
-            return monitor.start(self._service.job, self._board, self._alive)
+            return monitor.start(self._service.job, self._board, self._alive, self._make)
         except errors.ConfigError as error:
             monitor.complain(self._board, error.message)
             return None

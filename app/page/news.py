@@ -1,0 +1,73 @@
+"""What open pages are told as it happens: that a run published, or found the file still true."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from app.page.reader import Reader
+
+# How often the small file beside the link is looked at, and how often a quiet stream says that it is alive.
+_LOOK, _PULSE = 0.1, 15.0
+MOST = 200
+
+
+class News:
+    """Watches the published file for all who listen; nobody listens, nobody looks."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._listeners: set[asyncio.Queue[str]] = set()
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether as many listen as can be served."""
+        return len(self._listeners) >= MOST
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Events as a browser reads them, until the other side hangs up."""
+        queue: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+        self._listeners.add(queue)
+        self._watching = self._watching or asyncio.create_task(self._watch())
+        try:
+            yield f"retry: 1000\n{_event('now', self._said())}"
+            while True:
+                yield await _next(queue)
+        finally:
+            self._listeners.discard(queue)
+            if not self._listeners and self._watching:
+                self._watching.cancel()
+                self._watching = None
+
+    async def _watch(self) -> None:
+        before = self._said()
+        while True:
+            await asyncio.sleep(_LOOK)
+            now = self._said()
+            if now != before:
+                kind = "published" if now["version"] != before["version"] else "checked"
+                self._tell(_event(kind, now))
+            before = now
+
+    def _tell(self, event: str) -> None:
+        for queue in self._listeners:
+            if not queue.full():
+                queue.put_nowait(event)
+
+    def _said(self) -> dict[str, Any]:
+        told, version = self._reader.told(), self._reader.version()
+        return {"run_id": told.get("run_id"), "as_of": told.get("as_of"), "version": "-".join(map(str, version or ()))}
+
+
+async def _next(queue: asyncio.Queue[str]) -> str:
+    try:
+        return await asyncio.wait_for(queue.get(), _PULSE)
+    except TimeoutError:
+        return ": still here\n\n"
+
+
+def _event(kind: str, said: dict[str, Any]) -> str:
+    return f"event: {kind}\ndata: {json.dumps(said)}\n\n"

@@ -1,0 +1,141 @@
+"""The first page: how fresh the data are, what is wrong and what to do, the tables, the last runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.face import values
+from app.page import answers, looks, site
+from jobs.init import choice
+from jobs.results import Status, TableStatus
+
+_HOUR, _BINS, _LAST = timedelta(hours=1), 30, 10
+
+
+def page(request: Request) -> Response:
+    """How it stands, for people and for programs."""
+    here = site.of(request)
+    here.freshen(request)
+    found = here.status()
+    now = datetime.now(UTC)
+    if answers.wants_json(request):
+        return answers.as_json(_data(found, now))
+    return answers.as_html(
+        "overview.html",
+        **here.head(request, "Overview"),
+        sentence=sentence(found),
+        lead=_lead(found),
+        feed=_feed(found),
+        status=found,
+        figures=_figures(found, now),
+        tables=[_table(one, found, now) for one in found.tables],
+        runs=[_run(one) for one in found.runs[:_LAST]],
+    )
+
+
+ROUTES = (Route("/", page), Route("/overview.json", page))
+
+
+def sentence(found: Status) -> str:
+    """The answer, true and whole."""
+    if found.as_of is None:
+        return "There is no reporting file yet"
+    behind = [one for one in found.tables if one.last_action == "failed"]
+    if behind:
+        rest = "all else is up to date" if len(behind) < len(found.tables) else "nothing else is there"
+        return f"{_counted(len(behind), 'table').capitalize()} {'is' if len(behind) == 1 else 'are'} behind, {rest}"
+    if found.level == "fail":
+        return "The data are too old"
+    if found.problems:
+        return (
+            "The data are late" if found.level == "warn" else f"{_counted(len(found.problems), 'problem').capitalize()}"
+        )
+    return "All is up to date"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"one {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _lead(found: Status) -> str:
+    if found.as_of is None:
+        return "Run neaptide sync, or neaptide daemon, which keeps it up to date."
+    models = sum(one.table.startswith("models.") for one in found.tables)
+    tables = f"{len(found.tables) - models:,} table{'' if len(found.tables) - models == 1 else 's'}"
+    more = f" and {models:,} model{'' if models == 1 else 's'}" if models else ""
+    return f"The file shows PostgreSQL as it was at {looks.moment(found.as_of)}: {tables}{more}, all of one moment."
+
+
+def _figures(found: Status, now: datetime) -> list[dict[str, Any]]:
+    recent = [one for one in found.runs if one["started_at"] > now - _HOUR]
+    spans = sorted(one["seconds"] for one in recent if one["seconds"] is not None)
+    today = [one for one in found.runs if one["started_at"].astimezone(UTC).date() == now.date()]
+    failed = sum(any(table["error"] for table in one["tables"]) for one in today)
+    rows = sum(one.rows for one in found.tables)
+    return [
+        {"name": "Lag, last hour", "value": looks.seconds(_p95(spans)), "small": "p95, from a run's start to readers"},
+        {"name": "Runs today", "value": f"{len(today):,}", "small": f"with changes; {failed:,} failed"},
+        {"name": "Rows", "value": f"{rows:,}", "small": ""},
+        {"name": "File", "value": choice.size(found.file_bytes), "small": ""},
+    ]  # fmt: skip
+
+
+def _feed(found: Status) -> str:
+    """Where changes come from, how far they were read, and who reads them."""
+    ways = sorted({one.mode for one in found.tables})
+    position = max((one.snapshot or "" for one in found.tables), default="") or "not known"
+    return f"Changes are found by {' and '.join(ways) or 'nothing yet'}; position {position}. {_daemon(found.daemon)}"
+
+
+def _daemon(daemon: Mapping[str, Any] | None) -> str:
+    if daemon is None:
+        return "No daemon is at work: neaptide daemon keeps the file up to date."
+    state = str(daemon["state"]) if daemon["alive"] is not False else "not there any more"
+    return f"The daemon is {state}, process {daemon['pid']} on {daemon['host']}."
+
+
+def _p95(spans: Sequence[float]) -> float | None:
+    return spans[math.ceil(0.95 * len(spans)) - 1] if spans else None
+
+
+def _table(one: TableStatus, found: Status, now: datetime) -> dict[str, Any]:
+    return {
+        "name": one.table, "rows": one.rows, "mode": one.mode, "deletes": one.deletes, "as_of": one.as_of,
+        "lag": one.lag, "action": one.last_action, "rows_in": one.rows_in, "rows_out": one.rows_out, "bytes": one.bytes,
+        "spark": looks.sparkline(_changes(one.table, found.runs, now)), "failed": one.last_action == "failed",
+    }  # fmt: skip
+
+
+def _changes(table: str, runs: Sequence[Mapping[str, Any]], now: datetime) -> list[int]:
+    """Rows that came and went in each two minutes of the last hour."""
+    found = [0] * _BINS
+    for run in runs:
+        place = int((run["started_at"] - (now - _HOUR)) / _HOUR * _BINS)
+        if 0 <= place < _BINS:
+            found[place] += sum(one["rows_in"] + one["rows_out"] for one in run["tables"] if one["table"] == table)
+    return found
+
+
+def _run(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A run as a row shows it."""
+    failed = [table["table"] for table in one["tables"] if table["error"]]
+    phases = [f"{name} {looks.seconds(span)}" for name, span in one["phases"].items() if span >= 0.001]
+    return {**one, "failed": failed, "took": one["seconds"], "phases_shown": ", ".join(phases)}
+
+
+row_of = _run
+
+
+def _data(found: Status, now: datetime) -> dict[str, Any]:
+    told = found.as_dict()
+    told["runs"] = told["runs"][:_LAST]
+    told["sentence"] = sentence(found)
+    told["age_shown"] = values.age(found.age) if found.age is not None else None
+    return told

@@ -1,0 +1,141 @@
+"""The site: its pages by their addresses, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app import bootstrap, errors
+from app.charts.worker import Worker
+from app.config import duration
+from app.page import gate
+from app.page.answers import Failures
+from app.page.news import News
+from app.page.reader import Reader
+from app.queries.reports import Catalogue
+from jobs.daemon.monitor import PATHS, Answers, Door
+from jobs.job import Job
+from jobs.results import Status
+from jobs.status import report
+from jobs.targets.file import freshness
+
+_NAVIGATION = (("Overview", "/"), ("Reports", "/reports"), ("Tables", "/tables"), ("SQL", "/sql"), ("Runs", "/runs"))
+# Answers that are worked out at a time; the rest wait.
+_THREADS = 16
+_RUNS = 1000
+
+
+class Site:
+    """What pages are made of."""
+
+    def __init__(self, job: Job, answers: Answers) -> None:
+        self.job, self.settings, self.answers = job, job.settings, answers
+        self.reader = Reader(job.settings)
+        self.news = News(self.reader)
+        self.painter = Worker()
+
+    def catalogue(self) -> Catalogue:
+        """The project's reports as their files are now."""
+        return bootstrap.reports(self.settings)
+
+    def status(self) -> Status:
+        """How the file stands; looked at once for each run, also for those that change nothing."""
+        told = self.reader.told()
+        key = (
+            "status",
+            self.reader.version(),
+            told.get("as_of"),
+            int(freshness.now(self.reader.files).timestamp()) // 5,
+        )
+        return self.reader.kept(key, lambda: report.read_status(self.job, runs=_RUNS))
+
+    def head(self, request: Request, title: str) -> dict[str, Any]:
+        """What stands on every page: where one is, and as of when the data are."""
+        as_of = freshness.as_of(self.reader.files)
+        now = freshness.now(self.reader.files)
+        path = request.url.path
+        pages = [(name, at, path == at or (at != "/" and path.startswith(at))) for name, at in _NAVIGATION]
+        return {"title": title, "pages": pages, "as_of": as_of, "now": now, "age": _age(as_of, now),
+                "limits": self._limits(), "version": "-".join(map(str, self.reader.version() or ()))}  # fmt: skip
+
+    def _limits(self) -> tuple[float | None, float | None]:
+        """From which age on the data are late, and too late."""
+        wanted = self.settings.freshness
+        warn, fail = (one.total_seconds() if one else None for one in (wanted.warn, wanted.fail))
+        return warn, fail
+
+    def freshen(self, request: Request, declared: frozenset[str] = frozenset()) -> None:
+        """`?max_staleness=10s` syncs first where the file is older. Raises `errors.UsageError` for no span of time."""
+        given = request.query_params.get("max_staleness")
+        if given is None or "max_staleness" in declared:
+            return
+        try:
+            limit: timedelta = duration(given)
+        except ValueError as error:
+            raise errors.UsageError(f"max_staleness: {error}") from None
+        self.reader.freshen(limit)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.reader.close()
+        self.painter.close()
+
+
+def _age(as_of: datetime | None, now: datetime) -> float | None:
+    return max(0.0, (now - as_of).total_seconds()) if as_of else None
+
+
+def app(site: Site, door: Door, seconds: float) -> gate.App:
+    """The whole of it, behind its gate; no answer takes longer than so many seconds."""
+    from app.page import overview, query, reports, runs, tables
+
+    failures = Failures(site.settings, site.head)
+    routes = [
+        *(Route(path, _monitor) for path in PATHS),
+        Route("/events", _events),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        *overview.ROUTES, *reports.ROUTES, *tables.ROUTES, *query.ROUTES, *runs.ROUTES,
+    ]  # fmt: skip
+    handlers: dict[Any, Any] = {
+        errors.NeaptideError: failures.expected,
+        HTTPException: failures.unknown,
+        Exception: failures.bug,
+    }
+    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=_lifespan)
+    made.state.site = site
+    return gate.Gate(made, door, seconds)
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
+
+
+def of(request: Request) -> Site:
+    """The site that a request is for."""
+    found: Site = request.app.state.site
+    return found
+
+
+def _monitor(request: Request) -> Response:
+    answer = of(request).answers.of(request.url.path)
+    return Response(answer.text, answer.code, {"content-type": answer.kind, "cache-control": "no-store"})
+
+
+async def _events(request: Request) -> Response:
+    news = of(request).news
+    if news.full:
+        return Response("too many pages listen", 503)
+    return StreamingResponse(news.stream(), 200, {"cache-control": "no-store"}, "text/event-stream")

@@ -1,0 +1,118 @@
+"""Tables and models: what the file holds, what each is made of, where it comes from, and which reports use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app import errors
+from app.page import answers, asked, looks, site
+from app.page.asked import Question
+from app.reporting.store import Store
+from jobs import quoting
+from jobs.results import Status
+from jobs.status import shape
+
+_SAMPLE = 20
+_MODELS = "models"
+
+
+def listing(request: Request) -> Response:
+    """All that can be asked."""
+    here = site.of(request)
+    here.freshen(request)
+    found = relations(here)
+    status = here.status()
+    rows = [_row(name, columns, status, _users(here, name)) for name, columns in found.items()]
+    tables = [one for one in rows if not one["model"]]
+    models = [one for one in rows if one["model"]]
+    if answers.wants_json(request):
+        return answers.as_json({"as_of": status.as_of, "tables": tables, "models": models})
+    return answers.as_html("tables.html", **here.head(request, "Tables"), tables=tables, models=models)
+
+
+def relations(here: site.Site) -> dict[str, list[str]]:
+    """The names of all tables and models that a query may name, each with its columns."""
+
+    def work(store: Store) -> dict[str, list[str]]:
+        result = store.query("SHOW ALL TABLES")
+        place = {name: number for number, name in enumerate(result.columns)}
+        return {
+            quoting.join_name(row[place["schema"]], row[place["name"]]): list(row[place["column_names"]])
+            for row in result.rows
+            if row[place["schema"]] != "neaptide"
+        }
+
+    return here.reader.once(("relations",), work)
+
+
+def _row(name: str, columns: list[str], status: Status, users: list[dict[str, str]]) -> dict[str, Any]:
+    known = next((one for one in status.tables if one.table == name), None)
+    return {
+        "name": name, "model": quoting.split_name(name)[0] == _MODELS, "columns": len(columns),
+        "rows": known.rows if known else None, "as_of": known.as_of if known else status.as_of,
+        "mode": known.mode if known else None, "bytes": known.bytes if known else None, "reports": users,
+    }  # fmt: skip
+
+
+def _users(here: site.Site, name: str) -> list[dict[str, str]]:
+    """The reports whose SQL names it."""
+    schema, table = quoting.split_name(name)
+    quoted = [f'"?{re.escape(one)}"?' for one in (schema, table)]
+    named = re.compile(rf"(?<![\w.\"]){quoted[0]}\s*\.\s*{quoted[1]}(?![\w\"])", re.IGNORECASE)
+    found = here.catalogue().reports.values()
+    return [{"name": one.name, "title": one.title} for one in found if named.search(one.sql)]
+
+
+def one(request: Request) -> Response:
+    """One table: columns, types, some rows."""
+    here = site.of(request)
+    here.freshen(request)
+    name = request.path_params["name"].removesuffix(".json")
+    if name not in relations(here):
+        raise errors.MissingTable(f"there is no table {name!r} in the reporting file", hint="see the list of tables")
+    found = _described(here, name)
+    sample = asked.held(here.reader, Question(name, f"FROM {_quoted(name)} LIMIT {_SAMPLE}")).result
+    reports = _users(here, name)
+    if answers.wants_json(request):
+        return answers.as_json({**found, "as_of": sample.as_of, "reports": reports, "sample": sample.records()})
+    return answers.as_html(
+        "table.html", **here.head(request, name), table=found, reports=reports, heads=looks.heads(sample),
+        rows=looks.rows(sample), query=answers.address("/sql", {"q": f"FROM {_quoted(name)} LIMIT 100"}),
+    )  # fmt: skip
+
+
+ROUTES = (Route("/tables", listing), Route("/tables.json", listing), Route("/tables/{name:path}", one))
+
+
+def _quoted(name: str) -> str:
+    return quoting.qualified(*quoting.split_name(name))
+
+
+def _described(here: site.Site, name: str) -> dict[str, Any]:
+    """Its columns with their types on both sides, and how it is kept."""
+    shaped = _shape(here, name)
+    described = here.reader.once(("describe", name), lambda store: store.query(f"DESCRIBE {_quoted(name)}").rows)
+    known: Mapping[str, Any] = {one.table: one for one in here.status().tables}
+    rows = shaped.rows if shaped else None
+    source = {one.name: one.postgresql for one in shaped.columns} if shaped else {}
+    return {
+        "name": name, "rows": rows, "kept": known.get(name),
+        "columns": [{"name": row[0], "type": row[1], "postgresql": source.get(row[0])} for row in described],
+    }  # fmt: skip
+
+
+def _shape(here: site.Site, name: str) -> Any:
+    """What is known of a copied table; None for a model."""
+    if name not in {one.table for one in here.status().tables}:
+        return None
+    key = ("shape", name, here.reader.version())
+    try:
+        return here.reader.kept(key, lambda: shape.of_table(here.job, name))
+    except errors.UsageError:
+        return None
