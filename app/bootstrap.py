@@ -69,10 +69,18 @@ def _written(settings: config.Settings) -> str:
     return url if settings.embedded_root is None else _careful(url)
 
 
-def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = None) -> Job:
-    """What a sync, a comparison or a status needs; with a `keep`, its sessions stay open between runs."""
+def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = None, any_tables: bool = False) -> Job:
+    """What a sync, a comparison or a status needs; with a `keep`, its sessions stay open between runs.
+
+    Raises `errors.ConfigError` where the config names no tables, unless it doesn't matter that there are none.
+    """
     from jobs.job import Job
 
+    if not (settings.tables or any_tables):
+        raise errors.ConfigError(
+            "the config names no tables, so there is nothing to copy",
+            hint='add [[tables]] with name = "schema.table" or "schema.*", or let neaptide init --force propose them',
+        )
     url = source_url(settings, start=start)
     if settings.embedded_root is None:
         return Job(settings, url, keep)

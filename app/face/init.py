@@ -105,10 +105,11 @@ def _job(url: str) -> Job:
     try:
         source = config.Source(url=SecretStr(url))
     except ValidationError as error:
-        raise errors.UsageError("; ".join(str(item["msg"]) for item in error.errors(include_input=False))) from None
+        told = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors(include_input=False))
+        raise errors.UsageError("; ".join(told)) from None
     # Not through the environment, which would win over --url.
     settings = config.Settings(base=Path.cwd()).model_copy(update={"source": source})
-    return bootstrap.job(settings)
+    return bootstrap.job(settings, any_tables=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -45,7 +45,7 @@ def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     from app import bootstrap
     from jobs.tracking import install, visit
 
-    job = bootstrap.job(face.settings)
+    job = bootstrap.job(face.settings, any_tables=True)
     if only_print:
         click.echo(visit.script(job, list(tables), untrack=True), nl=False)
         return

@@ -19,7 +19,7 @@ from app import config, errors, redaction, statements
 from jobs.position import clock
 from jobs.position.snapshot import Snapshot, position
 from jobs.sessions import Keep
-from jobs.source import pulse
+from jobs.source import logins, pulse
 from jobs.source import settings as sessions
 from jobs.source.settings import Session
 from jobs.types import column_plan, masks
@@ -329,15 +329,9 @@ def _standby_error(text: str) -> errors.NeaptideError:
 
 def _connection_error(error: psycopg.OperationalError, text: str) -> errors.NeaptideError:
     everything = str(error)
-    for sign in (
-        "authentication failed",
-        "no password supplied",
-        "no pg_hba.conf entry",
-        "role ",
-        "permission denied",
-    ):
-        if sign in everything and ("does not exist" in everything or sign != "role "):
-            return errors.AccessDenied(f"PostgreSQL refused the login: {text}", hint="check [source] url")
+    refused = logins.refused(everything, text)
+    if refused:
+        return refused
     if "query_wait_timeout" in everything:
         return errors.SourceUnavailable(
             "the pooler before PostgreSQL has no connection left",

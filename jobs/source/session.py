@@ -17,6 +17,7 @@ from jobs.source import catalogue, connection, locks, readiness
 from jobs.source.catalogue import Found, Relation, Table
 from jobs.source.connection import Connection, FloorReading, Identity
 from jobs.source.spool import Spool
+from jobs.tables import patterns
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -183,12 +184,17 @@ def _without_paused(job: Job, found: Found) -> Found:
 def select(found: Found, wanted: tuple[str, ...]) -> Found:
     """Those of `wanted`, by their names in the source or the file, or all.
 
-    Raises `errors.ConfigError` for a name that isn't among them.
+    Raises `errors.ConfigError` for a name that isn't among them, and `errors.MissingTable` where the source has none.
     """
+    if not (found.tables or found.failures):
+        raise errors.MissingTable(
+            "no table of the source is meant by the config's patterns",
+            hint="correct the names of the [[tables]], or see what this role may see: neaptide init -o other.toml",
+        )
     names = {table.name: {table.name, table.source_name} for table in found.tables} | {n: {n} for n in found.failures}
     unknown = sorted(set(wanted) - {name for both in names.values() for name in both})
     if unknown:
-        raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
+        raise patterns.unknown(unknown[0], names)
     if not wanted:
         return found
     return Found(

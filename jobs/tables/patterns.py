@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -122,3 +123,12 @@ def _twin(kind: str, names: Iterable[str], target: tuple[str, str]) -> errors.Co
         f"DuckDB can't tell the {kind} {' and '.join(sorted(names))} apart",
         hint=f'give one another name: rename = "…" in the entry of {quoting.join_name(*target)}',
     )
+
+
+def unknown(name: str, there: Iterable[str]) -> errors.ConfigError:
+    """The error for a table that isn't among the config's, with the nearest of those."""
+    names = sorted({*there})
+    alike = [one for one in names if quoting.split_name(one)[1] == name]
+    near = alike or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`neaptide status` lists them"
+    return errors.ConfigError(f"{name} is not among the [[tables]] of the config", hint=hint)

@@ -15,6 +15,7 @@ from app import errors, statements
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, translated
+from jobs.tables import patterns
 from jobs.tables.triggers import OURS, Function
 from jobs.tracking import ddl
 from jobs.tracking.ddl import Installed, Statement
@@ -125,7 +126,7 @@ def named(found: list[Table], names: Iterable[str]) -> list[Table]:
     wanted = list(names) or [table.source_name for table in found]
     unknown = sorted(set(wanted) - {name for table in found for name in (table.source_name, table.name)})
     if unknown:
-        raise errors.ConfigError(f"{unknown[0]} is not among the [[tables]] of the config")
+        raise patterns.unknown(unknown[0], {table.source_name for table in found})
     return [table for table in found if table.source_name in wanted or table.name in wanted]
 
 

@@ -1,0 +1,60 @@
+"""What is typed almost right is answered with what was meant, and a config that means nothing with what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.cli import Cli
+
+
+@pytest.fixture
+def cli(empty_db: str, tmp_path: Path) -> Cli:
+    with psycopg.connect(empty_db) as conn:
+        conn.execute("CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY)")
+    return written(tmp_path, empty_db, 'name = "public.orders"', 'name = "public.items"')
+
+
+def written(folder: Path, url: str, *tables: str) -> Cli:
+    entries = "".join(f'[[tables]]\nwatermark = "none"\n{table}\n' for table in tables)
+    (folder / "config.toml").write_text(f'[source]\nurl = "{url}"\n{entries}', encoding="utf-8")
+    return Cli(folder)
+
+
+def test_a_table_that_is_almost_right_is_named(cli: Cli) -> None:
+    cli("sync").ok()
+    for name in ("ordrs", "orders", "public.ordrs", "Orders"):
+        for command in (
+            ["sync", "--table"], ["sync", "--dry-run", "--table"], ["verify", "--table"], ["track"], ["untrack"],
+        ):  # fmt: skip
+            done = cli(*command, name)
+            assert (done.code, "did you mean public.orders" in done.err) == (2, True), (command, name, done.err)
+    assert "did you mean public.orders" in cli("tables", "ordrs").err
+    assert "`neaptide status` lists them" in cli("sync", "--table", "quite.another").err
+
+
+def test_a_config_without_tables_takes_nothing_from_the_file(cli: Cli, empty_db: str) -> None:
+    cli("sync").ok()
+    for tables in ((), ('name = "pblic.*"',)):
+        written(cli.folder, empty_db, *tables)
+        for command in (["sync"], ["sync", "--dry-run"], ["verify"], ["daemon"], ["status"])[: 5 if not tables else 3]:
+            done = cli(*command)
+            assert done.code in (1, 2), command
+            assert "[[tables]]" in done.err
+        assert cli("sql", "FROM public.orders").code == 0
+        cli("untrack", "--print").ok()
+
+
+def test_a_login_that_lacks_a_password_says_how_to_give_it(cli: Cli, empty_db: str) -> None:
+    for url in (re.sub(":[^:@]+@", "@", empty_db), re.sub(":[^:@]+@", ":wrong@", empty_db)):
+        written(cli.folder, url, 'name = "public.orders"')
+        done = cli("sync")
+        assert done.code == 1
+        assert "PGPASSWORD" in done.err
+        assert "~/.pgpass" in done.err
+    assert "no password given" in cli("init", "--url", re.sub(":[^:@]+@", "@", empty_db), "--force").err
+    told = cli("init", "--url", "mysql://host/x", "--force").err
+    assert told.startswith("error: the url must begin with postgresql://")
