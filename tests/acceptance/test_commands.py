@@ -16,6 +16,7 @@ from uuid import UUID
 
 import click
 import duckdb
+import psycopg
 import pytest
 
 from app import cli
@@ -285,3 +286,21 @@ def test_db_says_how_the_source_is_reached(shown: Cli, tmp_path: Path) -> None:
     done = shown("db", "status")
     assert done.code == 2 and "embedded" in done.err
     assert ":***@" in shown("db", "url").ok().out
+
+
+def test_a_loss_of_many_rows_is_taken_over_when_asked(tmp_path: Path, empty_db: str) -> None:
+    with psycopg.connect(empty_db, autocommit=True) as conn:
+        conn.execute("CREATE TABLE t AS SELECT id FROM generate_series(1, 10) AS id")
+        conn.execute("ALTER TABLE t ADD PRIMARY KEY (id)")
+        there = Cli(tmp_path)
+        (tmp_path / "config.toml").write_text(
+            f'[source]\nurl = "{empty_db}"\n[[tables]]\nname = "t"\nwatermark = "xid"\ndeletes = "compare"\n'
+        )
+        there("track").ok()
+        there("sync").ok()
+        conn.execute("DELETE FROM t WHERE id > 1")
+    refused = there("sync")
+    assert refused.code == 1
+    assert "neaptide sync --force-deletes" in refused.out + refused.err
+    there("sync", "--force-deletes").ok()
+    assert there("sql", "SELECT count(*) AS n FROM t", "--format", "csv").ok().out == "n\n1\n"
