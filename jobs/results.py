@@ -184,10 +184,21 @@ class TableShape(_Report):
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Something that grows beside or in the file, and its `limit` in words. None where a number isn't known."""
+
+    what: str
+    count: int | None
+    bytes: int | None
+    limit: str
+
+
+@dataclass(frozen=True)
 class Status(_Report):
     """How the reporting file stands. `as_of` is None where there is none yet; `age` is seconds.
 
     `daemon` is what the daemon of this target wrote last: state, process, next run, last error; None without one.
+    `kept` is what grows, each with its limit; `format` is the file's, `versions` what is installed.
     """
 
     path: str
@@ -201,6 +212,9 @@ class Status(_Report):
     problems: tuple[str, ...] = ()
     daemon: dict[str, Any] | None = None
     models: tuple[ModelStatus, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    format: int | None = None
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_bad(self) -> bool:

@@ -78,14 +78,6 @@ FROM pg_replication_slots AS s
 WHERE NOT s.active
 ORDER BY s.slot_name;
 
--- name: tombstones
--- How much the record of deleted keys has grown to: the size of its table, its rows by the last count, and the oldest.
-SELECT
-    pg_total_relation_size(c.oid)::bigint AS bytes,
-    greatest(c.reltuples, 0)::bigint AS rows
-FROM pg_class AS c
-WHERE c.oid = to_regclass('neaptide.tombstone');
-
 -- name: oldest_tombstone
 -- When the oldest key that is still kept was deleted, by the index on xid.
 SELECT extract(epoch FROM clock_timestamp() - t.deleted_at)::float8 AS seconds

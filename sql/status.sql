@@ -34,6 +34,11 @@ FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT $most;
 
+-- name: runs_kept
+-- How many runs the file remembers.
+SELECT count(*) AS runs
+FROM out.neaptide.runs;
+
 -- name: size
 -- How many bytes of the file a table's blocks take.
 SELECT count(DISTINCT i.block_id) * (SELECT any_value(d.block_size) FROM pragma_database_size() AS d) AS bytes

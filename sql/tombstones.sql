@@ -52,3 +52,11 @@ noted AS (
 
 SELECT count(*) AS gone
 FROM gone;
+
+-- name: size
+-- How much the record of deleted keys has grown to: the size of its table, and its rows by the last count.
+SELECT
+    pg_total_relation_size(c.oid)::bigint AS bytes,
+    greatest(c.reltuples, 0)::bigint AS rows
+FROM pg_class AS c
+WHERE c.oid = to_regclass('neaptide.tombstone');

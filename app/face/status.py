@@ -16,7 +16,7 @@ from app.face import runs, show, values
 from app.face.base import Command, Face, json_option, pass_face
 
 if TYPE_CHECKING:
-    from jobs.results import Status, TableStatus
+    from jobs.results import Kept, Status, TableStatus
 
 _COLUMNS = ("table", "rows", "mode", "deletes", "lag", "last change", "size")
 _SPARE = ("size", "deletes", "mode")
@@ -87,7 +87,7 @@ def _lines(found: Status, look: show.Look) -> list[str]:
     """How it stands, what is wrong, the tables, and the last run: as much of it as there is room for."""
     problems = [look.painted(f"! {problem}", "failed" if found.is_bad else "warn") for problem in found.problems]
     head = [*_fitted(_head(found, look), look), *_fitted(_daemon(found.daemon, look), look), *problems]
-    last = _last_run(found, look)
+    last = [*_last_run(found, look), *_kept(found, look)]
     room = None if look.height is None else look.height - len(head) - len(last) - 2
     body = _tables(found, look, room)
     before = [] if room is None else [_run(run) for run in found.runs[1:]][: max(0, room - len(body))]
@@ -165,6 +165,22 @@ def _last_run(found: Status, look: show.Look) -> list[str]:
     text = f"last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
     warnings = [f"! {warning}" for warning in run["warnings"]]
     return [*textwrap.wrap(text, look.width), *warnings, *runs.told(run, look)]
+
+
+def _kept(found: Status, look: show.Look) -> list[str]:
+    """What grows besides the tables, and the versions that keep it."""
+    if found.format is None:
+        return []
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    kept = textwrap.wrap(f"kept: {'; '.join(map(_growth, found.kept))}", look.width)
+    return [*kept, f"format {found.format}; {versions}"]
+
+
+def _growth(one: Kept) -> str:
+    from jobs.init import choice
+
+    size = "" if one.bytes is None else f", {choice.size(one.bytes)}"
+    return f"{one.count:,} {one.what}{size} (limit: {one.limit})"
 
 
 def _run(run: dict[str, Any]) -> str:

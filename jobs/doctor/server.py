@@ -14,7 +14,7 @@ from jobs.init.choice import size
 from jobs.job import Job
 from jobs.source import catalogue, connection, readiness
 from jobs.source.connection import Connection, Identity, translated
-from jobs.tracking import install
+from jobs.tracking import install, purge
 
 # Sessions of a daemon beside those of its runs: the one with its lock, and one that looks at the catalogue.
 _BESIDE = 2
@@ -148,7 +148,7 @@ def _tables(job: Job, conn: Connection, identity: Identity) -> Iterator[Check]:
 
 def _tombstones(job: Job, conn: Connection) -> Iterator[Check]:
     """How many deleted keys are kept, and whether anybody deletes the oldest."""
-    row = _maybe(conn, "tombstones")
+    row = purge.size(conn)
     if row is None or not readiness.tombstones_readable(conn):
         yield check.ok("tombstones", "there are none here")
         return

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app import statements
+from app import errors, statements
 from jobs import quoting
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
@@ -69,14 +69,13 @@ def read(file: DuckSession, known: State | None = None) -> State:
     """What the attached file says of itself; an empty state for a new one.
 
     `known` is a state that was read before: it is not read again where the file is of the same run, since each file is
-    written by one run, once, and no other run began with it. Raises `Damaged` for a file of another version: it is
-    only a copy, and is built anew like a broken one.
+    written by one run, once, and no other run began with it. Raises `Damaged` for a file of an earlier format: it is
+    only a copy, and is built anew like a broken one. Raises `errors.TargetUnusable` for one of a later format.
     """
     if not file.has("neaptide.file"):
         return State()
     about = next(iter(file.block("read_file")), {})
-    if about.get("format", FORMAT) != FORMAT:
-        raise Damaged(f"the reporting file has format {about['format']}, this version writes {FORMAT}")
+    _check_format(about.get("format", FORMAT))
     run_id, lineage = about.get("run_id") or "", about.get("lineage", "")
     whole = run_id != "" and (about.get("touched_by") or run_id) <= run_id
     if known is not None and whole and (known.run_id, known.lineage) == (run_id, lineage):
@@ -89,6 +88,16 @@ def read(file: DuckSession, known: State | None = None) -> State:
     wal = about.get("wal") or ""
     row_group = about.get("row_group", widths.ROW_GROUP)
     return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file))
+
+
+def _check_format(found: int) -> None:
+    """Raises `Damaged` for an earlier one; one of a later version is not ours to build anew, back and forth."""
+    told = f"the reporting file has format {found}, this version writes {FORMAT}"
+    if found > FORMAT:
+        hint = "install the Neaptide that wrote it; or remove the file, and `neaptide sync` builds a new one"
+        raise errors.TargetUnusable(told, hint=hint)
+    if found < FORMAT:
+        raise Damaged(told, hint="run `neaptide sync`, which builds it anew")
 
 
 def write_identity(file: DuckSession, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +27,10 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         return 0
     try:
         beside.touch(looked)
-        return purge.purge(job)
+        done = purge.purge(job)
+        if done.left is not None:
+            beside.write(job.files.beside("kept"), json.dumps({"tombstones": done.left}), job.files.rights())
+        return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0
 

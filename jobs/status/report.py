@@ -15,7 +15,7 @@ from jobs.job import Job
 from jobs.plan import steps
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
-from jobs.status import board, models
+from jobs.status import board, growth, models
 from jobs.status.moments import Looked, moved_on
 from jobs.targets.file import freshness, lock, pauses, strangers
 
@@ -48,7 +48,8 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         return Status(
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
-            (*problems, *complaints), daemon, models.statuses(file, state, quiet),
+            (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
+            growth.versions(),
         )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -22,10 +23,18 @@ _SECONDS = 2.0
 _LONGEST = timedelta(seconds=30)
 
 
-def purge(job: Job) -> int:
+@dataclass(frozen=True)
+class Purged:
+    """How many were deleted, and what is left of them: bytes and rows, None where nobody knows."""
+
+    gone: int
+    left: dict[str, int] | None
+
+
+def purge(job: Job) -> Purged:
     """Delete the tombstones older than the retention, in short transactions for at most two seconds.
 
-    Returns their number; 0 where the role may not, or another is at it. A file that was last synced before them copies
+    None is where the role may not, or another is at it. A file that was last synced before them copies
     its tables anew.
     """
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
@@ -40,7 +49,12 @@ def purge(job: Job) -> int:
             gone += batch
             if batch < _BATCH:
                 break
-    return gone
+        return Purged(gone, size(conn))
+
+
+def size(conn: psycopg.Connection[dict[str, Any]]) -> dict[str, int] | None:
+    """Bytes and rows of the record of deleted keys, by the last count; None where there is none."""
+    return conn.execute(statements.get("tombstones", "size")).fetchone()
 
 
 def _batch(conn: Session, given: dict[str, object]) -> int:

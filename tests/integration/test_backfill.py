@@ -104,6 +104,7 @@ def test_a_condition_chooses_rows_and_leaves_all_others(lab: Lab) -> None:
     done = call(lab, "public.t", "--where", "id % 10 = 0 -- every tenth", "--json").ok().json
     assert (done["table"], done["rows_in"]) == ("public.t", 10)
     assert {key for key, v in rows(lab).items() if v == 1} == {*range(10, 101, 10)}
+    assert rows(lab).keys() == {*range(1, 101)}
     call(lab, "public.t", "--where", "true").ok()
     lab.assert_equal()
 

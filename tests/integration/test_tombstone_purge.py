@@ -39,10 +39,10 @@ def test_only_tombstones_older_than_the_retention_go(trio: Trio) -> None:
     for turn in range(2):
         trio.run(f"UPDATE {{t}} SET name = 'both files have them: {turn}' WHERE id = 9")
         trio.sync()
-    assert purge.purge(trio.lab.job) == 0
+    assert purge.purge(trio.lab.job).gone == 0
     grow_old(trio)
     trio.run("DELETE FROM {t} WHERE id = 4")
-    assert purge.purge(trio.lab.job) == 6
+    assert purge.purge(trio.lab.job).gone == 6
     assert count(trio.lab) == 2
     action, _, rows_out = row_counts(trio.sync())["stamped"]
     assert (action, rows_out) == ("delta", 1)
@@ -53,8 +53,8 @@ def test_tombstones_that_a_running_transaction_may_not_see_yet_stay(trio: Trio) 
         old.execute("SELECT pg_current_xact_id()")
         trio.run("DELETE FROM {t} WHERE id < 4")
         grow_old(trio)
-        assert purge.purge(trio.lab.job) == 0
-    assert purge.purge(trio.lab.job) == 6
+        assert purge.purge(trio.lab.job).gone == 0
+    assert purge.purge(trio.lab.job).gone == 6
 
 
 def test_only_who_may_purge_keeps_others_from_it(trio: Trio) -> None:
@@ -63,9 +63,9 @@ def test_only_who_may_purge_keeps_others_from_it(trio: Trio) -> None:
     with trio.lab.connect() as stranger, trio.begin() as other:
         stranger.execute("SELECT pg_advisory_lock(hashtext('neaptide purge'))")
         other.execute("LOCK TABLE neaptide.purge IN SHARE UPDATE EXCLUSIVE MODE")
-        assert purge.purge(trio.lab.job) == 0
+        assert purge.purge(trio.lab.job).gone == 0
         other.rollback()
-        assert purge.purge(trio.lab.job) == 6
+        assert purge.purge(trio.lab.job).gone == 6
 
 
 def test_a_file_that_is_older_than_what_was_purged_copies_its_tables_anew(trio: Trio) -> None:
@@ -75,7 +75,7 @@ def test_a_file_that_is_older_than_what_was_purged_copies_its_tables_anew(trio: 
     trio.run("DELETE FROM stamped WHERE id < 4")
     trio.sync()
     grow_old(trio)
-    assert purge.purge(trio.lab.job) == 3
+    assert purge.purge(trio.lab.job).gone == 3
     trio.lab.folder = backup
     run = trio.sync()
     assert {name: found[0] for name, found in row_counts(run).items()}["stamped"] == "full"
@@ -98,6 +98,6 @@ def test_a_run_purges_at_most_once_an_hour_and_only_if_its_role_may(trio: Trio) 
     role = f"reader_{id(trio)}"
     trio.run(f"CREATE ROLE {role} LOGIN PASSWORD 'x'", f"GRANT USAGE ON SCHEMA neaptide TO {role}")
     reader = Job(trio.lab.job.settings, conninfo.make_conninfo(trio.lab.url, user=role, password="x"))
-    assert purge.purge(reader) == 0
+    assert purge.purge(reader).gone == 0
     trio.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert count(trio.lab) == 2

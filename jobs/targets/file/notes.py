@@ -160,7 +160,20 @@ class Backfill(_Note):
     done: str
 
 
-def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused | Backfill]) -> dict[str, Any]:
+class Tombstones(_Note):
+    """How much the record of deleted keys had grown to."""
+
+    bytes: int = Field(ge=0, lt=2**63)
+    rows: int = Field(ge=0, lt=2**63)
+
+
+class Kept(_Note):
+    """The file `.kept`."""
+
+    tombstones: Tombstones | None = None
+
+
+def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
     try:
         return form.model_validate_json(notes.read(path)).model_dump()
