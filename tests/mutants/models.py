@@ -1,97 +1,119 @@
-"""Mutants of the analysis of read models, and of what may be read of them."""
+"""Mutants of the upkeep of read models."""
 
 from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-ANALYSIS = "tests/unit/test_models_analysis.py::"
-CHEAPEST = ANALYSIS + "test_the_cheapest_exact_upkeep"
-REFUSED = ANALYSIS + "test_what_need_not_give_the_same_rows_is_an_error"
-_ANALYSIS = "jobs/models/analysis/"
+DIRECTED = "tests/integration/test_models_random.py::test_a_batch_that_chance_does_not_find"
+RANDOM = "tests/integration/test_models_random.py::test_drawn_models_follow_random_changes"
+ABOVE = "tests/integration/test_models_random.py::test_models_above_follow_what_changed_below"
+RUNS = "tests/integration/test_models.py::"
+ANEW = RUNS + "test_a_table_that_is_copied_anew_has_its_models_built_anew"
 
 MUTANTS = (
     Mutant(
-        "the hidden columns behind sums can be read",
-        "app/reporting/exposure.py",
-        "        if _is_behind(*name):\n            return False\n",
+        "only new rows of a table move its models",
+        "jobs/models/moved.py",
+        'f"SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new}"',
+        'f"SELECT {names} FROM {new}"',
+        DIRECTED,
+    ),
+    Mutant(
+        "only old rows of a table move its models",
+        "jobs/models/moved.py",
+        'f"SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new}"',
+        'f"SELECT {names} FROM {old}"',
+        DIRECTED,
+    ),
+    Mutant(
+        "moved rows meet their partners only as they are now",
+        "jobs/models/relations.py",
+        "if name not in self.moved:\n            return place.out(name)",
+        "if True:\n            return place.out(name)",
+        DIRECTED,
+    ),
+    Mutant(
+        "a condition on a side that may be absent is kept while keys are looked for",
+        "jobs/models/affected.py",
+        "yield from (term for term in branch.where if term.refs <= set(used) and not term.refs & optional)",
+        "yield from (term for term in branch.where if term.refs <= set(used))",
+        DIRECTED,
+    ),
+    Mutant(
+        "a key that is NULL meets nothing",
+        "jobs/models/selecting.py",
+        "'IS NOT DISTINCT FROM' if name in nulls else '='",
+        "'='",
+        DIRECTED,
+    ),
+    Mutant(
+        "the old row of a key that is NULL stays",
+        "jobs/models/restricted.py",
+        ' + (f" OR {columns} IS NULL" if nulls else "")',
         "",
-        "tests/integration/test_models_read.py::test_what_lies_behind_sums_is_nobody_s_to_read",
+        DIRECTED,
     ),
     Mutant(
-        "a model's key may come from a side that may be absent",
-        _ANALYSIS + "kinds.py",
-        "sorted(output.term.refs & branch.optional)",
-        "[]",
-        CHEAPEST,
+        "keys of two columns are looked up column by column",
+        "jobs/models/restricted.py",
+        'return f"({columns}) IN (SELECT ({columns}) FROM {keys})"',
+        'return " AND ".join(f"{one} IN (SELECT {one} FROM {keys})" for one in columns.split(", "))',
+        DIRECTED,
     ),
     Mutant(
-        "a model is followed through a condition that may hold for an absent row",
-        _ANALYSIS + "joins.py",
-        "if term.equal is None:",
+        "a group of sums lives on without rows",
+        "jobs/models/sums.py",
+        'having = f" HAVING sum({ROWS}) <> 0" if shape.groups else ""',
+        'having = ""',
+        DIRECTED,
+    ),
+    Mutant(
+        "a sum of no values is nought",
+        "jobs/models/sums.py",
+        "if count in self.hidden:",
         "if False:",
-        CHEAPEST,
+        DIRECTED,
     ),
     Mutant(
-        "an inner join on a side that may be absent is followed",
-        _ANALYSIS + "joins.py",
-        "if not one.optional:",
-        "if False:",
-        CHEAPEST,
+        "the first input of sums is told apart by what the SELECT reads",
+        "jobs/models/relations.py",
+        "list(dict.fromkeys([*columns, *also.get(name, ())]))",
+        "columns",
+        DIRECTED,
     ),
     Mutant(
-        "a cast that rounds is added up and taken away",
-        _ANALYSIS + "values.py",
-        "return scale is None or int(wanted[2]) >= int(scale[2])",
-        "return True",
-        CHEAPEST,
-    ),
-    Mutant(
-        "HAVING is kept by adding and taking away",
-        _ANALYSIS + "kinds.py",
-        "    if only.having:\n",
-        "    if False:\n",
-        CHEAPEST,
-    ),
-    Mutant(
-        "sums of floats are taken for exact",
-        _ANALYSIS + "values.py",
-        "    if _EXACT.fullmatch(kind):\n",
-        "    if True:\n",
-        REFUSED,
-    ),
-    Mutant(
-        "groups of floats are taken for the same",
-        _ANALYSIS + "values.py",
-        'return _UNSURE.search(_QUOTED.sub("", kind)) is not None',
+        "nought below nought is the same",
+        "jobs/models/scratch.py",
+        "return any(name in kind for name in _TOLD_BY_TEXT)",
         "return False",
-        REFUSED,
+        RUNS + "test_a_table_without_a_key_and_soft_deletes",
     ),
     Mutant(
-        "a subquery's sums are not looked at",
-        _ANALYSIS + "repeatable.py",
-        "    for scope in scopes(query):\n        _check_types",
-        "    for scope in list(scopes(query))[:1]:\n        _check_types",
-        REFUSED,
-    ),
-    Mutant(
-        "age of a moment is taken for consistent",
-        _ANALYSIS + "functions.py",
-        'or (name == "age" and len(node["children"]) == 1)',
-        "",
-        REFUSED,
-    ),
-    Mutant(
-        "a window's frame may cut equal rows apart",
-        _ANALYSIS + "functions.py",
-        'node["start"] != "UNBOUNDED_PRECEDING" or node["end"] not in _PEERS or ',
-        "",
-        REFUSED,
-    ),
-    Mutant(
-        "a name of two meanings is taken for the column",
-        _ANALYSIS + "names.py",
-        "if strict and item is not None and depth == 0 and not self._is_same(item, column):",
+        "a model above is told nothing of what changed below",
+        "jobs/models/upkeep.py",
+        "if done.moved is not None:",
         "if False:",
-        REFUSED,
+        ABOVE,
+    ),
+    Mutant(
+        "a table that was copied anew leaves its models as they were",
+        "jobs/models/standing.py",
+        "replaced = next((table for table in one.tables if table not in found.current), None)",
+        "replaced = None",
+        ANEW,
+    ),
+    Mutant(
+        "a model that failed leaves its table as it was",
+        "jobs/models/upkeep.py",
+        "stale = [name for name, one in known.items() if not one.is_current]",
+        "stale = list[str]()",
+        RUNS + "test_a_model_that_fails_costs_itself_and_those_above_and_heals",
+    ),
+    Mutant(
+        "a run with nothing to do doesn't look at the models' files",
+        "jobs/models/standing.py",
+        "if found.kept.keys() != wanted.keys():\n        return True",
+        "return False",
+        RUNS + "test_a_model_is_altered_added_and_removed",
     ),
 )

@@ -1,0 +1,118 @@
+"""Models drawn from a grammar follow random batches of related changes; and the batches that chance would not find."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.support.modelworld import World, batch, drawn
+
+ABOVE = {"above": ("SELECT state, count(*) AS n, sum(amount) AS amount FROM models.wide GROUP BY state", "")}
+WIDE = {
+    "wide": (
+        "SELECT l.bill, l.place, b.state, y.name, l.amount FROM shop.lines l LEFT JOIN shop.bills b ON b.id = l.bill "
+        "LEFT JOIN shop.buyers y ON y.id = b.buyer",
+        "bill, place",
+    )
+}
+
+
+def followed(seed: int, batches: int) -> None:
+    """Six models and one above, so many batches."""
+    r = random.Random(seed)
+    world = World({f"drawn_{number}": drawn(r) for number in range(6)} | WIDE | ABOVE)
+    for number in range(batches):
+        runs = world.run(batch(r))
+        assert not [run.error for run in runs if run.error]
+        assert world.wrong() == {}, (seed, number, [world.folder.models[name].text for name in world.wrong()])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_drawn_models_follow_random_changes(seed: int) -> None:
+    followed(seed, 12)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_many_drawn_models_follow_many_changes(seed: int) -> None:
+    followed(seed, 60)
+
+
+BILLS = [(1, 1, "2024-01-01", "open", 1.0), (2, 2, "2024-01-01", "open", 1.0), (3, None, None, None, None)]
+LINES = [(1, 1, 7, 9), (1, 2, 7, 5), (2, 1, 7, 4), (3, 1, None, None), (3, 2, 8, 1), (3, 3, 7, 2), (4, 1, 1, 1)]
+BUYERS = [(1, "one", "ES"), (2, "two", None), (7, "seven", "FR"), (8, "eight", "FR")]
+START = {"bills": BILLS, "lines": LINES, "buyers": BUYERS}
+DIRECTED = {
+    "an order moves day and its line goes": (
+        "SELECT b.day, l.article, max(l.amount) AS most, count(*) AS n FROM shop.lines l "
+        "JOIN shop.bills b ON b.id = l.bill GROUP BY b.day, l.article HAVING count(*) > 0",
+        "day, article",
+        {"bills": [(2, 2, "2024-01-02", "open", 1.0)], "lines": [(2, 1)]},
+    ),
+    "a row comes where its partner went": (
+        "SELECT l.bill, l.place, l.amount FROM shop.lines l LEFT JOIN shop.bills b ON b.id = l.bill WHERE b.id IS NULL",
+        "bill, place",
+        {"bills": [(2,)]},
+    ),
+    "groups are rows of the side that is always there": (
+        "SELECT y.country, count(b.id) AS n, count(DISTINCT b.day) AS d FROM shop.buyers y LEFT JOIN shop.bills b "
+        "ON b.buyer = y.id GROUP BY y.country",
+        "country",
+        {"bills": [(2,)], "buyers": [(1,)]},
+    ),
+    "NULL is a group": (
+        "SELECT y.country, max(y.id) AS m FROM shop.buyers y GROUP BY y.country",
+        "country",
+        {"buyers": [(2, "two", "FR"), (9, "nine", None)]},
+    ),
+    "keys of two columns belong together": (
+        "SELECT l.bill, l.article, max(l.amount) AS m FROM shop.lines l GROUP BY l.bill, l.article",
+        "bill, article",
+        {"lines": [(1, 1, 7, 1), (3, 2, 8, 3)]},
+    ),
+    "a group without rows goes": (
+        "SELECT b.state, count(*) AS n, sum(l.amount) AS s FROM shop.lines l JOIN shop.bills b ON b.id = l.bill "
+        "GROUP BY b.state",
+        "",
+        {"bills": [(1, 1, "2024-01-01", "paid", 1.0), (2, 2, "2024-01-01", "paid", 1.0)]},
+    ),
+    "a sum of no values is NULL": (
+        "SELECT l.article, sum(l.amount) AS s FROM shop.lines l GROUP BY l.article",
+        "",
+        {"lines": [(3, 2, 8, None), (3, 1, None, 2)]},
+    ),
+    "the first input is told apart by a key that is not read": (
+        "SELECT b.state, sum(l.amount) AS s FROM shop.lines l JOIN shop.bills b ON b.id = l.bill GROUP BY b.state",
+        "",
+        {"lines": [(1, 1, 7, 5), (1, 2, 7, 9), (2, 1, 7, 9)], "bills": [(1, 1, "2024-01-01", "paid", 1.0)]},
+    ),
+    "zero becomes less than nothing": (
+        "SELECT b.id, b.weight FROM shop.bills b",
+        "id",
+        {"bills": [(3, None, None, None, -0.0), (1, 1, "2024-01-01", "open", 0.0)]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIRECTED)
+def test_a_batch_that_chance_does_not_find(name: str) -> None:
+    select, key, changes = DIRECTED[name]
+    world = World({"model": (select, key)})
+    world.run(START)
+    assert world.wrong() == {}
+    runs = world.run(changes)
+    assert [run.action for run in runs] not in (["whole"], ["failed"])
+    assert world.wrong() == {}
+    # Back again, one table after the other.
+    for table, rows in START.items():
+        world.run({table: rows})
+        assert world.wrong() == {}
+
+
+def test_models_above_follow_what_changed_below() -> None:
+    world = World(WIDE | ABOVE)
+    world.run(START)
+    runs = world.run({"buyers": [(1, "other", "ES")], "bills": [(2,)]})
+    assert {run.model: run.action for run in runs} == {"wide": "rows", "above": "sums"}
+    assert world.wrong() == {}
