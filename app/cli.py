@@ -38,6 +38,7 @@ COMMANDS = {
     "verify": "app.face.verify",
     "doctor": "app.face.doctor",
     "alerts": "app.face.alerts",
+    "models": "app.face.models",
     "report": "app.face.report",
     "sql": "app.face.sql",
     "serve": "app.page.command",
@@ -49,6 +50,8 @@ COMMANDS = {
     "financing": "app.face.financing",
     "completion": "app.face.completion",
 }
+# What one would also say.
+_ALIASES = {"model": "models"}
 
 
 class LazyGroup(Group):
@@ -71,6 +74,7 @@ class LazyGroup(Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Raises `click.UsageError` with the nearest names for a command that there isn't."""
+        args[0] = _ALIASES.get(args[0], args[0])
         near = difflib.get_close_matches(args[0], COMMANDS, n=2) if args[0] not in COMMANDS else []
         if near:
             ctx.fail(f"there is no command {args[0]!r}: did you mean {' or '.join(near)}?")

@@ -165,6 +165,35 @@ class ModelStatus:
 
 
 @dataclass(frozen=True)
+class ModelDetails(_Report):
+    """One read model: how it is kept and why so, what its last run and its last build took, in seconds, and its size.
+
+    `built` is false where it is not in the file (yet); `error` says why it can't be, `hint` the way out. `kind` is
+    rows, groups, sums or whole. `advice` is what would make it cheaper to keep or to read.
+    """
+
+    name: str
+    kind: str = ""
+    why: str = ""
+    title: str = ""
+    description: str = ""
+    inputs: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    built: bool = False
+    rows: int = 0
+    rows_per_input_row: float | None = None
+    action: str = ""
+    keys: int = 0
+    seconds: float = 0.0
+    rebuild_seconds: float | None = None
+    rebuild_reason: str = ""
+    bytes: int | None = 0
+    advice: tuple[str, ...] = ()
+    error: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
 class ColumnShape:
     """A column of the reporting file; `postgresql` is its type in the source, None where the file doesn't know."""
 

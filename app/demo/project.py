@@ -1,4 +1,4 @@
-"""The demo as a project: a folder with a config, the shop's reports, and room for its data."""
+"""The demo as a project: a folder with a config, the shop's reports and read models, and room for its data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from app import errors, statements
 
 FOLDER = "neaptide-demo"
-_REPORTS = re.compile(r'^path = "sql/reports" *(?P<comment>#.*)?$', re.MULTILINE)
+# What is packed: the folders of the config's sections that have a path in `sql`.
+_FOLDERS = ("reports", "models")
+_PATH = re.compile(r'^path = "sql/(?P<folder>\w+)" *(?P<comment>#.*)?$', re.MULTILINE)
 
 
 def make(within: Path) -> Path:
@@ -20,16 +22,27 @@ def make(within: Path) -> Path:
     folder = within / FOLDER
     config = folder / "config.toml"
     try:
-        (folder / "reports").mkdir(parents=True, exist_ok=True)
-        for file in statements.folder("reports").iterdir():
-            if file.name.endswith(".sql"):
-                _write(folder / "reports" / file.name, file.read_text(encoding="utf-8"))
-        _write(config, _REPORTS.sub(r'path = "reports"                     \g<comment>', _sample()))
+        for name in _FOLDERS:
+            _unpack(folder / name, name)
+        _write(config, _PATH.sub(_own_path, _sample()))
     except OSError as error:
         raise errors.UsageError(
             f"{folder} can't be written: {error.strerror}", hint="go to a folder of yours"
         ) from error
     return config
+
+
+def _unpack(folder: Path, name: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in statements.folder(name).iterdir():
+        if file.name.endswith(".sql"):
+            _write(folder / file.name, file.read_text(encoding="utf-8"))
+
+
+def _own_path(found: re.Match[str]) -> str:
+    """The folder beside the config, with its remark where it was."""
+    path = f'path = "{found["folder"]}"'
+    return f"{path:<37}{found['comment'] or ''}".rstrip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -139,7 +139,7 @@ def _export(
     from app.queries import reports
 
     def question(store: Store) -> tuple[str, dict[str, Value]]:
-        return report.sql, reports.bound(store, report, given)
+        return reports.question(store, report, given)
 
     export.write(face, output, question, title=report.title, chart=report.chart, max_staleness=max_staleness, live=live)
 

@@ -77,10 +77,10 @@ class OrderDetails:
 
 def find_by_id(store: Store, order_id: UUID) -> OrderDetails | None:
     """One order with everything that belongs to it, or None."""
-    found = store.query(statements.get("queries/orders", "find_by_id"), {"id": order_id})
+    found = store.query(_of_one_table(store, "find_by_id", "named_by_id", "named_orders"), {"id": order_id})
     if not found.rows:
         return None
-    items = store.query(statements.get("queries/orders", "items_of"), {"id": order_id})
+    items = store.query(_of_one_table(store, "items_of", "named_items_of", "order_lines"), {"id": order_id})
     returns = store.query(statements.get("queries/orders", "returns_of"), {"id": order_id})
     return OrderDetails(
         order=Order(**found.records()[0], as_of=found.as_of),
@@ -99,6 +99,12 @@ def find_all(
     Raises `errors.UsageError` for an impossible page.
     """
     filters = {"customer_id": customer_id, "status": status}
-    found = store.query(statements.get("queries/orders", "find_all"), {**filters, **pages.bounds(page, size)})
+    statement = _of_one_table(store, "find_all", "named_find_all", "named_orders")
+    found = store.query(statement, {**filters, **pages.bounds(page, size)})
     total = store.query(statements.get("queries/orders", "count_all"), filters).rows[0][0]
     return pages.Page(tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of)
+
+
+def _of_one_table(store: Store, joined: str, named: str, model: str) -> str:
+    """The statement that reads the model with the names in it, where there is one; else the one that joins."""
+    return statements.get("queries/orders", named if model in store.models else joined)

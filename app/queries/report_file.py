@@ -3,12 +3,14 @@
     -- title: Sales per month
     -- description: Orders, gross sales, returns and net sales of every month.
     -- include: _sales
+    -- instead: _models_sales when timezone = UTC
     -- param: from date = none | first day counted
     -- param: months integer >= 1 = 3 | width of the moving average
     -- chart: line x=month y=net
 
 `include` puts the text of another file in front, or in its place below the head: common table expressions that several
-reports share. A file that begins with `_` is only for that.
+reports share. A file that begins with `_` is only for that. `instead` puts one file in front in place of all these,
+where the parameters have the values named, and the file has every read model that it names.
 Other comments may stand between these lines. `docs/reports.md` explains each.
 """
 
@@ -23,14 +25,32 @@ from app import errors, heads
 from app.charts import chart
 from app.queries import parameters
 
-KEYS = ("title", "description", "include", "param", "chart")
+KEYS = ("title", "description", "include", "instead", "param", "chart")
 _INCLUDE = re.compile(r"^-- include: *(?P<name>\w+) *$", re.MULTILINE)
+_INSTEAD = re.compile(r"(?P<name>\w+) +when +(?P<values>\w+ *= *\S+(?: *, *\w+ *= *\S+)*)")
+_MODEL = re.compile(r"\bmodels\.(\w+)")
 _CHART = re.compile(r"-- *chart:")
 
 
 @dataclass(frozen=True)
+class Instead:
+    """The same report of read models: `sql` is the whole statement, for parameters of these values, as text."""
+
+    sql: str
+    values: tuple[tuple[str, str], ...]
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The models that it reads."""
+        return frozenset(_MODEL.findall(self.sql))
+
+
+@dataclass(frozen=True)
 class Report:
-    """One report; `sql` is the whole statement, with what it includes. `chart` is None where the head says nothing."""
+    """One report; `sql` is the whole statement, with what it includes. `instead` is one of read models.
+
+    `chart` is None where the head says nothing.
+    """
 
     name: str
     title: str
@@ -38,6 +58,7 @@ class Report:
     parameters: tuple[parameters.Parameter, ...]
     sql: str
     chart: chart.Chart | None = None
+    instead: Instead | None = None
 
 
 def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Report:
@@ -45,14 +66,31 @@ def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Repo
     head = heads.split(text, KEYS, where, errors.BadReport)
     included = [_included(other, texts, where) for other in head.all("include")]
     body = _INCLUDE.sub(lambda found: _included(found["name"], texts, where), head.body)
+    declared = tuple(parameters.parse(line, where=where) for line in head.all("param"))
     return Report(
         name=name,
         title=heads.one(head, "title", where, errors.BadReport) or name.replace("_", " ").capitalize(),
         description=heads.one(head, "description", where, errors.BadReport),
-        parameters=tuple(parameters.parse(line, where=where) for line in head.all("param")),
+        parameters=declared,
         sql="\n".join([*included, body]),
         chart=chart.parse(heads.one(head, "chart", where, errors.BadReport), where=where),
+        instead=_instead(head, body, {one.name for one in declared}, texts, where),
     )
+
+
+def _instead(head: heads.Head, body: str, declared: set[str], texts: Mapping[str, str], where: str) -> Instead | None:
+    text = heads.one(head, "instead", where, errors.BadReport)
+    if not text:
+        return None
+    found = _INSTEAD.fullmatch(text)
+    if found is None:
+        hint = "write it like -- instead: _models_sales when timezone = UTC, from = none"
+        raise errors.BadReport(f"{where}: instead: {text!r} can't be read", hint=hint)
+    pairs = [part.partition("=") for part in found["values"].split(",")]
+    values = tuple((name.strip(), value.strip()) for name, _, value in pairs)
+    if unknown := next((name for name, _ in values if name not in declared), None):
+        raise errors.BadReport(f"{where}: instead: there is no parameter {unknown}", hint="declare it with -- param")
+    return Instead("\n".join([_included(found["name"], texts, where), body]), values)
 
 
 def chart_of(text: str) -> chart.Chart | None:

@@ -7,6 +7,7 @@ others go on.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from app import errors, statements
 from app.queries import parameters, report_file
-from app.queries.report_file import Report
+from app.queries.report_file import Instead, Report
 from app.reporting import store as reporting
 
 _SUFFIX = ".sql"
@@ -49,7 +50,25 @@ def run(store: reporting.Store, report: Report, given: Mapping[str, str] | None 
 
     Raises `errors.BadParameter`, and what `Store.query` raises.
     """
-    return store.query(report.sql, bound(store, report, given))
+    return store.query(*question(store, report, given))
+
+
+def question(
+    store: reporting.Store, report: Report, given: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, parameters.Value]]:
+    """The statement that answers a report, and its parameters: of read models, where these can and are there."""
+    values = bound(store, report, given)
+    if report.instead is None or not _fits(store, report.instead, values):
+        return report.sql, values
+    used = {name: value for name, value in values.items() if re.search(rf"\${name}\b", report.instead.sql)}
+    return report.instead.sql, used
+
+
+def _fits(store: reporting.Store, instead: Instead, values: Mapping[str, parameters.Value]) -> bool:
+    """Whether the parameters are those that models can answer, and the file has these models."""
+    if any(str("none" if values[name] is None else values[name]) != wanted for name, wanted in instead.values):
+        return False
+    return instead.models <= store.models
 
 
 def bound(

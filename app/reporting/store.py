@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,13 +44,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
 }
 _TABLES = """
-SELECT t.schema_name, t.table_name
-FROM duckdb_tables() AS t
-WHERE t.database_name = 'reporting' AND t.schema_name <> 'neaptide'
-UNION ALL
-SELECT v.schema_name, v.view_name
-FROM duckdb_views() AS v
-WHERE v.database_name = 'reporting' AND v.schema_name = 'models'
+SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting' AND schema_name <> 'neaptide'
+UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'reporting' AND schema_name = 'models'
 ORDER BY ALL
 """
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
@@ -174,6 +170,11 @@ class Store:
     def tables(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table and read model, sorted."""
         return self._connection.execute(_TABLES).fetchall()
+
+    @cached_property
+    def models(self) -> frozenset[str]:
+        """The names of the read models; a file doesn't change while it is open."""
+        return frozenset(name for schema, name in self.tables() if schema == "models")
 
     def close(self) -> None:
         """Give the file back. Closing twice is fine."""

@@ -46,3 +46,28 @@ LIMIT $limit OFFSET $offset
 SELECT COUNT(*)
 FROM shop.orders
 WHERE ($customer_id IS NULL OR customer_id = $customer_id) AND ($status IS NULL OR status = $status)
+
+-- name: named_by_id
+-- The same of a read model: one order with its customer's names.
+SELECT
+    id, number, customer_id, reference, customer, status, currency, total, paid, placed_at, paid_at, shipped_at,
+    cancelled_at, version, created_at, updated_at
+FROM models.named_orders
+WHERE id = $id
+
+-- name: named_items_of
+-- The same of a read model: the lines of one order with their products' names.
+SELECT line_no, product_id, sku, product AS name, quantity, unit_price, line_total, returned_quantity
+FROM models.order_lines
+WHERE order_id = $id
+ORDER BY line_no
+
+-- name: named_find_all
+-- The same of a read model: one page of orders with their customers' names.
+SELECT
+    id, number, customer_id, reference, customer, status, currency, total, paid, placed_at, paid_at, shipped_at,
+    cancelled_at, version, created_at, updated_at
+FROM models.named_orders
+WHERE ($customer_id IS NULL OR customer_id = $customer_id) AND ($status IS NULL OR status = $status)
+ORDER BY placed_at DESC, number DESC
+LIMIT $limit OFFSET $offset

@@ -2,26 +2,16 @@
 -- description: Orders, gross sales, returns and net sales of every day, with the moving average of net sales.
 -- include: _days
 -- include: _sales
+-- include: _daily
+-- instead: _models_daily when timezone = UTC
 -- param: from date = none | the first day shown is the one of this day
 -- param: to date = none | the last day shown is the one of this day
 -- param: days integer >= 1 = 7 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
 -- chart: line x=day y=net,moving_average color=currency
 
-, movement AS (
-    SELECT
-        date_trunc('day', sale.day) AS day, sale.currency, sale.order_id, sale.gross,
-        CAST(0 AS DECIMAL(14, 2)) AS returned
-    FROM sale
-    UNION ALL
-    SELECT
-        date_trunc('day', returned.day), returned.currency, NULL, CAST(0 AS DECIMAL(14, 2)), returned.amount
-    FROM returned
-),
-total AS (
-    SELECT day AS period, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
-    FROM movement
-    GROUP BY day, currency
+, total AS (
+    SELECT day AS period, currency, orders, gross, returned FROM daily
 ),
 -- A day without sales counts in the average, so every day between the first and the last has a row.
 calendar AS (

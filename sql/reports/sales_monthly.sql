@@ -2,24 +2,16 @@
 -- description: Orders, gross sales, returns and net sales of every month, with the moving average of net sales.
 -- include: _days
 -- include: _sales
+-- include: _daily
+-- instead: _models_daily when timezone = UTC
 -- param: from date = none | the first month shown is the one of this day
 -- param: to date = none | the last month shown is the one of this day
 -- param: months integer >= 1 = 3 | width of the moving average; it looks back before `from`, and is narrower at the very start
 -- param: timezone timezone = UTC | where a day begins
 -- chart: bar x=month y=net line=moving_average color=currency
 
-, movement AS (
-    SELECT day, currency, order_id, gross, CAST(0 AS DECIMAL(14, 2)) AS returned FROM sale
-    UNION ALL
-    SELECT day, currency, NULL, CAST(0 AS DECIMAL(14, 2)), amount FROM returned
-),
 -- Days come before months, so that the month is worked out of each day and not of each order.
-daily AS (
-    SELECT day, currency, COUNT(order_id) AS orders, SUM(gross) AS gross, SUM(returned) AS returned
-    FROM movement
-    GROUP BY day, currency
-),
-total AS (
+, total AS (
     SELECT
         date_trunc('month', day) AS period, currency, CAST(SUM(orders) AS BIGINT) AS orders, SUM(gross) AS gross,
         SUM(returned) AS returned

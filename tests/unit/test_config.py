@@ -44,6 +44,7 @@ def test_the_sample_loads_and_shows_the_defaults() -> None:
         tables=sample.tables,
         base=sample.base,
         reports=config.Reports(path=Path("sql/reports")),
+        models=config.Models(path=Path("sql/models")),
     )
     assert sample == defaults
 

@@ -17,9 +17,9 @@ ONE = "-- name: find\n-- Finds it.\nSELECT 1;\n"
 
 
 def files_of_blocks() -> list[str]:
-    """The files with named blocks, as `statements.load` names them; a report is one statement with a header."""
+    """The files with named blocks, as `statements.load` names them; reports and models are one statement each."""
     paths = (path.relative_to(SQL).with_suffix("") for path in SQL.rglob("*.sql"))
-    return sorted(path.as_posix() for path in paths if path.parts[0] != "reports")
+    return sorted(path.as_posix() for path in paths if path.parts[0] not in ("reports", "models"))
 
 
 @cache

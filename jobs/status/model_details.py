@@ -1,0 +1,152 @@
+"""The models of a project: how each is kept and why, what that took, and what would make it cheaper."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from app import errors, statements
+from jobs import quoting
+from jobs.engine import opening
+from jobs.engine.session import DuckSession
+from jobs.job import Job
+from jobs.models import file as model_file
+from jobs.models import order
+from jobs.models.analysis.shapes import Analysis, Relation
+from jobs.models.order import Folder, Planned
+from jobs.results import ModelDetails
+from jobs.status import report
+
+# As many rows as a table must have before it counts how they are stored, or that they hardly group.
+_MANY = 10_000
+_HARDLY = 0.5
+_WIDE = ("HUGEINT", "UHUGEINT")
+_LONG_DECIMAL = "DECIMAL(38,"
+
+
+def read(job: Job) -> tuple[ModelDetails, ...]:
+    """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
+    with opening.inspected(job, report.checked(job)) as file:
+        planned = order.planned(order.found_in(job.settings.models_path), _relations(file))
+        kept = _kept(file)
+        names = sorted({*planned.models, *planned.bad, *kept})
+        return tuple(_status(file, name, planned, kept.get(name, {})) for name in names)
+
+
+def explained(job: Job, name: str) -> Analysis:
+    """What one model is made of. Raises its error, `errors.UsageError` with the nearest where there is none."""
+    with opening.inspected(job, report.checked(job)) as file:
+        planned = order.planned(order.found_in(job.settings.models_path), _relations(file))
+    return _analysis(planned, meant(name, {*planned.models, *planned.bad}))
+
+
+def checked(job: Job, path: Path) -> Analysis:
+    """What a file would be as a model of this project, wherever it lies. Raises `errors.ModelError`."""
+    model = model_file.read(path)
+    folder = order.found_in(job.settings.models_path)
+    with opening.inspected(job, report.checked(job)) as file:
+        bad = {name: one for name, one in folder.bad.items() if name != model.name}
+        planned = order.planned(Folder({**folder.models, model.name: model}, bad), _relations(file))
+    return _analysis(planned, model.name)
+
+
+def meant(name: str, known: set[str]) -> str:
+    """The name of a model as somebody writes it, with `models.` or without."""
+    plain = quoting.fold(name.removeprefix(f"{model_file.SCHEMA}."))
+    found = {quoting.fold(one): one for one in known}
+    if plain not in found:
+        near = difflib.get_close_matches(plain, found, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide models` for the list"
+        raise errors.UsageError(f"there is no model {name!r}", hint=hint)
+    return found[plain]
+
+
+def _analysis(planned: Planned, name: str) -> Analysis:
+    if name in planned.bad:
+        raise planned.bad[name]
+    return planned.analyses[name]
+
+
+def _relations(file: DuckSession) -> dict[str, Relation]:
+    """The copied tables of the file, as models may read them."""
+    columns: dict[str, dict[str, str]] = {}
+    for row in file.rows(statements.get("status", "model_columns")):
+        columns.setdefault(quoting.join_name(row["schema"], row["name"]), {})[row["column"]] = row["type"]
+    keys = {row["table_name"]: row["key"] for row in file.rows(statements.get("status", "model_keys"))}
+    return {
+        name: Relation(columns[name], tuple(json.loads(key or "[]"))) for name, key in keys.items() if name in columns
+    }
+
+
+def _kept(file: DuckSession) -> dict[str, dict[str, Any]]:
+    if not file.has("neaptide.models"):
+        return {}
+    return {row["name"]: row for row in file.rows(statements.get("status", "model_runs"))}
+
+
+def _status(file: DuckSession, name: str, planned: Planned, kept: dict[str, Any]) -> ModelDetails:
+    analysis, model = planned.analyses.get(name), planned.models.get(name)
+    error = planned.bad[name].message if name in planned.bad else kept.get("error")
+    place = f"{model_file.SCHEMA}.{quoting.identifier(name)}"
+    built = bool(kept) and not kept["error"] and file.has(place)
+    rows = file.one(f"SELECT count(*) FROM out.{place}") if built else 0
+    share = _share(file, rows, analysis) if built else None
+    return ModelDetails(
+        name,
+        kind=analysis.kind if analysis else kept.get("kind") or "",
+        why=analysis.reason if analysis else kept.get("why") or "",
+        title=model.title if model else "",
+        description=model.description if model else "",
+        inputs=analysis.inputs if analysis else tuple(json.loads(kept.get("inputs") or "[]")),
+        key=analysis.key if analysis else (),
+        built=built,
+        rows=rows,
+        rows_per_input_row=share,
+        action=kept.get("action") or "",
+        keys=kept.get("keys") or 0,
+        seconds=kept.get("seconds") or 0.0,
+        rebuild_seconds=kept.get("build_seconds") if kept else None,
+        rebuild_reason=kept.get("reason") or "",
+        bytes=_bytes(file, name) if built else 0,
+        advice=_advice(analysis, rows, share) if analysis else (),
+        error=error,
+        hint=planned.bad[name].hint if name in planned.bad else None,
+    )
+
+
+def _share(file: DuckSession, rows: int, analysis: Analysis | None) -> float | None:
+    """The rows of a model for each row of its largest input."""
+    inputs = [quoting.qualified(*quoting.split_name(one)) for one in (analysis.inputs if analysis else ())]
+    counts = [file.one(f"SELECT count(*) FROM out.{one}") for one in inputs if file.has(one)]
+    return round(rows / max(counts), 3) if counts and max(counts) else None
+
+
+def _bytes(file: DuckSession, name: str) -> int | None:
+    """What the model's table takes; of sums, the table behind its view."""
+    for place in ((model_file.SCHEMA, name), ("neaptide", f"sums of {name}")):
+        quoted = quoting.as_argument("out", *place)
+        if quoted and file.rows(statements.get("status", "is_table"), {"schema": place[0], "name": place[1]}):
+            return int(file.rows(statements.get("status", "size"), {"name": quoted})[0]["bytes"])
+    return None
+
+
+def _advice(analysis: Analysis, rows: int, share: float | None) -> tuple[str, ...]:
+    """What would make it cheaper to keep or to read."""
+    found = [analysis.advice] if analysis.advice else []
+    grouped = analysis.kind in ("groups", "sums")
+    if grouped and rows > _MANY and share is not None and share > _HARDLY:
+        found.append(f"it has {share:.2f} rows for each row of its input: it hardly groups")
+    if rows > _MANY:
+        found += [_cast(name, kind) for name, kind in analysis.columns.items() if _is_wide(kind)]
+    return tuple(found)
+
+
+def _is_wide(kind: str) -> bool:
+    return kind in _WIDE or kind.startswith(_LONG_DECIMAL)
+
+
+def _cast(name: str, kind: str) -> str:
+    narrow = "BIGINT" if kind in _WIDE else f"DECIMAL(18, {kind.removeprefix(_LONG_DECIMAL)}"
+    return f"{name} takes 16 bytes a value: CAST(… AS {narrow}) would take 8 and read faster"
