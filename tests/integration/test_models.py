@@ -40,9 +40,10 @@ MODELS = {
         "bill, place",
     ),
     "per_day": (
-        "SELECT b.day, y.country, count(*) AS n, sum(l.amount) AS amount, "
+        "SELECT CAST(b.day AS VARCHAR) AS date, y.country, count(*) AS n, "
+        "CAST(sum(l.amount) AS DECIMAL(18, 2)) AS amount, "
         "sum(l.amount) FILTER (WHERE b.state = 'open') AS open FROM shop.lines l "
-        "JOIN shop.bills b ON b.id = l.bill JOIN shop.buyers y ON y.id = b.buyer GROUP BY b.day, y.country",
+        "JOIN shop.bills b ON b.id = l.bill JOIN shop.buyers y ON y.id = b.buyer GROUP BY date, y.country",
         "",
     ),
     "totals": (

@@ -122,5 +122,6 @@ def _aggregate(select: Node, item: Node, kind: str, names: Names, scratch: Scrat
 
 def _type(select: Node, call: Node, scratch: Scratch) -> str:
     """The DuckDB type of an aggregate."""
-    alone = {**select, "select_list": [{**call, "alias": ""}], "modifiers": []}
+    # Without what may name an item of the list that is left out.
+    alone = tree.selecting([{**call, "alias": ""}], select["from_table"])
     return scratch.described(tree.query_text(scratch.connection, alone))[0][1]

@@ -45,6 +45,9 @@ def analyse(model: Model, scratch: Scratch, *, catalog: str = "out") -> Analysis
         found = _analysed(model, scratch, catalog)
     except Refused as refused:
         raise _error(model, refused) from None
+    except duckdb.Error as error:
+        # What DuckDB has against a part of it is told of this model, and costs no other.
+        raise _error(model, _of_duckdb(model, error)) from error
     if model.require and found.kind == "whole":
         raise _error(model, Refused(f"it can't be kept incrementally: {found.reason}", found.advice))
     return found
