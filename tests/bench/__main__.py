@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import first_load, growth, idle, machine, memory, reports, small_runs, source
+from tests.bench import first_load, growth, idle, machine, memory, models, reports, small_runs, source
 from tests.bench.bench import Bench
 from tests.bench.figures import Report, line, verdict
 
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "idle": idle.measure,
     "small": small_runs.measure,
     "tables": small_runs.measure_tables,
+    "models": models.measure,
     "reports": reports.measure,
     "growth": growth.measure,
 }

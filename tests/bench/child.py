@@ -33,8 +33,10 @@ def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
     return found
 
 
-def job(url: str, path: str, tables: Sequence[str], *, connections: int = 4, keep: Any = None) -> Any:
-    """A job for these tables; nothing but the number of connections differs from the defaults."""
+def job(
+    url: str, path: str, tables: Sequence[str], *, connections: int = 4, keep: Any = None, models: bool = False
+) -> Any:
+    """A job for these tables; nothing but the number of connections, and the shop's models, differs from defaults."""
     from pydantic import SecretStr
 
     from app import config
@@ -44,6 +46,7 @@ def job(url: str, path: str, tables: Sequence[str], *, connections: int = 4, kee
         source=config.Source(url=SecretStr(url), max_connections=connections),
         target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT),
         tables=[config.Table(name=name) for name in tables],
+        models=config.Models(path=machine.ROOT / "sql" / "models" if models else Path("no models")),
     )
     return Job(settings, url, keep)
 
@@ -56,12 +59,14 @@ def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
     return {}
 
 
-def load(url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True) -> dict[str, Any]:
+def load(
+    url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True, models: bool = False
+) -> dict[str, Any]:
     """A first load with everything it does: connect, snapshot, types, progress bar, checkpoint, fsync, swap."""
     from jobs import results
     from jobs.run import sync
 
-    wanted = job(url, path, tables, connections=connections)
+    wanted = job(url, path, tables, connections=connections, models=models)
     forget(path)
     began, used = time.monotonic(), time.process_time()
     run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
@@ -161,6 +166,40 @@ def runs(
     return {"seconds": seconds, "processor": processor, "phases": phases, "written": written, "limits": limits}
 
 
+def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, count: int, mixed: bool) -> dict[str, Any]:
+    """The same changes of the shop into a file with its models and into one without, in turns; processor seconds.
+
+    `idle` are the seconds of runs that then find nothing. The first rounds are not counted, as with `runs`.
+    """
+    from jobs.run import sync
+    from jobs.sessions import Keep
+    from tests.bench import shop
+
+    keeps = [Keep(), Keep()]
+    wanted = [job(url, path, tables, keep=keeps[n], models=n == 0) for n, path in enumerate(paths)]
+    used: list[list[float]] = [[], []]
+    idle, phases = [], []
+    try:
+        for one in wanted:
+            sync.sync_once(one)
+        for turn in range(times + 2):
+            shop.write(url, count, turn, mixed=mixed)
+            for place in (0, 1) if turn % 2 else (1, 0):
+                before = time.process_time()
+                run = sync.sync_once(wanted[place])
+                spent = time.process_time() - before
+                if turn >= 2:
+                    used[place].append(spent)
+                    phases += [run.phases] if place == 0 else []
+            began = time.monotonic()
+            sync.sync_once(wanted[0])
+            idle.append(time.monotonic() - began)
+    finally:
+        for keep in keeps:
+            keep.close()
+    return {"with": used[0], "without": used[1], "idle": idle[2:], "phases": phases}
+
+
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
     """The bare limit of the first of these changes, on copies of the published file."""
     from jobs.engine.session import extension
@@ -197,6 +236,7 @@ def _stamps(path: str) -> list[tuple[str, int]]:
 ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "track": track,
     "load": load,
+    "pairs": pairs,
     "table_as": table_as,
     "steps": steps,
     "runs": runs,

@@ -55,13 +55,19 @@ def measure(bench: Bench) -> None:
     shop.fill(url, bench.rows)
     tables = [f"shop.{name}" for name in shop.TABLES]
     child.call("track", url=url, tables=tables)
-    first = child.call("load", url=url, path=path, tables=tables)
+    first = child.call("load", url=url, path=path, tables=tables, models=True)
     lines = source.ask(url, "SELECT count(*) FROM shop.order_items")
     report.add(
-        GROUP, f"first load of the shop, {lines:,} order lines", "s", [first["seconds"]], f"{first['rows']:,} rows"
+        GROUP,
+        f"first load of the shop with its read models, {lines:,} order lines",
+        "s",
+        [first["seconds"]],
+        f"{first['rows']:,} rows",
     )
     ratios = [_one(bench, url, path, name) for name in NAMES]
-    report.hold(GROUP, f"the least of {len(NAMES)} reports: PostgreSQL / file", min(ratios), 20, at_least=True)
+    for least, wanted in ((20, 5), (100, 3)):
+        enough = sum(ratio >= least for ratio in ratios)
+        report.hold(GROUP, f"reports {least} times as fast as PostgreSQL", enough, wanted, at_least=True)
     report.hold(GROUP, "their geometric mean", math.exp(sum(map(math.log, ratios)) / len(ratios)), 20, at_least=True)
     bench.drop(url)
 

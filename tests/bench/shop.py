@@ -23,6 +23,38 @@ def fill(url: str, lines: int, seed: int = 1) -> None:
     source.settle(url, *(f"shop.{name}" for name in TABLES))
 
 
+def write(url: str, rows: int, turn: int, *, mixed: bool) -> None:
+    """About as many rows as a shop writes: new orders with two lines and a payment, and some status changes.
+
+    Five rows to an order, one of them the older order that is shipped. Mixed, of fifty rows one is a customer who
+    moves, and of a hundred one a product that is renamed.
+    """
+    orders, base = max(1, rows // 5), 1_000_000_000 + turn * 10_000_000 + (500_000_000 if mixed else 0) + rows * 100
+    new = f"SELECT {base} + n AS o, n FROM generate_series(1, {orders}) AS n"
+    customers, products = (max(1, rows // 50), max(1, rows // 100)) if mixed else (0, 0)
+    source.execute(url, f"""
+        INSERT INTO shop.orders (id, number, customer_id, status, currency, total, paid, placed_at, paid_at, version)
+        SELECT {_id("o", "order")}, 'N-' || o, {_id(f"(1 + (n * 7919 + {turn} * 31) % {_CUSTOMERS})", "customer")},
+            'paid', 'EUR', 20, 20, timestamptz '2026-06-01' + n % 600 * interval '1 minute', now(), 1
+        FROM ({new}) AS fresh;
+        INSERT INTO shop.order_items (order_id, line_no, product_id, quantity, unit_price, line_total)
+        SELECT {_id("o", "order")}, l, {_id(f"(1 + (n * 31 + l * 977 + {turn}) % {_PRODUCTS})", "product")}, 1, 10, 10
+        FROM ({new}) AS fresh, generate_series(1, 2) AS l;
+        INSERT INTO shop.payments (id, order_id, kind, amount, currency, method, paid_at)
+        SELECT {_id("o", "payment")}, {_id("o", "order")}, 'payment', 20, 'EUR', 'card', now() FROM ({new}) AS fresh;
+        UPDATE shop.orders SET status = 'shipped', shipped_at = now(), version = version + 1
+        WHERE id IN (
+            SELECT id FROM shop.orders WHERE status = 'paid' AND placed_at < '2026-06-01'
+            ORDER BY placed_at DESC LIMIT {orders}
+        );
+        UPDATE shop.customers SET city = 'Moved {turn}', country = 'Denmark', version = version + 1
+        WHERE id IN (SELECT {_id(f"(1 + (n * 104729 + {turn}) % {_CUSTOMERS})", "customer")}
+            FROM generate_series(1, {customers}) AS n);
+        UPDATE shop.products SET name = name || ' {turn}', version = version + 1
+        WHERE id IN (SELECT {_id(f"(1 + (n * 37 + {turn}) % {_PRODUCTS})", "product")}
+            FROM generate_series(1, {products}) AS n)""")  # fmt: skip
+
+
 _INDEXES = (
     "CREATE INDEX orders_placed_at_idx ON shop.orders (placed_at)",
     "CREATE INDEX order_returns_returned_at_idx ON shop.order_returns (returned_at)",
