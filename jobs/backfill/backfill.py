@@ -21,7 +21,8 @@ from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
 from jobs.run import sync
 from jobs.source import catalogue
-from jobs.source.connection import Connection, translated
+from jobs.source.connection import Connection
+from jobs.source.failures import translated
 from jobs.source.session import select
 from jobs.tables import filters, ranges
 from jobs.tables.ranges import Range

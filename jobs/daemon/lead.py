@@ -21,7 +21,7 @@ from psycopg.rows import dict_row, tuple_row
 from app import file_lock, statements
 from jobs.job import Job
 from jobs.source import patience, settings
-from jobs.source.connection import translated
+from jobs.source.failures import translated
 from jobs.source.settings import Session
 from jobs.status import board
 from jobs.targets.file import beside

@@ -21,7 +21,8 @@ from app import errors, statements
 from jobs.job import Job
 from jobs.source import catalogue, readiness, settings
 from jobs.source.catalogue import Table
-from jobs.source.connection import Connection, translated
+from jobs.source.connection import Connection
+from jobs.source.failures import translated
 
 PAUSE = 0.05
 # How long a look at the tables may take, in seconds, and one at the catalogue.

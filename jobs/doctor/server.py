@@ -12,8 +12,10 @@ from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.init.choice import size
 from jobs.job import Job
-from jobs.source import catalogue, connection, readiness
-from jobs.source.connection import Connection, Identity, translated
+from jobs.source import catalogue, position, readiness
+from jobs.source.connection import Connection
+from jobs.source.failures import translated
+from jobs.source.position import Identity
 from jobs.tracking import install, purge
 
 # Sessions of a daemon beside those of its runs: the one with its lock, and one that looks at the catalogue.
@@ -28,7 +30,7 @@ _OLD_SERVER = 140000
 def found(job: Job) -> Iterator[Check]:
     """All of it; where the server can't be reached, that and nothing else."""
     with job.source.connect(application="neaptide doctor") as conn:
-        identity = connection.identity(conn)
+        identity = position.identity(conn)
         for name, look in (
             ("server", partial(_server, conn)), ("role", partial(_role, conn)),
             ("sessions", partial(_sessions, job, conn)), ("clock", partial(_clock, conn)),
@@ -99,7 +101,7 @@ def _sessions(job: Job, conn: Connection) -> Iterator[Check]:
 
 def _clock(conn: Connection) -> Iterator[Check]:
     """Both clocks at one instant; ages go by the server's, schedules and logs by this machine's."""
-    before, theirs, after = datetime.now(UTC), connection.one(conn, "clock")["clock"], datetime.now(UTC)
+    before, theirs, after = datetime.now(UTC), position.one(conn, "clock")["clock"], datetime.now(UTC)
     apart = max(before - theirs, theirs - after, timedelta()).total_seconds()
     told = f"the server's and this machine's are {apart:.1f} s apart"
     if apart > _OFF.total_seconds():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from app import errors, redaction
+from jobs.source import failures
 
 
 @contextmanager
@@ -28,15 +29,6 @@ _DAMAGED = (
 )  # fmt: skip
 # A checkpoint that runs out of memory says so in an error of another kind.
 _NO_MEMORY = ("could not allocate block", "failed to pin block", "Out of Memory Error")
-# libpq's words for a session that ended, as the extension passes them on.
-_GONE = (
-    "Unable to connect to Postgres", "server closed the connection", "could not receive data from server",
-    "could not send data to server", "terminating connection due to", "no connection to the server",
-    "Connection reset by peer", "SSL connection has been closed", "SSL SYSCALL error", "connection not open",
-    "Broken pipe", "the database system is",
-)  # fmt: skip
-# What the server says that has not exported the snapshot; in words of its own from version 18 on.
-_ELSEWHERE = re.compile(r'invalid snapshot identifier|snapshot "[^"]*" does not exist|snapshot from a different data')
 # An error of PostgreSQL's may speak of damage too; it is that of its own files.
 _FROM_SOURCE = ("Postgres", "Failed to prepare query", "Failed to execute query")
 _REBUILD = "run `neaptide sync --full`, or `neaptide verify --repair`: the file is set aside and built anew"
@@ -53,18 +45,11 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         )
     if isinstance(error, duckdb.OutOfMemoryException) or any(sign in text for sign in _NO_MEMORY):
         return errors.OutOfMemory(f"DuckDB ran out of memory: {first}", hint="raise [target] memory_limit")
-    if any(sign in text for sign in _GONE):
-        return errors.SourceUnavailable(
-            f"PostgreSQL can't be reached: {first}", hint="check [source] url and the server"
-        )
-    if "conflict with recovery" in text:
-        return errors.StandbyConflict(f"PostgreSQL: {first}", hint=errors.StandbyConflict.advice)
-    if "ERROR: " in text:
-        return _told_by_postgresql(redaction.bare(text.split("ERROR: ", 1)[1].split("\n")[0].strip()))
-    if "canceling statement due to" in text or isinstance(error, duckdb.InterruptException):
-        return errors.SourceTimeout(
-            f"the run was cut short: {first}", hint="raise [source] statement_timeout or [sync] deadline"
-        )
+    found = failures.passed_on(text, first)
+    if found is not None:
+        return found
+    if isinstance(error, duckdb.InterruptException):
+        return failures.cut_short(first)
     if isinstance(
         error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException | duckdb.SerializationException
     ):
@@ -81,22 +66,6 @@ def _of_the_file(text: str, first: str) -> errors.NeaptideError:
         hint = "close the program that opened it for writing; readers open it read-only"
         return errors.TargetUnusable(f"the reporting file is held by another program: {first}", hint=hint)
     return errors.TargetUnusable(f"DuckDB: {first}")
-
-
-def _told_by_postgresql(text: str) -> errors.NeaptideError:
-    """What PostgreSQL answered to a query that DuckDB sent it."""
-    if "canceling statement due to" in text:
-        return errors.SourceTimeout(
-            f"the run was cut short: {text}", hint="raise [source] statement_timeout or [sync] deadline"
-        )
-    if _ELSEWHERE.search(text):
-        return errors.SourceUnavailable(
-            "[source] url leads to several servers: the sessions of one run did not reach the same one",
-            hint="name a single server, not a list or a load balancer before several",
-        )
-    if "permission denied" in text:
-        return errors.AccessDenied(f"PostgreSQL: {text}", hint="grant the reading role SELECT on the table")
-    return errors.NeaptideError(f"PostgreSQL: {text}")
 
 
 class Damaged(errors.TargetUnusable):

@@ -10,7 +10,7 @@ from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.source.catalogue import Table
-from jobs.source.connection import Identity
+from jobs.source.position import Identity
 from jobs.tables import drift
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"

@@ -20,7 +20,7 @@ from jobs.position.watermark import Watermark
 from jobs.record import models
 from jobs.record.models import Models
 from jobs.source import widths
-from jobs.source.connection import Identity
+from jobs.source.position import Identity
 
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
 FORMAT = 3

@@ -23,7 +23,7 @@ from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
 from jobs.run.phases import Phases
-from jobs.source import connection, readiness
+from jobs.source import position, readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import drift
@@ -184,7 +184,7 @@ class Context:
 
     def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
-        durable = connection.is_durable(self.now.conn, self.now.snapshot)
+        durable = position.is_durable(self.now.conn, self.now.snapshot)
         return {
             step.table.name: self.now.mark(step.mark) if durable else step.mark
             for step in self.asked

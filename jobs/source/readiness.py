@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from app import errors, statements
-from jobs.source.connection import Connection, Identity
+from jobs.source.connection import Connection
+from jobs.source.position import Identity
 from jobs.tables.table import Table
 
 

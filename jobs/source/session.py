@@ -13,9 +13,10 @@ from app import errors
 from jobs import faults
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
-from jobs.source import catalogue, connection, locks, readiness
+from jobs.source import catalogue, locks, position, readiness
 from jobs.source.catalogue import Found, Relation, Table
-from jobs.source.connection import Connection, FloorReading, Identity
+from jobs.source.connection import Connection
+from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
 from jobs.tables import patterns
 
@@ -76,7 +77,7 @@ class SourceSession:
 
     def settle(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
-        connection.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
+        position.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def source_session(
 ) -> Iterator[SourceSession]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
     with job.source.meet(guard) as (conn, identity):
-        reading = connection.read_floor(conn)
+        reading = position.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
@@ -124,7 +125,7 @@ def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> t
     listed = [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
     stack.enter_context(conn.transaction())
     locked, held = locks.take(conn, listed)
-    snapshot = stack.enter_context(connection.snapshot(conn, locked, standby=standby))
+    snapshot = stack.enter_context(position.snapshot(conn, locked, standby=standby))
     touched: list[str] = []
 
     def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:

@@ -22,7 +22,7 @@ from psycopg import postgres
 
 from app import errors
 from jobs import disk, quoting
-from jobs.source import connection
+from jobs.source import failures
 from jobs.source.connection import Connection
 from jobs.types import forms
 
@@ -52,7 +52,7 @@ class Spool:
     @contextmanager
     def setting(self, setting: str) -> Iterator[None]:
         """Plan queries with this setting, `name = value`, while the block lasts."""
-        with connection.translated(), self._conn.transaction(force_rollback=True):
+        with failures.translated(), self._conn.transaction(force_rollback=True):
             self._conn.execute(f"SET LOCAL {setting}".encode())
             yield
 
@@ -63,7 +63,7 @@ class Spool:
         alone. The file has no name, so that nobody else reads it and a killed run leaves nothing behind.
         """
         with disk.translated(), tempfile.TemporaryFile(dir=self._folder) as file:
-            with self._turn, connection.translated(), self._conn.transaction():
+            with self._turn, failures.translated(), self._conn.transaction():
                 columns = self._columns(query)
                 held = 0
                 for row in self._rows(query, columns):

@@ -14,7 +14,8 @@ import psycopg
 from app import errors, statements
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
-from jobs.source.connection import Connection, translated
+from jobs.source.connection import Connection
+from jobs.source.failures import translated
 from jobs.tables import patterns
 from jobs.tables.triggers import OURS, Function
 from jobs.tracking import ddl

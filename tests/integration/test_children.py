@@ -15,7 +15,7 @@ import pytest
 from jobs import results
 from jobs.run import sync
 from jobs.sessions import Keep
-from jobs.source import connection
+from jobs.source import connection, position
 from jobs.verify import verify
 from tests.support.syncing import Lab, read
 
@@ -75,7 +75,7 @@ def run(lab: Lab, way: str) -> None:
 def after_the_snapshot(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[str]:
     """Have it done once in the next run."""
     done: list[str] = []
-    one = connection.one
+    one = position.one
 
     def asked(conn: connection.Connection, name: str) -> dict[str, Any]:
         found = one(conn, name)
@@ -84,7 +84,7 @@ def after_the_snapshot(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> 
             act()
         return found
 
-    patch.setattr(connection, "one", asked)
+    patch.setattr(position, "one", asked)
     return done
 
 

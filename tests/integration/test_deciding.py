@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from jobs.sessions import Keep
-from jobs.source import connection
+from jobs.source import connection, position
 from tests.support.syncing import Lab
 
 TYPES = """
@@ -194,7 +194,7 @@ def test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_a
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    one = connection.one
+    one = position.one
 
     def asked(conn: connection.Connection, name: str) -> dict[str, Any]:
         found = one(conn, name)
@@ -204,7 +204,7 @@ def test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_a
         return found
 
     lab.run("UPDATE nested SET v = 'a' WHERE id = 1")
-    monkeypatch.setattr(connection, "one", asked)
+    monkeypatch.setattr(position, "one", asked)
     lab.sync()
     assert done
     assert_belonging(lab)

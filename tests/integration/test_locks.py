@@ -12,7 +12,7 @@ import pytest
 
 from app import errors
 from jobs.run import dryrun
-from jobs.source import catalogue, connection, readiness
+from jobs.source import catalogue, connection, position, readiness
 from jobs.source.catalogue import Relation
 from jobs.verify import verify
 from tests.support.syncing import Lab, read
@@ -31,7 +31,7 @@ def _lab(url: str, folder: Path, *names: str) -> Lab:
 def _once(patch: pytest.MonkeyPatch, act: Callable[[], object], *, after: str) -> list[str]:
     """Have `act` done once in the next run: after the tables were listed, or after the snapshot was taken."""
     done: list[str] = []
-    reachable, one = catalogue.reachable, connection.one
+    reachable, one = catalogue.reachable, position.one
 
     def do(what: str) -> None:
         if what == after and not done:
@@ -49,7 +49,7 @@ def _once(patch: pytest.MonkeyPatch, act: Callable[[], object], *, after: str) -
         return found
 
     patch.setattr(catalogue, "reachable", listed)
-    patch.setattr(connection, "one", asked)
+    patch.setattr(position, "one", asked)
     return done
 
 

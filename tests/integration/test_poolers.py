@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from app import errors
 from jobs.daemon import lead, wake
 from jobs.sessions import Keep
-from jobs.source import connection
+from jobs.source import position
 from jobs.verify import verify
 from tests.support import pooler
 from tests.support.daemons import running, write_config
@@ -120,7 +120,7 @@ def test_a_statement_that_another_process_answers_ends_the_session(lab: Lab) -> 
         conn.backend += 1
         with pytest.raises(errors.ConfigError, match="transaction pooling"), conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            with connection.snapshot(conn):
+            with position.snapshot(conn):
                 pass
         with pytest.raises(errors.ConfigError, match="transaction pooling"):
             lead.take(conn, 1)

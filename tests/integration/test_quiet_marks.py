@@ -13,7 +13,7 @@ from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.source import connection
+from jobs.source import position
 from jobs.targets.file import checked, freshness
 from tests.support.syncing import Lab
 
@@ -85,7 +85,7 @@ def test_a_quiet_run_looks_since_the_last_one(lab: Lab, asked: Asked, monkeypatc
     assert floors == sorted({*floors}, key=str)
     assert len(floors) == 3
     # What a crash could take back is not built upon.
-    monkeypatch.setattr(connection, "is_durable", lambda conn, seen: False)
+    monkeypatch.setattr(position, "is_durable", lambda conn, seen: False)
     for _ in range(3):
         pass_by(lab)
         assert not lab.sync().changed

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from jobs import faults
-from jobs.source import connection
+from jobs.source import connection, position
 from tests.support.syncing import Lab, read
 from tests.support.traps import MODES, Trio
 
@@ -37,7 +37,7 @@ class Between:
 
     def after_blocks(self, *names: str) -> None:
         """The statements of sql/source.sql that a run reads one after the other."""
-        one = connection.one
+        one = position.one
 
         def wrapped(conn: connection.Connection, name: str) -> dict[str, Any]:
             found = one(conn, name)
@@ -45,7 +45,7 @@ class Between:
                 self.act()
             return found
 
-        self._patch.setattr(connection, "one", wrapped)
+        self._patch.setattr(position, "one", wrapped)
 
 
 def test_a_transaction_that_ends_between_floor_and_snapshot(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +196,8 @@ def test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_
     lab = Lab(empty_db, tmp_path, [{"name": "public.t", "watermark": "xid"}])
     lab.run("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t SELECT g, g FROM generate_series(1, 5) AS g")
     lab.track()
-    identity = connection.identity
-    monkeypatch.setattr(connection, "identity", lambda conn: replace(identity(conn), standby=True))
+    identity = position.identity
+    monkeypatch.setattr(position, "identity", lambda conn: replace(identity(conn), standby=True))
     lab.sync()
     with lab.connect(autocommit=False) as inserts, lab.connect(autocommit=False) as holds:
         for session in (inserts, holds):

@@ -22,18 +22,18 @@ MUTANTS = (
     Mutant(
         "the floor is read after the snapshot",
         "jobs/source/session.py",
-        "        reading = connection.read_floor(conn)\n"
+        "        reading = position.read_floor(conn)\n"
         '        faults.point("floor_read")\n'
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack, standby=identity.standby)\n",
         "        with ExitStack() as stack:\n"
         "            snapshot, found = _seen(conn, job, stack, standby=identity.standby)\n"
-        "            reading = connection.read_floor(conn)\n",
+        "            reading = position.read_floor(conn)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),
     Mutant(
         "the floor takes no heed of other sessions",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "return min(self.clock, self.oldest or self.clock) - margin",
         "return self.clock - margin",
         TRANSACTIONS + "test_transactions_that_end_in_any_order_and_last_for_many_syncs",
@@ -48,28 +48,28 @@ MUTANTS = (
     ),
     Mutant(
         "prepared transactions are counted before the sessions are read",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         '    sessions = one(conn, "sessions")\n    pending = one(conn, "prepared")["pending"]\n',
         '    pending = one(conn, "prepared")["pending"]\n    sessions = one(conn, "sessions")\n',
         RACES + "test_a_transaction_that_is_prepared_between_the_two_places_it_may_stand_in",
     ),
     Mutant(
         "the clock is read after the sessions",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         '    server, clocks = _clocks(conn)\n    sessions = one(conn, "sessions")\n',
         '    sessions = one(conn, "sessions")\n    server, clocks = _clocks(conn)\n',
         RACES + "test_a_transaction_that_begins_between_clock_and_sessions",
     ),
     Mutant(
         "the floor rises while a transaction is prepared",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "return not self.hidden and not self.silent and not self.prepared",
         "return not self.hidden and not self.silent",
         TRANSACTIONS + "test_prepared_transactions_that_are_ended_some_syncs_later",
     ),
     Mutant(
         "the floor rises while sessions hide",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "return not self.hidden and not self.silent and not self.prepared",
         "return not self.silent and not self.prepared",
         SOURCE + "test_a_role_that_may_not_see_other_sessions_loses_nothing_and_is_told_which_grant_helps",
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         "no margin for the clock",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "return min(self.clock, self.oldest or self.clock) - margin",
         "return min(self.clock, self.oldest or self.clock)",
         SOURCE + "test_a_clock_that_steps_back_within_the_margin_loses_nothing",

@@ -37,8 +37,8 @@ MUTANTS = (
     ),
     Mutant(
         "the snapshot may be taken by another process than the one with the settings",
-        "jobs/source/connection.py",
-        'sessions.check(conn, row["backend"])',
+        "jobs/source/position.py",
+        'settings.check(conn, row["backend"])',
         "pass",
         POOLERS + "test_a_statement_that_another_process_answers_ends_the_session",
     ),

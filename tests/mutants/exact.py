@@ -18,7 +18,7 @@ AS_OF = "tests/integration/test_as_of.py::"
 MUTANTS = (
     Mutant(
         "the floor rises while a session's activities are not tracked",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "return not self.hidden and not self.silent and not self.prepared",
         "return not self.hidden and not self.prepared",
         SILENT + "test_a_transaction_of_a_session_that_is_not_tracked_loses_nothing",
@@ -53,7 +53,7 @@ MUTANTS = (
     ),
     Mutant(
         "a clock whose answer came late is good enough",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         "if clock.took(found[-1][1]) < _PROMPT:",
         "if found:",
         CLOCK + "test_a_clock_whose_answer_came_late_is_asked_for_again",

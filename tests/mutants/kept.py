@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         "a quiet run is built upon although a crash of the source may take back what it saw",
-        "jobs/source/connection.py",
+        "jobs/source/position.py",
         'return bool(row["done"])',
         "return True",
         CRASH + "test_a_transaction_id_that_a_quiet_run_saw_and_a_crash_took_back_is_not_taken_for_read",

@@ -47,8 +47,8 @@ MUTANTS = (
     Mutant(
         "a query that fails on a standby ends the run's snapshot",
         "jobs/source/spool.py",
-        "with self._turn, connection.translated(), self._conn.transaction():",
-        "with self._turn, connection.translated():",
+        "with self._turn, failures.translated(), self._conn.transaction():",
+        "with self._turn, failures.translated():",
         OPEN + "test_a_table_that_cannot_be_read_leaves_the_others_their_snapshot",
     ),
     Mutant(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.position import clock
-from jobs.source import connection
+from jobs.source import position
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MARGIN = timedelta(minutes=1)
@@ -64,9 +64,9 @@ def test_a_clock_whose_answer_came_late_is_asked_for_again(
 ) -> None:
     """A stall would leave as much unknown of a step back; the promptest of some answers is taken."""
     machine = Machine(*stalls)
-    monkeypatch.setattr(connection, "one", machine.one)
+    monkeypatch.setattr(position, "one", machine.one)
     monkeypatch.setattr(clock, "_since_boot", lambda: machine.now)
-    reading = connection.read_floor(None)  # type: ignore[arg-type]
+    reading = position.read_floor(None)  # type: ignore[arg-type]
     assert reading.clock == NOON + timedelta(seconds=server)
     assert reading.clocks["server"] == reading.clock.isoformat()
     assert clock.took(reading.clocks) == pytest.approx(took)

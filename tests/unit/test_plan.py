@@ -14,7 +14,7 @@ from jobs.plan.steps import DELTA, FULL, WHOLE, Step
 from jobs.position.snapshot import AGE_LIMIT, Snapshot
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
-from jobs.source.connection import Identity
+from jobs.source.position import Identity
 from jobs.tables.table import Table
 from jobs.types.column_plan import ColumnInfo
 from tests.support.shapes import INFOS, XID, table

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobs.position import watermark
 from jobs.position.snapshot import AGE_LIMIT, Snapshot
 from jobs.position.watermark import Stamp, Watermark
-from jobs.source.connection import FloorReading
+from jobs.source.position import FloorReading
 from tests.support import shapes
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
