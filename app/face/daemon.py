@@ -31,16 +31,21 @@ def command(face: Face, *, print_unit: bool) -> int:
         return 0
     from jobs.daemon import process
 
-    return process.serve(lambda: _load(face), face.page().maker())
+    return process.serve(lambda: load(face), face.page().maker())
 
 
-def _load(face: Face) -> Job:
-    """Read the config, now, and set up the logs so that its secrets stay out of them."""
+def load(face: Face, listen: str | None = None) -> Job:
+    """Read the config, now, and set up the logs so that its secrets stay out of them.
+
+    `listen` is the address of the page where the config names none.
+    """
     import structlog
 
     from app import bootstrap, logs, redaction
 
     settings = bootstrap.load_settings(face.config_path)
+    if listen and settings.http.listen is None:
+        settings = settings.model_copy(update={"http": settings.http.model_copy(update={"listen": listen})})
     job = bootstrap.job(settings)
     logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url, job.owner_url))
     structlog.get_logger().info(_plan(job), action="plan")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import socket
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +26,8 @@ _REPORTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("top_products", {"limit": "5"}),
     ("sales_by_country", {}),
 )
-_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000")
+_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --serve")
+_PAGE = ("127.0.0.1", 8321)
 
 
 @click.command("demo", cls=Command, examples=_EXAMPLES)
@@ -36,8 +40,9 @@ _EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000")
     metavar="FILE",
     help="Import the Online Retail file instead: online_retail.parquet, say.",
 )
+@click.option("--serve", is_flag=True, help="Then open the page, and sync while orders come in, until Ctrl-C.")
 @pass_face
-def command(face: Face, *, orders: int, data: Path | None) -> int:
+def command(face: Face, *, orders: int, data: Path | None, serve: bool) -> int:
     """Show the whole path: orders in, a sync, reports out.
 
     Starts a PostgreSQL of its own, makes the schema of a shop, and places orders over two years through the command
@@ -70,8 +75,41 @@ def command(face: Face, *, orders: int, data: Path | None) -> int:
     took = (run.finished_at - run.started_at).total_seconds()
     face.say(f"sync: {rows:,} rows in {took:.1f} s" if run.changed else "sync: nothing changed")
     _reports(face)
+    if serve and not run.failed:
+        return _serve(face, orders)
     _next(face, time.monotonic() - began)
     return 1 if run.failed else 0
+
+
+def _serve(face: Face, orders: int) -> int:
+    """The daemon with the page, while orders come in."""
+    from app import bootstrap
+    from app.demo import visitors
+    from app.face import daemon
+    from app.oltp import engine
+    from jobs.daemon import process
+
+    listen = face.settings.http.listen or _free()
+    made = engine.create(bootstrap.source_url(face.settings))
+    make = face.page().maker()
+    face.say(f"\nThe page is on http://{listen}/, and an order comes in every second, until Ctrl-C.")
+    face.quiet = True
+    if sys.stderr.isatty():
+        click.launch(f"http://{listen}/")
+    try:
+        with visitors.coming(made, orders):
+            return process.serve(lambda: daemon.load(face, listen), make)
+    finally:
+        made.dispose()
+
+
+def _free() -> str:
+    """The page's usual address, or another one where somebody has that."""
+    host, port = _PAGE
+    for one in (port, 0):
+        with suppress(OSError), socket.create_server((host, one)) as found:
+            return f"{host}:{found.getsockname()[1]}"
+    return f"{host}:{port}"
 
 
 def _settle(face: Face) -> None:
@@ -94,6 +132,7 @@ def _next(face: Face, seconds: float) -> None:
         *([] if here else [(f"cd {shlex.quote(_from_here(folder))}", "")]),
         ("neaptide report", "the reports; neaptide report new NAME writes one of yours"),
         ('neaptide sql "SELECT count(*) FROM shop.orders"', "any question"),
+        ("neaptide serve", f"all of it as a page, on http://{_PAGE[0]}:{_PAGE[1]}/"),
         ("neaptide daemon", "keeps the file up to date, until Ctrl-C"),
         *([("neaptide db stop", "the PostgreSQL goes on running until then")] if face.settings.embedded_root else []),
     ):

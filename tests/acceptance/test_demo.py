@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from app.oltp.embedded.server import EmbeddedServer
-from tests.support import cli
+from tests.support import cli, served
 from tests.support.cli import Cli, widest
 
 
@@ -114,3 +114,25 @@ def test_the_default_demo_takes_less_than_90_seconds(fresh: Cli) -> None:
     started = time.monotonic()
     fresh.process("demo").ok()
     assert time.monotonic() - started < 90
+
+
+@pytest.mark.long
+def test_served_it_shows_orders_as_they_come_in(fresh: Cli) -> None:
+    running = fresh.begun("demo", "--orders", "20", "--serve")
+    try:
+        assert running.stderr is not None
+        address = next(found[0] for line in running.stderr if (found := re.search(r"http://[\d.:]+", line)))
+        page = served.Page(int(address.rpartition(":")[2]))
+        until = time.monotonic() + 60
+        while _orders(page) <= 21:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 0
+
+
+def _orders(page: served.Page) -> int:
+    with suppress(OSError):
+        return int(page.get("/sql.json?q=SELECT+count(*)+AS+n+FROM+shop.orders").json["rows"][0]["n"])
+    return 0

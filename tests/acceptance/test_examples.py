@@ -14,7 +14,7 @@ from app import cli
 from app.oltp.embedded.server import EmbeddedServer
 from tests.support.cli import Cli
 
-_ENDLESS = ("neaptide daemon", "neaptide serve")
+_ENDLESS = ("neaptide daemon", "neaptide serve", "neaptide demo --serve")
 
 
 def _examples(command: click.Command = cli.root) -> Iterator[str]:

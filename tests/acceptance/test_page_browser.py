@@ -1,0 +1,195 @@
+"""The page in a real browser: it looks right, keyboards reach all of it, it refreshes by itself, and nothing acts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from app import bootstrap, config
+from tests.support.cli import Cli
+from tests.support.served import Page, served
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.long
+
+_TABLE = "/tables/shop.orders"
+PAGES = ("/", "/reports", "/reports/sales_monthly", "/tables", _TABLE, "/sql?q=FROM+shop.orders", "/runs", "/nope")
+# Every text that is seen, where its colour stands out from what is behind it by less than AA asks for.
+_CONTRAST = """() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const linear = (c) => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+  const light = (rgb) => { const [r, g, b] = rgb.slice(0, 3).map(linear); return .2126 * r + .7152 * g + .0722 * b; };
+  const behind = (one) => {
+    for (; one; one = one.parentElement) {
+      const found = parse(getComputedStyle(one).backgroundColor);
+      if (found.length === 3 || found[3] > 0) return found;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const one of document.querySelectorAll("body *")) {
+    const says = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!says || !one.offsetParent) continue;
+    const [a, b] = [light(parse(getComputedStyle(one).color)), light(behind(one))].sort().reverse();
+    if ((a + .05) / (b + .05) < 4.5) poor.push(`${one.tagName} ${one.textContent.trim().slice(0, 30)}`);
+  }
+  return poor;
+}"""
+_UNNAMED = """() => [...document.querySelectorAll("input, select, textarea, a, button, img, [role=region]")]
+  .filter((one) => !(one.labels?.length || one.textContent.trim() || one.alt || one.getAttribute("aria-label")))
+  .map((one) => one.outerHTML)"""
+_FILES = (
+    ("CSV", b"country,"),
+    ("Excel", b"PK"),
+    ("Parquet", b"PAR1"),
+    ("JSON", b"{"),
+    ("SVG", b"<svg"),
+    ("PNG", b"\x89PNG"),
+)
+_WIDTHS = """() => {
+  const {naturalWidth, clientWidth} = document.querySelector("picture img");
+  return [naturalWidth, clientWidth];
+}"""
+_WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no browser (Debian: apt install chromium)")
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def page(shown: Cli) -> Iterator[Page]:
+    with served(bootstrap.load_settings(shown.folder / "config.toml")) as found:
+        yield found
+
+
+@pytest.mark.parametrize(("look", "width"), [("light", 1200), ("dark", 1200), ("light", 360), ("dark", 360)])
+def test_each_page_can_be_read_by_everybody(browser: Any, page: Page, look: str, width: int) -> None:
+    context = browser.new_context(color_scheme=look, viewport={"width": width, "height": 800})
+    tab = context.new_page()
+    said: list[str] = []
+    tab.on("console", lambda message: said.append(message.text) if "404" not in message.text else None)
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    for path in PAGES:
+        tab.goto(page.address + path)
+        tab.wait_for_load_state("load")
+        assert tab.evaluate(_WIDER) <= 0, path
+        assert tab.evaluate(_CONTRAST) == [], path
+        assert tab.evaluate(_UNNAMED) == [], path
+    assert said == []
+    context.close()
+
+
+def test_a_picture_fits_its_place_and_is_drawn_for_it(browser: Any, page: Page) -> None:
+    widths = []
+    for width in (360, 1300):
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        tab.goto(f"{page.address}/reports/sales_monthly")
+        tab.wait_for_function("() => document.querySelector('picture img')?.naturalWidth > 0")
+        natural, drawn = tab.evaluate(_WIDTHS)
+        assert natural - drawn <= 20
+        widths.append(natural)
+        tab.close()
+    assert widths[0] < 340 and widths[1] > 1000
+
+
+def test_a_report_is_asked_with_the_keyboard_alone(browser: Any, page: Page) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{page.address}/reports")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("() => document.activeElement.className") == "skip"
+    tab.locator("#search").focus()
+    tab.keyboard.type("per month sales_m")
+    assert tab.locator("#reports li:not(.hidden)").count() == 1
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/reports/sales_monthly")
+    tab.locator("input[name=months]").focus()
+    tab.keyboard.press("ControlOrMeta+a")
+    tab.keyboard.type("5")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**months=5**")
+    tab.close()
+
+
+def test_the_editor_completes_names_and_remembers(browser: Any, page: Page) -> None:
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(f"{page.address}/sql")
+    tab.locator("#q").focus()
+    tab.keyboard.type("SELECT count(*) AS n FROM shop.custo")
+    tab.keyboard.press("Enter")
+    assert tab.locator("#q").input_value().endswith("FROM shop.customers")
+    tab.keyboard.press("Control+Enter")
+    tab.wait_for_selector("table")
+    tab.goto(f"{page.address}/sql")
+    assert "shop.customers" in tab.locator("#history a").first.text_content()
+    context.close()
+
+
+def test_numbers_are_in_the_reader_s_language(browser: Any, page: Page) -> None:
+    context = browser.new_context(locale="de-DE")
+    tab = context.new_page()
+    tab.goto(f"{page.address}/sql?q={quote('SELECT 1234567.80::DECIMAL(12,2) AS amount, 99999999999999999 AS n')}")
+    assert tab.locator("td").all_text_contents() == ["1.234.567,80", "99.999.999.999.999.999"]
+    context.close()
+
+
+def test_downloads_are_files(browser: Any, page: Page, tmp_path: Path) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{page.address}/reports/sales_by_country")
+    for name, begins in _FILES:
+        with tab.expect_download() as begun:
+            tab.get_by_role("link", name=name, exact=True).click()
+        begun.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    tab.close()
+
+
+def test_a_commit_shows_by_itself_and_the_scroll_stays(browser: Any, neaptide: Cli) -> None:
+    for number in range(60):
+        neaptide("product", "create", f"SKU-{number:03}", "A thing", "1.00").ok()
+    neaptide("sync").ok()
+    query = quote("SELECT sku, unit_price FROM shop.products ORDER BY sku DESC")
+    with served(bootstrap.load_settings(neaptide.folder / "config.toml")) as page:
+        tab = browser.new_page(viewport={"width": 1000, "height": 500})
+        tab.goto(f"{page.address}/sql?q={query}")
+        tab.wait_for_function("() => document.readyState === 'complete'")
+        tab.evaluate("() => scrollTo(0, 200)")
+        before = tab.evaluate("() => scrollY")
+        neaptide("product", "create", "SKU-900", "A thing", "1.00").ok()
+        neaptide("sync").ok()
+        tab.wait_for_selector("text=SKU-900", timeout=10_000, state="attached")
+        assert before > 0 and abs(tab.evaluate("() => scrollY") - before) <= 2
+        tab.close()
+
+
+def test_hostile_data_opens_no_dialog(browser: Any, shown: Cli, tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    (tmp_path / "reports" / "evil.sql").write_text(
+        f'-- title: {evil}\n-- chart: bar x="{evil}" y=n\n'
+        f"SELECT '{evil}' AS \"{evil}\", 1 AS n UNION ALL SELECT 'b', 2"
+    )
+    settings = bootstrap.load_settings(shown.folder / "config.toml")
+    with served(settings.model_copy(update={"reports": config.Reports(path=tmp_path / "reports")})) as page:
+        tab = browser.new_page()
+        seen: list[str] = []
+        tab.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
+        for path in ("/reports", "/reports/evil", "/reports/evil.svg"):
+            tab.goto(page.address + path)
+            tab.wait_for_load_state("load")
+        assert seen == []
+        tab.close()
