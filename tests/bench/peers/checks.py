@@ -28,7 +28,7 @@ VALUES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "interval of months and days": ("interval", "1 mon 2 days", ("1 month 2 days", "1 mon 2 days")),
     "array of numerics": ("numeric(9,2)[]", "{1.10,2.20}",
         ("[1.10, 2.20]", "{1.10,2.20}", '["1.10","2.20"]', "[1.1, 2.2]", "[1.1000000000,2.2000000000]")),
-    "bytea": ("bytea", "\\x00ff10", ("\\x00\\xFF\\x10", "\\x00ff10")),
+    "bytea": ("bytea", "\\x00ff10", ("\\x00\\xFF\\x10", "\\x00ff10", "00ff10")),
     "bigint at its end": ("bigint", "9223372036854775807", ("9223372036854775807",)),
 }  # fmt: skip
 SMALL = "bench.small"

@@ -23,6 +23,10 @@ PACKAGES = {
         *(f"duckdb-extension-{name}=={DUCKDB}" for name in _EXTENSIONS),
     ),
     "ingestr": ("ingestr==0.14.155", "pytz"),
+    # Meltano runs a tap and a target as programs of their own, each in an environment of its own; so does this.
+    "tap-postgres": ("meltanolabs-tap-postgres==0.10.0",),
+    # With the DuckDB of its time: a newer one takes the first row of its CSV files for their head.
+    "target-duckdb": ("target-duckdb==0.8.0", "duckdb==1.1.3", "pytz"),
 }  # fmt: skip
 
 
