@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs import quoting
 from jobs.engine import intake
-from jobs.engine.rows import out, source_rows
+from jobs.engine.rows import exact, out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.feeds.changes import Changes
@@ -13,14 +13,28 @@ from jobs.tables.ranges import Range
 from jobs.tables.table import Table
 
 
-def gather(target: DuckSession, table: Table, wanted: Range, label: str) -> Changes:
-    """The range's rows in the joined snapshot, and the file's keys in it that the source doesn't have there."""
+def gather(target: DuckSession, table: Table, wanted: Range, label: str, *, ahead: bool = False) -> Changes:
+    """The range's rows in the joined snapshot, and the file's keys in it that the source doesn't have there.
+
+    Rows that the file has already are left out, unless it is `ahead`: changes of an earlier run go into it before.
+    """
     changed, gone, key = f"temp.ranged_{label}", f"temp.unranged_{label}", quoting.listed(table.key)
     where = filters.both(wanted.source(table), filters.kept(table))
     intake.make(target, changes.bare(changed), source_rows(table, table.columns, where))
     inside = wanted.file(table) if wanted.in_both else "false"
     changes.make(target, gone, f"(SELECT {key} FROM {out(table)} WHERE {inside}) EXCEPT (SELECT {key} FROM {changed})")
+    if wanted.in_both and not ahead:
+        _drop_unchanged(target, table, changed, inside)
     return changes.counted(target, changed, gone)
+
+
+def _drop_unchanged(target: DuckSession, table: Table, changed: str, inside: str) -> None:
+    """By the range, whose place in the file DuckDB knows: by their keys it would look for them in all of the table."""
+    names = [quoting.identifier(name) for name in table.key]
+    keys = " AND ".join(f"b.{name} = c.{name}" for name in names)
+    same = " AND ".join(f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in table.columns)
+    there = f"SELECT 1 FROM (SELECT * FROM {out(table)} WHERE {inside}) AS b WHERE {keys} AND {same}"
+    target.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
 
 
 def joined(target: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:

@@ -73,7 +73,7 @@ class Deltas:
         with diagnosed(self._now, step.table):
             found = self._read(step, label) if step.news else None
             if wanted:
-                again = ranged.gather(self._file, step.table, wanted, label)
+                again = ranged.gather(self._file, step.table, wanted, label, ahead=bool(self._carried.tables.get(name)))
                 found = ranged.joined(self._file, step.table, found, again, f"{label}_ranged")
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
         return Gathered(step, label, notes, found, time.monotonic() - began)
