@@ -395,3 +395,14 @@ def test_a_file_of_models_holds_no_views_of_others(lab: Lab) -> None:
         file.execute("CREATE OR REPLACE VIEW models.per_day AS SELECT * FROM read_csv('/etc/passwd')")
     with pytest.raises(errors.TargetUnusable):
         report.read_status(lab.job)
+
+
+def test_what_another_program_made_of_a_model_does_not_outlive_a_repair(lab: Lab) -> None:
+    path = lab.both[0]
+    path.chmod(0o600)
+    with duckdb.connect(str(path)) as file:
+        file.execute("UPDATE models.wide SET name = 'forged'")
+    verify.verify(lab.job, repair=True, tables=["shop.bills"])
+    assert "wide" not in modellab.names(lab.both[0]) or modellab.difference(lab.both[0], "wide", MODELS["wide"][0]) == 0
+    lab.sync()
+    check(lab)

@@ -98,6 +98,9 @@ def salvage(file: DuckSession, published: Path, tables: Sequence[Table], others:
     file.execute(f"ATTACH {quoting.literal(str(published))} AS published (READ_ONLY)")
     state.create_schema(file)
     there = {(row["schema"], row["name"]) for row in file.block("list_published_tables")}
+    if ("neaptide", "models") in there:
+        # Read models follow from the tables: they are built anew, and what another program made of them is not kept.
+        there = {(schema, name) for schema, name in there if schema != "models"}
     for table in tables:
         rows.create_table(file, table)
         if table.target in there:
