@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Iterable
@@ -14,10 +15,12 @@ from app import errors
 from app.config import environment
 from app.config.sections import Section
 from app.config.settings import Settings
+from app.config.table import Table
 
 # What is never shown, not even where it is wrong.
 _SECRETS = {"url", "urls", "mask_key", "token"}
 _HIDDEN = "base"
+_NEAR = 0.7
 
 
 def load(path: Path) -> Settings:
@@ -56,8 +59,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _refuse(path: Path, error: ValidationError) -> NoReturn:
-    lines = [f"{path}: {_place(item['loc'])}: {_complaint(dict(item))}" for item in error.errors(include_url=False)]
+    lines = [f"{_source(path, item['loc'])}: {_complaint(dict(item))}" for item in error.errors(include_url=False)]
     raise errors.ConfigError("\n".join(lines), hint="every key is explained in the sample config.toml") from None
+
+
+def _source(path: Path, loc: tuple[int | str, ...]) -> str:
+    """The variable that it comes from, or the file and the place there."""
+    variable = "NEAPTIDE_" + "__".join(map(str, loc))
+    found = next((name for name in os.environ if name.upper() == variable.upper()), None)
+    return found or f"{path}: {_place(loc)}"
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
@@ -66,8 +76,19 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 def _complaint(item: dict[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
-        return "unknown key"
+        near = difflib.get_close_matches(str(item["loc"][-1]), _keys(item["loc"][:-1]), n=1, cutoff=_NEAR)
+        return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
     value, loc = item["input"], item["loc"]
     # A whole section that is no table may be a secret that was put in the wrong place.
     plain = isinstance(value, str | int | float | bool) and len(loc) > 1 and not _SECRETS & {*loc}
     return str(item["msg"]).removeprefix("Value error, ") + (f" (is {value!r})" if plain else "")
+
+
+def _keys(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that there are in this place of the file."""
+    if not loc:
+        return [name for name in Settings.model_fields if name != _HIDDEN]
+    if loc[0] == "tables":
+        return list(Table.model_fields)
+    kind = Settings.model_fields[str(loc[0])].annotation
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Section) else []

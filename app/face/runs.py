@@ -14,6 +14,8 @@ from app.face.base import Command, Face, json_option, pass_face
 _FIRST = "first copy"
 # So many tables of which the same is said are named.
 _FEW = 3
+# As many phases as a run has; lines above the rows of a table.
+_PHASES, _HEAD = 20, 2
 
 
 @click.command("runs", cls=Command, examples=("neaptide runs", "neaptide runs --limit 100 --json"))
@@ -37,23 +39,35 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
 
 def _show(found: list[dict[str, Any]]) -> None:
     """A line for each run; below, its warnings and what befell its tables besides new rows."""
-    rows = [
-        (
-            run["run_id"], show.moment(run["started_at"]).removesuffix(" UTC"), run["kind"],
-            None if run["seconds"] is None else round(run["seconds"], 2), run["rows_in"], run["rows_out"],
-            " ".join(phases(run)),
-        )
-        for run in found
-    ]  # fmt: skip
     look = show.look()
-    show.lines(show.drawn(("run", "began, UTC", "kind", "seconds", "in", "out", "phases"), rows, look))
+    show.lines(_table(found, look))
     show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in found for warning in run["warnings"])
     show.lines(f"  {run['run_id']}: {line}" for run in found for line in told(run, look))
 
 
-def phases(run: Mapping[str, Any]) -> list[str]:
-    """`apply 0.12`, in seconds: those that took any time."""
-    return [f"{name} {seconds:.2f}" for name, seconds in run["phases"].items() if seconds >= 0.005]
+def _table(found: list[dict[str, Any]], look: show.Look) -> list[str]:
+    """With as many of each run's longest phases as there is room for beside each other."""
+    lines: list[str] = []
+    for most in (_PHASES, 3, 2, 1, 0):
+        rows = [(*_fields(run), " ".join(phases(run, most))) for run in found]
+        names = ("run", "began, UTC", "kind", "seconds", "in", "out", *(["phases"] if most else []))
+        lines = show.drawn(names, [row[: len(names)] for row in rows], look)
+        if len(lines) <= len(rows) + _HEAD:
+            break
+    return lines
+
+
+def _fields(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    seconds = None if run["seconds"] is None else round(run["seconds"], 2)
+    began = show.moment(run["started_at"]).removesuffix(" UTC")
+    return run["run_id"], began, run["kind"], seconds, run["rows_in"], run["rows_out"]
+
+
+def phases(run: Mapping[str, Any], most: int = _PHASES) -> list[str]:
+    """`apply 0.12`, in seconds: those that took any time, and of them the longest, in their order."""
+    found = {name: seconds for name, seconds in run["phases"].items() if seconds >= 0.005}
+    longest = sorted(found, key=lambda name: -found[name])[:most]
+    return [f"{name} {seconds:.2f}" for name, seconds in found.items() if name in longest]
 
 
 def told(run: Mapping[str, Any], look: show.Look) -> list[str]:

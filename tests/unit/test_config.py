@@ -56,16 +56,21 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
+    ("content", "place", "near"),
     [
-        ("[source]\nhost = 'x'", "source.host"),
-        ("[surce]\nurl = 'x'", "surce"),
-        ("[[tables]]\nname = 'a'\nwatermrk = 'xid'", "tables[0].watermrk"),
-        ("base = '/'", "base"),
+        ("[source]\nhost = 'x'", "source.host", ""),
+        ("[surce]\nurl = 'x'", "surce", "source"),
+        ("[[table]]\nname = 'x'", "table", "tables"),
+        ("[sync]\nmargn = '1s'", "sync.margn", "margin"),
+        ("[[tables]]\nname = 'a'\nwatermrk = 'xid'", "tables[0].watermrk", "watermark"),
+        ("base = '/'", "base", ""),
     ],
 )
-def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path, content: str, place: str) -> None:
-    assert refusal(tmp_path, content) == f"{tmp_path / 'config.toml'}: {place}: unknown key"
+def test_an_unknown_key_is_refused_with_its_place_and_what_was_meant(
+    tmp_path: Path, content: str, place: str, near: str
+) -> None:
+    meant = f"; did you mean {near}?" if near else ""
+    assert refusal(tmp_path, content) == f"{tmp_path / 'config.toml'}: {place}: unknown key{meant}"
 
 
 @pytest.mark.parametrize(
@@ -207,12 +212,13 @@ def test_a_bad_value_in_the_environment_is_refused_too(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("NEAPTIDE_SOURCE__HOST", SECRET, "source.host: unknown key"),
+        ("NEAPTIDE_SOURCE__HOST", SECRET, "NEAPTIDE_SOURCE__HOST: unknown key"),
+        ("NEAPTIDE_SYNC__MARGN", SECRET, "NEAPTIDE_SYNC__MARGN: unknown key; did you mean margin?"),
         ("NEAPTIDE_SOURCE__URL__HOST", SECRET, "source.url: "),
         ("NEAPTIDE_SURCE__URL", SECRET, "NEAPTIDE_SURCE__URL: there is no section [surce]"),
         ("NEAPTIDE_SOURCE", SECRET, "NEAPTIDE_SOURCE is a whole section, and not in JSON"),
-        ("NEAPTIDE_SOURCE", f'["{SECRET}"]', "source: "),
-        ("NEAPTIDE_SOURCE", f'"{SECRET}"', "source: "),
+        ("NEAPTIDE_SOURCE", f'["{SECRET}"]', "NEAPTIDE_SOURCE: "),
+        ("NEAPTIDE_SOURCE", f'"{SECRET}"', "NEAPTIDE_SOURCE: "),
         ("NEAPTIDE_HTTP", f'{{"token": ["{SECRET}"]}}', "http.token: "),
         ("NEAPTIDE_TABLES__0__NAME", SECRET, "tables: "),
         ("NEAPTIDE_BASE__X", SECRET, "NEAPTIDE_BASE__X: there is no section [base]"),

@@ -112,3 +112,14 @@ DELTA = [TableRun("t0", "delta", 3, 3, 2), TableRun("t1", "none")]
 )  # fmt: skip
 def test_a_run_ends_in_a_sentence(run: Run, whole: bool, sentence: str) -> None:
     assert sync._sentence(run, whole=whole) == sentence
+
+
+def test_runs_stand_in_one_line_each_with_the_phases_that_there_is_room_for() -> None:
+    long = {"load": 12.31, "apply": 0.08, "checkpoint": 0.1, "publish": 0.01, "probe": 0.001}
+    found = [{**_run(f"{place:09}-abcdef"), "rows_in": 17_419, "phases": long} for place in range(20)]
+    for width in (80, 100, 200):
+        lines = runs._table(found, show.Look(width))
+        assert len(lines) == len(found) + 2
+        assert max(map(len, lines)) <= width
+        assert "load 12.31" in lines[-1]
+    assert "load 12.31 apply 0.08 checkpoint 0.10 publish 0.01" in lines[-1]
