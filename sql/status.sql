@@ -55,27 +55,3 @@ SELECT v.view_name
 FROM duckdb_views() AS v
 WHERE v.database_name = 'out' AND v.schema_name = 'models'
 ORDER BY name;
-
--- name: model_runs
--- What the file says of its models: how each is kept, its last build, and the run that last changed it.
-SELECT m.name, m.kind, m.why, m.inputs::VARCHAR AS inputs, m.action, m.keys, m.seconds, m.build_seconds, m.reason, m.error
-FROM out.neaptide.models AS m
-ORDER BY m.name;
-
--- name: model_columns
--- The columns of every table that a model may read.
-SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type
-FROM duckdb_columns() AS c
-WHERE c.database_name = 'out' AND c.schema_name NOT IN ('neaptide', 'models')
-ORDER BY c.schema_name, c.table_name, c.column_index;
-
--- name: model_keys
--- The key of every copied table, by the names that its columns have in the file.
-SELECT w.table_name, (w.signature -> 'key')::VARCHAR AS key
-FROM out.neaptide.watermarks AS w;
-
--- name: is_table
--- Whether there is a table of this name, and not a view.
-SELECT t.table_name
-FROM duckdb_tables() AS t
-WHERE t.database_name = 'out' AND t.schema_name = $schema AND t.table_name = $name;

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
-from typing import Any
 
 from app import errors, statements
 from jobs import quoting
@@ -13,9 +11,12 @@ from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.models import file as model_file
-from jobs.models import order
-from jobs.models.analysis.shapes import Analysis, Relation
+from jobs.models import sums
+from jobs.models.analysis.shapes import Analysis
 from jobs.models.order import Folder, Planned
+from jobs.models.planning import Planning
+from jobs.record import models as ledger
+from jobs.record.models import KeptModel
 from jobs.results import ModelDetails
 from jobs.status import report
 
@@ -29,26 +30,26 @@ _LONG_DECIMAL = "DECIMAL(38,"
 def read(job: Job) -> tuple[ModelDetails, ...]:
     """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
     with opening.inspected(job, report.checked(job)) as file:
-        planned = order.planned(order.found_in(job.settings.models_path), _relations(file))
-        kept = _kept(file)
+        planned = Planning(file, job.models).planned
+        kept = ledger.read(file).kept
         names = sorted({*planned.models, *planned.bad, *kept})
-        return tuple(_status(file, name, planned, kept.get(name, {})) for name in names)
+        return tuple(_status(file, name, planned, kept.get(name)) for name in names)
 
 
 def explained(job: Job, name: str) -> Analysis:
     """What one model is made of. Raises its error, `errors.UsageError` with the nearest where there is none."""
     with opening.inspected(job, report.checked(job)) as file:
-        planned = order.planned(order.found_in(job.settings.models_path), _relations(file))
+        planned = Planning(file, job.models).planned
     return _analysis(planned, meant(name, {*planned.models, *planned.bad}))
 
 
 def checked(job: Job, path: Path) -> Analysis:
     """What a file would be as a model of this project, wherever it lies. Raises `errors.ModelError`."""
     model = model_file.read(path)
-    folder = order.found_in(job.settings.models_path)
+    folder = job.models
     with opening.inspected(job, report.checked(job)) as file:
         bad = {name: one for name, one in folder.bad.items() if name != model.name}
-        planned = order.planned(Folder({**folder.models, model.name: model}, bad), _relations(file))
+        planned = Planning(file, Folder({**folder.models, model.name: model}, bad)).planned
     return _analysis(planned, model.name)
 
 
@@ -69,50 +70,33 @@ def _analysis(planned: Planned, name: str) -> Analysis:
     return planned.analyses[name]
 
 
-def _relations(file: DuckSession) -> dict[str, Relation]:
-    """The copied tables of the file, as models may read them."""
-    columns: dict[str, dict[str, str]] = {}
-    for row in file.rows(statements.get("status", "model_columns")):
-        columns.setdefault(quoting.join_name(row["schema"], row["name"]), {})[row["column"]] = row["type"]
-    keys = {row["table_name"]: row["key"] for row in file.rows(statements.get("status", "model_keys"))}
-    return {
-        name: Relation(columns[name], tuple(json.loads(key or "[]"))) for name, key in keys.items() if name in columns
-    }
-
-
-def _kept(file: DuckSession) -> dict[str, dict[str, Any]]:
-    if not file.has("neaptide.models"):
-        return {}
-    return {row["name"]: row for row in file.rows(statements.get("status", "model_runs"))}
-
-
-def _status(file: DuckSession, name: str, planned: Planned, kept: dict[str, Any]) -> ModelDetails:
-    analysis, model = planned.analyses.get(name), planned.models.get(name)
-    error = planned.bad[name].message if name in planned.bad else kept.get("error")
-    place = f"{model_file.SCHEMA}.{quoting.identifier(name)}"
-    built = bool(kept) and not kept["error"] and file.has(place)
+def _status(file: DuckSession, name: str, planned: Planned, found: KeptModel | None) -> ModelDetails:
+    analysis, model, bad = planned.analyses.get(name), planned.models.get(name), planned.bad.get(name)
+    kept = found or KeptModel(name)
+    place = quoting.qualified(model_file.SCHEMA, name)
+    built = found is not None and kept.error is None and file.has(place)
     rows = file.one(f"SELECT count(*) FROM out.{place}") if built else 0
     share = _share(file, rows, analysis) if built else None
     return ModelDetails(
         name,
-        kind=analysis.kind if analysis else kept.get("kind") or "",
-        why=analysis.reason if analysis else kept.get("why") or "",
+        kind=analysis.kind if analysis else kept.kind,
+        why=analysis.reason if analysis else kept.why,
         title=model.title if model else "",
         description=model.description if model else "",
-        inputs=analysis.inputs if analysis else tuple(json.loads(kept.get("inputs") or "[]")),
+        inputs=analysis.inputs if analysis else kept.inputs,
         key=analysis.key if analysis else (),
         built=built,
         rows=rows,
         rows_per_input_row=share,
-        action=kept.get("action") or "",
-        keys=kept.get("keys") or 0,
-        seconds=kept.get("seconds") or 0.0,
-        rebuild_seconds=kept.get("build_seconds") if kept else None,
-        rebuild_reason=kept.get("reason") or "",
-        bytes=_bytes(file, name) if built else 0,
+        action=kept.action,
+        keys=kept.keys,
+        seconds=kept.seconds,
+        rebuild_seconds=kept.build_seconds if found else None,
+        rebuild_reason=kept.reason,
+        bytes=_bytes(file, name, kept.kind) if built else 0,
         advice=_advice(analysis, rows, share) if analysis else (),
-        error=error,
-        hint=planned.bad[name].hint if name in planned.bad else None,
+        error=bad.message if bad else kept.error,
+        hint=bad.hint if bad else None,
     )
 
 
@@ -123,13 +107,11 @@ def _share(file: DuckSession, rows: int, analysis: Analysis | None) -> float | N
     return round(rows / max(counts), 3) if counts and max(counts) else None
 
 
-def _bytes(file: DuckSession, name: str) -> int | None:
+def _bytes(file: DuckSession, name: str, kind: str) -> int | None:
     """What the model's table takes; of sums, the table behind its view."""
-    for place in ((model_file.SCHEMA, name), ("neaptide", f"sums of {name}")):
-        quoted = quoting.as_argument("out", *place)
-        if quoted and file.rows(statements.get("status", "is_table"), {"schema": place[0], "name": place[1]}):
-            return int(file.rows(statements.get("status", "size"), {"name": quoted})[0]["bytes"])
-    return None
+    place = sums.place_of(name) if kind == "sums" else (model_file.SCHEMA, name)
+    quoted = quoting.as_argument("out", *place)
+    return None if quoted is None else int(file.rows(statements.get("status", "size"), {"name": quoted})[0]["bytes"])
 
 
 def _advice(analysis: Analysis, rows: int, share: float | None) -> tuple[str, ...]:

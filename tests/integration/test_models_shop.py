@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from app import bootstrap, config
+from app.demo import seeded
+from app.oltp import engine
 from app.queries import orders, reports
 from app.queries.report_file import Report
 from app.reporting import store as reporting
 from jobs.models.order import Planned
-from tests.support import shopdata, shopfile, shopmodels
+from tests.support import cli, shopdata, shopfile, shopmodels
 
 ON_MODELS = [report for report in reports.shop().reports.values() if report.instead]
 ZONES = ("UTC", "UTC", "Europe/Berlin", "America/Sao_Paulo")
@@ -78,3 +82,29 @@ def test_orders_are_the_same_with_names_from_one_table(built: tuple[reporting.St
         assert orders.find_all(store, customer_id=customer, status="open") == orders.find_all(
             plain, customer_id=customer, status="open"
         )
+
+
+@pytest.fixture
+def synced(shop_db: str, tmp_path: Path) -> config.Settings:
+    """A shop of generated orders, synced with its models."""
+    made = engine.create(shop_db)
+    seeded.place(made, 150)
+    made.dispose()
+    found = cli.config(tmp_path, shop_db, more=f'[models]\npath = "{shopmodels.FOLDER}"\n')
+    found("track").ok()
+    found("sync").ok()
+    return config.load(tmp_path / "config.toml")
+
+
+@pytest.mark.long
+def test_a_report_says_the_same_of_models_of_tables_and_of_postgresql(synced: config.Settings) -> None:
+    with bootstrap.reporting_file(synced) as file, bootstrap.live(synced) as live:
+        for report in ON_MODELS:
+            chance = random.Random(report.name)
+            for given in [{}, *(drawn(chance, report) for _ in range(6))]:
+                of_models = file.query(*reports.question(file, report, given))
+                of_tables = file.query(report.sql, reports.bound(file, report, given))
+                assert of_models.rows == of_tables.rows == reports.run(live, report, given).rows, given
+        assert file.models == {path.stem for path in shopmodels.FOLDER.glob("*.sql")}
+        page = orders.find_all(file, size=20)
+        assert [replace(one, as_of=page.as_of) for one in orders.find_all(live, size=20).items] == list(page.items)

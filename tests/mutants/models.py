@@ -116,4 +116,18 @@ MUTANTS = (
         "return False",
         RUNS + "test_a_model_is_altered_added_and_removed",
     ),
+    Mutant(
+        "a report takes read models for parameters that they can't answer",
+        "app/queries/reports.py",
+        "!= wanted for name, wanted in instead.values):",
+        "!= wanted for name, wanted in ()):",
+        "tests/integration/test_models_shop.py::test_a_report_says_the_same_of_models_and_of_tables",
+    ),
+    Mutant(
+        "a report takes read models that are not in the file",
+        "app/queries/reports.py",
+        "return instead.models <= store.models",
+        "return True",
+        "tests/integration/test_reports_all.py::test_a_report_on_empty_tables_is_empty",
+    ),
 )
