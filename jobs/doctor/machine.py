@@ -19,7 +19,7 @@ from app import __version__
 from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.engine import opening
-from jobs.engine.session import extension
+from jobs.engine.bridge import extension
 from jobs.hooks import command
 from jobs.init.choice import size
 from jobs.job import Job

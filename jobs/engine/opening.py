@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from jobs.engine.bridge import extension
 from jobs.engine.failures import translated
-from jobs.engine.session import DuckSession, extension
+from jobs.engine.session import DuckSession
 
 if TYPE_CHECKING:
     from jobs.job import Job

@@ -80,7 +80,7 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
     """DuckDB's own CREATE TABLE AS from the attached database, until the file is checkpointed and closed."""
     import duckdb
 
-    from jobs.engine.session import extension
+    from jobs.engine.bridge import extension
 
     forget(path)
     began, used = time.monotonic(), time.process_time()
@@ -101,7 +101,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
     """One session reads a table in ever longer ways: decoded and counted, put in memory, put in a file."""
     import duckdb
 
-    from jobs.engine.session import extension
+    from jobs.engine.bridge import extension
 
     forget(path)
     spent = {}
@@ -202,7 +202,7 @@ def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, cou
 
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
     """The bare limit of the first of these changes, on copies of the published file."""
-    from jobs.engine.session import extension
+    from jobs.engine.bridge import extension
     from tests.bench.limit import Limit
 
     table, count, rows = changes[0]

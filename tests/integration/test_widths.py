@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs.engine import opening, session
+from jobs.engine import memory, opening
 from jobs.feeds.watermark import load
 from jobs.record import state
 from jobs.sessions import Keep
@@ -134,7 +134,7 @@ def test_rows_changed_all_over_a_table_need_no_higher_limit(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB holds some 20 KB for each 2,048 rows of which one is deleted: here 24 MB."""
-    monkeypatch.setattr(session, "_LARGE", 0)
+    monkeypatch.setattr(memory, "_LARGE", 0)
     lab = Lab(empty_db, tmp_path, [{"name": "public.dot"}], target={"memory_limit": "24MB", "threads": 1}, keep=Keep())
     lab.run(
         "CREATE TABLE dot (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now())",

@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         "a reader does not join the snapshot",
-        "jobs/engine/session.py",
+        "jobs/engine/bridge.py",
         'self._begin(snapshot, f"SET TRANSACTION SNAPSHOT {quoting.literal(snapshot.exported)}")',
         'self._begin(snapshot, "SELECT 1")',
         RACES + "test_all_tables_are_read_at_one_moment",

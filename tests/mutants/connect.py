@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         "DuckDB's session reads with the settings of its role",
-        "jobs/engine/session.py",
+        "jobs/engine/bridge.py",
         "for statement in (sessions.statement(self._settings[name]), *first):",
         "for statement in first:",
         POOLERS + "test_session_pooling_is_as_good_as_the_server",
@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         "what masks are computed with is given to the session that reads views",
-        "jobs/engine/session.py",
+        "jobs/engine/bridge.py",
         "quoting.literal(hidden)), TABLES)",
         "quoting.literal(hidden)), self._joined[-1])",
         CODE + "test_a_view_that_is_asked_for_is_read_in_a_session_that_knows_no_key",

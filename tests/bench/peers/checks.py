@@ -116,7 +116,7 @@ def fingerprint(path: Path, table: str) -> tuple[int, int]:
 
 def fingerprint_of_source(url: str, table: str) -> tuple[int, int]:
     """The same of the source, read with DuckDB."""
-    from jobs.engine.session import extension
+    from jobs.engine.bridge import extension
 
     session = duckdb.connect()
     found = extension()
