@@ -67,8 +67,8 @@ def _counted(number: int, noun: str) -> str:
 def _lead(found: Status) -> str:
     if found.as_of is None:
         return "Run neaptide sync, or neaptide daemon, which keeps it up to date."
-    models = sum(one.table.startswith("models.") for one in found.tables)
-    tables = f"{len(found.tables) - models:,} table{'' if len(found.tables) - models == 1 else 's'}"
+    models = len(found.models)
+    tables = f"{len(found.tables):,} table{'' if len(found.tables) == 1 else 's'}"
     more = f" and {models:,} model{'' if models == 1 else 's'}" if models else ""
     return f"The file shows PostgreSQL as it was at {looks.moment(found.as_of)}: {tables}{more}, all of one moment."
 

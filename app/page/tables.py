@@ -11,11 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import errors
-from app.page import answers, asked, looks, site
+from app.page import answers, asked, graph, looks, site
 from app.page.asked import Question
 from app.reporting.store import Store
 from jobs import quoting
-from jobs.results import Status
+from jobs.results import ModelStatus, Status
 from jobs.status import shape
 
 _SAMPLE = 20
@@ -30,10 +30,13 @@ def listing(request: Request) -> Response:
     status = here.status()
     rows = [_row(name, columns, status, _users(here, name)) for name, columns in found.items()]
     tables = [one for one in rows if not one["model"]]
-    models = [one for one in rows if one["model"]]
+    made = [one for one in rows if one["model"]]
     if answers.wants_json(request):
-        return answers.as_json({"as_of": status.as_of, "tables": tables, "models": models})
-    return answers.as_html("tables.html", **here.head(request, "Tables"), tables=tables, models=models)
+        return answers.as_json({"as_of": status.as_of, "tables": tables, "models": made})
+    inputs = {name: one.inputs for name, one in models(status).items()}
+    return answers.as_html(
+        "tables.html", **here.head(request, "Tables"), tables=tables, models=made, graph=graph.drawn(inputs)
+    )
 
 
 def relations(here: site.Site) -> dict[str, list[str]]:
@@ -53,11 +56,19 @@ def relations(here: site.Site) -> dict[str, list[str]]:
 
 def _row(name: str, columns: list[str], status: Status, users: list[dict[str, str]]) -> dict[str, Any]:
     known = next((one for one in status.tables if one.table == name), None)
+    model = models(status).get(name)
+    found = known or model
     return {
         "name": name, "model": quoting.split_name(name)[0] == _MODELS, "columns": len(columns),
-        "rows": known.rows if known else None, "as_of": known.as_of if known else status.as_of,
-        "mode": known.mode if known else None, "bytes": known.bytes if known else None, "reports": users,
+        "rows": found.rows if found else None, "as_of": found.as_of if found else status.as_of,
+        "mode": known.mode if known else model.kind if model else None, "bytes": found.bytes if found else None,
+        "inputs": list(model.inputs) if model else [], "reports": users,
     }  # fmt: skip
+
+
+def models(status: Status) -> dict[str, ModelStatus]:
+    """What is known of each model, by the name that a query gives it."""
+    return {quoting.join_name(_MODELS, one.model.removeprefix(f"{_MODELS}.")): one for one in status.models}
 
 
 def _users(here: site.Site, name: str) -> list[dict[str, str]]:
@@ -99,10 +110,11 @@ def _described(here: site.Site, name: str) -> dict[str, Any]:
     shaped = _shape(here, name)
     described = here.reader.once(("describe", name), lambda store: store.query(f"DESCRIBE {_quoted(name)}").rows)
     known: Mapping[str, Any] = {one.table: one for one in here.status().tables}
-    rows = shaped.rows if shaped else None
+    model = models(here.status()).get(name)
+    rows = shaped.rows if shaped else model.rows if model else None
     source = {one.name: one.postgresql for one in shaped.columns} if shaped else {}
     return {
-        "name": name, "rows": rows, "kept": known.get(name),
+        "name": name, "rows": rows, "kept": known.get(name), "model": model,
         "columns": [{"name": row[0], "type": row[1], "postgresql": source.get(row[0])} for row in described],
     }  # fmt: skip
 
