@@ -107,7 +107,6 @@ class _Process:
     def _replace(self, job: Job) -> None:
         self._service.close()
         self._pending = None
-        self._board.reloads += 1
         self._service = Service(job, self._board)
         monitor.stop(self._http)
         self._http = self._listen()

@@ -29,7 +29,6 @@ PAUSE = 0.05
 _LOOK, _CATALOGUE = 12.0, 60.0
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
-_NEWEST_TOMBSTONE = "(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)"
 Session = settings.Session
 
 

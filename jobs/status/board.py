@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import threading
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,11 +56,9 @@ class Board:
     models: dict[str, ModelNumbers] = field(default_factory=lambda: defaultdict(ModelNumbers))
     phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     phase_counts: Counter[str] = field(default_factory=Counter)
-    durations: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
     seconds: float = 0.0
     wakes: int = 0
     skipped: int = 0
-    reloads: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -74,7 +72,6 @@ class Board:
         with self._guard:
             self.runs["changed" if run.changed else "unchanged"] += 1
             self.seconds += seconds
-            self.durations.append(seconds)
             self.last_success, self.as_of = now, run.as_of
             self.last_error, self.failures_in_a_row = None, 0
             for table in run.tables:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app import exact
 from jobs import quoting
@@ -270,13 +269,3 @@ def _free(name: str, table: Table) -> str:
 def _listed_keys(table: Table) -> str:
     fields = ", ".join(f"k{place}" for place in range(len(table.key)))
     return f"({fields})" if len(table.key) > 1 else fields
-
-
-def key_values(difference: Difference) -> str:
-    """A difference's key on one line."""
-    return ", ".join(f"{name}={_short(value)}" for name, value in difference.key.items())
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
