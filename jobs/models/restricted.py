@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jobs import quoting
 from jobs.models import affected, place, selecting
 from jobs.models.analysis.shapes import Analysis, Branch, Term
@@ -61,16 +59,17 @@ class Restricted:
         return self._analysis.key_terms(branch)
 
     def _part(self, branch: Branch, nulls: set[str]) -> str:
-        """The branch's SELECT for these keys only: below the joins, where one input has all of the key."""
+        """The branch's SELECT for these keys only: below the joins, each input by what of the key is its own."""
         terms = self._terms(branch)
-        same = selecting.same(terms, nulls)
         aliases = frozenset[str]().union(*(term.refs for term in terms.values()))
-        instead: Mapping[str, str] = {}
+        instead: dict[str, str] = {}
+        for alias in sorted(aliases):
+            own = {name: term for name, term in terms.items() if term.refs == {alias}}
+            if own:
+                instead[alias] = self._driving(branch, alias, selecting.same(own, nulls))
         if len(aliases) == 1:
-            [alias] = aliases
-            instead = {alias: self._driving(branch, alias, same)}
             return selecting.select(branch, selecting.fields(branch), instead)
-        meets = f"EXISTS (SELECT 1 FROM {self._keys} AS neaptide_k WHERE {same})"
+        meets = f"EXISTS (SELECT 1 FROM {self._keys} AS neaptide_k WHERE {selecting.same(terms, nulls)})"
         return selecting.select(branch, selecting.fields(branch), instead, meets)
 
     def _driving(self, branch: Branch, alias: str, same: str) -> str:
