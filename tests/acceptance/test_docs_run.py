@@ -31,9 +31,10 @@ NOT_RUN = {
     r"curl ": "needs a daemon with [http]; tests/integration/test_http.py asks it",
     r"duckdb ": "the DuckDB program is none of Neaptide's packages",
     r"neaptide demo --data": "needs the Online Retail file; tests/integration/test_retail_import.py imports one",
+    r"neaptide serve": "goes on until Ctrl-C; the tests of the page start it",
     r"neaptide alerts test": "needs a URL; tests/integration/test_alerts.py has one",
 }
-_ENDLESS = re.compile(r"neaptide (daemon|serve|status --watch)( [^-].*)?")
+_ENDLESS = re.compile(r"neaptide (daemon|status --watch)( [^-].*)?")
 _MAKE = re.compile(r"make [a-z-]+")
 # These begin with nothing at all; the others on a synced shop.
 _FROM_NOTHING = ("README.md", "demo.md", "index.md", "own-database.md")
@@ -121,9 +122,10 @@ def shell(
 
 
 def _project(folder: Path, url: str) -> cli.Cli:
-    """A project with reports of its own: some pages write one."""
+    """A project with reports and models of its own: some pages write one."""
     there = cli.config(folder, url)
-    shutil.copytree(ROOT / "sql" / "reports", folder / "reports")
+    for name in ("reports", "models"):
+        shutil.copytree(ROOT / "sql" / name, folder / name)
     config = folder / "config.toml"
     config.write_text(re.sub(r"\n\[reports\]\npath = .*", "", config.read_text()))
     return there
