@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
+from jobs.targets.file import private
 from jobs.targets.file.names import Names
 from tests.support.bank import Bank
 from tests.support.cli import Cli
@@ -138,7 +139,7 @@ def test_a_read_only_folder_is_named(bank: Bank, small_disk: Path) -> None:
 
 def test_what_other_targets_in_the_folder_have_in_hand_is_left_alone(bank: Bank) -> None:
     other = Names(bank.folder / "reporting2.duckdb")
-    other.make_private()
+    private.make(other)
     strange = [other.work, bank.folder / "reporting2.1-0123456789ab.duckdb", bank.folder / "reporting.1.duckdb"]
     for path in strange:
         path.write_text("not ours")

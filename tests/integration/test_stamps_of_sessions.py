@@ -167,7 +167,7 @@ def test_init_leaves_a_stamp_in_another_zone_alone(cli_of_empty: Cli, empty_db: 
     lab = lab_of(empty_db, tmp_path, "timestamptz", FUNCTION.format(body=body, more=""))
     lab.run(TRIGGER.format(name="touch", table="t"), "ALTER TABLE t ENABLE ALWAYS TRIGGER touch")
     lab.run("INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(2000, 9000) AS g")
-    [choice] = cli_of_empty("init", "--json").ok().json
+    [choice] = cli_of_empty("init", "--track", "--json").ok().json
     assert choice["watermark"] == "xid"
 
 

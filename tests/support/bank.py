@@ -153,8 +153,13 @@ class Bank(Lab):
         known = {"reporting.duckdb", *(version.path.name for version in found)}
         if self.mode == "pointer":
             known.add("reporting.duckdb.current")
-        notes = {"reporting.duckdb.lock", "reporting.duckdb.freshness", ".reporting.duckdb.purged"}
-        assert self.names() <= known | notes, self.names()
+        beside = (
+            "reporting.duckdb.lock",
+            "reporting.duckdb.freshness",
+            "reporting.duckdb.kept",
+            ".reporting.duckdb.purged",
+        )
+        assert self.names() <= known | set(beside), self.names()
 
 
 def move(conn: psycopg.Connection[Any]) -> None:
