@@ -17,6 +17,7 @@ from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
 from jobs.status import board, growth, models
 from jobs.status.moments import Looked, moved_on
+from jobs.tables import patterns
 from jobs.targets.file import freshness, lock, pauses, strangers
 
 _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
@@ -40,7 +41,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         now = freshness.now(job.files)
         age = (now - as_of).total_seconds() if as_of else None
         level, problems = judge(job.settings.freshness, age)
-        problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items()]
+        problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items() if meant(job, name)]
         foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
@@ -51,6 +52,12 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
             growth.versions(),
         )  # fmt: skip
+
+
+def meant(job: Job, table: str) -> bool:
+    """Whether an entry of the config still means this table: what failed and has left it since is nobody's trouble."""
+    schema, name = quoting.split_name(table)
+    return any(patterns.Pattern.parse(spec.name).matches(schema, name) for spec in job.settings.tables)
 
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:

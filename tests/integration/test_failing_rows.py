@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from app import errors
+from jobs.status import report
 from jobs.verify import verify
 from tests.support import cluster
 from tests.support.syncing import Lab
@@ -50,6 +51,16 @@ def test_a_row_too_large_fails_its_table_and_the_others_are_published(lab: Lab, 
     lab.target["memory_limit"] = "400MB"
     assert lab.sync().failed == ()
     assert count(lab, "public.large") == 6
+
+
+def test_a_table_that_left_the_config_is_no_trouble_any_more(lab: Lab) -> None:
+    lab.run(LARGE)
+    lab.sync()
+    assert any("public.large" in problem for problem in report.read_status(lab.job).problems)
+    lab.specs = [spec for spec in lab.specs if spec["name"] != "public.large"]
+    lab.run("INSERT INTO small VALUES (8, 'y')")
+    lab.sync()
+    assert report.read_status(lab.job).problems == ()
 
 
 @pytest.mark.parametrize("repair", [True, False])
