@@ -60,7 +60,7 @@ def test_the_command_line_dies_where_the_environment_says(bank: Bank) -> None:
     bank.check_tidy()
 
 
-@pytest.mark.parametrize("quarter", range(2))
+@pytest.mark.parametrize("quarter", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_run_killed_at_any_step_leaves_a_whole_file_and_the_next_goes_on(bank: Bank, quarter: int) -> None:
     before = bank.check()
     for point in faults.POINTS[quarter::2]:

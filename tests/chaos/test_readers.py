@@ -132,7 +132,7 @@ def in_a_thread(work: Callable[[], None]) -> Iterator[list[str]]:
         thread.join()
 
 
-@pytest.mark.parametrize("mode", ["symlink", "pointer"])
+@pytest.mark.parametrize("mode", ["symlink", pytest.param("pointer", marks=pytest.mark.long)])
 def test_no_reader_is_locked_out_or_sees_half_a_run_while_others_publish_and_are_killed(bank: Bank, mode: str) -> None:
     bank.mode = mode
     bank.move()

@@ -135,6 +135,7 @@ LATER = (
 )
 
 
+@pytest.mark.long
 def test_what_one_run_changed_is_changed_again_by_the_next(lab: Lab, precedes: list[str]) -> None:
     for first, then in LATER:
         for statement in (first, then):

@@ -74,6 +74,7 @@ def test_a_commit_is_in_the_file_long_before_the_next_scheduled_run(lab: Lab) ->
         lab.assert_equal()
 
 
+@pytest.mark.long
 def test_a_burst_of_commits_is_bundled(lab: Lab) -> None:
     with running(write_config(lab, every="1h", schedule='min_interval = "1s"')) as daemon:
         first_run(daemon)
@@ -96,6 +97,7 @@ def test_without_wake_ups_the_schedule_alone_brings_every_change(lab: Lab) -> No
         daemon.saw("run_done", times=4)
 
 
+@pytest.mark.long
 def test_sigterm_lets_go_of_a_run_that_waits_and_ends_without_it(lab: Lab) -> None:
     with running(write_config(lab), **WAITS_LONG) as daemon:
         first_run(daemon)

@@ -29,6 +29,7 @@ def arrives(lab: Lab, key: int) -> None:
     wait_until(lambda: rows(lab) == before + 1)
 
 
+@pytest.mark.long
 def test_commits_and_the_schedule_go_on_after_the_clock_was_set(lab: Lab, tmp_path: Path) -> None:
     clock = WallClock(tmp_path)
     with running(write_config(lab, every="300ms"), **clock.env) as daemon:

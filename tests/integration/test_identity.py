@@ -38,6 +38,7 @@ def test_a_database_that_was_dropped_and_made_anew_is_refused(postgres: Cluster,
     postgres.drop_database(lab.url)
 
 
+@pytest.mark.long
 def test_a_dump_restored_in_another_cluster_is_refused(
     postgres: Cluster, empty_db: str, open_folder: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_an_older_copy_of_the_data_folder_is_refused(open_folder: Path, tmp_path
         assert_goes_on(lab, way)
 
 
+@pytest.mark.long
 def test_a_copy_that_went_on_beyond_the_last_sync_is_not_told_apart_but_verify_finds_what_differs(
     open_folder: Path, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
     return found
 
 
+@pytest.mark.long
 def test_zero_sees_every_commit_that_ended_before_while_a_daemon_and_others_write(lab: Lab) -> None:
     config = daemons.write_config(lab, every="1s")
     with daemons.running(config) as daemon:

@@ -124,6 +124,7 @@ def test_every_kind_follows_every_change(empty_db: str, tmp_path: Path, mode: st
     check(lab, both=True)
 
 
+@pytest.mark.long
 def test_sessions_that_stay_open_keep_models(empty_db: str, tmp_path: Path) -> None:
     keep = Keep()
     lab = opened(empty_db, tmp_path, keep)

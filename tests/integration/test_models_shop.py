@@ -52,6 +52,7 @@ def test_each_of_the_shop_s_models_is_kept_by_what_changed(built: tuple[reportin
     }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("report", ON_MODELS, ids=lambda report: report.name)
 def test_a_report_says_the_same_of_models_and_of_tables(built: tuple[reporting.Store, Planned], report: Report) -> None:
     store, _ = built

@@ -163,6 +163,7 @@ def assert_mended(lab: Lab, found: Sequence[Place]) -> None:
     assert_equal(lab, found, "mended")
 
 
+@pytest.mark.long
 def test_a_key_that_is_spelled_anew_is_one_row(lab: Lab) -> None:
     check(lab, FEW, [mode for mode in MODES if mode != "stamped"])
 

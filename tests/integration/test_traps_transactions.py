@@ -16,6 +16,7 @@ def trio(empty_db: str, tmp_path: Path) -> Trio:
     return Trio.made(empty_db, tmp_path)
 
 
+@pytest.mark.long
 def test_transactions_that_end_in_any_order_and_last_for_many_syncs(trio: Trio) -> None:
     sessions = [trio.begin() for _ in range(4)]
     for place, session in enumerate(sessions):

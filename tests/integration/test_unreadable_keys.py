@@ -121,6 +121,7 @@ def assert_named(lab: Lab, names: Iterable[str]) -> None:
                 assert [(row[0].replace("[", "{").replace("]", "}"), row[1]) for row in here] == there
 
 
+@pytest.mark.long
 def test_an_object_is_renamed_and_dropped_and_its_row_is_updated_and_deleted(lab: Lab) -> None:
     lab.run(*OBJECTS)
     lab.sync_options["mask_key"] = "a key of the tests, long enough"

@@ -81,6 +81,7 @@ def test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back(lab: Lab, p
         wait_until(lambda: rows(lab) == 1)
 
 
+@pytest.mark.long
 def test_a_sync_says_that_the_source_does_not_answer(lab: Lab, postgres: cluster.Cluster, tmp_path: Path) -> None:
     config = write_config(lab)
     with standing_still(postgres):
