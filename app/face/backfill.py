@@ -9,7 +9,7 @@ from app.face import completion, show, waits
 from app.face.base import Command, Face, json_option, pass_face
 
 _EXAMPLES = (
-    "neaptide backfill shop.orders --key-from 1000 --key-to 2000",
+    "neaptide backfill shop.orders --key-from 01990000-0000-7000-8000-000000000000",
     "neaptide backfill shop.orders --where \"currency = 'EUR'\"",
 )
 
