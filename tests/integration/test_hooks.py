@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from tests.support.daemons import running, wait_until, write_config
 from tests.support.syncing import Lab
 
 ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
-KEEPS = f'{sys.executable} -c \'import sys; open("seen.jsonl", "a").write(sys.stdin.read() + chr(10))\''
+# The folder's name may have spaces.
+PYTHON = shlex.quote(sys.executable)
+KEEPS = f'{PYTHON} -c \'import sys; open("seen.jsonl", "a").write(sys.stdin.read() + chr(10))\''
 
 
 @pytest.fixture
@@ -75,9 +78,9 @@ def test_a_function_of_python_reads_it_too(lab: Lab) -> None:
     [
         ("false", "the hook 'false' ended with code 1"),
         ("no-such-command --token=s3cret", "the hook 'no-such-command' can't be started: No such file or directory"),
-        (f"{sys.executable} -c 'import os; os.kill(os.getpid(), 9)'", "was ended by signal 9"),
+        (f"{PYTHON} -c 'import os; os.kill(os.getpid(), 9)'", "was ended by signal 9"),
         ("python:no.such:thing", "No module named 'no'"),
-        (f"{sys.executable} -c 'print(chr(27) + chr(91) + chr(51)); exit(3)'", "ended with code 3"),
+        (f"{PYTHON} -c 'print(chr(27) + chr(91) + chr(51)); exit(3)'", "ended with code 3"),
     ],
 )
 def test_what_fails_is_told_and_fails_nothing_and_the_next_one_is_called(lab: Lab, command: str, said: str) -> None:
@@ -112,7 +115,7 @@ def test_what_a_hook_leaves_in_the_background_holds_nobody_up(lab: Lab) -> None:
 
 
 def test_a_long_output_and_a_command_that_reads_nothing_are_no_trouble(lab: Lab) -> None:
-    err = told(hooked(lab, f'{sys.executable} -c \'print("x" * 10**7); print("the end"); exit(1)\'')("sync"))
+    err = told(hooked(lab, f'{PYTHON} -c \'print("x" * 10**7); print("the end"); exit(1)\'')("sync"))
     assert err.count("\n") < 5 and "the end" in err
 
 
