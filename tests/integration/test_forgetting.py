@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from jobs import faults
-from tests.support import runs, strangers
+from tests.support import modellab, runs, strangers
 from tests.support.syncing import Lab
 
 # Long, of its own for each row, and so found in the bytes of a file that holds it.
@@ -95,6 +95,39 @@ def test_what_is_hidden_or_forgotten_is_in_no_file_at_once(lab: Lab, what: str) 
     assert holding(lab, PUBLIC) == (1 if "mask" in what or "column" in what else 0)
     lab.run("UPDATE other SET public = 'p' WHERE id = 1")
     lab.sync()
+    assert holding(lab, SECRET) == 0
+
+
+MODELS = {
+    "wide": ("SELECT p.id, p.secret, o.public FROM public.person p LEFT JOIN public.other o ON o.id = p.id", "id"),
+    "per_secret": ("SELECT secret, count(*) AS n FROM public.person GROUP BY secret", "secret"),
+    "largest": ("SELECT max(secret) AS largest, min(secret) AS least FROM public.person", ""),
+    "above": ("SELECT secret FROM models.wide WHERE id < 500", ""),
+}
+
+
+@pytest.mark.parametrize("what", ["mask by null", "a filter", "deleted, and all copied anew"])
+def test_no_model_keeps_what_its_tables_hide(lab: Lab, what: str) -> None:
+    for name, (select, key) in MODELS.items():
+        modellab.write(lab, name, select, key)
+    for step in range(2):
+        lab.run(f"UPDATE person SET public = public || {step} WHERE id < 100")
+        lab.sync()
+    modellab.check(lab, both=True)
+    CHANGES[what](lab)
+    modellab.check(lab)
+    assert holding(lab, SECRET) == 0
+
+
+@pytest.mark.parametrize(
+    "what", ["a column left out", "a table taken out of the config", "a column dropped in the source"]
+)
+def test_no_model_outlives_what_it_reads(lab: Lab, what: str) -> None:
+    modellab.write(lab, "wide", *MODELS["wide"])
+    lab.sync()
+    modellab.check(lab)
+    CHANGES[what](lab)
+    modellab.check(lab, "wide")
     assert holding(lab, SECRET) == 0
 
 
