@@ -69,5 +69,5 @@ def mentioned(branch: Branch, columns: Iterable[str]) -> list[str]:
     """The columns of an input that the branch may read: those whose names stand somewhere in it. Never none."""
     texts = [one.term.text for one in branch.outputs] + [term.text for term in (*branch.where, *(branch.groups or ()))]
     texts += [branch.having, *(term.text for one in branch.occurrences for term in one.on)]
-    text, columns = "\n".join(texts), list(columns)
-    return [name for name in columns if name.replace('"', '""') in text] or columns[:1]
+    text, columns = quoting.fold("\n".join(texts)), list(columns)
+    return [name for name in columns if quoting.fold(name.replace('"', '""')) in text] or columns[:1]

@@ -149,8 +149,7 @@ class Upkeep:
             sums = self._sums.get(one.name) or Sums(self._relations, name, analysis)
             return Done("sums", moved=sums.after(witnessed=witnessed), keys=sums.count)
         if analysis.kind == "whole":
-            if not self._matters(analysis):
-                return Done("whole")
+            # Whichever column it was: a SELECT may read one that it doesn't name, by NATURAL JOIN or in a row.
             return self._rebuilt(name, analysis, "input", "an input changed")
         restricted = Restricted(self._relations, name, analysis)
         if not restricted.find():
@@ -159,14 +158,6 @@ class Upkeep:
         if restricted.is_dear(rows):
             return self._rebuilt(name, analysis, "share", f"{restricted.count:,} of {rows:,} keys may have changed")
         return Done(analysis.kind, moved=restricted.apply(witnessed=witnessed), keys=restricted.count)
-
-    def _matters(self, analysis: Analysis) -> bool:
-        """Whether anything changed in a column that the text names."""
-        for name in analysis.inputs:
-            columns = [column for column in self._relations.columns(name) if column in analysis.text]
-            if name in self._relations.moved and (not columns or self._relations.relevant(name, columns)):
-                return True
-        return False
 
     def _rebuilt(self, name: str, analysis: Analysis, cause: str, reason: str) -> Done:
         moved = making.rebuild(self._file, self._scratch, name, analysis)

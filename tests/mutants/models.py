@@ -96,6 +96,13 @@ MUTANTS = (
         ABOVE,
     ),
     Mutant(
+        "what a SELECT reads without its name moves nothing",
+        "jobs/models/upkeep.py",
+        'return self._rebuilt(name, analysis, "input", "an input changed")',
+        'return Done("whole")',
+        "tests/integration/test_models_names.py::test_a_column_is_followed_by_any_spelling",
+    ),
+    Mutant(
         "a table that was copied anew leaves its models as they were",
         "jobs/models/standing.py",
         "replaced = next((table for table in one.tables if table not in found.current), None)",

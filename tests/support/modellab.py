@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from jobs import quoting
 from tests.support.syncing import Lab
 
 
@@ -37,7 +38,7 @@ def difference(path: Path, name: str, select: str) -> int:
     with duckdb.connect(str(path), read_only=True) as file:
         file.execute("SET TimeZone = 'UTC'")
         columns = [row[0] for row in file.execute(f"DESCRIBE {select}").fetchall()]
-        fields = ", ".join(f'"{column}"::VARCHAR' for column in columns)
+        fields = ", ".join(f"{quoting.identifier(column)}::VARCHAR" for column in columns)
         one, other = f"SELECT {fields} FROM models.{name}", f"SELECT {fields} FROM ({select})"
         query = f"SELECT count(*) FROM (({one} EXCEPT ALL {other}) UNION ALL ({other} EXCEPT ALL {one}))"
         found = file.execute(query).fetchone()
