@@ -23,7 +23,8 @@ from app import __version__, bootstrap, errors
 
 if TYPE_CHECKING:
     from app.config import Settings
-    from app.reporting.store import Parameters, Result, Store
+    from app.reporting.result import Result
+    from app.reporting.store import Parameters, Store
     from jobs.results import Run
     from jobs.sessions import Keep
 

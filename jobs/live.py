@@ -14,6 +14,7 @@ from app import errors
 from app.execution import Limits
 from app.reporting import guard
 from app.reporting import store as reporting
+from app.reporting.result import Result
 from jobs import quoting
 from jobs.engine import opening
 from jobs.engine import rows as apply
@@ -49,7 +50,7 @@ class _Scope:
 class LiveStore(reporting.Store):
     """A `reporting.Store` on PostgreSQL. `as_of` is the moment of its snapshot."""
 
-    def query(self, sql: str, params: reporting.Parameters = ()) -> reporting.Result:
+    def query(self, sql: str, params: reporting.Parameters = ()) -> Result:
         """Like `reporting.Store.query`; `errors.SourceUnavailable` where PostgreSQL fails."""
         with _failures():
             return super().query(sql, params)

@@ -12,7 +12,7 @@ from typing import Any
 from app import errors
 from app.charts.chart import NONE, NUMBER, Chart
 from app.reporting import columns
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 # As many colours can be told apart, as many bars be read, as many marks be drawn.
 _MOST_COLOURS, _MOST_BARS, MOST_MARKS = 8, 40, 20_000

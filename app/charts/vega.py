@@ -14,7 +14,7 @@ from typing import Any
 
 from app.charts.chart import NUMBER, Chart
 from app.reporting import columns
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 Spec = dict[str, Any]
 

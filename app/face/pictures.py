@@ -9,7 +9,7 @@ from app.charts import choice, picture, vega
 from app.charts.chart import Chart
 from app.charts.vega import Spec
 from app.face import cells, values
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 _WIDTH = 960
 # More rows than that in one page would only make it slow; a spreadsheet is for those.

@@ -19,7 +19,7 @@ from app import errors
 from app.charts import choice
 from app.charts.chart import NUMBER, Chart
 from app.face import cells, tables, values
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 # More bars than that are columns, which have no numbers of their own.
 _MOST_BARS = 40

@@ -17,7 +17,7 @@ from app.face import values
 
 if TYPE_CHECKING:
     from app.face.base import Face
-    from app.reporting.store import Result
+    from app.reporting.result import Result
     from jobs.job import Job
 
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.face import cells, values, widths
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
 WIDTH = 80

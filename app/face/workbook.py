@@ -15,7 +15,7 @@ from typing import Any
 
 from app import errors, extras
 from app.face import values
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST = 1_048_575, 16_384, 32_767
 _DIGITS = 15

@@ -10,7 +10,8 @@ from app import errors
 from app.charts import choice
 from app.page.reader import Reader
 from app.queries.parameters import Value
-from app.reporting.store import Result, Store
+from app.reporting.result import Result
+from app.reporting.store import Store
 from jobs import quoting
 
 # Rows that are held of one result: what a picture can show. Beyond them DuckDB sorts and skips.

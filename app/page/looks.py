@@ -12,7 +12,7 @@ import jinja2
 
 from app import escapes
 from app.face import cells, values
-from app.reporting.store import Result
+from app.reporting.result import Result
 from jobs.init import choice
 
 

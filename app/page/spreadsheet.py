@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.face import tables, values
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 _ACTING = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -18,6 +18,7 @@ from app import errors, statements
 from app.queries import parameters, report_file
 from app.queries.report_file import Instead, Report
 from app.reporting import store as reporting
+from app.reporting.result import Result
 
 _SUFFIX = ".sql"
 
@@ -45,7 +46,7 @@ class Catalogue:
         return "run `neaptide report` for the list" if self.reports else "write one with `neaptide report new NAME`"
 
 
-def run(store: reporting.Store, report: Report, given: Mapping[str, str] | None = None) -> reporting.Result:
+def run(store: reporting.Store, report: Report, given: Mapping[str, str] | None = None) -> Result:
     """Run a report with parameters given as text; the others have their defaults, `today` is the day of `as_of`.
 
     Raises `errors.BadParameter`, and what `Store.query` raises.

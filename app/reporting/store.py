@@ -7,24 +7,24 @@ store keeps its file, and so its one consistent state, however often the sync pu
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import duckdb
 
 from app import errors, exact, execution, notes, versions
 from app.execution import Limits, Spill
-from app.reporting import answer, frames, parquet
+from app.reporting import answer, parquet
 from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
+from app.reporting.result import Result, distinct
 
 Found = TypeVar("Found")
 Parameters = answer.Parameters
@@ -55,32 +55,6 @@ _LOCK_DOWN = (
     "SET allowed_configs = ['TimeZone']",
     "SET lock_configuration = true",
 )
-
-
-@dataclass(frozen=True)
-class Result:
-    """Rows with the names and DuckDB types of their columns, and the moment in the source they show."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    as_of: datetime
-
-    def records(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries by column name."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-    def arrow(self) -> Any:
-        """The rows as a `pyarrow.Table`. Raises `errors.MissingExtra` without that package."""
-        return frames.arrow(self.columns, self.types, self.rows)
-
-    def pl(self) -> Any:
-        """The rows as a `polars.DataFrame`; needs pyarrow, too. Raises `errors.MissingExtra`."""
-        return frames.polars(self.arrow())
-
-    def df(self) -> Any:
-        """The rows as a `pandas.DataFrame` with Arrow's types; needs pyarrow, too. Raises `errors.MissingExtra`."""
-        return frames.pandas(self.arrow())
 
 
 class Store:
@@ -117,14 +91,14 @@ class Store:
         message, `errors.QueryTooBig` beyond the limits, and `errors.TargetUnusable` where the file is damaged.
         """
         found = self._run(lambda: answer.ask(self._session, self._check(sql), params, self._limits))
-        return Result(_distinct(found.names), found.types, found.rows, self.as_of)
+        return Result(distinct(found.names), found.types, found.rows, self.as_of)
 
     def first(self, sql: str, params: Parameters = (), *, most: int) -> tuple[Result, bool]:
         """The first rows of a statement, and whether there are more. Raises what `query` does."""
 
         def work() -> Result:
             begun = answer.begin(self._session, self._check(sql), params)
-            return Result(_distinct(begun.names), begun.types, answer.next_rows(begun, most + 1), self.as_of)
+            return Result(distinct(begun.names), begun.types, answer.next_rows(begun, most + 1), self.as_of)
 
         found = self._run(work)
         return replace(found, rows=found.rows[:most]), len(found.rows) > most
@@ -135,7 +109,7 @@ class Store:
         Each is waited for as long as a query may take. Raises what `query` does; ask the store nothing in between.
         """
         begun = self._run(lambda: answer.begin(self._session, self._check(sql), params))
-        names = _distinct(begun.names)
+        names = distinct(begun.names)
         yield Result(names, begun.types, [], self.as_of)
         while rows := self._run(lambda: answer.next_rows(begun, most)):
             yield Result(names, begun.types, rows, self.as_of)
@@ -153,7 +127,7 @@ class Store:
             raise errors.UsageError("a plan is no table: it can't be a Parquet file")
         columns = answer.described(self._session, checked.text, params)
         kinds = exact.types_of(self._session, [column[1] for column in columns], checked.text, params)
-        names = _distinct([column[0] for column in columns])
+        names = distinct([column[0] for column in columns])
         return parquet.write(self._session, checked, params, names, kinds, path=self._limits.writes, as_of=self.as_of)
 
     def _run(self, work: Callable[[], Found]) -> Found:
@@ -356,16 +330,3 @@ def _unopened(path: Path, error: duckdb.Error) -> errors.NeaptideError:
         hint = "close the program that opened it for writing; readers open it read-only"
         return errors.LockHeld(f"{path} is held by a writer: {error}", hint=hint)
     return errors.TargetUnusable(f"{path} is no reporting file that can be read: {error}", hint=_REBUILD)
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Column names made distinct, so that a row can be a dictionary: the second `id` becomes `id_1`."""
-    seen: dict[str, None] = {}
-    for name in names:
-        other = name
-        for number in itertools.count(1):
-            if other not in seen:
-                break
-            other = f"{name}_{number}"
-        seen[other] = None
-    return tuple(seen)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from app.queries import reports
 from app.reporting import store as reporting
+from app.reporting.result import Result
 from tests.support import shopfile
 from tests.support.shopdata import Shop
 
@@ -30,7 +31,7 @@ def run(store: reporting.Store, name: str, **given: object) -> list[tuple[Any, .
     return result(store, name, **given).rows
 
 
-def result(store: reporting.Store, name: str, **given: object) -> reporting.Result:
+def result(store: reporting.Store, name: str, **given: object) -> Result:
     """What one of the shop's reports gives; a parameter that is a word of Python's ends in `_` here."""
     return reports.run(store, reports.shop().get(name), {key.rstrip("_"): str(value) for key, value in given.items()})
 

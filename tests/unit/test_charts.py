@@ -18,7 +18,7 @@ from app.charts import chart, choice, picture, vega
 from app.charts.chart import NUMBER, Chart
 from app.face import pictures, plots
 from app.queries import report_file
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 AS_OF = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 HOSTILE = "</script x</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; =cmd() c.d[0] \"q\" 'z' \\"

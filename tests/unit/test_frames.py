@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import errors
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 AS_OF = datetime(2026, 11, 23, 20, 45, 11, 7, tzinfo=UTC)
 VALUES: dict[str, tuple[str, Any, Any]] = {

@@ -16,7 +16,7 @@ import pytest
 from rich import cells
 
 from app.face import tables, values
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 AS_OF = datetime(2026, 11, 23, 20, 45, 11, tzinfo=UTC)
 

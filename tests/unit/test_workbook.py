@@ -14,7 +14,7 @@ import pytest
 
 from app import errors
 from app.face import workbook
-from app.reporting.store import Result
+from app.reporting.result import Result
 
 # An installation may be without the extra.
 pytest.importorskip("xlsxwriter")
