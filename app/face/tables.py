@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app import escapes
 from app.face import cells, values, widths
 from app.reporting.result import Result
 
@@ -36,6 +37,8 @@ _TYPES: tuple[tuple[type, str], ...] = (
     (datetime, "TIMESTAMP WITH TIME ZONE"),
     (date, "DATE"),
 )
+# The columns of what EXPLAIN answers: a drawing of many lines, which no cell holds.
+_PLAN = ("explain_key", "explain_value")
 
 
 def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime | None = None) -> None:
@@ -49,6 +52,8 @@ def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime 
 def render(result: Result, kind: str, *, width: int = WIDTH, colour: bool = False) -> str:
     """A result as text that ends in a line break, without the line about freshness; `kind` is one of `FORMATS`."""
     spelled = _with_short_floats(result)
+    if kind == "table" and result.columns == _PLAN:
+        return "".join(f"{escapes.lines(text.rstrip())}\n" for _, text in result.rows)
     if kind == "table":
         return _table(spelled, width, colour)
     return _RENDERERS[kind](spelled)

@@ -68,6 +68,12 @@ def test_a_heading_is_the_name_that_a_query_can_use(name: str, width: int) -> No
     assert "\x1b" not in tables.render(_result({"a\x1b[31m": "INTEGER"}, (1,)), "table")
 
 
+def test_a_plan_is_drawn_as_it_is_but_acts_on_no_terminal() -> None:
+    plan = _result({"explain_key": "VARCHAR", "explain_value": "VARCHAR"}, ("physical_plan", "┌──┐\n│\x1b[31m│\n"))
+    assert tables.render(plan, "table") == "┌──┐\n│\\x1b[31m│\n"
+    assert json.loads(tables.render(plan, "json"))["rows"][0]["explain_key"] == "physical_plan"
+
+
 def test_sentences_are_wrapped_and_names_and_ids_stay_whole() -> None:
     types = {"table": "VARCHAR", "why": "VARCHAR", "id": "UUID", "n": "BIGINT"}
     row = ("shop.order_returns", "one word after the other", uuid.UUID(int=1), 12345678)
