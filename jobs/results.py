@@ -228,6 +228,7 @@ class Status(_Report):
 
     `daemon` is what the daemon of this target wrote last: state, process, next run, last error; None without one.
     `kept` is what grows, each with its limit; `format` is the file's, `versions` what is installed.
+    `log` is what the server held of its log for the target at the last run, in bytes; None for a target without a slot.
     """
 
     path: str
@@ -244,6 +245,7 @@ class Status(_Report):
     kept: tuple[Kept, ...] = ()
     format: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    log: dict[str, Any] | None = None
 
     @property
     def is_bad(self) -> bool:

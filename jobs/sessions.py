@@ -89,6 +89,8 @@ class Keep:
         self.state: tuple[Any, Any] | None = None
         # What was worked out of the source's catalogue, made by whoever reads that.
         self.catalogue: Any = None
+        # What reads the source's log between runs, too, made by whoever needs that.
+        self.log: Any = None
         self.permit: Callable[[], None] = lambda: None
         """Called by a run right before it publishes; raises where it must not."""
 
@@ -105,6 +107,8 @@ class Keep:
         """Close what is kept."""
         self.source.close()
         self.engine.close()
+        if self.log is not None:
+            self.log.close()
 
 
 def _is_idle(connection: Any) -> bool:

@@ -17,6 +17,7 @@ _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "n
 _SHORTEST_KEY = 16
 _SIZE = r"^\d+(\.\d+)?\s*[KMGT]i?B$"
 SchemaRule = Literal["evolve", "fail"]
+FeedName = Literal["watermark", "wal"]
 
 
 class Section(BaseModel):
@@ -101,6 +102,7 @@ class Sync(Section):
     tombstone_retention: Duration = timedelta(days=7)
     on_schema_change: SchemaRule = "evolve"
     mask_key: SecretStr | None = None
+    feed: FeedName = "watermark"
 
     @model_validator(mode="after")
     def _key_is_long(self) -> Sync:

@@ -56,6 +56,16 @@ class Settings(Section):
         return self
 
     @property
+    def reads_log(self) -> bool:
+        """Whether any table may have its changes from the write-ahead log."""
+        return any(self.fed(table).watermark == "wal" for table in self.tables)
+
+    def fed(self, table: Table) -> Table:
+        """The entry with the mode "wal" where its own `feed` says so, or that of [sync] and no watermark is given."""
+        given = table.feed or (None if "watermark" in table.model_fields_set else self.sync.feed)
+        return table.model_copy(update={"watermark": "wal"}) if given == "wal" else table
+
+    @property
     def target_path(self) -> Path:
         """The reporting file's absolute path."""
         return (self.base / self.target.path).absolute()

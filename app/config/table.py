@@ -7,13 +7,15 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from app.config.sections import SchemaRule, Section
+from app.config.sections import FeedName, SchemaRule, Section
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 ValueRule = Literal["text", "null", "fail"]
 Mask = Literal["hash", "null", "redact", "partial"]
 NumberRule = Literal["double", "decimal"]
 ByteRule = Literal["bytes"]
+# "wal" is what an entry has whose changes come from the log: it is not for the config to say.
+Watermark = Literal["updated_at", "xid", "none", "wal"]
 
 
 class Table(Section):
@@ -21,12 +23,14 @@ class Table(Section):
 
     `columns` are the ones to copy, `exclude_columns` the ones not to; `where` picks rows, in PostgreSQL's SQL. `rename`
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
-    what has no key. `index` is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
+    what has no key. `feed` is where changes come from, by default what [sync] says, if no watermark is given. `index`
+    is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
     `paused` leaves the table as it is published.
     """
 
     name: str
-    watermark: Literal["updated_at", "xid", "none"] = "updated_at"
+    watermark: Watermark = "updated_at"
+    feed: FeedName | None = None
     deletes: Literal["tombstone", "compare", "soft", "ignore"] = "tombstone"
     key: list[str] | None = Field(default=None, min_length=1)
     stamp: str | None = None
@@ -54,6 +58,14 @@ class Table(Section):
     def _soft_needs_a_column(self) -> Table:
         if (self.deletes == "soft") != (self.soft_column is not None):
             raise ValueError('deletes = "soft" and soft_column go together')
+        return self
+
+    @model_validator(mode="after")
+    def _a_log_has_no_watermark(self) -> Table:
+        if self.watermark == "wal":
+            raise ValueError('watermark is "updated_at", "xid" or "none": write feed = "wal" for changes from the log')
+        if self.feed == "wal" and "watermark" in self.model_fields_set:
+            raise ValueError('feed = "wal" needs no watermark: give one or the other')
         return self
 
     @model_validator(mode="after")

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from jobs.source import patience, settings
 from jobs.source.failures import translated
 from jobs.source.settings import Session
 from jobs.status import board
-from jobs.targets.file import beside
+from jobs.targets.file import beside, identity
 from jobs.targets.file.names import Names
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
@@ -92,20 +90,9 @@ def local_lock(files: Names, wait: Wait, stand_by: StandBy) -> Iterator[str]:
         while not file_lock.flock(handle):
             stand_by(_local_holder(files))
             _pause(wait)
-        yield _target_id(handle)
+        yield identity.kept(handle)
     finally:
         os.close(handle)
-
-
-def _target_id(handle: int) -> str:
-    """The id that the lock's file holds; a new one where that is none."""
-    found = os.pread(handle, 100, 0).strip().decode(errors="replace")
-    if not re.fullmatch(r"[ -~]+", found):
-        found = secrets.token_hex(16)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, found.encode(), 0)
-        os.fsync(handle)
-    return found
 
 
 def _local_holder(files: Names) -> Holder:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from app import __version__
 from jobs.job import Job
 from jobs.status import board as health
+from jobs.status import loghold
 from jobs.status.board import Board
 from jobs.targets.file import freshness
 
@@ -115,6 +116,11 @@ class _Numbers(Collector):
                 if path is not None:
                     sizes.add_metric([name], path.stat().st_size)
         yield sizes
+        log = loghold.read(files)
+        if log:
+            yield GaugeMetricFamily(
+                "neaptide_log_held_bytes", "What the server holds of its log for this target's slot.", value=log["held"]
+            )
 
     def _daemon(self) -> Iterable[Metric]:
         state = GaugeMetricFamily("neaptide_state", "1 for the state the daemon is in.", labels=["state"])

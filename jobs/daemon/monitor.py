@@ -25,6 +25,7 @@ from app import config, errors
 from jobs.daemon import metrics
 from jobs.job import Job
 from jobs.status import board as health
+from jobs.status import loghold
 from jobs.status.board import Board
 from jobs.status.report import judge
 from jobs.targets.file import freshness
@@ -194,8 +195,10 @@ def readiness(job: Job) -> dict[str, Any]:
     as_of = freshness.as_of(job.files)
     age = (freshness.now(job.files) - as_of).total_seconds() if as_of else None
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
-    ready = level in ("ok", "warn")
-    return {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None, "problems": problems}
+    ready, log = level in ("ok", "warn"), loghold.read(job.files)
+    found = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
+    held = {"log_held_bytes": log["held"]} if log else {}
+    return {**found, "problems": [*problems, *loghold.problems(log)], **held}
 
 
 def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:

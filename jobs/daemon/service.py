@@ -150,13 +150,13 @@ class Service:
 
     def _watch(self, conn: wake.Session) -> None:
         wakes = self.job.settings.schedule.wake_on_commit
-        watcher = wake.Watcher(conn, self.job if wakes else None)
+        watcher = wake.Watcher(conn, self.job if wakes else None, lambda: self.job.keep_open.log)
         # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
         watcher.look(time.monotonic())
         # Not before: who leads and fails at the first question would begin anew without a pause.
         self._reached()
         self._begin_runs()
-        while not self._wait(wake.PAUSE if wakes else _HEARTBEAT):
+        while not (watcher.rest(self._wait) if wakes else self._wait(_HEARTBEAT)):
             if watcher.look(time.monotonic()):
                 self.board.wakes += 1
                 self._request()

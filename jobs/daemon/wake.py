@@ -10,7 +10,8 @@ NOTIFY from a trigger would tell a few milliseconds earlier, but all commits tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +26,10 @@ from jobs.source.connection import Connection
 from jobs.source.failures import translated
 
 PAUSE = 0.05
+# How often it is made sure that the lock is held where no table is to be asked for, in seconds; a stop waits less.
+_HEARTBEAT, _SLICE = 1.0, 0.2
+# What a burst of commits is given to end.
+_BURST = 0.002
 # How long a look at the tables may take, in seconds, and one at the catalogue.
 _LOOK, _CATALOGUE = 12.0, 60.0
 # The tables may change under a pattern of the config, or lose their columns.
@@ -35,9 +40,12 @@ Session = settings.Session
 class Watcher:
     """Remembers what it saw last. Without a job it only finds out whether the connection still works."""
 
-    def __init__(self, conn: Session, job: Job | None) -> None:
+    def __init__(self, conn: Session, job: Job | None, log: Callable[[], Any] = lambda: None) -> None:
+        """`log` gives what reads the source's log, if a run has left it open: it tells of commits unasked."""
         self._conn = conn
         self._job = job
+        self._log = log
+        self._told, self._asked_at = 0, float("-inf")
         self._question: sql.Composed | None = None
         self._learn_at = float("-inf")
         self._snapshot: object = None
@@ -48,6 +56,11 @@ class Watcher:
 
         Raises `errors.SourceUnavailable` where the connection is gone.
         """
+        if self._log_moved() and self._job is not None:
+            return True
+        if self._only_log() and now - self._asked_at < _HEARTBEAT:
+            return False
+        self._asked_at = now
         with translated():
             snapshot, backend = self._one(statements.get("daemon", "transactions"))
             settings.check(self._conn, backend)
@@ -56,6 +69,38 @@ class Watcher:
             first, self._snapshot = self._snapshot is None, snapshot
             before, self._newest = self._newest, self._ask(self._job, now)
             return not first and self._newest != before
+
+    def rest(self, wait: Callable[[float], bool]) -> bool:
+        """Wait for what may be a commit, but not for long; `wait` pauses, and says whether to give up."""
+        reader = self._reader()
+        if reader is None:
+            return wait(PAUSE)
+        until = time.monotonic() + (_HEARTBEAT if self._only_log() and not reader.unseen else PAUSE)
+        while time.monotonic() < until and not wait(0):
+            if reader.wait(min(_SLICE, until - time.monotonic())):
+                return wait(_BURST)
+        return wait(0)
+
+    def _reader(self) -> Any:
+        found = self._log()
+        return None if found is None or found.broken else found
+
+    def _only_log(self) -> bool:
+        """Whether there is nothing to ask the server for."""
+        return self._question is None and self._learn_at > float("-inf") and self._reader() is not None
+
+    def _log_moved(self) -> bool:
+        """Whether the log told of a commit that no run has seen, or broke off, so that a run has to open it again."""
+        reader = self._reader()
+        if reader is None:
+            return False
+        try:
+            reader.take()
+        except (psycopg.Error, OSError, errors.NeaptideError):
+            return True
+        moved = reader.came > max(reader.handled, self._told) or reader.unseen
+        self._told = reader.came
+        return bool(moved)
 
     def _ask(self, job: Job, now: float) -> object:
         if now >= self._learn_at:

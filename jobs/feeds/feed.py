@@ -6,7 +6,7 @@ snapshot, whatever feed told of them, so types, masks, filters, verify and apply
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,8 @@ class News:
         return self.rows or self.gone or self.truncated
 
 
+# Why a table is copied anew that could have been followed.
+UNCOVERED = "the log since its last copy was lost"
 QUIET, ALL = News(False, False, False), News(True, True, False)
 # News by table and the watermark since which it was asked for.
 Known = dict[tuple[str, Watermark | None], News]
@@ -64,6 +66,21 @@ class Feed(Protocol):
         Raises `errors.TooManyDeletes` where more rows are gone than the table's entry allows, also when compared with
         the `published` file, and `UnreadableKeys`.
         """
+
+    def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
+        """The steps; a table whose changes are not told any more is copied anew.
+
+        `looked` are later watermarks of tables that had no news until then.
+        """
+
+    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+        """The watermark that a table has after this run; `last` is the one before, None of one that is copied anew."""
+
+    def published(self, spare: Iterable[Watermark]) -> None:
+        """A file was published; the other one has these watermarks, and tables that this run left have them in both."""
+
+    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+        """Nothing had changed, and `looked` was noted beside the file; `left` are those of tables not looked at."""
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""

@@ -45,6 +45,8 @@ class Step:
     @property
     def gapless(self) -> bool:
         """Nothing is read twice: no transaction was running at the last snapshot, or each change is read once."""
+        if self.saved is not None and self.table.from_log:
+            return self.action == DELTA
         if self.saved is None or self.table.stamp is None:
             return False
         mark = self.mark
@@ -78,7 +80,7 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
         return ", ".join(changed)
     if clock_back and saved.mode == "updated_at":
         return "the source's clock was set back"
-    if table.spec.deletes == "tombstone" and saved.watermark.snapshot.xmin <= table.purged:
+    if table.stamp and table.spec.deletes == "tombstone" and saved.watermark.snapshot.xmin <= table.purged:
         return "deletes since the last run were purged"
     if watermark.needs_reload(saved.watermark, now, saved.mode):
         return "transaction ids wrapped since the last run"

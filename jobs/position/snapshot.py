@@ -90,6 +90,18 @@ class Snapshot:
         listed = self.text.split(":")[2]
         return frozenset(map(int, listed.split(","))) if listed else frozenset()
 
+    def sees(self, xid: int) -> bool:
+        """Whether a transaction has ended here, by the lower 32 bits of its id, none of whose savepoints' it is.
+
+        Only of one that lies within half of all 32-bit ids of this snapshot.
+        """
+        near = self.xmax & ~0xFFFFFFFF | xid
+        if near - self.xmax >= 2**31:
+            near -= 2**32
+        elif self.xmax - near > 2**31:
+            near += 2**32
+        return near < self.xmin or (near < self.xmax and near not in self.running)
+
     @property
     def gapless(self) -> bool:
         """No transaction below `xmax` was running: no row will be read twice."""

@@ -30,12 +30,14 @@ ROUNDING = timedelta(seconds=1)
 class Watermark:
     """How far one table has been read: the snapshot, the floor on its stamps, and whether a standby gave it.
 
-    `floor` is None while no floor is known to be safe: then only the second test picks the rows.
+    `floor` is None while no floor is known to be safe: then only the second test picks the rows. `log` is of a table
+    whose changes come from the log: a position below which the snapshot sees all, and what the log told of it then.
     """
 
     snapshot: Snapshot
     floor: datetime | None
     standby: bool = False
+    log: str = ""
 
 
 @dataclass(frozen=True)

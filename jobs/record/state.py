@@ -187,14 +187,18 @@ def _position(saved: Saved) -> dict[str, Any]:
         "as_of": mark.snapshot.as_of.isoformat(),
         "floor": mark.floor.isoformat() if mark.floor else None,
         "standby": mark.standby,
-        "clock": json.dumps(saved.clock),
+        # Where the log stood is of the same moment as what the clock said: a column for it would have every file, also
+        # of those who don't read the log, built anew.
+        "clock": json.dumps(saved.clock | ({"log": mark.log} if mark.log else {})),
     }
 
 
 def _saved(row: dict[str, Any]) -> Saved:
     as_of: datetime = row["as_of"]
-    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]))
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), _parsed(row["clock"]))
+    clock = _parsed(row["clock"])
+    log = clock.get("log", "")
+    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]), log)
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), clock)
 
 
 @lru_cache(maxsize=4096)

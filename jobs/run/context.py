@@ -115,11 +115,25 @@ class Context:
     def steps(self, state: State) -> list[Step]:
         """What is to be done to a file in this state."""
         now = self.now
-        return plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=self._clock_back(state))
+        back = self._clock_back(state)
+        found = plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=back)
+        return self.feed.settled(found, now, self._looked_later(state))
+
+    def _looked_later(self, state: State) -> Mapping[str, Watermark]:
+        """How far runs have looked in vain since, in those tables that this file has as the published one."""
+        marks, theirs = self._marks(), self.published.tables
+        return {
+            name: marks[name]
+            for name, saved in state.tables.items()
+            if name in marks and name in theirs and saved.watermark == theirs[name].watermark
+        }
+
+    def _marks(self) -> Mapping[str, Watermark]:
+        return checked.found(self.job.files, self.published.run_id, self.now.snapshot)
 
     def beyond(self, steps: list[Step]) -> list[Step]:
         """These steps for the published file, each since the last run that found nothing to do."""
-        marks = checked.found(self.job.files, self.published.run_id, self.now.snapshot)
+        marks = self._marks()
         return [
             replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
             if step.saved and step.action == DELTA and step.table.name in marks
@@ -159,7 +173,8 @@ class Context:
 
     def mark(self, step: Step) -> Saved:
         """What the file will say of the table once the step is done."""
-        mark = self.now.mark(step.saved.watermark if step.saved and step.action != FULL else None)
+        last = step.saved.watermark if step.saved and step.action != FULL else None
+        mark = self.feed.mark(step, self.now, last)
         return saved(step.table, mark, self.now)
 
     def as_of(self) -> datetime:
@@ -182,11 +197,20 @@ class Context:
             quiet = freshness.Quiet(self.now.snapshot.as_of, sorted(self.now.failures), checked.packed(self._looked()))
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
 
+    def confirm(self) -> None:
+        """Let the source forget what no file needs any more, once this run has published; after `tell` if it hasn't."""
+        theirs = {name: saved.watermark for name, saved in self.published.tables.items()}
+        if self.held is not None:
+            self.feed.published(theirs.values())
+        elif not self.options.tables:
+            looked = self._looked()
+            self.feed.quiet(looked.values(), (mark for name, mark in theirs.items() if name not in looked))
+
     def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
         durable = position.is_durable(self.now.conn, self.now.snapshot)
         return {
-            step.table.name: self.now.mark(step.mark) if durable else step.mark
+            step.table.name: self.feed.mark(step, self.now, step.mark) if durable else step.mark
             for step in self.asked
             if step.action == DELTA
         }

@@ -15,7 +15,7 @@ from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
 from jobs.models import foresight
 from jobs.plan import steps as plan
-from jobs.plan.steps import FAILED, FULL, Step
+from jobs.plan.steps import DELTA, FAILED, FULL, WHOLE, Step
 from jobs.record.state import State
 from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
 from jobs.run import trial
@@ -39,7 +39,8 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused
         now.set_aside(trial.of_rights(job, now, limit))
-        tables = _plans(job, now, plan.steps(now.tables, state, now.snapshot), limit)
+        _check_log(job, now)
+        tables = _plans(job, now, [_unread(one) for one in plan.steps(now.tables, state, now.snapshot)], limit)
         there = {table.table for table in tables}
         tables += [
             TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.told().items() if name not in there
@@ -59,6 +60,21 @@ def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan,
     moved = {table.table for table in tables if table.rows or table.deletes} - anew
     with opening.opened(job, path, read_only=True) as file:
         return tuple(foresight.plans(file, folder, moved, anew))
+
+
+def _check_log(job: Job, now: SourceSession) -> None:
+    if any(table.from_log for table in now.tables):
+        from jobs.feeds.wal import opening
+
+        try:
+            opening.check(job, now)
+        except errors.NotTracked as error:
+            now.set_aside({table.name: error for table in now.tables if table.from_log})
+
+
+def _unread(step: Step) -> Step:
+    """The step without the log, which only the one run at a time may read: the table is compared whole."""
+    return replace(step, action=WHOLE) if step.action == DELTA and step.table.from_log else step
 
 
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:

@@ -13,6 +13,7 @@ from app import errors
 from jobs import faults
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
+from jobs.feeds import both as feeds
 from jobs.feeds.watermark import nulls
 from jobs.hooks import calls
 from jobs.job import Job
@@ -93,7 +94,8 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
         now = reading.enter_context(source_session(job, options.tables, deadline.guard))
         now.warnings.extend((*told, *aside))
         context = Context(job, options, progress, now, published, deadline, began, started)
-        return _Runner(context, reading.close, over).run()
+        with feeds.opened(job, now, deadline.guard) as context.feed:
+            return _Runner(context, reading.close, over).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -117,7 +119,8 @@ def run_in(job: Job, options: Options, now: SourceSession, published: State, dea
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     onto = replace(options, onto_published=True)
     context = Context(job, onto, Silent(), now, published, deadline, began=None)
-    return _Runner(context, lambda: None, job.files.version()).run()
+    with feeds.opened(job, now, deadline.guard) as context.feed:
+        return _Runner(context, lambda: None, job.files.version()).run()
 
 
 class _Runner:
@@ -144,6 +147,7 @@ class _Runner:
         run_id = self._context.published.run_id
         if not self._options.tables:
             self._context.tell(run_id)
+        self._context.confirm()
         notes = self._nulls()
         tables = (TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in self._now.tables)
         run = self._context.result(run_id, (*tables, *self._context.failed()), changed=False)
@@ -173,6 +177,7 @@ class _Runner:
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
             self._context.tell(run.run_id, freshness.end_of(run))
+        self._context.confirm()
         return run
 
     def _built(self) -> Run:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from jobs import faults
 from jobs.apply import swap
+from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
-from jobs.feeds.feed import UnreadableKeys
+from jobs.feeds.feed import UNCOVERED, UnreadableKeys
 from jobs.models.build import Builder
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
-from jobs.plan.steps import Step
+from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
@@ -45,6 +46,7 @@ class Writer:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.told(self._context.feed, self._context.steps(ahead), self._now, self._context.news)
+        self._check_covered(steps)
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = whole.copy(self._record.run_id)
@@ -67,6 +69,14 @@ class Writer:
             return []
         with self._context.phases.phase("models"):
             return Builder(self._file, self._models).run()
+
+    def _check_covered(self, steps: list[Step]) -> None:
+        """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
+        behind = {step.table.name for step in steps if step.reason == UNCOVERED}
+        if behind:
+            followed = {s.table.name for s in self._context.steps(self._context.published) if s.action != FULL}
+            if behind & followed:
+                raise Damaged("the spare file lies too far behind")
 
     def _begin(self, steps: list[Step]) -> Anew:
         """Let the file say what it is, and be ready for the tables that are copied anew."""

@@ -133,7 +133,7 @@ def _within_reach(rows: Iterable[Row]) -> list[Relation]:
 def _chosen(conn: Connection, settings: config.Settings, found: Found) -> dict[int, tuple[config.Table, Row]]:
     """The relations that the entries mean, each with its entry; entries that mean none go to `found.failures`."""
     # Patterns first, so that an entry of its own wins.
-    specs = sorted(settings.tables, key=lambda spec: not spec.is_pattern)
+    specs = sorted(map(settings.fed, settings.tables), key=lambda spec: not spec.is_pattern)
     rows = _relations(conn, specs)
     chosen: dict[int, tuple[config.Table, Row]] = {}
     for place, spec in enumerate(specs):
@@ -267,11 +267,16 @@ def _fitting(
     reason = ""
     if any(forms.shows_names(info.type) for info in key):
         reason = "its key holds names of objects, which change without a write"
-    elif "watermark" not in spec.model_fields_set and not (key and row["kind"] in ORDINARY):
+    elif not _is_asked_for(spec) and not (key and row["kind"] in ORDINARY):
         reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
     if not reason or (spec.watermark == "none" and "watermark" in spec.model_fields_set):
         return spec, ()
     return spec.model_copy(update={"watermark": "none"}), (f"copied whole each time: {reason}",)
+
+
+def _is_asked_for(spec: config.Table) -> bool:
+    """Whether the entry itself says how its table is followed."""
+    return spec.feed is not None or (spec.watermark != "wal" and "watermark" in spec.model_fields_set)
 
 
 def _mask_version(spec: config.Table, settings: config.Settings) -> str:

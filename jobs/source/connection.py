@@ -96,6 +96,14 @@ class Source:
             raise
         return conn
 
+    def replicating(self, application: str) -> psycopg.Connection[Any]:
+        """A new session of the replication protocol, which knows no bound values. Raises psycopg's errors."""
+        text = conninfo.make_conninfo(self._url, **self.options(application), replication="database")
+        conn = psycopg.connect(text, autocommit=True)
+        # Keys come as the texts of their values, which have to be the same as everywhere.
+        conn.execute(sessions.statement(column_plan.READER_SETTINGS).encode())
+        return conn
+
     def give_pads(self, conn: Connection) -> None:
         """Give the open transaction what the masks are computed with, where its session reads for the run itself."""
         if self.pads:

@@ -31,7 +31,7 @@ def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors
         if lack:
             hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
             found[table.name] = errors.NotTracked(lack, hint=hint)
-    if any(table.spec.deletes == "tombstone" and table.spec.watermark != "none" for table in wanted):
+    if any(table.spec.deletes == "tombstone" and table.stamp for table in wanted):
         tombstones_readable(conn)
     return found
 
@@ -45,6 +45,11 @@ def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:
             raise errors.NotTracked(
                 f'{table.source_name}: the source is a hot standby, where watermark = "updated_at" is not exact',
                 hint='set watermark = "xid" and run `neaptide track` on the primary',
+            )
+        if table.from_log:
+            raise errors.NotTracked(
+                f'{table.source_name}: the source is a hot standby, whose log feed = "wal" does not read',
+                hint='read from the primary, or set watermark = "xid" and run `neaptide track` there',
             )
 
 

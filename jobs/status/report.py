@@ -15,7 +15,7 @@ from jobs.job import Job
 from jobs.plan import steps
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
-from jobs.status import board, growth, models
+from jobs.status import board, growth, loghold, models
 from jobs.status.moments import Looked, moved_on
 from jobs.tables import patterns
 from jobs.targets.file import freshness, lock, pauses, strangers
@@ -26,8 +26,8 @@ _NO_FILE = "there is no reporting file yet: run `neaptide sync`"
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     published = job.files.published
-    running, daemon = lock.is_locked(job.files), board.read(job.files)
-    complaints = _of_daemon(daemon)
+    running, daemon, log = lock.is_locked(job.files), board.read(job.files), loghold.read(job.files)
+    complaints = [*_of_daemon(daemon), *loghold.problems(log)]
     if published is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
@@ -50,7 +50,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
             str(job.files.link), as_of, age, level, running, _bytes(job, published),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
-            growth.versions(),
+            growth.versions(), log,
         )  # fmt: skip
 
 

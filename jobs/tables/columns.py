@@ -79,7 +79,7 @@ def _check_casts(spec: config.Table, name: str, infos: Sequence[ColumnInfo], key
     """
     recast = [info.name for info in infos if column_plan.recast(info)]
     read_back = [column for column in recast if column in key]
-    if read_back and spec.watermark != "none" and spec.deletes == "tombstone":
+    if read_back and spec.watermark != "none" and (spec.deletes == "tombstone" or spec.watermark == "wal"):
         raise errors.ConfigError(
             f"{name}: the type of the key's column {read_back[0]!r} has a cast by a function of somebody's own",
             hint='DROP CAST on the source, or set deletes = "compare"',

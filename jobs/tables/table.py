@@ -16,6 +16,8 @@ from jobs.tables.triggers import Leaf, Trigger
 from jobs.types import column_plan
 
 XID_COLUMN = "sync_xid"
+# The modes that need no stamp.
+_UNSTAMPED = ("none", "wal")
 PARTITIONED, VIEW = "p", "v"
 # Anything else, a date say, would not order rows finely enough.
 STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
@@ -120,7 +122,7 @@ class Table:
     @cached_property
     def stamp(self) -> Stamp | None:
         """The column the watermark is on, or None for a table that is copied whole."""
-        if self.spec.watermark == "none":
+        if self.spec.watermark in _UNSTAMPED:
             return None
         name = stamp_column(self.spec, self.infos)
         info = next((info for info in self.infos if info.name == name), None)
@@ -140,7 +142,18 @@ class Table:
         Also where a row may get another key in the file while it has the same for PostgreSQL, and no trigger tells.
         """
         respelled = not all(plan.same_equality for plan in self.key_plans())
-        return self.spec.deletes == "compare" or (self.spec.deletes == "soft" and respelled)
+        found = self.spec.deletes == "compare" or (self.spec.deletes == "soft" and respelled)
+        return found and not self.from_log
+
+    @property
+    def from_log(self) -> bool:
+        """Whether its changes come from the write-ahead log: no trigger and no column say anything of it then."""
+        return self.spec.watermark == "wal"
+
+    @property
+    def needs_triggers(self) -> bool:
+        """Whether what changes is noted by triggers."""
+        return self.spec.watermark not in _UNSTAMPED
 
     @property
     def row_deletes(self) -> bool:
@@ -160,7 +173,7 @@ class Table:
         )
 
     def _stamp_to_come(self) -> Stamp | None:
-        if self.spec.watermark == "none":
+        if self.spec.watermark in _UNSTAMPED:
             return None
         return Stamp(stamp_column(self.spec, self.infos), self.spec.watermark)
 
@@ -187,7 +200,7 @@ class Table:
             "storage": self.storage,
             "config": [
                 self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
-                stamp_column(self.spec, self.infos) if self.spec.watermark != "none" else None,
+                None if self.spec.watermark in _UNSTAMPED else stamp_column(self.spec, self.infos),
                 [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
             ],
         }  # fmt: skip
@@ -205,14 +218,14 @@ class Table:
         return deciding(self.spec, self.relation, self.infos, self.copied)
 
     def _matters(self, trigger: Trigger) -> bool:
-        if self.spec.watermark == "none":
+        if self.spec.watermark in _UNSTAMPED:
             return False
         return trigger.ours or trigger.mentions(stamp_column(self.spec, self.infos))
 
     @property
     def _followed(self) -> list[str]:
         """The columns that triggers name: one that was away for a while was not followed, nor in a parent's hands."""
-        if self.spec.watermark == "none":
+        if self.spec.watermark in _UNSTAMPED:
             return []
         names = {*self.source_key, stamp_column(self.spec, self.infos)}
         return [info.version for info in self.infos if info.name in names]

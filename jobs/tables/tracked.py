@@ -15,6 +15,8 @@ def untracked(table: Table) -> str | None:
     """What the table lacks for its modes, as a sentence, or None."""
     if table.spec.watermark == "none":
         return None
+    if table.from_log:
+        return unfit(table)
     lack = unfit(table) or _without_stamp(table) or _outdated(table) or _unstamped(table)
     if lack:
         return lack

@@ -48,7 +48,7 @@ def install(table: Table, have: Installed) -> list[Statement]:
 
     Raises `errors.NotTracked` where no trigger can make it ready.
     """
-    if table.spec.watermark == "none":
+    if table.spec.watermark == "none" or table.from_log:
         return []
     lack = tracked.unfit(table)
     if lack:

@@ -18,7 +18,7 @@ from jobs.source.connection import Connection
 from jobs.source.failures import translated
 from jobs.tables import patterns
 from jobs.tables.triggers import OURS, Function
-from jobs.tracking import ddl
+from jobs.tracking import ddl, publishing
 from jobs.tracking.ddl import Installed, Statement
 
 if TYPE_CHECKING:
@@ -113,14 +113,24 @@ def _installing(job: Job, conn: Connection, names: list[str], warn: Warn) -> lis
     tables = named(catalogue.read(conn, job.settings), names)
     have = _installed(conn, tables, things)
     _warn_of_rights(conn, tables, warn)
-    return list(dict.fromkeys(one for table in tables for one in ddl.install(table, have)))
+    triggers = dict.fromkeys(one for table in tables for one in ddl.install(table, have))
+    return [*triggers, *publishing_of(job, conn, tables, every=not names, warn=warn)]
+
+
+def publishing_of(
+    job: Job, conn: Connection, tables: list[Table], *, every: bool, warn: Warn = lambda _: None
+) -> list[Statement]:
+    """What is missing for the log to tell of those tables that are followed there."""
+    slot = job.files.slot if any(table.from_log for table in tables) else job.files.known_slot
+    return publishing.installing(conn, slot, tables, every=every, warn=warn)
 
 
 def removing(job: Job, conn: Connection, names: list[str]) -> list[Statement]:
     tables = named(catalogue.look(conn, job.settings).tables, names) if names else []
     rows = ask(conn, "traces", relids=[table.relid for table in tables], mark=ddl.ADDED)
     rest = [one for table in tables for one in ddl.removed(table)] if names else [ddl.block("remove_schema")]
-    return [*map(ddl.dropped, rows), *rest]
+    logged = publishing.removing(conn, job.files.known_slot, tables) if names else publishing.removing_all(conn)
+    return [*logged, *map(ddl.dropped, rows), *rest]
 
 
 def named(found: list[Table], names: Iterable[str]) -> list[Table]:

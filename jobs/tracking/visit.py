@@ -57,6 +57,8 @@ def _visit(job: Job, conn: Connection, names: list[str], role: str) -> str:
     reader = _known(conn, role) if role else me["name"] if foreign else ""
     statements = install.lacking(conn, tables, foreign[0] if foreign else me["name"])
     parts = [(_about(table), found) for table, found in zip(tables, statements, strict=True) if found]
+    logged = install.publishing_of(job, conn, tables, every=not names)
+    parts += [("Which tables the server's log tells of.", logged)] if logged else []
     rights = _rights(conn, tables, reader) if reader else []
     if rights:
         parts.append((f"What {escapes.visible(reader)} needs to read.", rights))
@@ -102,7 +104,7 @@ def _rights(conn: Connection, tables: list[Table], role: str) -> list[Statement]
     rows = install.ask(conn, "rights", relids=[table.relid for table in tables], role=role)
     schemas = {row["schema"] for row in rows if not row["reachable"]}
     relations = [(row["schema"], row["name"]) for row in rows if not row["readable"]]
-    if any(table.spec.deletes == "tombstone" and table.spec.watermark != "none" for table in tables):
+    if any(table.spec.deletes == "tombstone" and table.needs_triggers for table in tables):
         there = {(row["schema"], row["name"]) for row in rows}
         new = [("neaptide", name) for name in ("tombstone", "purge") if ("neaptide", name) not in there]
         relations += new

@@ -323,7 +323,9 @@ def _record(
     now.settle()
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group)
     for step in steps:
-        ledger.write_watermarks(file, [saved(step.table, now.mark(None), now)], run_id)
+        # What the log tells from there on is more than is needed, and all of it.
+        mark = replace(now.mark(None), log=step.saved.watermark.log if step.saved else "")
+        ledger.write_watermarks(file, [saved(step.table, mark, now)], run_id)
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks

@@ -27,10 +27,10 @@ ONTO_A_COPY = {"copied"}
 _SPAWN = runs.SPAWN
 
 
-@pytest.fixture
-def bank(empty_db: str, tmp_path: Path) -> Bank:
+@pytest.fixture(params=["watermark", pytest.param("wal", marks=pytest.mark.long)])
+def bank(request: pytest.FixtureRequest, empty_db: str, tmp_path: Path) -> Bank:
     """A bank that was synced twice, so that both files exist."""
-    found = Bank.opened(empty_db, tmp_path)
+    found = Bank.opened(empty_db, tmp_path, request.param)
     for _ in range(2):
         found.sync()
         found.move()

@@ -14,13 +14,13 @@ import pytest
 from jobs import faults
 from jobs.source import connection, position
 from tests.support.syncing import Lab, read
-from tests.support.traps import MODES, Trio
+from tests.support.traps import Trio
 
 
 @pytest.fixture
 def trio(empty_db: str, tmp_path: Path) -> Trio:
     """Ten rows in each table."""
-    return Trio.made(empty_db, tmp_path)
+    return Trio.made(empty_db, tmp_path, log=True)
 
 
 class Between:
@@ -100,7 +100,7 @@ def after_the_snapshot(act: Callable[[], object], patch: pytest.MonkeyPatch) -> 
 
 
 def rows(lab: Lab) -> list[list[tuple[str, ...]]]:
-    return [read(lab.folder / "reporting.duckdb", f"public.{name}", ["id", "name"]) for name in MODES]
+    return [read(lab.folder / "reporting.duckdb", spec["name"], ["id", "name"]) for spec in lab.specs]
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["delta", "copied anew"])
@@ -109,7 +109,7 @@ def test_all_tables_are_read_at_one_moment(trio: Trio, monkeypatch: pytest.Monke
     with trio.lab.connect() as conn:
         expected = [
             sorted(((str(key), name) for key, name in conn.execute(f"SELECT id, name FROM {t}".encode())), key=repr)
-            for t in MODES
+            for t in trio.names
         ]
     changes = ("UPDATE {t} SET name = 'too late'", "DELETE FROM {t} WHERE id < 5", "INSERT INTO {t} VALUES (21, 'x')")
     with after_the_snapshot(lambda: trio.run(*changes), monkeypatch):
@@ -125,7 +125,7 @@ def test_a_truncate_after_the_snapshot_waits_for_the_run(trio: Trio, monkeypatch
     refused: list[str] = []
 
     def truncate() -> None:
-        for name in MODES:
+        for name in trio.names:
             with trio.lab.connect() as conn:
                 conn.execute("SET lock_timeout = '50ms'")
                 try:
@@ -135,8 +135,8 @@ def test_a_truncate_after_the_snapshot_waits_for_the_run(trio: Trio, monkeypatch
 
     with after_the_snapshot(truncate, monkeypatch):
         trio.lab.sync()
-    assert [len(found) for found in rows(trio.lab)] == [11, 11, 11]
-    assert refused == list(MODES)
+    assert [len(found) for found in rows(trio.lab)] == [11] * len(trio.names)
+    assert refused == list(trio.names)
 
 
 class Broken(Exception):

@@ -60,9 +60,9 @@ class Bank(Lab):
     """The source, its target, and the command line of a sync."""
 
     @classmethod
-    def opened(cls, url: str, folder: Path) -> Bank:
+    def opened(cls, url: str, folder: Path, feed: str = "watermark") -> Bank:
         """A tracked bank with a config file beside its target."""
-        found = cls(url, folder, [{"name": name} for name in TABLES])
+        found = cls(url, folder, [{"name": name} for name in TABLES], sync_options={"feed": feed})
         found.run(*SCHEMA)
         found.track()
         found.configure()
@@ -78,7 +78,7 @@ class Bank(Lab):
 
     def configure(self, url: str | None = None, **sync: str) -> None:
         """Write config.toml; `url` goes by way of somebody else."""
-        bounds = "\n".join(f'{key} = "{value}"' for key, value in {"margin": "0s", **sync}.items())
+        bounds = "\n".join(f'{key} = "{value}"' for key, value in {"margin": "0s", **self.sync_options, **sync}.items())
         tables = "\n".join(f'[[tables]]\nname = "{name}"' for name in TABLES)
         self.config.write_text(
             f'[source]\nurl = "{url or self.url}"\nconnect_timeout = "30s"\nlock_timeout = "500ms"\n'
@@ -153,13 +153,15 @@ class Bank(Lab):
         known = {"reporting.duckdb", *(version.path.name for version in found)}
         if self.mode == "pointer":
             known.add("reporting.duckdb.current")
-        beside = (
+        beside = {
             "reporting.duckdb.lock",
             "reporting.duckdb.freshness",
             "reporting.duckdb.kept",
             ".reporting.duckdb.purged",
-        )
-        assert self.names() <= known | set(beside), self.names()
+        }
+        if self.sync_options.get("feed") == "wal":
+            beside |= {"reporting.duckdb.slot", "reporting.duckdb.daemon.lock"}
+        assert self.names() <= known | beside, self.names()
 
 
 def move(conn: psycopg.Connection[Any]) -> None:

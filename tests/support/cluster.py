@@ -25,10 +25,14 @@ FAST = {
     # Of 4096 each login takes 3 ms.
     "scram_iterations": "1",
     "autovacuum_naptime": "1h",
+    "max_replication_slots": "20",
+    "max_wal_senders": "20",
 }
 # Half the work of going through the log, as there is little that a checkpoint has to write.
 STRATEGY = "STRATEGY file_copy"
 _PREFIX = "neaptide-test-"
+_ENDED = "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE database = {} AND active"
+_FREED = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = {}"
 
 
 class Cluster:
@@ -56,6 +60,10 @@ class Cluster:
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
+        # A slot keeps its database. Whoever reads from it may take a moment to end.
+        name = sql.Literal(url.rsplit("/", 1)[1])
+        self._run(sql.SQL(_ENDED).format(name))
+        self._run(sql.SQL(_FREED).format(name))
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(url.rsplit("/", 1)[1])))
 
     def shop_template(self) -> str:

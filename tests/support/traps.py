@@ -18,26 +18,34 @@ MODES: dict[str, dict[str, Any]] = {
     "counted": {"watermark": "xid"},
     "compared": {"watermark": "updated_at", "deletes": "compare", "max_delete_share": 1},
 }
+LOGGED: dict[str, dict[str, Any]] = {"logged": {"feed": "wal"}}
 COLUMNS = "(id bigint PRIMARY KEY, name text)"
 
 
 @dataclass
 class Trio:
-    """A lab with three tables. `{t}` in a statement stands for each of them in turn."""
+    """A lab with a table for each way. `{t}` in a statement stands for each of them in turn."""
 
     lab: Lab
     keep: Keep | None = field(default_factory=Keep)
     turn: int = 0
+    names: tuple[str, ...] = tuple(MODES)
 
     @classmethod
-    def made(cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True) -> Trio:
-        """Tracked, filled and synced."""
-        specs = [{"name": f"public.{name}", **mode} for name, mode in MODES.items()]
-        found = cls(Lab(url, folder, specs))
+    def made(
+        cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True, log: bool = False
+    ) -> Trio:
+        """Tracked, filled and synced; with `log` there is a table more, which is followed in the log."""
+        modes = MODES | (LOGGED if log else {})
+        specs = [{"name": f"public.{name}", **mode} for name, mode in modes.items()]
+        found = cls(Lab(url, folder, specs), names=tuple(modes))
         found.run(f"CREATE TABLE {{t}} {columns}")
         if rows:
             found.run(f"INSERT INTO {{t}} SELECT g, 'row ' || g FROM generate_series(1, {rows}) AS g")
         found.lab.track()
+        if log:
+            # The daemon's target has a slot of its own.
+            found._kept.track()
         if sync:
             found.sync()
         return found
@@ -51,7 +59,7 @@ class Trio:
     def on(self, conn: psycopg.Connection[Any], *statements: str) -> None:
         """The statements in this session, for each table."""
         for statement in statements:
-            for name in MODES if "{t}" in statement else ("",):
+            for name in self.names if "{t}" in statement else ("",):
                 conn.execute(statement.replace("{t}", name).encode())
 
     def begin(self) -> psycopg.Connection[Any]:
@@ -70,9 +78,13 @@ class Trio:
             self._sync_kept(**given)
         return run
 
+    @property
+    def _kept(self) -> Lab:
+        return replace(self.lab, folder=self.lab.folder / "kept", keep=self.keep)
+
     def _sync_kept(self, **given: Any) -> None:
         """In sessions that stay open, and once more where a restart of the server ended them."""
-        kept = replace(self.lab, folder=self.lab.folder / "kept", keep=self.keep)
+        kept = self._kept
         try:
             kept.sync(**given)
         except errors.SourceUnavailable:

@@ -29,7 +29,7 @@ def target(tmp_path: Path) -> Names:
     found = Names(tmp_path / "reporting.duckdb")
     mark = {"snapshot": "7:9:8", "as_of": NOW.isoformat(), "floor": None, "standby": False, "wal_end": "0/1A"}
     ended = {"run_id": "000000001-aaaaaa", "finished_at": NOW.isoformat(), "phases": {"probe": 0.1}}
-    quiet = freshness.Quiet(NOW, ["public.b"], [{**mark, "tables": ["public.a"]}])
+    quiet = freshness.Quiet(NOW, ["public.b"], [{**mark, "log": "", "tables": ["public.a"]}])
     freshness.write(found, "000000001-aaaaaa", NOW, READING, clock.mark(), ended, quiet)
     board.write(found, Board(last_error="lost", last_error_at=NOW, next_run=NOW + timedelta(days=40)))
     return found

@@ -33,7 +33,7 @@ SETTINGS: Mapping[str, str] = {
     "max_wal_size": "2GB",
     "max_connections": "100",
     "max_prepared_transactions": "20",
-    "wal_level": "replica",
+    "wal_level": "logical",
     "track_commit_timestamp": "off",
     # The role has the name of Neaptide's own schema, which "$user" would make the place for whatever is created.
     "search_path": "public",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jobs.engine.session import DuckSession
@@ -10,6 +10,7 @@ from jobs.feeds.changes import Changes
 from jobs.feeds.feed import News
 from jobs.feeds.watermark import gather, probe
 from jobs.plan.steps import Step
+from jobs.position.watermark import Watermark
 from jobs.source.session import SourceSession
 
 
@@ -32,6 +33,20 @@ class WatermarkFeed:
     ) -> Changes:
         """Of a table that is compared whole, all of it."""
         return gather.gather(target, step, now.snapshot, label, force_deletes=force_deletes, published=published)
+
+    def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
+        """The source tells of changes for as long as `jobs.plan` takes them for told."""
+        return list(steps)
+
+    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+        """With the floor of this run."""
+        return now.mark(last)
+
+    def published(self, spare: Iterable[Watermark]) -> None:
+        """Nobody holds anything back for the files."""
+
+    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+        """The same."""
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rule of `jobs.position.watermark`, and the entry's own conditions."""

@@ -21,7 +21,7 @@ from jobs.targets.file.names import Names
 
 Marks = Mapping[str, Watermark]
 # What one place, which many tables share, is made of.
-_Place = tuple[str, str, str | None, bool, str]
+_Place = tuple[str, str, str | None, bool, str, str]
 
 
 def packed(marks: Marks) -> list[dict[str, Any]]:
@@ -29,8 +29,8 @@ def packed(marks: Marks) -> list[dict[str, Any]]:
     tables: defaultdict[_Place, list[str]] = defaultdict(list)
     for table, mark in marks.items():
         at, floor = mark.snapshot, mark.floor.isoformat() if mark.floor else None
-        tables[at.text, at.as_of.isoformat(), floor, mark.standby, at.wal_end].append(table)
-    names = ("snapshot", "as_of", "floor", "standby", "wal_end")
+        tables[at.text, at.as_of.isoformat(), floor, mark.standby, at.wal_end, mark.log].append(table)
+    names = ("snapshot", "as_of", "floor", "standby", "wal_end", "log")
     return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
 
 
@@ -50,7 +50,8 @@ def found(files: Names, run_id: str, now: Snapshot) -> Marks:
 def _mark(place: Mapping[str, Any]) -> Watermark:
     as_of, floor = datetime.fromisoformat(place["as_of"]), place["floor"]
     snapshot = Snapshot.parse(place["snapshot"], as_of=as_of, wal_end=place["wal_end"])
-    return Watermark(snapshot, None if floor is None else datetime.fromisoformat(floor), bool(place["standby"]))
+    since = None if floor is None else datetime.fromisoformat(floor)
+    return Watermark(snapshot, since, bool(place["standby"]), place.get("log", ""))
 
 
 def _lies_behind(mark: Watermark, now: Snapshot) -> bool:

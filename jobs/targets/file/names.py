@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app import errors, versions
 from app.versions import Version
-from jobs.targets.file import rights
+from jobs.targets.file import beside, identity, rights
 from jobs.targets.file.rights import Rights
 
 # Where a process puts what doesn't fit into memory begins with this and its number.
@@ -119,6 +121,21 @@ class Names:
         """The version before the published one, of which the next one is made; None where there is none."""
         published = self.published
         return next((version.path for version in self.versions() if version.path != published), None)
+
+    @property
+    def slot(self) -> str:
+        """The name of its replication slot."""
+        return identity.slot(self.beside("daemon.lock"))
+
+    @property
+    def known_slot(self) -> str:
+        """The same; empty where nobody has asked for it yet, nor a daemon run."""
+        found = self.beside("daemon.lock")
+        return identity.slot(found) if found.exists() and found.stat().st_size else ""
+
+    def note(self, what: str, content: dict[str, Any]) -> None:
+        """Keep this in a small file beside the target."""
+        beside.write(self.beside(what), json.dumps(content), self.rights())
 
     def rights(self) -> Rights:
         """Who may read the next version: those whom the operator lets."""

@@ -1,0 +1,131 @@
+"""The feed that reads the log: the keys that changed come from a slot's stream, their rows from the run's snapshot.
+
+The stream is read until all has come that commits before the snapshot. Of that, what the snapshot does not see stays
+for the next run. A file's watermark says below which position it has everything; the server is told so only when both
+files have it, and what it then sends again after a kill is seen by the file's snapshot, and left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from jobs.engine.session import DuckSession
+from jobs.feeds.changes import Changes
+from jobs.feeds.feed import ALL, UNCOVERED, News
+from jobs.feeds.wal import gather, place
+from jobs.feeds.wal.log import Changed
+from jobs.feeds.wal.place import Place
+from jobs.feeds.wal.reader import LogReader
+from jobs.feeds.watermark.feed import WatermarkFeed
+from jobs.plan.steps import DELTA, FULL, WHOLE, Step
+from jobs.position.watermark import Watermark
+from jobs.source.session import SourceSession
+from jobs.tables import filters
+from jobs.tables.published import Publication
+
+ANEW = "it was published anew"
+MANY = "more changed than is read by key"
+# What may be held for a file that nobody reads, or a table that can't be read, while others go on; and while nothing
+# changes at all. Beyond it the spare file begins as a copy of the published one, and the table is copied anew.
+BEARABLE, IDLE = 2**30, 16 * 2**20
+
+
+class WalFeed:
+    """See `jobs.feeds.feed.Feed`; for the tables that have their changes from the log."""
+
+    def __init__(self, reader: LogReader, publication: Publication, reached: int) -> None:
+        self.reader, self._publication, self._reached = reader, publication, reached
+        self._whole = WatermarkFeed()
+        self._known: dict[tuple[str, str], Changed] = {}
+
+    def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
+        """The steps; what the log does not tell any more is copied anew.
+
+        `looked` are later watermarks of tables that had no news until then.
+        """
+        return [self._settled(step, now, looked.get(step.table.name)) for step in steps]
+
+    def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
+        """From what the stream has told."""
+        return {step.table.name: self._news(step, now) for step in steps}
+
+    def gather(
+        self,
+        target: DuckSession,
+        step: Step,
+        now: SourceSession,
+        label: str,
+        *,
+        force_deletes: bool = False,
+        published: Path | None = None,
+    ) -> Changes:
+        """By key; where the keys are not known, all of the table."""
+        keys = self._changed(step, now).keys if step.action == DELTA else None
+        if keys is None:
+            whole = replace(step, action=WHOLE)
+            return self._whole.gather(target, whole, now, label, force_deletes=force_deletes, published=published)
+        return gather.gather(target, step.table, keys, label, forced=force_deletes, published=published)
+
+    def rows_of(self, step: Step, now: SourceSession) -> str:
+        """The rows of the keys."""
+        kept = filters.kept(step.table)
+        keys = self._changed(step, now).keys if step.action == DELTA else None
+        if keys is None:
+            return kept or "true"
+        return filters.both(" OR ".join(gather.conditions(step.table, keys)) or "false", kept)
+
+    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+        """With the position below which the run's snapshot sees all."""
+        reached = Place(self._reached, self._publication.version(step.table))
+        return replace(now.mark(last), log=reached.kept())
+
+    def published(self, spare: Iterable[Watermark]) -> None:
+        """Confirm what both files have, each of its tables."""
+        oldest = min([self._reached, *(one.reached for one in map(place.of, spare) if one)])
+        bearable = self._reached - oldest <= BEARABLE
+        self.reader.confirm(oldest if bearable else self._reached)
+
+    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+        """Nothing changed, and how far the published file is known to have all was noted: let no log pile up.
+
+        `left` are the watermarks of tables in which nobody could look.
+        """
+        reached = [one.reached for one in map(place.of, looked) if one]
+        bearable = BEARABLE if any(map(place.of, left)) else IDLE
+        if reached and self.reader.behind > bearable:
+            self.reader.confirm(min(reached))
+
+    def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
+        if step.action != DELTA or step.saved is None:
+            return step
+        reason = self._gap(step, now)
+        if reason and looked is not None:
+            later = replace(step, saved=replace(step.saved, watermark=looked))
+            if not self._gap(later, now):
+                step, reason = later, ""
+        if not reason and self._changed(step, now).keys is None:
+            reason = MANY
+        return replace(step, action=FULL, reason=reason) if reason else step
+
+    def _gap(self, step: Step, now: SourceSession) -> str:
+        """Why the log does not tell all that changed since the file's watermark; empty where it does."""
+        found = place.of(step.mark)
+        if found is None or found.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.mark.snapshot):
+            return UNCOVERED
+        return "" if found.version == self._publication.version(step.table) else ANEW
+
+    def _news(self, step: Step, now: SourceSession) -> News:
+        if step.action != DELTA:
+            return ALL
+        found = self._changed(step, now)
+        return News(bool(found.keys), bool(found.keys), found.truncated)
+
+    def _changed(self, step: Step, now: SourceSession) -> Changed:
+        """What changed since the step's watermark; the same for the whole run, whatever else comes."""
+        which = (step.table.name, step.mark.snapshot.text)
+        if which not in self._known:
+            relids = self._publication.holders(step.table)
+            self._known[which] = self.reader.log.changed(relids, step.mark.snapshot, now.snapshot)
+        return self._known[which]

@@ -1,0 +1,122 @@
+"""The rows of some keys, and which of these are gone, read in the run's snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from app import errors
+from jobs import quoting
+from jobs.engine import intake
+from jobs.engine.rows import out, source_rows
+from jobs.engine.session import DuckSession
+from jobs.feeds import changes, mass_delete
+from jobs.feeds.changes import Changes
+from jobs.feeds.wal.pgoutput import Key
+from jobs.tables import filters, keys
+from jobs.tables.table import Table
+from jobs.types.wire import Wire
+
+# Keys of one question. Much fewer cost round trips, many more the server's time to plan it.
+AT_ONCE = 10_000
+
+
+def gather(
+    target: DuckSession, table: Table, wanted: Iterable[Key], label: str, *, forced: bool, published: Path | None
+) -> Changes:
+    """Read what became of these keys into two tables. Raises `errors.TooManyDeletes`."""
+    changed, gone = f"temp.changed_{label}", f"temp.gone_{label}"
+    parts = list(_parts(wanted))
+    target.use_threads(1)
+    for place, part in enumerate(parts or [()]):
+        rows = source_rows(table, table.columns, filters.both(among(table, part), filters.kept(table)))
+        if place == 0:
+            intake.make(target, changes.bare(changed), rows)
+            columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
+            target.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
+        else:
+            intake.insert(target, changed, rows)
+        intake.insert(target, gone, _gone(table, part))
+    if len(parts) > 1:
+        _leave_one(target, changed, table)
+    found = changes.counted(target, changed, gone)
+    changes.take_threads(target, found.rows)
+    error = None if forced else _loss(target, table, found, published)
+    if error:
+        raise error
+    return found
+
+
+def among(table: Table, wanted: Sequence[Key]) -> str:
+    """PostgreSQL's condition for the rows of these keys."""
+    same = _same(table, f"{table.quoted}.", "k.")
+    return f"EXISTS (SELECT FROM {_listed(table, wanted)} AS k WHERE {same})"
+
+
+def _gone(table: Table, wanted: Sequence[Key]) -> Wire:
+    """Those of the keys that no row of the file has now; with `deletes = "ignore"` only what was filtered out."""
+    plans = table.key_plans()
+    fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
+    rows, kept = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.kept(table)
+    if table.spec.deletes == "ignore":
+        condition = f"EXISTS ({filters_with(rows, filters.left(table))})" if kept else "false"
+    else:
+        condition = f"NOT EXISTS ({filters_with(rows, kept)})"
+    return Wire(plans, f"SELECT {fields} FROM {_listed(table, wanted)} AS k WHERE {condition}")
+
+
+def filters_with(rows: str, condition: str) -> str:
+    """The query with one condition more."""
+    return f"{rows} AND ({condition})" if condition else rows
+
+
+def _listed(table: Table, wanted: Sequence[Key]) -> str:
+    """The keys as a table in PostgreSQL's SQL, with the names of the key's columns."""
+    infos = table.key_infos()
+    columns = [f"n{place}" for place in range(len(infos))]
+    lists = ", ".join(f"{_array(key[place] for key in wanted)}::text[]" for place in range(len(infos)))
+    fields = ", ".join(
+        f"{keys.read_back(f't.{column}', info)} AS {quoting.identifier(info.name)}"
+        for column, info in zip(columns, infos, strict=True)
+    )
+    return f"(SELECT {fields} FROM unnest({lists}) AS t ({', '.join(columns)}))"
+
+
+def _array(values: Iterable[str]) -> str:
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return quoting.literal("{" + ",".join(f'"{value}"' for value in quoted) + "}")
+
+
+def _same(table: Table, one: str, other: str) -> str:
+    return " AND ".join(
+        keys.equal(info, plan, f"{one}{quoting.identifier(info.name)}", f"{other}{quoting.identifier(info.name)}")
+        for info, plan in zip(table.key_infos(), table.key_plans(), strict=True)
+    )
+
+
+def _leave_one(target: DuckSession, changed: str, table: Table) -> None:
+    """Two spellings of one key may stand in two questions: its row was read twice then."""
+    key = quoting.listed(table.key)
+    target.execute(f"DELETE FROM {changed} WHERE rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})")
+
+
+def _loss(target: DuckSession, table: Table, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
+    """The error where more is gone than an entry allows that asks for it."""
+    if table.spec.deletes != "compare" or not found.keys:
+        return None
+    key = quoting.listed(table.key)
+    present = f"SELECT {key} FROM {out(table)} ANTI JOIN {found.gone} USING ({key})"
+    return mass_delete.refused(target, table, present, published)
+
+
+def conditions(table: Table, wanted: Iterable[Key]) -> Iterator[str]:
+    """PostgreSQL's conditions for the rows of these keys, so many keys at once as one question may have."""
+    for part in _parts(wanted):
+        yield among(table, part)
+
+
+def _parts(wanted: Iterable[Key]) -> Iterator[tuple[Key, ...]]:
+    left = iter(sorted(wanted))
+    while part := tuple(islice(left, AT_ONCE)):
+        yield part

@@ -1,0 +1,192 @@
+"""Opens the log for a run: what its tables lack, the slot, and the stream, read until the run's snapshot is reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from app import errors, notes, redaction, statements
+from jobs.feeds.wal.feed import WalFeed
+from jobs.feeds.wal.reader import LogReader
+from jobs.feeds.wal.stream import text
+from jobs.position.snapshot import position
+from jobs.source import slots
+from jobs.source.failures import translate
+from jobs.source.session import SourceSession
+from jobs.source.slots import Slot
+from jobs.tables.published import Publication
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+# What ends a session and says nothing of the log: no connection, no room for one, somebody's wish.
+_AWAY = ("08", "53", "57")
+# How often the stream may end at one position before the slot is made anew.
+_TRIES = 2
+# A slot waits for the transactions that are running, and while it is made anew no other table is brought up to date.
+_MAKING = {"statement_timeout": "30000", "lock_timeout": "0"}
+# What refuses a login that is to replicate, in any version's spelling.
+_NO_SENDER = "startwalsender"
+Guard = Callable[[psycopg.Connection[Any]], object]
+
+
+def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
+    """The feed, caught up with the snapshot; None where no table needs it, or none can have it.
+
+    Tables that it can't tell of are set aside, each with the reason. Raises `errors.SchemaMoving` where the slot was
+    made anew, which takes a new snapshot.
+    """
+    tables = [table for table in now.tables if table.from_log]
+    if not tables:
+        return None
+    try:
+        slot, publication = check(job, now)
+        _note(job, slot)
+        if slot.lost or _fails(job, slot):
+            _renew(job, slot)
+        if all(table.lack for table in now.tables if table.from_log):
+            return None
+        return _caught_up(job, now, slot, publication, guard)
+    except errors.SchemaMoving:
+        raise
+    except errors.NeaptideError as error:
+        now.set_aside({table.name: error for table in tables})
+        return None
+
+
+def check(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
+    """The slot and the publication; what tables lack is said of each. Raises `errors.NotTracked` for want of a slot."""
+    tables = [table for table in now.tables if table.from_log]
+    slot = slots.read(now.conn, job.files.slot)
+    publication = slots.publication(now.conn, slot.name, tables)
+    now.tables = [publication.checked(table) for table in now.tables]
+    problem = slot.problem()
+    if problem:
+        raise problem
+    return slot, publication
+
+
+def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publication, guard: Guard) -> WalFeed:
+    """With the reader that is kept, or with a new one where that one's connection is gone."""
+    kept = _kept(job, slot)
+    if kept is not None:
+        with suppress(psycopg.Error):
+            return _reached(job, kept, now, publication, guard)
+        kept.close()
+    try:
+        reader = LogReader(job.owner, slot.name, slot.confirmed, lambda: _let_go(job, slot))
+        if job.keep is not None:
+            job.keep.log = reader
+        return _reached(job, reader, now, publication, guard)
+    except psycopg.Error as error:
+        raise _told(job, slot, error) from error
+
+
+def _kept(job: Job, slot: Slot) -> LogReader | None:
+    """The reader of an earlier run of this process."""
+    found: LogReader | None = job.keep.log if job.keep is not None else None
+    if found is None or found.broken or found.slot != slot.name:
+        return None
+    return found
+
+
+def _reached(job: Job, reader: LogReader, now: SourceSession, publication: Publication, guard: Guard) -> WalFeed:
+    guard(reader.session)
+    reader.want(
+        {relid: table.source_key for table in now.tables if table.from_log for relid in publication.holders(table)}
+    )
+    reader.catch_up(position(now.snapshot.wal_end), _Goal(job, now).lower)
+    return WalFeed(reader, publication, reader.reach(now.snapshot))
+
+
+class _Goal:
+    """What is waited for: only what is on the disk is sent, and others may have written on the last page long ago."""
+
+    def __init__(self, job: Job, now: SourceSession) -> None:
+        self._job, self._now, self._pushed = job, now, False
+
+    def lower(self, goal: int) -> int:
+        """What is left to wait for: no commit lies on the last page once the WAL writer has had its time."""
+        row = self._now.conn.execute(statements.get("source", "durable"), {"wal_end": text(goal)}).fetchone()
+        assert row is not None
+        if row["done"] or not row["but_a_page"]:
+            return goal
+        if time.monotonic() - self._now.taken > 3 * row["delay"] / 1000:
+            found = self._now.conn.execute(statements.get("wal", "flushed")).fetchone()
+            assert found is not None
+            return min(goal, position(found["position"]))
+        self._push()
+        return goal
+
+    def _push(self) -> None:
+        """Have the server write its log to the disk: for a transaction that is left open it would take its time."""
+        if self._pushed:
+            return
+        self._pushed = True
+        with suppress(psycopg.Error, errors.NeaptideError), self._job.owner.open("neaptide log") as conn:
+            conn.execute(slots.pushing(conn.info.server_version).encode())
+
+
+def _let_go(job: Job, slot: Slot) -> bool:
+    with job.owner.open("neaptide slot") as conn:
+        return slots.take_over(conn, slot.name)
+
+
+def _renew(job: Job, slot: Slot) -> None:
+    """Make the slot anew. Raises `errors.SchemaMoving`: what was seen is older than the new slot."""
+    try:
+        with job.owner.open("neaptide slot", _MAKING) as conn:
+            slots.drop(conn, slot.name)
+            slots.make(conn, slot.name)
+    except psycopg.errors.QueryCanceled as error:
+        raise errors.SourceTimeout(
+            f"the replication slot {slot.name} can't be made anew while transactions go on for so long",
+            hint="end them, or wait for them: the next run tries again",
+        ) from error
+    except psycopg.Error as error:
+        raise translate(error) from error
+    raise errors.SchemaMoving(f"the replication slot {slot.name} was made anew")
+
+
+def _fails(job: Job, slot: Slot) -> bool:
+    """Whether the stream has ended with an error at this position again and again."""
+    return _times(notes.parsed(job.files.beside("slot")), slot) >= _TRIES
+
+
+def _told(job: Job, slot: Slot, error: psycopg.Error) -> errors.NeaptideError:
+    """The error to show; one that the log itself is to blame for is noted beside the file."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege) or _NO_SENDER in str(error).lower().replace(" ", ""):
+        return slots.denied(error)
+    if isinstance(error, psycopg.errors.ObjectInUse):
+        return errors.NotTracked(
+            f"the replication slot {slot.name} is read by somebody else: {redaction.bare(str(error).strip())}",
+            hint="end that session",
+        )
+    if error.sqlstate is None or error.sqlstate.startswith(_AWAY):
+        return translate(error)
+    _note(job, slot, failed=True)
+    line = redaction.bare(str(error).strip().split("\n")[0])
+    return errors.SourceUnavailable(
+        f"the log can't be read: {line}", hint="if it fails again, the slot is made anew and its tables are copied"
+    )
+
+
+def _times(noted: dict[str, Any], slot: Slot) -> int:
+    """How often the stream has ended with an error at the position that is confirmed."""
+    times = noted.get("times") if noted.get("failed") == text(slot.confirmed) else 0
+    return times if isinstance(times, int) else 0
+
+
+def _note(job: Job, slot: Slot, *, failed: bool = False) -> None:
+    """Leave beside the file what `status` says of the slot, and whether it fails.
+
+    Who can't write there can't sync either, and is told so elsewhere.
+    """
+    times = _times(notes.parsed(job.files.beside("slot")), slot) + failed
+    content = {"slot": slot.name, "held": slot.held, "safe": slot.safe, "status": slot.status}
+    with suppress(OSError, errors.NeaptideError):
+        job.files.note("slot", content | ({"failed": text(slot.confirmed), "times": times} if times else {}))

@@ -1,0 +1,200 @@
+"""Reads the messages of pgoutput (PostgreSQL manual, "Logical Replication Message Formats") for keys. Pure.
+
+Of each change only the key of its row is kept, as text. What an aborted savepoint changed is kept along: its keys are
+read once more than needed, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Key = tuple[str, ...]
+# The kinds that carry a transaction's id within a streamed piece of it.
+_WITHIN = b"RYIUDTM"
+_NULL, _UNCHANGED = b"n", b"u"
+
+
+@dataclass
+class Transaction:
+    """What one transaction changed. `commit` is where its commit record begins, `end` where that ends.
+
+    `keys` are by the oid of the table that holds the rows; None where they can't be told, so that any may have changed.
+    """
+
+    xid: int
+    commit: int = 0
+    end: int = 0
+    keys: dict[int, set[Key] | None] = field(default_factory=dict)
+    truncated: set[int] = field(default_factory=set)
+
+    @property
+    def touched(self) -> set[int]:
+        """The tables that it changed."""
+        return {*self.keys, *self.truncated}
+
+    def add(self, relid: int, key: Key | None) -> None:
+        """Another row of a table; None for one whose key is not told."""
+        known = self.keys.setdefault(relid, set())
+        if key is None:
+            self.keys[relid] = None
+        elif known is not None:
+            known.add(key)
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """A table as it was: `whole` is whether what identifies its rows in the log holds the key, `places` where that is.
+
+    Without `places` nobody asked for its keys.
+    """
+
+    places: Sequence[int] | None
+    whole: bool
+
+
+class Decoder:
+    """Messages go in, transactions come out at their commits, in the order of these.
+
+    `wanted` are the key's columns by the oid of the table that holds rows.
+    """
+
+    def __init__(self, wanted: Mapping[int, Sequence[str]]) -> None:
+        self.wanted = wanted
+        self._relations: dict[int, _Relation] = {}
+        self._open: Transaction | None = None
+        self._streamed: dict[int, Transaction] = {}
+        self._inside: int | None = None
+
+    def take(self, message: bytes) -> Transaction | None:
+        """The transaction that this message commits, if it does."""
+        kind = message[:1]
+        if kind in b"BCSEcA":
+            return self._bound(kind, message)
+        body = _Reader(message, 5 if self._inside is not None and kind in _WITHIN else 1)
+        if kind == b"R":
+            self._relation(body)
+        elif kind in b"IUD":
+            self._change(kind, body)
+        elif kind == b"T":
+            self._truncate(body)
+        return None
+
+    def size(self) -> int:
+        """How many keys are held of transactions that have not ended."""
+        held = [*self._streamed.values(), *([self._open] if self._open else [])]
+        return sum(len(keys or ()) for one in held for keys in one.keys.values())
+
+    def give_up_keys(self) -> None:
+        """Hold no more keys of transactions that have not ended: any row of their tables may be changed."""
+        for one in self._streamed.values():
+            one.keys = dict.fromkeys(one.keys)
+
+    def _bound(self, kind: bytes, message: bytes) -> Transaction | None:
+        """Where a transaction, or a streamed piece of one, begins or ends."""
+        if kind == b"B":
+            commit, _at, xid = struct.unpack_from(">QqI", message, 1)
+            self._open = Transaction(xid, commit)
+        elif kind == b"C":
+            return self._committed(self._open, *struct.unpack_from(">QQ", message, 2))
+        elif kind == b"S":
+            (self._inside,) = struct.unpack_from(">I", message, 1)
+            self._streamed.setdefault(self._inside, Transaction(self._inside))
+        elif kind == b"E":
+            self._inside = None
+        elif kind == b"c":
+            (xid,) = struct.unpack_from(">I", message, 1)
+            return self._committed(self._streamed.pop(xid), *struct.unpack_from(">QQ", message, 6))
+        elif kind == b"A":
+            xid, savepoint = struct.unpack_from(">II", message, 1)
+            if xid == savepoint:
+                self._streamed.pop(xid, None)
+        return None
+
+    def _committed(self, one: Transaction | None, commit: int, end: int) -> Transaction | None:
+        self._open = None
+        if one is None:
+            return None
+        one.commit, one.end = commit, end
+        return one
+
+    @property
+    def _current(self) -> Transaction:
+        found = self._streamed[self._inside] if self._inside is not None else self._open
+        assert found is not None
+        return found
+
+    def _relation(self, body: _Reader) -> None:
+        relid = body.number(">I")
+        body.text(), body.text(), body.bytes(1)
+        names, identifying = [], set()
+        for place in range(body.number(">h")):
+            if body.number(">B") & 1:
+                identifying.add(place)
+            names.append(body.text())
+            body.bytes(8)
+        wanted = self.wanted.get(relid)
+        known = wanted is not None and set(wanted) <= set(names)
+        places = [names.index(name) for name in wanted or ()] if known else None
+        self._relations[relid] = _Relation(places, places is not None and set(places) <= identifying)
+
+    def _change(self, kind: bytes, body: _Reader) -> None:
+        relid = body.number(">I")
+        relation = self._relations[relid]
+        if relation.places is None or not (relation.whole or kind == b"I"):
+            self._current.add(relid, None)
+            return
+        before: list[str | None] | None = None
+        tag = body.bytes(1)
+        if tag in b"KO":
+            before = body.values()
+            self._current.add(relid, _key(before, relation.places))
+            tag = body.bytes(1) if kind == b"U" else b""
+        if tag == b"N":
+            after = body.values()
+            key = _key(after, relation.places)
+            # A long key that stays as it is may be left out: it is the one before.
+            self._current.add(relid, _key(before, relation.places) if key is None and before else key)
+
+    def _truncate(self, body: _Reader) -> None:
+        count = body.number(">I")
+        body.bytes(1)
+        for _ in range(count):
+            self._current.truncated.add(body.number(">I"))
+
+
+def _key(values: list[str | None], places: Sequence[int]) -> Key | None:
+    found = tuple(values[place] for place in places)
+    return None if None in found else found  # type: ignore[return-value]
+
+
+class _Reader:
+    """A message, read from front to back."""
+
+    def __init__(self, message: bytes, at: int) -> None:
+        self._message, self._at = message, at
+
+    def number(self, form: str) -> int:
+        (found,) = struct.unpack_from(form, self._message, self._at)
+        self._at += struct.calcsize(form)
+        return int(found)
+
+    def bytes(self, count: int) -> bytes:
+        self._at += count
+        return self._message[self._at - count : self._at]
+
+    def text(self) -> str:
+        end = self._message.index(0, self._at)
+        found = self._message[self._at : end].decode()
+        self._at = end + 1
+        return found
+
+    def values(self) -> list[str | None]:
+        """A row's texts; None for what is NULL or left out."""
+        return [self._value() for _ in range(self.number(">h"))]
+
+    def _value(self) -> str | None:
+        if self.bytes(1) in (_NULL, _UNCHANGED):
+            return None
+        return self.bytes(self.number(">i")).decode()

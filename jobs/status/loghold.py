@@ -1,0 +1,37 @@
+"""What the source's server holds of its log for this target, as the last run found it; PostgreSQL is not asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import notes
+from jobs.targets.file.names import Names
+
+# So much log is held only where no run confirms any more: by far more than two runs need.
+_MUCH = 2**30
+
+
+def read(files: Names) -> dict[str, Any] | None:
+    """The slot's name, its state and the bytes held; None for a target that has no slot."""
+    found = notes.parsed(files.beside("slot"))
+    if not all(isinstance(found.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
+        return None
+    return {name: found[name] for name in ("slot", "held", "status")} | {"safe": found.get("safe")}
+
+
+def problems(found: dict[str, Any] | None) -> list[str]:
+    """What is to be done about it, as sentences."""
+    if found is None:
+        return []
+    slot, held, safe = found["slot"], found["held"], found["safe"]
+    bounded = isinstance(safe, int) and safe < held
+    if held < _MUCH and not bounded:
+        return []
+    left = f", and the slot is lost after another {_size(safe)}" if bounded else ""
+    return [
+        f"the server holds {_size(held)} of its log for the slot {slot}{left}: let the sync run, or `neaptide untrack`"
+    ]
+
+
+def _size(count: int) -> str:
+    return f"{max(count, 0) / 2**20:,.0f} MB"

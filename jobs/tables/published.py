@@ -1,0 +1,88 @@
+"""Whether the log tells which rows of a table changed: its publication, and what identifies its rows there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jobs.tables import tracked
+from jobs.tables.table import PARTITIONED, Table
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table, or a partition of it: `identity` are the columns by which the log tells its rows apart."""
+
+    relid: int
+    name: str
+    kind: str
+    persistence: str
+    identity: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a publication is found to hold: versions by the table's oid, of those that are published `whole`.
+
+    `parts` are each table's, itself included, by the table's oid.
+    """
+
+    name: str
+    versions: Mapping[int, str] = field(default_factory=dict)
+    whole: frozenset[int] = frozenset()
+    parts: Mapping[int, tuple[Part, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, members: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> Publication:
+        """From the rows of sql/wal.sql."""
+        found: dict[int, tuple[Part, ...]] = {}
+        for row in parts:
+            part = Part(row["relid"], row["name"], row["kind"], row["persistence"], frozenset(row["identity"] or ()))
+            found[row["root"]] = (*found.get(row["root"], ()), part)
+        given = list(members)
+        whole = frozenset(row["relid"] for row in given if row["whole"])
+        return cls(name, {row["relid"]: row["version"] for row in given}, whole, found)
+
+    def version(self, table: Table) -> str:
+        """What changes when a table was for a while not in it."""
+        return self.versions.get(table.relid, "")
+
+    def holders(self, table: Table) -> list[int]:
+        """The oids under which the log names the table's rows."""
+        return [part.relid for part in self.parts.get(table.relid, ()) if part.kind != PARTITIONED]
+
+    def lack(self, table: Table) -> str | None:
+        """What the table lacks for its changes to be told, as a sentence, or None."""
+        if table.relid not in self.versions:
+            return unfit(table, self) or f"{table.source_name} is not in the publication {self.name}"
+        if table.relid not in self.whole:
+            return f"the publication {self.name} does not tell all that happens to {table.source_name}"
+        return unfit(table, self)
+
+    def checked(self, table: Table) -> Table:
+        """The table with what it lacks."""
+        return replace(table, lack=self.lack(table)) if table.from_log else table
+
+
+def unfit(table: Table, publication: Publication) -> str | None:
+    """Why the log can never tell its rows apart, as a sentence, or None.
+
+    PostgreSQL refuses every UPDATE and DELETE of a published table whose rows nothing identifies, so such a one must
+    never be published.
+    """
+    lack = tracked.unfit(table)
+    if lack:
+        return lack
+    for part in publication.parts.get(table.relid, ()):
+        if part.persistence != "p":
+            return (
+                f'{part.name} is unlogged, so its changes are in no log: set feed = "watermark" for {table.source_name}'
+            )
+        if not set(table.source_key) <= part.identity:
+            return (
+                f"the replica identity of {part.name} does not hold the key ({', '.join(table.source_key)}):"
+                " make it the primary key, or ALTER TABLE … REPLICA IDENTITY USING INDEX, or set"
+                f' feed = "watermark" for {table.source_name}'
+            )
+    return None

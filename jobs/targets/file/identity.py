@@ -1,0 +1,60 @@
+"""The id of a target, which its daemons' lock and its replication slot are called after; it stands in the lock's file.
+
+Two processes that see the same file have the same id, and two that keep copies of their own have different ones.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+
+from app import errors
+from jobs.targets.file import beside
+
+# How long whoever has the lock may take to write the id.
+_PATIENCE = 5.0
+
+
+def kept(handle: int) -> str:
+    """The id that the lock's file holds, which the caller has locked; a new one where that is none."""
+    found = _read(handle)
+    if not found:
+        found = secrets.token_hex(16)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, found.encode(), 0)
+        os.fsync(handle)
+    return found
+
+
+def slot(lock: Path) -> str:
+    """The name of the target's replication slot, and of its publication: no other target has it."""
+    return f"neaptide_{hashlib.sha256(_of(lock).encode()).hexdigest()[:12]}"
+
+
+def _of(lock: Path) -> str:
+    handle = beside.open_lock(lock)
+    try:
+        until = time.monotonic() + _PATIENCE
+        while not (found := _read(handle)):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Whoever has it writes the id at once.
+                if time.monotonic() > until:
+                    raise errors.TargetUnusable(f"{lock} holds no id", hint="remove it") from None
+                time.sleep(0.01)
+            else:
+                return kept(handle)
+        return found
+    finally:
+        os.close(handle)
+
+
+def _read(handle: int) -> str:
+    found = os.pread(handle, 100, 0).strip().decode(errors="replace")
+    return found if re.fullmatch(r"[ -~]+", found) else ""

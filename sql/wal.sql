@@ -1,0 +1,109 @@
+-- name: slot
+-- The slot of this name, how far it is confirmed, what it holds of the log, and the settings that bear on it. All but
+-- the settings is NULL where there is none.
+SELECT
+    s.slot_name IS NOT NULL AS there,
+    s.plugin = 'pgoutput' AND s.database = current_database() AS ours,
+    s.confirmed_flush_lsn::text AS confirmed,
+    coalesce(s.wal_status, '') AS status,
+    coalesce(s.active, false) AS active,
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), s.restart_lsn)::bigint AS held,
+    s.safe_wal_size AS safe,
+    current_setting('wal_level') AS wal_level,
+    current_setting('max_slot_wal_keep_size') AS keep
+FROM (SELECT 1) AS one
+LEFT JOIN pg_replication_slots AS s ON s.slot_name = %(name)s;
+
+-- name: slots
+-- All slots of Neaptide's in this database, with what each holds of the log.
+SELECT
+    s.slot_name::text AS name,
+    s.active,
+    coalesce(s.wal_status, '') AS status,
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), s.restart_lsn)::bigint AS held
+FROM pg_replication_slots AS s
+WHERE s.database = current_database() AND s.slot_name ~ '^neaptide_[0-9a-f]{12}$'
+ORDER BY s.slot_name;
+
+-- name: publications
+-- The publications of Neaptide's in this database.
+SELECT p.pubname::text AS name
+FROM pg_publication AS p
+WHERE p.pubname ~ '^neaptide_[0-9a-f]{12}$'
+ORDER BY p.pubname;
+
+-- name: members
+-- The tables that a publication names, and the versions of both entries: they change with whatever is altered.
+SELECT
+    c.oid::bigint AS relid,
+    quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
+    concat_ws('.', p.oid, p.xmin, r.oid, r.xmin) AS version,
+    p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot
+    AND coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NULL AS whole
+FROM pg_publication AS p
+INNER JOIN pg_publication_rel AS r ON r.prpubid = p.oid
+INNER JOIN pg_class AS c ON c.oid = r.prrelid
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE p.pubname = %(name)s;
+
+-- name: parts
+-- Each table and its partitions, and the columns by which the log tells their rows apart (the replica identity).
+SELECT
+    t.root,
+    c.oid::bigint AS relid,
+    quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
+    c.relkind::text AS kind,
+    c.relpersistence::text AS persistence,
+    CASE
+        WHEN c.relreplident = 'f' THEN
+            (
+                SELECT array_agg(a.attname::text) FROM pg_attribute AS a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            )
+        ELSE (
+            SELECT array_agg(a.attname::text)
+            FROM pg_index AS i
+            INNER JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey)
+            WHERE
+                i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+                AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+        )
+    END AS identity
+FROM (
+    SELECT r.relid AS root, r.relid FROM unnest(%(relids)s::bigint[]) AS r (relid)
+    UNION
+    SELECT r.relid AS root, p.relid::oid::bigint
+    FROM unnest(%(relids)s::bigint[]) AS r (relid)
+    CROSS JOIN pg_partition_tree(r.relid::oid) AS p
+) AS t
+INNER JOIN pg_class AS c ON c.oid = t.relid
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace;
+
+-- name: flushed
+-- How far the log is on the disk.
+SELECT pg_current_wal_flush_lsn()::text AS position;
+
+-- name: writers
+-- How many transactions are running that have written, which a new slot waits for.
+SELECT count(*) AS running
+FROM pg_stat_activity AS a
+WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid();
+
+-- name: let_go
+-- End the session that reads from a slot: a role may end its own.
+SELECT pg_terminate_backend(s.active_pid)
+FROM pg_replication_slots AS s
+WHERE s.slot_name = %(name)s AND s.active;
+
+-- name: reader
+-- Who reads from a slot.
+SELECT a.pid, a.application_name AS application, a.usename = current_user AS own
+FROM pg_replication_slots AS s
+INNER JOIN pg_stat_activity AS a ON a.pid = s.active_pid
+WHERE s.slot_name = %(name)s;
+
+-- name: drop_slot
+-- Let the server forget what it holds for the slot, if nobody reads from it.
+SELECT pg_drop_replication_slot(s.slot_name)
+FROM pg_replication_slots AS s
+WHERE s.slot_name = %(name)s;

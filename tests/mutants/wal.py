@@ -1,0 +1,81 @@
+"""Mutants of the feed that reads the log."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+FEED = "tests/integration/test_wal_feed.py::"
+RULE = "tests/unit/test_wal.py::"
+
+MUTANTS = (
+    Mutant(
+        "the log is confirmed as far as the published file has it, whatever the other lacks",
+        "jobs/feeds/wal/feed.py",
+        "self.reader.confirm(oldest if bearable else self._reached)",
+        "self.reader.confirm(self._reached)",
+        FEED + "test_the_server_is_told_only_of_what_both_files_have",
+    ),
+    Mutant(
+        "a transaction that the snapshot does not see is left behind",
+        "jobs/feeds/wal/reader.py",
+        "return self._stream.received if unseen is None else unseen",
+        "return self._stream.received",
+        FEED + "test_a_commit_that_is_in_the_log_and_not_seen_yet_comes_with_the_next_run",
+    ),
+    Mutant(
+        "a log with a gap passes for all that changed",
+        "jobs/feeds/wal/feed.py",
+        "found is None or found.reached < self.reader.log.since or",
+        "found is None or",
+        FEED + "test_a_slot_that_somebody_else_moved_on_loses_nothing",
+    ),
+    Mutant(
+        "a table that was out of the publication goes on as if nothing had happened",
+        "jobs/feeds/wal/feed.py",
+        'return "" if found.version == self._publication.version(step.table) else ANEW',
+        'return ""',
+        FEED + "test_a_slot_that_is_gone_and_a_publication_without_the_table",
+    ),
+    Mutant(
+        "the run does not wait for what the log has yet to tell",
+        "jobs/feeds/wal/reader.py",
+        "if self._stream.received >= goal:",
+        "if self._stream.received >= 0:",
+        FEED + "test_only_what_changed_is_read_and_a_late_commit_comes_with_the_next_run",
+    ),
+    Mutant(
+        "a changed key leaves the old one behind",
+        "jobs/feeds/wal/pgoutput.py",
+        "            self._current.add(relid, _key(before, relation.places))\n",
+        "",
+        RULE + "test_keys_old_and_new",
+    ),
+    Mutant(
+        "changes without a key in the log pass for changes of no row",
+        "jobs/feeds/wal/pgoutput.py",
+        'if relation.places is None or not (relation.whole or kind == b"I"):',
+        "if relation.places is None:",
+        RULE + "test_what_does_not_identify_its_rows_or_was_not_asked_for_has_no_keys",
+    ),
+    Mutant(
+        "a savepoint that is rolled back takes its transaction along",
+        "jobs/feeds/wal/pgoutput.py",
+        "            if xid == savepoint:\n",
+        "            if xid:\n",
+        RULE + "test_streamed_pieces_come_out_at_their_own_commit_and_not_at_all_where_they_are_aborted",
+    ),
+    Mutant(
+        "tables are published while others write to them",
+        "jobs/tracking/publishing.py",
+        "Statement(f\"LOCK TABLE {', '.join(quoted)} IN SHARE ROW EXCLUSIVE MODE\"), ",
+        "",
+        FEED + "test_a_table_is_published_only_once_nobody_writes_to_it",
+    ),
+    Mutant(
+        "rows that nobody may tell apart are published",
+        "jobs/tables/published.py",
+        "if not set(table.source_key) <= part.identity:",
+        "if False:",
+        FEED + "test_tables_that_the_log_cant_tell_apart_are_kept_out",
+    ),
+)
