@@ -89,7 +89,7 @@ def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = No
 
 def _careful(url: str) -> str:
     """The embedded server's URL for whoever goes on using it: another process may have its port by then."""
-    from app.oltp.embedded.server import LOGIN
+    from app.oltp.embedded.process import LOGIN
 
     return f"{url}?require_auth={LOGIN}"
 

@@ -201,7 +201,7 @@ def kill_server_at(server: cluster.Cluster, wanted: str) -> Callable[[str], None
 
 def kill_server(server: cluster.Cluster) -> None:
     """kill -9 for the postmaster and all that it started."""
-    pid = server.server._pid()
+    pid = server.server.status().pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     for one in (pid, *map(int, children)):
         with suppress(ProcessLookupError):
