@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from app import config
+    from app.dispatcher import Dispatcher
     from app.execution import Limits
     from app.oltp.embedded.server import EmbeddedServer
     from app.ports import UnitOfWorkFactory
@@ -95,14 +96,14 @@ def _careful(url: str) -> str:
 
 
 @contextmanager
-def write_side(settings: config.Settings) -> Iterator[UnitOfWorkFactory]:
-    """Units of work on the source; its connections are closed at the end."""
+def write_side(settings: config.Settings, dispatcher: Dispatcher | None = None) -> Iterator[UnitOfWorkFactory]:
+    """Units of work on the source, whose connections are closed at the end; a dispatcher hears what was committed."""
     with extras.needed("demo"):
         from app.oltp import engine, uow
 
     made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
-        yield lambda: uow.SqlAlchemyUnitOfWork(made)
+        yield lambda: uow.SqlAlchemyUnitOfWork(made, dispatcher)
     finally:
         made.dispose()
 

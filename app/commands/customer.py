@@ -42,10 +42,10 @@ class ChangeAddress(_OnCustomer):
 
 def register_customer(command: RegisterCustomer, uow: UnitOfWork) -> None:
     customer = Customer.register(
-        command.customer_id, reference=command.reference, name=command.name, address=command.address
+        command.customer_id, reference=command.reference, name=command.name, address=command.address, at=command.at
     )
     uow.customers.add(customer)
 
 
 def change_address(command: ChangeAddress, uow: UnitOfWork) -> None:
-    uow.customers.get(command.customer_id).change_address(command.address)
+    uow.customers.get(command.customer_id).change_address(command.address, at=command.at)

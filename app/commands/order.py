@@ -118,7 +118,7 @@ def place_order(command: PlaceOrder, uow: UnitOfWork) -> None:
 
 
 def add_item(command: AddItem, uow: UnitOfWork) -> None:
-    uow.orders.get(command.order_id).add_item(_wanted(command.item, uow), line_no=command.line_no)
+    uow.orders.get(command.order_id).add_item(_wanted(command.item, uow), line_no=command.line_no, at=command.at)
 
 
 def remove_item(command: RemoveItem, uow: UnitOfWork) -> None:

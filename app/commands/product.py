@@ -63,17 +63,19 @@ class DiscontinueProduct(_OnProduct):
 
 
 def create_product(command: CreateProduct, uow: UnitOfWork) -> None:
-    product = Product.create(command.product_id, sku=command.sku, name=command.name, unit_price=command.unit_price)
+    product = Product.create(
+        command.product_id, sku=command.sku, name=command.name, unit_price=command.unit_price, at=command.at
+    )
     uow.products.add(product)
 
 
 def rename_product(command: RenameProduct, uow: UnitOfWork) -> None:
-    uow.products.get(command.product_id).rename(command.name)
+    uow.products.get(command.product_id).rename(command.name, at=command.at)
 
 
 def change_price(command: ChangePrice, uow: UnitOfWork) -> None:
-    uow.products.get(command.product_id).change_price(command.unit_price)
+    uow.products.get(command.product_id).change_price(command.unit_price, at=command.at)
 
 
 def discontinue_product(command: DiscontinueProduct, uow: UnitOfWork) -> None:
-    uow.products.get(command.product_id).discontinue()
+    uow.products.get(command.product_id).discontinue(at=command.at)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from app.domain import ids, texts
+from app.domain import events, ids, texts
+from app.domain.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +35,25 @@ class Customer:
     name: str
     address: Address
     version: int = 1
+    events: list[Event] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
-    def register(cls, customer_id: UUID, *, reference: str, name: str, address: Address) -> Self:
+    def register(
+        cls, customer_id: UUID, *, reference: str, name: str, address: Address, at: datetime | None = None
+    ) -> Self:
         """A new customer. Raises `errors.InvalidText`."""
         ids.require_id(customer_id, "a customer's id")
-        return cls(
+        customer = cls(
             id=customer_id,
             reference=texts.required(reference, "a customer's reference", longest=texts.MAX_KEY),
             name=texts.required(name, "a customer's name"),
             address=address,
         )
+        told = events.CustomerRegistered(key=customer_id, at=at, reference=customer.reference, country=address.country)
+        customer.events.append(told)
+        return customer
 
-    def change_address(self, address: Address) -> None:
+    def change_address(self, address: Address, *, at: datetime | None = None) -> None:
         """Replace the whole address."""
         self.address = address
+        self.events.append(events.CustomerAddressChanged(key=self.id, at=at, country=address.country))

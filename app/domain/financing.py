@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple, Self
 from uuid import UUID
 
-from app.domain import errors, ids
+from app.domain import errors, events, ids
+from app.domain.events import Event
 from app.domain.money import CONTEXT, Money
 
 PRICE = "PRICE"
@@ -48,6 +49,7 @@ class Financing:
     first_due_date: date
     simulated_at: datetime
     schedule: tuple[Instalment, ...]
+    events: list[Event] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def simulate(
@@ -70,7 +72,13 @@ class Financing:
         ids.require_aware(at)
         _check(principal, monthly_rate, instalments, system, first_due_date)
         parts = _schedule(principal, monthly_rate, instalments, system, first_due_date)
-        return cls(financing_id, order_id, principal, monthly_rate, system, first_due_date, at, tuple(parts))
+        made = cls(financing_id, order_id, principal, monthly_rate, system, first_due_date, at, tuple(parts))
+        made.events.append(
+            events.FinancingSimulated(
+                key=financing_id, at=at, order_id=order_id, principal=principal, instalments=instalments, system=system
+            )
+        )
+        return made
 
 
 def due_date(first: date, months: int) -> date:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from app.domain import errors, ids, money, payment, texts
+from app.domain import errors, events, ids, money, payment, texts
+from app.domain.events import Event
 from app.domain.money import Money
 from app.domain.payment import Payment
 from app.domain.product import Product
@@ -74,6 +75,7 @@ class Order:
     version: int = 1
     payments: list[Payment] = field(default_factory=list)
     returns: list[ItemReturn] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def place(cls, order_id: UUID, *, number: str, customer_id: UUID, wanted: Sequence[Wanted], at: datetime) -> Self:
@@ -87,7 +89,7 @@ class Order:
             raise errors.OrderWithoutItems
         items = {line_no: _item(line_no, line) for line_no, line in enumerate(wanted, start=1)}
         currency = items[1].unit_price.currency
-        return cls(
+        order = cls(
             id=order_id,
             number=texts.required(number, "an order's number", longest=texts.MAX_KEY),
             customer_id=customer_id,
@@ -97,12 +99,14 @@ class Order:
             total=_sum(items.values(), currency),
             paid=Money.zero(currency),
         )
+        order.events.append(_placed(order))
+        return order
 
     @property
     def owed(self) -> Money:
         return self.total - self.paid
 
-    def add_item(self, wanted: Wanted, *, line_no: int | None = None) -> None:
+    def add_item(self, wanted: Wanted, *, line_no: int | None = None, at: datetime | None = None) -> None:
         """Add a line while the order is open; without `line_no` it gets the next free one."""
         self._require(errors.OrderNotOpen, OPEN)
         number = _line_no(max(self.items) + 1 if line_no is None else line_no)
@@ -111,6 +115,7 @@ class Order:
         item = _item(number, wanted)
         self.total = self.total + item.line_total
         self.items[number] = item
+        self._tell(events.OrderItemAdded, at, **_told(item))
 
     def remove_item(self, line_no: int, *, at: datetime) -> None:
         """Take a line out while the order is open; if what is left was paid already, the order is paid."""
@@ -123,6 +128,7 @@ class Order:
             raise errors.TotalBelowPaid(f"{self.paid} were paid, {remaining} would be left")
         del self.items[line_no]
         self.total = remaining
+        self._tell(events.OrderItemRemoved, at, line_no=line_no)
         self._settle(at)
 
     def pay(self, payment_id: UUID, amount: Money, *, method: str, at: datetime) -> None:
@@ -135,6 +141,7 @@ class Order:
         how = texts.required(method, "a payment method", longest=texts.MAX_KEY)
         self.payments.append(Payment(payment_id, payment.PAYMENT, amount, how, at))
         self.paid = self.paid + amount
+        self._tell(events.PaymentReceived, at, payment_id=payment_id, amount=amount, method=how, owed=self.owed)
         self._settle(at)
 
     def ship(self, *, at: datetime) -> None:
@@ -144,18 +151,21 @@ class Order:
             raise errors.OrderNotPaid(f"order {self.number} is {self.status}, {self.owed} are owed")
         self.status = SHIPPED
         self.shipped_at = at
+        self._tell(events.OrderShipped, at)
 
     def cancel(self, *, refund_id: UUID, at: datetime) -> None:
         """Call it off and pay back what came in; `refund_id` names the refund, if there is one."""
         ids.require_id(refund_id, "a refund's id")
         ids.require_aware(at)
         self._require(errors.OrderNotCancellable, OPEN, PAID)
-        if self.paid:
+        refunded = self.paid
+        if refunded:
             self._refuse_known(refund_id)
-            self.payments.append(Payment(refund_id, payment.REFUND, self.paid, self.payments[-1].method, at))
+            self.payments.append(Payment(refund_id, payment.REFUND, refunded, self.payments[-1].method, at))
             self.paid = Money.zero(self.currency)
         self.status = CANCELLED
         self.cancelled_at = at
+        self._tell(events.OrderCancelled, at, refunded=refunded)
 
     def return_items(
         self, return_id: UUID, line_no: int, quantity: int, *, at: datetime, reference: str | None = None
@@ -171,13 +181,21 @@ class Order:
         if pieces > left:
             raise errors.ReturnExceedsSold(f"line {line_no}: {pieces} of {left} can't be returned", left=left)
         note = texts.optional(reference, "a return's reference")
-        self.returns.append(ItemReturn(return_id, line_no, pieces, item.unit_price * pieces, at, note))
+        amount = item.unit_price * pieces
+        self.returns.append(ItemReturn(return_id, line_no, pieces, amount, at, note))
         self.items[line_no] = item._replace(returned_quantity=item.returned_quantity + pieces)
+        self._tell(
+            events.OrderItemsReturned, at, return_id=return_id, line_no=line_no, quantity=int(pieces), amount=amount
+        )
 
     def _settle(self, at: datetime) -> None:
         if self.paid and self.paid == self.total:
             self.status = PAID
             self.paid_at = at
+            self._tell(events.OrderPaid, at, total=self.total)
+
+    def _tell(self, event: type[Event], at: datetime | None, **given: Any) -> None:
+        self.events.append(event(key=self.id, at=at, **given))
 
     def _line(self, line_no: int) -> OrderItem:
         try:
@@ -199,6 +217,26 @@ def _item(line_no: int, wanted: Wanted) -> OrderItem:
     product.require_active()
     unit_price = product.unit_price if agreed is None else money.price(agreed)
     return OrderItem(line_no, product.id, quantity, unit_price, unit_price * quantity)
+
+
+def _placed(order: Order) -> Event:
+    return events.OrderPlaced(
+        key=order.id,
+        at=order.placed_at,
+        number=order.number,
+        customer_id=order.customer_id,
+        total=order.total,
+        items=tuple(_told(item) for item in order.items.values()),
+    )
+
+
+def _told(item: OrderItem) -> dict[str, Any]:
+    return {
+        "line_no": item.line_no,
+        "product_id": item.product_id,
+        "quantity": int(item.quantity),
+        "unit_price": item.unit_price,
+    }
 
 
 def _line_no(value: int) -> int:

@@ -12,7 +12,8 @@ from sqlalchemy import Row
 from app.domain import errors
 from app.domain.financing import Financing, Instalment
 from app.domain.money import Money
-from app.oltp import bulk, tables
+from app.oltp import bulk, outbox, tables
+from app.oltp.outbox import Keys
 from app.oltp.repositories import SqlRepository
 
 
@@ -36,6 +37,10 @@ class FinancingRepository(SqlRepository[Financing]):
         connection = self._connection()
         bulk.insert(connection, tables.financings, [_row(financing) for financing in financings])
         bulk.insert(connection, tables.instalments, _instalment_rows(financings))
+
+    def _keys(self, financing: Financing) -> Keys:
+        lines = [[str(financing.id), str(number)] for number, *_ in financing.schedule]
+        return super()._keys(financing) | {outbox.named(tables.instalments): lines}
 
 
 def _row(financing: Financing) -> tuple[Any, ...]:

@@ -14,7 +14,8 @@ from app.domain import errors
 from app.domain.money import Money
 from app.domain.order import ItemReturn, Order, OrderItem
 from app.domain.payment import Payment
-from app.oltp import bulk, tables
+from app.oltp import bulk, outbox, tables
+from app.oltp.outbox import Keys
 from app.oltp.repositories import VersionedRepository
 
 
@@ -39,10 +40,13 @@ class OrderRepository(VersionedRepository[Order]):
     def __init__(self, connection: Callable[[], Connection]) -> None:
         super().__init__(connection)
         self._parts: dict[UUID, _Parts] = {}
+        # The keys of the parts that were written, by order, until they are told.
+        self._part_keys: dict[UUID, Keys] = {}
 
     def forget(self) -> None:
         super().forget()
         self._parts.clear()
+        self._part_keys.clear()
 
     def _read(self, ids: Sequence[UUID]) -> list[Order]:
         connection = self._connection()
@@ -93,6 +97,7 @@ class OrderRepository(VersionedRepository[Order]):
     def _write_parts(self, orders: Sequence[Order], old: dict[UUID, _Parts]) -> None:
         """Lines that went and changed, then all that is new; the heads were written and hold the lock."""
         connection = self._connection()
+        self._part_keys |= {order.id: _part_keys(order, old[order.id]) for order in orders}
         self._write_changed_items(orders, old)
         for table, rows in (
             (tables.order_items, _new_items(orders, old)),
@@ -102,6 +107,9 @@ class OrderRepository(VersionedRepository[Order]):
             first = next(rows, None)
             if first is not None:
                 bulk.insert(connection, table, chain([first], rows))
+
+    def _keys(self, order: Order) -> Keys:
+        return super()._keys(order) | self._part_keys.pop(order.id)
 
     def _write_changed_items(self, orders: Sequence[Order], old: dict[UUID, _Parts]) -> None:
         gone, changed = [], []
@@ -114,6 +122,17 @@ class OrderRepository(VersionedRepository[Order]):
                     changed.append(_item_change(order.id, item))
         bulk.delete(self._connection(), tables.order_items, gone)
         bulk.update(self._connection(), tables.order_items, ("order_id", "line_no"), changed)
+
+
+def _part_keys(order: Order, old: _Parts) -> Keys:
+    changed = [line_no for line_no, was in old.items.items() if order.items.get(line_no) != was]
+    new = [line_no for line_no in order.items if line_no not in old.items]
+    found = {
+        tables.order_items: [[str(order.id), str(line_no)] for line_no in (*changed, *new)],
+        tables.payments: [[str(made.id)] for made in order.payments[old.payments :]],
+        tables.order_returns: [[str(back.id)] for back in order.returns[old.returns :]],
+    }
+    return {outbox.named(table): keys for table, keys in found.items() if keys}
 
 
 def _new_items(orders: Sequence[Order], old: dict[UUID, _Parts]) -> Iterator[tuple[Any, ...]]:

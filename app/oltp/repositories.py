@@ -16,15 +16,18 @@ from sqlalchemy import Connection, Row, Table
 
 from app.domain import errors
 from app.domain.customer import Address, Customer
+from app.domain.events import Event
 from app.domain.money import Money
 from app.domain.product import Product
-from app.oltp import bulk, tables, violations
+from app.oltp import bulk, outbox, tables, violations
+from app.oltp.outbox import Keys, Written
 
 
 class Aggregate(Protocol):
     """What every aggregate has."""
 
     id: UUID
+    events: list[Event]
 
 
 class Versioned(Aggregate, Protocol):
@@ -48,6 +51,7 @@ class SqlRepository(ABC, Generic[A]):
         self._connection = connection
         self._known: dict[UUID, A | None] = {}
         self._new: list[A] = []
+        self._written: list[Written] = []
 
     def get(self, aggregate_id: UUID) -> A:
         """The aggregate with this id, the same object each time. Raises the kind's not-found error."""
@@ -78,12 +82,30 @@ class SqlRepository(ABC, Generic[A]):
         """Drop everything read and not written."""
         self._known.clear()
         self._new.clear()
+        self._written.clear()
 
     def flush(self) -> None:
         """Write what is new or changed; afterwards memory and transaction agree."""
         new, self._new = self._new, []
         if new:
             self._insert(new)
+            self._note(new)
+
+    def told(self) -> list[Written]:
+        """What was written since it was last asked."""
+        written, self._written = self._written, []
+        return written
+
+    def _note(self, aggregates: Iterable[A]) -> None:
+        for aggregate in aggregates:
+            version = getattr(aggregate, "version", 1)
+            keys, events = self._keys(aggregate), tuple(aggregate.events)
+            self._written.append(Written(_noun(self.table), aggregate.id, version, keys, events))
+            aggregate.events.clear()
+
+    def _keys(self, aggregate: A) -> Keys:
+        """Of the rows that were written of it."""
+        return {outbox.named(self.table): [[str(aggregate.id)]]}
 
     @abstractmethod
     def _read(self, ids: Sequence[UUID]) -> list[A]: ...
@@ -112,6 +134,7 @@ class VersionedRepository(SqlRepository[V]):
             for aggregate in changed:
                 aggregate.version += 1
                 self._remember(aggregate)
+            self._note(changed)
 
     def _insert(self, aggregates: Sequence[V]) -> None:
         bulk.insert(self._connection(), self.table, [self._row(aggregate) for aggregate in aggregates])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -10,9 +10,12 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from app import errors, ports
-from app.oltp import violations
+from app.dispatcher import Dispatcher
+from app.domain.events import Event
+from app.oltp import outbox, violations
 from app.oltp.financing_repository import FinancingRepository
 from app.oltp.order_repository import OrderRepository
+from app.oltp.outbox import Written
 from app.oltp.repositories import CustomerRepository, ProductRepository
 
 
@@ -24,8 +27,10 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
     orders: OrderRepository
     financings: FinancingRepository
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, dispatcher: Dispatcher | None = None) -> None:
+        """The dispatcher is told what happened, once it is committed."""
+        self._engine, self._dispatcher = engine, dispatcher
+        self._events: list[Event] = []
         self._connection: Connection | None = None
         self.products = ProductRepository(self._connected)
         self.customers = CustomerRepository(self._connected)
@@ -43,6 +48,7 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._forget()
+        self._events.clear()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()  # rolls back what was not committed
@@ -57,15 +63,18 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
         with violations.translated():
             for repository in self._all:
                 repository.flush()
+            self._tell([one for repository in self._all for one in repository.told()])
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         self.flush()
+        before = len(self._events)
         with violations.translated(), self._connected().begin_nested():
             try:
                 yield
                 self.flush()
             except BaseException:
+                del self._events[before:]
                 self._forget()  # it may hold what the savepoint undoes; the next `get` reads again
                 raise
 
@@ -73,6 +82,14 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
         self.flush()
         with violations.translated():
             self._connected().commit()
+        events, self._events = self._events, []
+        if self._dispatcher is not None:
+            self._dispatcher.dispatch(events)
+
+    def _tell(self, written: Sequence[Written]) -> None:
+        if written:
+            self._events += [event for one in written for event in one.told()]
+            outbox.write(self._connected(), written)
 
     def _forget(self) -> None:
         for repository in self._all:
