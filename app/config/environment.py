@@ -42,7 +42,8 @@ def _parsed(name: str, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         # Not the text itself: there may be a password in it.
-        hint = f"write single keys, like {name}{_NESTED}KEY"
+        lists = name.lower() in ("neaptide_tables", "neaptide_exclude")
+        hint = "write it like in the file, as JSON" if lists else f"write single keys, like {name}{_NESTED}KEY"
         raise errors.ConfigError(f"{name} is a whole section, and not in JSON", hint=hint) from None
 
 
@@ -85,10 +86,6 @@ def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list
             near = difflib.get_close_matches(upper, [*names, *_OTHERS], n=1, cutoff=0.8)
             told.append(f"{name} is no setting" + (f"; did you mean {_spelled(near[0], names)}?" if near else ""))
     return told
-
-
-def _is_known(name: str) -> bool:
-    return name in _OTHERS or _OF_A_SERVICE.fullmatch(name) is not None
 
 
 def _spelled(name: str, names: Mapping[str, tuple[str, str]]) -> str:

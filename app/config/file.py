@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from app import errors
-from app.config import environment
+from app.config import complaints, environment
 from app.config.sections import Section
 from app.config.settings import Settings
 from app.config.table import Table
 
-# What is never shown, not even where it is wrong.
-_SECRETS = {"url", "urls", "mask_key", "token"}
 _HIDDEN = "base"
-_NEAR = 0.7
 
 
 def load(path: Path) -> Settings:
@@ -32,7 +28,7 @@ def load(path: Path) -> Settings:
     try:
         return Settings(**content, base=path.absolute().parent)
     except ValidationError as error:
-        _refuse(path, error)
+        _refuse(path, content, error)
 
 
 def unknown_variables(environ: Iterable[str]) -> list[str]:
@@ -58,30 +54,41 @@ def _read(path: Path) -> dict[str, Any]:
         raise errors.ConfigError(f"{path} can't be read: {error}") from error
 
 
-def _refuse(path: Path, error: ValidationError) -> NoReturn:
-    lines = [f"{_source(path, item['loc'])}: {_complaint(dict(item))}" for item in error.errors(include_url=False)]
+def _refuse(path: Path, content: Mapping[str, Any], error: ValidationError) -> NoReturn:
+    found = error.errors(include_url=False)
+    lines = [f"{_source(path, content, one['loc'])}: {_complaint(dict(one))}" for one in found]
     raise errors.ConfigError("\n".join(lines), hint="every key is explained in the sample config.toml") from None
 
 
-def _source(path: Path, loc: tuple[int | str, ...]) -> str:
-    """The variable that it comes from, or the file and the place there."""
-    variable = "NEAPTIDE_" + "__".join(map(str, loc))
-    found = next((name for name in os.environ if name.upper() == variable.upper()), None)
-    return found or f"{path}: {_place(loc)}"
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    return ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[") or "config"
-
-
 def _complaint(item: dict[str, Any]) -> str:
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1]), _keys(item["loc"][:-1]), n=1, cutoff=_NEAR)
-        return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
-    value, loc = item["input"], item["loc"]
-    # A whole section that is no table may be a secret that was put in the wrong place.
-    plain = isinstance(value, str | int | float | bool) and len(loc) > 1 and not _SECRETS & {*loc}
-    return str(item["msg"]).removeprefix("Value error, ") + (f" (is {value!r})" if plain else "")
+    return complaints.sentence(item, _keys(item["loc"][:-1]))
+
+
+def _source(path: Path, content: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
+    """The variable that it comes from, or the file with what variables add there, and the place in it."""
+    at, place = [str(part).upper() for part in loc], _place(loc, content)
+    found = {name: _inside(name) for name in sorted(os.environ)}
+    whole = [name for name, inside in found.items() if inside and at[: len(inside)] == inside]
+    parts = [name for name, inside in found.items() if at and inside[: len(at)] == at and name not in whole]
+    if whole:
+        return whole[-1] if found[whole[-1]] == at else f"{whole[-1]}: {place}"
+    return ": ".join(filter(None, (" and ".join([str(path), *parts]), place)))
+
+
+def _inside(variable: str) -> list[str]:
+    """The place that a variable sets, `["SOURCE", "URL"]`; nothing for one of somebody else's."""
+    prefix, _, rest = variable.upper().partition("_")
+    return rest.split("__") if prefix == "NEAPTIDE" and rest else []
+
+
+def _place(loc: tuple[int | str, ...], content: Mapping[str, Any]) -> str:
+    """`source.url`, `tables[0].key of shop.orders`."""
+    name = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[")
+    if len(loc) < 2 or loc[0] != "tables":
+        return name
+    table = content["tables"][loc[1]]
+    called = table.get("name") if isinstance(table, dict) else None
+    return f"{name} of {called}" if isinstance(called, str) and loc[2:] != ("name",) else name
 
 
 def _keys(loc: tuple[int | str, ...]) -> list[str]:

@@ -84,7 +84,10 @@ class Schedule(Section):
         if self.cron is not None:
             from apscheduler.triggers.cron import CronTrigger
 
-            CronTrigger.from_crontab(self.cron)
+            try:
+                CronTrigger.from_crontab(self.cron)
+            except ValueError as error:
+                raise ValueError(f"cron {self.cron!r} can't be read: {str(error).lower()}") from None
         return self
 
     @property
@@ -128,7 +131,7 @@ class Http(Section):
 
     @model_validator(mode="after")
     def _guarded_off_the_loopback(self) -> Http:
-        if self.listen is not None and self.token is None and not is_loopback(self.address[0]):
+        if self.listen is not None and not is_loopback(self.address[0]) and self.token is None:
             raise ValueError("listen is not on the loopback, so it needs a token: set NEAPTIDE_HTTP__TOKEN")
         return self
 

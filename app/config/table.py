@@ -14,6 +14,8 @@ ValueRule = Literal["text", "null", "fail"]
 Mask = Literal["hash", "null", "redact", "partial"]
 NumberRule = Literal["double", "decimal"]
 ByteRule = Literal["bytes"]
+# One list of words, so that a mistake is told once and with all of them.
+Rule = Literal[ValueRule, NumberRule, ByteRule]
 # "wal" is what an entry has whose changes come from the log: it is not for the config to say.
 Watermark = Literal["updated_at", "xid", "none", "wal"]
 
@@ -45,7 +47,7 @@ class Table(Section):
     rename_columns: dict[str, str] = Field(default_factory=dict)
     mask: dict[str, Mask] = Field(default_factory=dict)
     on_value: ValueRule | None = None
-    rules: dict[str, ValueRule | NumberRule | ByteRule] = Field(default_factory=dict)
+    rules: dict[str, Rule] = Field(default_factory=dict)
     on_schema_change: SchemaRule | None = None
     paused: bool = False
 

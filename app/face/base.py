@@ -108,6 +108,16 @@ class _WithExamples(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises `click.NoSuchOption` with the whole of a number below zero, which is no option."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            option = error.option_name
+            whole = next((one for one in typed if option[1:2].isdigit() and one.startswith(option)), None)
+            raise click.NoSuchOption(whole, ctx=ctx) if whole else error from None
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
             for line in self.examples:

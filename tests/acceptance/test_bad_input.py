@@ -41,7 +41,7 @@ def with_config(tmp_path: Path, text: str) -> Cli:
         ('[source]\nurl = "postgresql://u:geheim@h:port/d"\n', ("source", "url", "malformed")),
         ('[source]\nurl = "postgresql://u:ge/heim@h/d"\n', ("source", "url", "malformed")),
         ("[source\n", ("config.toml",)),
-        ('[[tables]]\nname = "shop.orders"\nwatermark = "luck"\n', ("tables[0].watermark", "luck")),
+        ('[[tables]]\nname = "shop.orders"\nwatermark = "luck"\n', ("tables[0].watermark of shop.orders", "luck")),
     ],
 )
 def test_a_mistake_in_the_config_names_file_key_and_value(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:

@@ -175,7 +175,7 @@ def test_the_write_side_takes_the_names_that_people_use(neaptide: Cli) -> None:
         done = neaptide(*call)
         assert done.code == 1 and "there is no" in done.err and "bug" not in done.err
     priced = neaptide("product", "price", "MUG-1", "-7.50")
-    assert priced.code == 2 and "below zero" in priced.err
+    assert priced.code == 2 and "-7.50 is below zero" in priced.err
 
 
 def test_products_change_and_a_cancelled_order_is_refunded(neaptide: Cli) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         ("[surce]\nurl = 'x'", "surce", "source"),
         ("[[table]]\nname = 'x'", "table", "tables"),
         ("[sync]\nmargn = '1s'", "sync.margn", "margin"),
-        ("[[tables]]\nname = 'a'\nwatermrk = 'xid'", "tables[0].watermrk", "watermark"),
+        ("[[tables]]\nname = 'a'\nwatermrk = 'xid'", "tables[0].watermrk of a", "watermark"),
         ("base = '/'", "base", ""),
     ],
 )
@@ -124,12 +125,77 @@ def test_what_libpq_reads_as_it_is_meant_is_taken(url: str) -> None:
         ("[source]\nmax_connections = 0", "source.max_connections"),
         ("[target]\nmemory_limit = 'lots'", "target.memory_limit"),
         ("[sync]\non_schema_change = 'ignore'", "sync.on_schema_change"),
-        ("[[tables]]\nname = 'a'\ndeletes = 'maybe'", "tables[0].deletes"),
+        ("[[tables]]\nname = 'a'\ndeletes = 'maybe'", "tables[0].deletes of a"),
         ("[[tables]]\nwatermark = 'xid'", "tables[0].name"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_its_place(tmp_path: Path, content: str, place: str) -> None:
     assert f": {place}: " in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[source]\nmax_connections = 'many'", "source.max_connections: has to be a whole number (is 'many')"),
+        ("[source]\nmax_connections = 65", "source.max_connections: has to be at most 64 (is 65)"),
+        ("[sync]\nkeep_runs = 1.5", "sync.keep_runs: has to be a whole number (is 1.5)"),
+        ("[schedule]\nwake_on_commit = 'maybe'", "schedule.wake_on_commit: has to be true or false (is 'maybe')"),
+        ("[schedule]\nevery = 'soon'", "schedule.every: 'soon' is not a duration: write it like 250ms, 10s, 1m30s, 2h"),
+        ("[query]\nmemory_limit = 'lots'", "query.memory_limit: has to be a size like 400MB or 2GB (is 'lots')"),
+        ("[target]\npath = 3", "target.path: has to be a path, in quotes (is 3)"),
+        ("source = 3", "source: has to be a section: names and values"),
+        ("tables = 'a'", "tables: has to be a list: write [[tables]]"),
+        ("tables = ['a']", "tables[0]: has to be a section: names and values"),
+        ("[[tables]]\nwatermark = 'xid'", "tables[0].name: is missing"),
+        ("[[tables]]\nname = 'a'\nkey = []", "tables[0].key of a: has to name at least one"),
+        ("[[tables]]\nname = 'a'\ncolumns = 'b'", "tables[0].columns of a: has to be a list (is 'b')"),
+        ("[[tables]]\nname = 'a'\nwatermark = 'x'", "watermark of a: has to be 'updated_at', 'xid'"),
+        ("[[tables]]\nname = 'a'\nmask = {b = 'hsh'}", "mask.b of a: has to be 'hash', 'null', 'redact' or 'partial'"),
+        ("[[tables]]\nname = 'a'\nmask = {b = 'hsh'}", "(is 'hsh'); did you mean hash?"),
+        (
+            "[[tables]]\nname = 'a'\nrules = {b = 3}",
+            "rules.b of a: has to be 'text', 'null', 'fail', 'double', 'decimal'",
+        ),
+        ("[[tables]]\nname = 'a'\nrename_columns = 3", "rename_columns of a: has to be a section: names and values"),
+        ("[[tables]]\nname = 'a'\nmax_delete_share = 0", "max_delete_share of a: has to be above 0 (is 0)"),
+        ("[[tables]]\nname = 'a'\n[[tables]]\nname = 'a'", "config.toml: tables: a stands there twice"),
+        ("[schedule]\ncron = '* *'", "schedule: cron '* *' can't be read"),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_ours(tmp_path: Path, content: str, told: str) -> None:
+    assert told in refusal(tmp_path, content)
+
+
+def test_no_mistake_is_told_in_the_librarys_words(tmp_path: Path) -> None:
+    """Each key of each section, with values of each kind."""
+    wrong = ("3", "-1", "1.5", "nan", "true", "''", "'x'", "[]", "[3]", "{}", "{a = 3}", "1979-05-27")
+    keys = [f"{name} = " for name in config.Settings.model_fields if name != "base"]
+    for name, field in config.Settings.model_fields.items():
+        keys += [f"[{name}]\n{key} = " for key in getattr(field.annotation, "model_fields", ())]
+    keys += [f"[[tables]]\nname = 'a'\n{key} = " for key in config.Table.model_fields if key != "name"]
+    for content in (key + value for key in keys for value in wrong):
+        try:
+            load(tmp_path, content)
+        except errors.ConfigError as error:
+            told = error.message
+            assert not re.search("[Ii]nput|should|dictionary|pydantic|instance|validation|required|literal", told), told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "content", "told"),
+    [
+        ("NEAPTIDE_SOURCE__MAX_CONNECTIONS", "many", "", "NEAPTIDE_SOURCE__MAX_CONNECTIONS: has to be a whole number"),
+        ("NEAPTIDE_TABLES", '[{"name": 3}]', "", "NEAPTIDE_TABLES: tables[0].name: has to be text (is 3)"),
+        ("NEAPTIDE_TABLES", '["a"]', "", "NEAPTIDE_TABLES: tables[0]: has to be a section"),
+        ("NEAPTIDE_HTTP__TOKEN", "t" * 30, "[http]\nlisten = 'x'", "config.toml and NEAPTIDE_HTTP__TOKEN: http: write"),
+        ("NEAPTIDE_HTTP__TOKEN", "t" * 30, "[source]\nmax_connections = 0", "config.toml: source.max_connections: "),
+    ],
+)
+def test_a_mistake_is_laid_to_the_variable_or_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, content: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert told in refusal(tmp_path, content)
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_run_every_five_minutes_goes_on_through_both_changes() -> None:
     ("text", "complaint"),
     [
         ('cron = "61 * * * *"', "61"),
-        ('cron = "* * *"', "Wrong number of fields"),
+        ('cron = "* * *"', "wrong number of fields"),
         ('timezone = "Mars/Olympus"', "Mars/Olympus"),
         ('every = "1ms"', "every"),
     ],
