@@ -43,6 +43,7 @@ def _offered(project: Cli, *words: str) -> set[str]:
     return {*done.stdout.split()}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

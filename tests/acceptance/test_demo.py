@@ -52,6 +52,7 @@ def test_the_whole_path_from_nothing_and_again(fresh: Cli) -> None:
     assert fresh("db", "status").code == 1
 
 
+@pytest.mark.long
 def test_ctrl_c_in_the_middle_leaves_nothing_half_placed(fresh: Cli) -> None:
     process = fresh.begun("demo", "--orders", "200000", stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -84,6 +85,7 @@ def _without_time(text: str) -> str:
     return re.sub(r"As of .* ago\)\.", "", text)
 
 
+@pytest.mark.long
 def test_without_a_config_it_makes_a_project_of_its_own(open_folder: Path) -> None:
     (open_folder / "config.toml").write_text('[source]\nurl = "postgresql://me@db.example.com/mine"\n')
     demo = open_folder / "neaptide-demo"

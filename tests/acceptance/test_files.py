@@ -87,6 +87,7 @@ def test_a_reader_that_leaves_ends_the_command_as_it_ends_others(shown: Cli, cal
     assert "rror" not in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("ending", ["svg", "png", "html"])
 def test_a_report_and_a_query_become_pictures(shown: Cli, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"out.{ending}"

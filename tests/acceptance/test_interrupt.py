@@ -36,6 +36,7 @@ def _busy(process: subprocess.Popen[str]) -> None:
     wait_until(lambda: _ticks(process.pid) > 3 * _WORKED)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("sql", [ENDLESS[0], ENDLESS[1], UNHEEDING])
 def test_ctrl_c_ends_a_query_within_a_second(reader: Cli, sql: str) -> None:
     process = reader.begun("sql", sql)

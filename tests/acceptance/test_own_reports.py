@@ -37,6 +37,7 @@ def test_a_new_report_runs_as_it_is_written(project: Cli) -> None:
     assert project("report", "new", "open_orders").code == 2
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["_shared", "a-b", "../a", "new", "a b", ""])
 def test_a_name_that_is_no_report_s_is_refused(project: Cli, name: str) -> None:
     assert project("report", "new", name).code == 2

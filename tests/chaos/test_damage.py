@@ -95,6 +95,7 @@ def digests(path: Path) -> dict[str, object]:
         return {name: store.query(f"SELECT count(*), bit_xor(hash(t)) FROM {name} AS t").rows for name in TABLES}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", EVERY_HARM if THOROUGH else ["magic", "cut in the header", "zeros", "headers"])
 def test_a_published_file_that_won_t_open_is_set_aside_and_built_anew(bank: Bank, name: str) -> None:
     published = bank.link.resolve()
@@ -126,6 +127,7 @@ def test_a_damaged_file_keeps_its_name_while_the_source_is_away(bank: Bank) -> N
     bank.assert_equal()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["spare", "work"])
 @pytest.mark.parametrize("name", [*EVERY_HARM, "rows"] if THOROUGH else ["cut to nothing", "headers", "rows"])
 def test_a_damaged_file_that_nobody_reads_is_replaced_without_a_word(bank: Bank, kind: str, name: str) -> None:

@@ -81,6 +81,7 @@ def test_a_run_that_finds_nothing_new_needs_no_room_to_speak_of(empty_db: str, s
     assert not bank.sync().changed
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("limit", [1, 3])
 def test_a_limit_on_the_size_of_files_is_a_full_disk(bank: Bank, limit: int) -> None:
     bank.run("INSERT INTO move SELECT -g, 1, 1, random() * 1e15 FROM generate_series(1, 300000) AS g")

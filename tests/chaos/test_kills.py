@@ -135,6 +135,7 @@ def timed(bank: Bank, *, full: bool) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.long
 def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(bank: Bank) -> None:
     bank.move(times=20)
     lasts = {full: timed(bank, full=full) for full in (True, False)}

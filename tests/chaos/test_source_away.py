@@ -75,6 +75,7 @@ def in_time() -> Iterator[None]:
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("skip", [0, 1], ids=["control", "rows"])
 @pytest.mark.parametrize("fault", ["drop", "reset"])
 def test_a_line_that_is_cut_ends_the_run_and_the_next_one_works(bank: Bank, fault: str, skip: int) -> None:
@@ -92,6 +93,7 @@ def test_a_line_that_is_cut_ends_the_run_and_the_next_one_works(bank: Bank, faul
                     assert error.hint
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("skip", [0, 1], ids=["control", "rows"])
 @pytest.mark.parametrize("after", [MOMENTS[0], *(pytest.param(after, marks=pytest.mark.long) for after in MOMENTS[1:])])
 def test_a_source_that_stands_still_is_left_at_the_deadline(bank: Bank, after: int, skip: int) -> None:

@@ -235,6 +235,7 @@ def _delay(server: EmbeddedServer, value: str) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_promoted_standby_is_refused_until_told_to_go_on(
     pair: Pair, open_folder: Path, tmp_path: Path, way: str

@@ -27,6 +27,7 @@ BOUNDS = settings(
 )
 
 
+@pytest.mark.long
 def test_the_file_equals_the_source_after_every_sync_whatever_the_sessions_do(
     empty_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def assert_never_seen(lab: Lab) -> None:
     assert verify.verify(lab.job).equal
 
 
+@pytest.mark.few(1)
 def test_the_log_of_a_killed_program_is_told_and_removed_also_by_a_run_with_nothing_to_do(lab: Lab) -> None:
     link = lab.folder / "reporting.duckdb"
     for work in (lambda: lab.sync().warnings, lambda: verify.verify(lab.job).warnings):
@@ -63,6 +64,7 @@ def test_the_log_of_a_killed_program_is_told_and_removed_also_by_a_run_with_noth
     assert_never_seen(lab)
 
 
+@pytest.mark.few(1)
 def test_the_log_of_a_killed_program_meets_no_later_version(lab: Lab) -> None:
     strangers.writes_and_is_killed(lab.folder / "reporting.duckdb", FORGED)
     change(lab)
@@ -71,6 +73,7 @@ def test_the_log_of_a_killed_program_meets_no_later_version(lab: Lab) -> None:
     assert not list(lab.folder.glob("*.wal*"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("which", ["published", "spare"])
 def test_a_file_that_was_altered_is_not_taken_for_ours(lab: Lab, which: str) -> None:
     published = which == "published"
@@ -88,6 +91,7 @@ def test_a_file_that_was_altered_is_not_taken_for_ours(lab: Lab, which: str) -> 
     assert_never_seen(lab)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("statement", [FORGED, "CREATE VIEW neaptide.mine AS SELECT 1", "DROP TABLE public.item"])
 def test_a_run_with_nothing_to_do_builds_an_altered_file_anew(lab: Lab, statement: str) -> None:
     strangers.writes(lab.folder / "reporting.duckdb", statement)
@@ -116,6 +120,7 @@ PLANTED = (
 )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("planted", PLANTED)
 def test_nothing_that_another_program_planted_outlives_a_repair(lab: Lab, planted: str) -> None:
     for statement in planted.split("; "):
@@ -138,6 +143,7 @@ def test_a_file_that_was_opened_for_writing_and_left_as_it_was_is_still_ours(lab
     assert_never_seen(lab)
 
 
+@pytest.mark.few(1)
 def test_a_program_that_has_the_file_open_for_writing_locks_readers_out_until_the_next_run(lab: Lab) -> None:
     code = f"""
 import duckdb, sys

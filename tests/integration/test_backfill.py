@@ -69,9 +69,8 @@ def call(lab: Lab, *arguments: str) -> Done:
     return Cli(lab.folder)("backfill", *arguments)
 
 
-@pytest.mark.parametrize(
-    "kind", ["bigint", *(pytest.param(kind, marks=pytest.mark.long) for kind in KEYS if kind != "bigint")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KEYS)
 def test_rows_that_changed_behind_the_triggers_are_mended_in_the_range_and_stay_mended(lab: Lab, kind: str) -> None:
     filled(lab, kind)
     order = 'id::text COLLATE "C"' if kind == "text" else "id"
@@ -149,6 +148,7 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     lab.assert_equal()
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -132,6 +132,7 @@ def plant(path: Path, mine: Path) -> None:
     path.symlink_to(mine)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", ["symlink", "pointer"])
 def test_no_link_that_somebody_left_is_followed(lab: Lab, tmp_path: Path, mode: str) -> None:
     lab.mode = mode
@@ -186,6 +187,7 @@ def umask(bits: int) -> Iterator[None]:
         os.umask(before)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("bits", [0o000, 0o022, 0o777 & ~0o700])
 def test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask(lab: Lab, bits: int) -> None:
     with umask(bits):
@@ -198,6 +200,7 @@ def test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask(lab: Lab,
     assert {mode for name, mode in found.items() if not name.endswith(".purged")} == {0o600}, found
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", ["symlink", "pointer"])
 def test_the_mode_and_the_group_that_the_operator_gave_are_kept(lab: Lab, mode: str) -> None:
     lab.mode = mode

@@ -171,6 +171,7 @@ class Broken(Exception):
     """What a test throws into a run."""
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["before_commit", "after_commit", "before_rename"])
 def test_a_run_that_breaks_takes_nothing_from_the_next(lab: Lab, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_there(name: str) -> None:
@@ -196,6 +197,7 @@ def another_process(lab: Lab, point: str = "", *, full: bool = False) -> None:
         lab.keep = keep
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("point", "emptied"),
     [("", False), ("table_loaded", True), ("after_commit", False)],
@@ -265,6 +267,7 @@ def test_no_temporary_tables_pile_up(lab: Lab) -> None:
     assert target(lab).one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'temp'") == 10
 
 
+@pytest.mark.long
 def test_anything_in_any_order(lab: Lab) -> None:
     luck = random.Random(7)
     statements = [statement for pair in LATER for statement in pair]

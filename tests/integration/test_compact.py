@@ -41,6 +41,7 @@ def test_a_fresh_file_is_alive_and_left_alone(lab: Lab) -> None:
     assert not lab.job.files.work.exists()
 
 
+@pytest.mark.long
 def test_after_a_large_delete_both_files_shrink_and_hold_the_same_rows(lab: Lab) -> None:
     lab.run(f"DELETE FROM item WHERE id > {ROWS // 100}")
     before = lab.spare.stat().st_size
@@ -69,6 +70,7 @@ def test_a_reader_of_the_old_file_keeps_it(lab: Lab) -> None:
     lab.assert_equal()
 
 
+@pytest.mark.long
 def test_a_rebuild_that_is_killed_leaves_the_files_as_they_were(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEAPTIDE_FAULT", faults.WRITTEN_ANEW[0])
     killed = get_context("spawn").Process(target=compact.rebuild, args=(lab.job, lab.spare))

@@ -19,6 +19,7 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", MODES)
 def test_a_dry_run_counts_what_the_run_then_does(empty_db: str, tmp_path: Path, mode: str) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.t", **MODES[mode]}])

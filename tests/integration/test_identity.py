@@ -22,6 +22,7 @@ RESTORED = "lost transactions that the last sync saw|saw transactions that the s
 FROM_ELSEWHERE = "SELECT count(*) FROM neaptide.tombstone WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_database_that_was_dropped_and_made_anew_is_refused(postgres: Cluster, tmp_path: Path, way: str) -> None:
     lab = item_lab(postgres.create_database(), tmp_path)
@@ -69,6 +70,7 @@ def test_a_dump_restored_in_another_cluster_is_refused(
         assert_goes_on(lab, "repair")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("mode", "way"), [("updated_at", "repair"), ("xid", "full")])
 def test_an_older_copy_of_the_data_folder_is_refused(open_folder: Path, tmp_path: Path, mode: str, way: str) -> None:
     with servers.primary(open_folder / "first") as server:

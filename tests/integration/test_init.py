@@ -42,6 +42,7 @@ def catalogue_state(url: str) -> list[tuple[object, ...]]:
         return sorted(conn.execute(query.encode()).fetchall())
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", list(SAMPLES))
 def test_a_sample_database_is_followed_after_four_commands(cli: Cli, empty_db: str, name: str) -> None:
     schema, changes = SAMPLES[name]

@@ -35,6 +35,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
     return found
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("function", ["", STAMPS, MOVES])
 def test_keys_that_statements_and_triggers_change(lab: Lab, function: str) -> None:
     if function:

@@ -35,6 +35,7 @@ KEYS = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", KEYS)
 def test_deletes_and_changes_of_a_key_arrive(empty_db: str, tmp_path: Path, kind: str) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.t", "watermark": "xid"}])

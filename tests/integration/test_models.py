@@ -200,6 +200,7 @@ def test_a_model_is_altered_added_and_removed(lab: Lab) -> None:
     assert not lab.sync().changed
 
 
+@pytest.mark.long
 def test_a_table_that_is_copied_anew_has_its_models_built_anew(lab: Lab) -> None:
     moved(lab)
     lab.run("UPDATE shop.buyers SET name = 'x' WHERE id = 1")
@@ -218,6 +219,7 @@ def test_a_table_that_is_copied_anew_has_its_models_built_anew(lab: Lab) -> None
     moved(lab)
 
 
+@pytest.mark.long
 def test_a_run_of_some_tables_is_as_old_as_its_oldest_input(lab: Lab) -> None:
     before = report.read_status(lab.job)
     lab.run("UPDATE shop.bills SET day = day + 1", "UPDATE shop.buyers SET country = 'C7'")
@@ -271,6 +273,7 @@ def moved_without(lab: Lab, *absent: str) -> results.Run:
     return run
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "text",
     [
@@ -350,6 +353,7 @@ def test_a_run_that_is_killed_leaves_models_that_the_next_one_knows(lab: Lab, po
     check(lab, both=True)
 
 
+@pytest.mark.long
 def test_a_compact_copy_holds_the_models(lab: Lab) -> None:
     moved(lab)
     compact.rebuild(lab.job, lab.spare)
@@ -358,6 +362,7 @@ def test_a_compact_copy_holds_the_models(lab: Lab) -> None:
     check(lab, both=True)
 
 
+@pytest.mark.long
 def test_an_older_file_gets_its_models(lab: Lab) -> None:
     """As a version leaves it that knows of no models: it moves the watermarks and leaves the ledger alone."""
     moved(lab)
@@ -398,6 +403,7 @@ def test_a_file_of_models_holds_no_views_of_others(lab: Lab) -> None:
         report.read_status(lab.job)
 
 
+@pytest.mark.long
 def test_what_another_program_made_of_a_model_does_not_outlive_a_repair(lab: Lab) -> None:
     path = lab.both[0]
     path.chmod(0o600)

@@ -28,6 +28,7 @@ def followed(seed: int, batches: int) -> None:
         assert world.wrong() == {}, (seed, number, [world.folder.models[name].text for name in world.wrong()])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_drawn_models_follow_random_changes(seed: int) -> None:
     followed(seed, 12)

@@ -149,6 +149,7 @@ def of(lab: Lab, table: str) -> list[tuple[Any, ...]]:
         return file.execute(f"SELECT * FROM public.{table} ORDER BY ALL").fetchall()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_view_that_is_asked_for_is_read_in_a_session_that_knows_no_key(views: Lab, kept: bool) -> None:
     views.keep = Keep() if kept else None
@@ -174,6 +175,7 @@ SWAPS = ("VIEW base AS SELECT id, public.spy(name) AS name FROM gone", "MATERIAL
 MODES = ({}, NONE, {"watermark": "none", "mask": {"name": "redact"}})
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("swap", SWAPS, ids=["view", "materialized view"])
 @pytest.mark.parametrize("mode", MODES, ids=["followed", "whole", "masked"])
 def test_a_table_whose_place_a_view_has_taken_is_refused(views: Lab, swap: str, mode: dict[str, Any]) -> None:

@@ -145,6 +145,7 @@ def test_a_column_that_had_another_name_for_a_while(empty_db: str, tmp_path: Pat
     assert not lab.sync().changed
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("alter", "says"),
     [

@@ -97,6 +97,7 @@ BEYOND = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", BEYOND)
 def test_memory_that_duckdb_does_not_count_is_bounded_all_the_same(link: Path, kind: str) -> None:
     """In a process of its own, as DuckDB may not give up what it is at."""

@@ -95,6 +95,7 @@ def test_a_quiet_run_looks_since_the_last_one(lab: Lab, asked: Asked, monkeypatc
     lab.assert_equal()
 
 
+@pytest.mark.few(1)
 def test_what_commits_late_is_not_lost_behind_quiet_runs(either: Lab) -> None:
     lab = either
     with lab.connect(autocommit=False) as late, lab.connect(autocommit=False) as later:

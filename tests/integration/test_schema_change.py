@@ -76,6 +76,7 @@ def made(lab: Lab, *names: str) -> Lab:
     return lab
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("keep", [None, Keep()], ids=["new sessions", "kept sessions"])
 def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keep: Keep | None) -> None:
     cases = {name: case for name, case in CHANGES.items() if case[1] is not None}
@@ -133,6 +134,7 @@ def test_what_happens_to_types_is_found_too(lab: Lab) -> None:
 ROUND = (("sad", "passing"), ("ok", "sad"), ("passing", "ok"))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -28,6 +28,7 @@ def methods(lab: Lab) -> str:
     return str(ask(lab.url, query))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("index", ["btree", "brin", "none"])
 def test_runs_are_exact_with_every_kind_of_index(empty_db: str, tmp_path: Path, index: str) -> None:
     lab = lab_with(empty_db, tmp_path, index)

@@ -65,6 +65,7 @@ def problems(lab: Lab) -> str:
     return "\n".join(report.read_status(lab.job).problems)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be(lab: Lab, way: str) -> None:
     lab.keep = Keep() if way == "repair" else None

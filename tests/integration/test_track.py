@@ -24,6 +24,7 @@ def test_a_second_track_touches_nothing_and_the_next_run_copies_nothing(trio: Tr
     assert "in place" in visit.script(trio.lab.job, [])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "damage",
     [

@@ -43,6 +43,7 @@ def test_a_key_given_away_and_taken_up_in_one_transaction(trio: Trio) -> None:
     trio.settle()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("order", list(permutations(("old", "new"))), ids=str)
 @pytest.mark.parametrize("synced", [True, False], ids=["synced between", "not synced between"])
 def test_a_key_deleted_by_one_transaction_and_inserted_by_another(

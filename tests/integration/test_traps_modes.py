@@ -98,6 +98,7 @@ def compared(empty_db: str, tmp_path: Path) -> Lab:
     return found
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "accident", ["DELETE FROM c WHERE id > 6", "DELETE FROM c", "TRUNCATE c", "TRUNCATE c; INSERT INTO c VALUES (1)"]
 )

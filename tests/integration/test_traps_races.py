@@ -143,6 +143,7 @@ class Broken(Exception):
     """What a test throws into a run."""
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["snapshot_joined", "table_done", "before_commit", "after_commit", "before_rename"])
 def test_a_run_that_breaks_leaves_rows_and_watermark_together(
     trio: Trio, monkeypatch: pytest.MonkeyPatch, point: str

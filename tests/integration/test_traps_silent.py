@@ -50,6 +50,7 @@ def nothing_but_off(trio: Trio, session: psycopg.Connection[Any]) -> None:
     trio.on(session, LATE)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("begin", [off_before, off_within, on_again, nothing_but_off])
 def test_a_transaction_of_a_session_that_is_not_tracked_loses_nothing(
     trio: Trio, begin: Callable[[Trio, psycopg.Connection[Any]], None]
@@ -61,6 +62,7 @@ def test_a_transaction_of_a_session_that_is_not_tracked_loses_nothing(
         assert_nothing_is_lost(trio, lambda: late.execute("COMMIT"))
 
 
+@pytest.mark.long
 def test_a_walsender_may_write_rows_too(trio: Trio) -> None:
     """A connection that can stream changes takes SQL as well, by the simple protocol alone."""
     trio.run(f"ALTER DATABASE {trio.lab.url.rsplit('/', 1)[1]} {OFF}")

@@ -64,6 +64,7 @@ def test_savepoints_nested_released_and_rolled_back(trio: Trio) -> None:
     assert "1" in {row[0] for row in trio.lab.file_rows("public.stamped")}
 
 
+@pytest.mark.long
 def test_a_savepoint_that_takes_its_id_between_two_syncs_is_not_lost(trio: Trio) -> None:
     """Its id is above the last snapshot's xmax, and it was not running then: asking for visibility would mislead."""
     with trio.begin() as late:
@@ -104,6 +105,7 @@ def test_plpgsql_blocks_that_catch_exceptions(trio: Trio) -> None:
     trio.settle()
 
 
+@pytest.mark.long
 def test_prepared_transactions_that_are_ended_some_syncs_later(trio: Trio) -> None:
     for name in ("keep", "drop"):
         with trio.begin() as session:
@@ -126,6 +128,7 @@ def test_prepared_transactions_that_are_ended_some_syncs_later(trio: Trio) -> No
     trio.settle()
 
 
+@pytest.mark.long
 def test_a_transaction_prepared_between_two_syncs_while_others_go_on(trio: Trio) -> None:
     with trio.begin() as session, trio.begin() as other:
         trio.on(session, "UPDATE {t} SET name = 'prepared' WHERE id = 4")

@@ -175,6 +175,7 @@ def test_a_value_arrives_as_it_is(lab: typelab.Lab, case: Case) -> None:
     assert not plan.note.startswith("unknown") or "raw" in case.type or "isbn" in case.type
 
 
+@pytest.mark.few(40)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_rule_text_keeps_any_value_in_postgresqls_own_spelling(lab: typelab.Lab, case: Case) -> None:
     lab.make(case.type, [*case.values])

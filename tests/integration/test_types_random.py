@@ -161,6 +161,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str | None]]]:
     return [kind for kind, _ in columns], draw(st.lists(row, max_size=5))
 
 
+@pytest.mark.long
 @settings(
     max_examples=60,
     derandomize=True,

@@ -56,6 +56,7 @@ def numbers(lab: Lab) -> list[int]:
     return [row[0] for row in rows(lab, "SELECT n FROM public.t ORDER BY n")]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_delete_arrives_though_no_row_could_have_its_key_any_more(lab: Lab, case: str) -> None:
     deleted(lab, case)
