@@ -54,6 +54,10 @@ class Reader:
         found: Found = self.kept((what, self.version()), lambda: self._asked(work))
         return found
 
+    def models(self) -> frozenset[str]:
+        """The names of the file's read models."""
+        return self.once("models", lambda store: store.models)
+
     def kept(self, key: Hashable, work: Callable[[], Found]) -> Found:
         """What `work` gives, once for each key; who comes meanwhile waits for the same."""
         with self._guard:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from app import errors
 from app.page import answers, shown, site
 from app.page.asked import Question
-from app.queries import parameters
+from app.queries import parameters, reports
 from app.queries.parameters import Parameter
 from app.queries.report_file import Report
 from app.queries.reports import Catalogue
@@ -43,7 +43,6 @@ def listing(request: Request) -> Response:
 
 def _misfits(here: site.Site, found: Catalogue) -> Mapping[str, str]:
     """Why reports can't be answered by the file; looked for once for each run, and again when a file changes."""
-    from app.queries import reports
 
     def work(store: Store) -> dict[str, str]:
         reasons = {name: reports.misfit(store, report) for name, report in found.reports.items()}
@@ -91,7 +90,8 @@ def _asked(request: Request, here: site.Site, report: Report, given: Mapping[str
     if as_of is None:
         raise errors.NoReportingFile("there is no reporting file yet", hint="run `neaptide sync`")
     bound = parameters.values(report.parameters, given, as_of.date())
-    question = Question(report.title, report.sql, bound)
+    models = here.reader.models() if report.instead else frozenset()
+    question = Question(report.title, *reports.statement(report, bound, models))
     path = request.url.path
     for ending in shown.ENDINGS:
         path = path.removesuffix(f".{ending}") if not path.endswith(f"/{report.name}") else path
@@ -102,7 +102,8 @@ def _page(request: Request, here: site.Site, report: Report, given: Mapping[str,
     head = {**here.head(request, report.title), "report": report, "sql": report.sql}
     fields = [_field(parameter, given, head["as_of"]) for parameter in report.parameters]
     try:
-        found = shown.data(here, _asked(request, here, report, given))
+        asked = _asked(request, here, report, given)
+        found = shown.data(here, asked)
     except (errors.UsageError, errors.QueryFailed) as error:
         wrong = {"error": error.message, "hint": _on_a_page(error.hint)}
         return answers.as_html(
@@ -110,7 +111,8 @@ def _page(request: Request, here: site.Site, report: Report, given: Mapping[str,
         )
     tag = answers.etag(here.reader, request, head["as_of"], report.sql, report.title)
     known = answers.fresh(request, tag)
-    return known or answers.as_html("report.html", tag, **head, fields=fields, wrong=None, found=found)
+    told = {**head, "sql": asked.question.sql}
+    return known or answers.as_html("report.html", tag, **told, fields=fields, wrong=None, found=found)
 
 
 def _on_a_page(hint: str | None) -> str | None:

@@ -58,18 +58,24 @@ def question(
     store: reporting.Store, report: Report, given: Mapping[str, str] | None = None
 ) -> tuple[str, dict[str, parameters.Value]]:
     """The statement that answers a report, and its parameters: of read models, where these can and are there."""
-    values = bound(store, report, given)
-    if report.instead is None or not _fits(store, report.instead, values):
-        return report.sql, values
+    return statement(report, bound(store, report, given), store.models)
+
+
+def statement(
+    report: Report, values: Mapping[str, parameters.Value], models: frozenset[str]
+) -> tuple[str, dict[str, parameters.Value]]:
+    """The same for a file that has these models, and the values that the statement takes."""
+    if report.instead is None or not _fits(report.instead, values, models):
+        return report.sql, dict(values)
     used = {name: value for name, value in values.items() if re.search(rf"\${name}\b", report.instead.sql)}
     return report.instead.sql, used
 
 
-def _fits(store: reporting.Store, instead: Instead, values: Mapping[str, parameters.Value]) -> bool:
+def _fits(instead: Instead, values: Mapping[str, parameters.Value], models: frozenset[str]) -> bool:
     """Whether the parameters are those that models can answer, and the file has these models."""
     if any(str("none" if values[name] is None else values[name]) != wanted for name, wanted in instead.values):
         return False
-    return instead.models <= store.models
+    return instead.models <= models
 
 
 def bound(

@@ -24,6 +24,7 @@ from app import bootstrap, config
 from app.page import command, server
 from jobs.daemon import monitor
 from jobs.status.board import Board
+from tests.support import cli
 from tests.support.cli import Cli
 from tests.support.served import Page, Read, served
 
@@ -75,6 +76,16 @@ def test_every_report_is_listed_and_answered(page: Page) -> None:
         read = page.html(f"/reports/{one['name']}")
         assert read.code == 200, one
         assert page.get(f"/reports/{one['name']}.json").json["title"] == one["title"]
+
+
+def test_a_report_reads_models_where_they_can_answer_it(shop_db: str, tmp_path: Path) -> None:
+    there = cli.config(tmp_path, shop_db, more=f'[models]\npath = "{cli.ROOT / "sql" / "models"}"')
+    there("track").ok()
+    there("sync").ok()
+    with served(settings_of(there)) as page:
+        for asked_for, reads in (("", True), ("?timezone=America/St_Johns", False)):
+            answer = page.html(f"/reports/sales_monthly{asked_for}")
+            assert answer.code == 200 and ("models.sales_per_day" in answer.text) == reads
 
 
 def test_a_form_of_the_parameters_is_the_address(page: Page) -> None:

@@ -133,7 +133,7 @@ MUTANTS = (
     Mutant(
         "a report takes read models that are not in the file",
         "app/queries/reports.py",
-        "return instead.models <= store.models",
+        "return instead.models <= models",
         "return True",
         "tests/integration/test_reports_all.py::test_a_report_on_empty_tables_is_empty",
     ),
