@@ -133,7 +133,7 @@ def question(job: Job) -> sql.Composed | None:
     try:
         with _reading(job) as reading, reading.transaction():
             tables = catalogue.look(reading, job.settings).tables
-            tombstones = any(table.spec.deletes == "tombstone" and table.stamp for table in tables)
+            tombstones = any(table.deletes.recorded and table.stamp for table in tables)
             parts = [part for part in map(_newest_stamp, tables) if part]
             if tombstones and readiness.tombstones_readable(reading):
                 parts.append(

@@ -47,13 +47,13 @@ class BothFeeds:
         self._watermark, self._log = watermark, log
 
     def _of(self, table: Table) -> Feed:
-        return self._log if table.from_log else self._watermark
+        return self._log if table.mode.from_log else self._watermark
 
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """Of each feed's tables."""
         given = list(steps)
-        mine = [step for step in given if not step.table.from_log]
-        return self._watermark.news(mine, now) | self._log.news((s for s in given if s.table.from_log), now)
+        mine = [step for step in given if not step.table.mode.from_log]
+        return self._watermark.news(mine, now) | self._log.news((s for s in given if s.table.mode.from_log), now)
 
     def gather(
         self,

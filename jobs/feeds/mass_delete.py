@@ -36,7 +36,7 @@ def refused_anew(target: DuckSession, step: Step, loaded: str, published: Path |
     A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
     """
     table = step.table
-    if step.saved is None or table.spec.deletes != "compare" or not table.key:
+    if step.saved is None or not table.deletes.compares or not table.key:
         return None
     before, now = step.saved.signature, table.signature
     # Another key can't be compared, and what another filter leaves out was asked for.

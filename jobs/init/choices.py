@@ -17,8 +17,8 @@ from jobs.position.watermark import Stamp
 from jobs.source import catalogue, readiness
 from jobs.source.catalogue import Found, Table
 from jobs.source.connection import Connection
-from jobs.tables import patterns, triggers
-from jobs.tables.table import STAMP_TYPES, XID_COLUMN
+from jobs.tables import modes, patterns, triggers
+from jobs.tables.modes import XID_COLUMN
 from jobs.types import forms
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
@@ -76,7 +76,7 @@ def _in_place(conn: Connection, job: Job, choices: list[Choice]) -> set[str]:
 
 def _ruled(conn: Connection, choice: Choice, table: Table | None) -> Choice:
     """The choice with the rule `text` for columns that hold values DuckDB's type can't, among the first rows."""
-    lossy = [plan for plan in table.columns if plan.lossy_sql] if table and table.kind in catalogue.ORDINARY else []
+    lossy = [plan for plan in table.columns if plan.lossy_sql] if table and table.holds_rows else []
     if table is None or not lossy:
         return choice
     fields = ", ".join(f"bool_or({plan.lossy_sql}) AS n{n}" for n, plan in enumerate(lossy))
@@ -117,7 +117,7 @@ def _looked(conn: Connection, job: Job, entries: list[dict[str, Any]]) -> tuple[
     renamed = _new_names(entries, job.settings.target_path.stem)
     tables = [{"name": entry["name"], **renamed.get(entry["name"], {})} for entry in entries]
     found = catalogue.look(conn, _with_tables(job.settings, tables))
-    lacking = {table.source_name for table in found.tables if not table.source_key and table.kind in "rp"}
+    lacking = {table.source_name for table in found.tables if not table.source_key and table.holds_rows}
     keyed = [
         {**table, **({"key": entry["unique"]} if table["name"] in lacking and "unique" in entry else {})}
         for table, entry in zip(tables, entries, strict=True)
@@ -228,9 +228,9 @@ def _stamp(table: Table) -> tuple[str | None, str]:
     """The column to use as it is or with one trigger more, or None; and why."""
     kinds = {info.name: info.type.resolved.name for info in table.infos}
     usable = [
-        Stamp(name, "updated_at", zoned=kinds[name] == "timestamptz")
+        Stamp(name, modes.BY_CLOCK.name, zoned=kinds[name] == "timestamptz")
         for name in kinds
-        if kinds[name] in STAMP_TYPES["updated_at"]
+        if kinds[name] in modes.BY_CLOCK.stamp_types
     ]
     found = _kept(table, usable) or _half_kept(table, usable)
     if found:

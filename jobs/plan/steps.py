@@ -45,12 +45,11 @@ class Step:
     @property
     def gapless(self) -> bool:
         """Nothing is read twice: no transaction was running at the last snapshot, or each change is read once."""
-        if self.saved is not None and self.table.from_log:
+        if self.saved is not None and self.table.mode.from_log:
             return self.action == DELTA
         if self.saved is None or self.table.stamp is None:
             return False
-        mark = self.mark
-        return mark.snapshot.gapless or (self.table.spec.watermark == "xid" and not mark.standby)
+        return self.table.mode.gapless_after(self.mark)
 
 
 def steps(
@@ -67,7 +66,7 @@ def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock
     reason = "asked for" if full else _why_anew(table, saved, now, clock_back=clock_back)
     if reason or saved is None:
         return Step(table, FULL, reason, saved)
-    return Step(table, WHOLE if table.spec.watermark == "none" else DELTA, "", saved)
+    return Step(table, WHOLE if table.mode.reads_all else DELTA, "", saved)
 
 
 def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
@@ -78,11 +77,11 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
     changed = drift.describe(saved.signature, table.signature)
     if changed:
         return ", ".join(changed)
-    if clock_back and saved.mode == "updated_at":
+    if clock_back and saved.by_clock:
         return "the source's clock was set back"
-    if table.stamp and table.spec.deletes == "tombstone" and saved.watermark.snapshot.xmin <= table.purged:
+    if table.stamp and table.deletes.recorded and saved.watermark.snapshot.xmin <= table.purged:
         return "deletes since the last run were purged"
-    if watermark.needs_reload(saved.watermark, now, saved.mode):
+    if watermark.needs_reload(saved.watermark, now, by_clock=saved.by_clock):
         return "transaction ids wrapped since the last run"
     return ""
 

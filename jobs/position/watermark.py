@@ -50,9 +50,14 @@ class Stamp:
     rounded: bool = False
 
     @property
+    def by_xid(self) -> bool:
+        """Whether it holds the id of the transaction that wrote the row, and no moment."""
+        return self.mode == "xid"
+
+    @property
     def unzoned(self) -> bool:
         """Whether it is a moment that says nothing of its zone."""
-        return self.mode == "updated_at" and not self.zoned
+        return not (self.by_xid or self.zoned)
 
 
 def next_floor(last: datetime | None, candidate: datetime, *, advances: bool) -> datetime | None:
@@ -73,9 +78,9 @@ def includes(since: Watermark, base: Watermark) -> bool:
     return lower and base.snapshot.sees_all_of(since.snapshot)
 
 
-def needs_reload(last: Watermark, now: Snapshot, mode: str) -> bool:
+def needs_reload(last: Watermark, now: Snapshot, *, by_clock: bool) -> bool:
     """True where neither test of the rule can be applied: `age` has wrapped and there is no floor."""
-    return mode == "updated_at" and last.floor is None and not now.age_is_safe(last.snapshot)
+    return by_clock and last.floor is None and not now.age_is_safe(last.snapshot)
 
 
 def clock_stepped_back(saved: datetime, clock: datetime, elapsed: timedelta | None, margin: timedelta) -> bool:
@@ -90,7 +95,7 @@ def clock_stepped_back(saved: datetime, clock: datetime, elapsed: timedelta | No
 def changed_rows(stamp: Stamp, last: Watermark, now: Snapshot) -> sql.Composable:
     """The condition that picks the rows written since `last`, in PostgreSQL's SQL."""
     column = sql.Identifier(stamp.column)
-    if stamp.mode == "xid":
+    if stamp.by_xid:
         return _by_xid(column, last)
     tests = []
     if last.floor is not None:

@@ -21,6 +21,7 @@ from jobs.record import models
 from jobs.record.models import Models
 from jobs.source import widths
 from jobs.source.position import Identity
+from jobs.tables import modes
 
 # Raise it with every change of sql/target.sql's tables: files of another format are built anew.
 FORMAT = 3
@@ -37,6 +38,11 @@ class Saved:
     watermark: Watermark
     signature: dict[str, Any]
     clock: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def by_clock(self) -> bool:
+        """Whether it was read by stamps that are moments."""
+        return modes.watermark(self.mode).by_clock
 
     @property
     def foreign(self) -> bool:

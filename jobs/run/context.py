@@ -150,7 +150,7 @@ class Context:
         back = frozenset(
             name
             for name, saved in state.tables.items()
-            if saved.mode == "updated_at"
+            if saved.by_clock
             and any(clock.stepped_back(reading, now.clocks, now.margin) for reading in (saved.clock, beside))
         )
         if back:

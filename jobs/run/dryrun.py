@@ -63,18 +63,18 @@ def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan,
 
 
 def _check_log(job: Job, now: SourceSession) -> None:
-    if any(table.from_log for table in now.tables):
+    if any(table.mode.from_log for table in now.tables):
         from jobs.feeds.wal import opening
 
         try:
             opening.check(job, now)
         except errors.NotTracked as error:
-            now.set_aside({table.name: error for table in now.tables if table.from_log})
+            now.set_aside({table.name: error for table in now.tables if table.mode.from_log})
 
 
 def _unread(step: Step) -> Step:
     """The step without the log, which only the one run at a time may read: the table is compared whole."""
-    return replace(step, action=WHOLE) if step.action == DELTA and step.table.from_log else step
+    return replace(step, action=WHOLE) if step.action == DELTA and step.table.mode.from_log else step
 
 
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:

@@ -47,7 +47,7 @@ def _nothing_new(context: Context) -> bool:
 
 def _certain(step: Step, news: feed.News) -> bool:
     """Whether the news can't be a row or a tombstone read before."""
-    return news.truncated or (step.gapless and (news.rows or step.table.spec.deletes == "tombstone"))
+    return news.truncated or (step.gapless and (news.rows or step.table.deletes.recorded))
 
 
 def _unchanged_rows(context: Context, steps: list[Step]) -> bool:

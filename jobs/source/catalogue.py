@@ -12,10 +12,10 @@ from jobs import quoting
 from jobs.source import condition, firing, readiness, states
 from jobs.source import settings as sessions
 from jobs.source.connection import Connection
-from jobs.tables import columns, tracked
+from jobs.tables import columns, modes, tracked
 from jobs.tables import patterns as selection
 from jobs.tables import table as tables
-from jobs.tables.table import PARTITIONED, Table, stamp_column
+from jobs.tables.table import ORDINARY, PARTITIONED, Table, stamp_column
 from jobs.types import column_plan, forms, masks
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
-# Tables and partitioned tables: relations that hold rows of their own.
-ORDINARY = "rp"
 
 
 @dataclass
@@ -269,14 +267,15 @@ def _fitting(
         reason = "its key holds names of objects, which change without a write"
     elif not _is_asked_for(spec) and not (key and row["kind"] in ORDINARY):
         reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
-    if not reason or (spec.watermark == "none" and "watermark" in spec.model_fields_set):
+    if not reason or (modes.WATERMARKS[spec.watermark].reads_all and "watermark" in spec.model_fields_set):
         return spec, ()
     return spec.model_copy(update={"watermark": "none"}), (f"copied whole each time: {reason}",)
 
 
 def _is_asked_for(spec: config.Table) -> bool:
     """Whether the entry itself says how its table is followed."""
-    return spec.feed is not None or (spec.watermark != "wal" and "watermark" in spec.model_fields_set)
+    given = "watermark" in spec.model_fields_set and not modes.WATERMARKS[spec.watermark].from_log
+    return spec.feed is not None or given
 
 
 def _mask_version(spec: config.Table, settings: config.Settings) -> str:
@@ -299,7 +298,7 @@ def _check_access(table: Table, row: Row) -> None:
         )
     hidden = {info.name for info in table.copied} & set(row["hidden_columns"])
     # The age of a row version is a matter of the whole table, not of a column.
-    if not row["readable"] and (hidden or table.spec.watermark == "updated_at"):
+    if not row["readable"] and (hidden or table.mode.by_clock):
         raise errors.AccessDenied(
             f"the role may not read {table.source_name}", hint=f"GRANT SELECT ON {table.quoted} TO the reading role"
         )

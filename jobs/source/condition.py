@@ -26,7 +26,7 @@ def check(conn: Connection, table: Table) -> Filtering:
     if text is None:
         return Filtering()
     shown = _explained(conn, table, text)
-    if table.spec.watermark == "none":
+    if table.mode.reads_all:
         return Filtering()
     names = _names(f"{text} {shown}")
     called = _asked(conn, names, sorted({_bare(name) for name in _CALL.findall(_without_literals(shown))}))

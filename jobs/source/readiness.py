@@ -31,7 +31,7 @@ def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors
         if lack:
             hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
             found[table.name] = errors.NotTracked(lack, hint=hint)
-    if any(table.spec.deletes == "tombstone" and table.stamp for table in wanted):
+    if any(table.deletes.recorded and table.stamp for table in wanted):
         tombstones_readable(conn)
     return found
 
@@ -41,12 +41,12 @@ def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:
     if not identity.standby:
         return
     for table in wanted:
-        if table.spec.watermark == "updated_at":
+        if table.mode.by_clock:
             raise errors.NotTracked(
                 f'{table.source_name}: the source is a hot standby, where watermark = "updated_at" is not exact',
                 hint='set watermark = "xid" and run `neaptide track` on the primary',
             )
-        if table.from_log:
+        if table.mode.from_log:
             raise errors.NotTracked(
                 f'{table.source_name}: the source is a hot standby, whose log feed = "wal" does not read',
                 hint='read from the primary, or set watermark = "xid" and run `neaptide track` there',
@@ -58,7 +58,7 @@ def check_hashed(conn: Connection, table: Table) -> None:
     if "hash" not in table.spec.mask.values():
         return
     if table.runs_code:
-        what = "where calls functions of others" if table.kind in "rp" else "it is a view, or a foreign table"
+        what = "where calls functions of others" if table.holds_rows else "it is a view, or a foreign table"
         raise errors.ConfigError(
             f'{table.source_name} can\'t be masked by "hash": {what}, whose owners could learn the key',
             hint='take "redact", "partial" or "null", or mask the tables that it reads',

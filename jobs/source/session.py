@@ -19,6 +19,7 @@ from jobs.source.connection import Connection
 from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
 from jobs.tables import patterns
+from jobs.tables.table import ORDINARY
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -131,9 +132,9 @@ def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> t
     def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:
         """The tables that somebody else holds. Raises `errors.SchemaMoving` for one that came after the locks."""
         known = {*locked, *held}
-        if any(relation.quoted not in known for relation in relations if relation.kind in catalogue.ORDINARY):
+        if any(relation.quoted not in known for relation in relations if relation.kind in ORDINARY):
             raise errors.SchemaMoving("a table was made at this moment")
-        later = {one.relid: one.quoted for one in relations if one.kind not in catalogue.ORDINARY}
+        later = {one.relid: one.quoted for one in relations if one.kind not in ORDINARY}
         names, away = locks.settle(conn, {relid: name for relid, name in later.items() if name not in held})
         touched.extend(names)
         return {
@@ -206,7 +207,7 @@ def select(found: Found, wanted: tuple[str, ...]) -> Found:
 
 def _warnings(reading: FloorReading, tables: list[Table]) -> list[str]:
     found: list[str] = []
-    if not any(table.spec.watermark == "updated_at" for table in tables):
+    if not any(table.mode.by_clock for table in tables):
         return found
     if reading.hidden:
         found.append(

@@ -174,7 +174,7 @@ def _guarded(steps: str) -> str:
 
 
 def _value(stamp: Stamp, in_utc: bool) -> str:
-    if stamp.mode == "xid":
+    if stamp.by_xid:
         return "pg_catalog.pg_current_xact_id()"
     if stamp.zoned:
         return _CLOCK

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from app import config, errors
 from jobs import quoting
+from jobs.tables import modes
 from jobs.types import column_plan, masks
 from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
@@ -79,7 +80,8 @@ def _check_casts(spec: config.Table, name: str, infos: Sequence[ColumnInfo], key
     """
     recast = [info.name for info in infos if column_plan.recast(info)]
     read_back = [column for column in recast if column in key]
-    if read_back and spec.watermark != "none" and (spec.deletes == "tombstone" or spec.watermark == "wal"):
+    mode = modes.WATERMARKS[spec.watermark]
+    if read_back and (mode.from_log or (mode.stamped and modes.DELETES[spec.deletes].recorded)):
         raise errors.ConfigError(
             f"{name}: the type of the key's column {read_back[0]!r} has a cast by a function of somebody's own",
             hint='DROP CAST on the source, or set deletes = "compare"',

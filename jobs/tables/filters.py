@@ -16,7 +16,7 @@ from jobs.tables.table import Table
 def kept(table: Table) -> str:
     """PostgreSQL's condition for rows that belong in the file; empty where all do."""
     parts = [] if table.spec.where is None else [where(table.spec.where)]
-    if table.spec.deletes == "soft":
+    if table.deletes.marked:
         parts.append(f"NOT ({_marked(table)})")
     return both(*parts)
 

@@ -62,7 +62,7 @@ class Publication:
 
     def checked(self, table: Table) -> Table:
         """The table with what it lacks."""
-        return replace(table, lack=self.lack(table)) if table.from_log else table
+        return replace(table, lack=self.lack(table)) if table.mode.from_log else table
 
 
 def unfit(table: Table, publication: Publication) -> str | None:

@@ -11,18 +11,15 @@ from typing import Any
 from app import config
 from jobs import quoting
 from jobs.position.watermark import Stamp
+from jobs.tables import modes
 from jobs.tables.capture import Subject
 from jobs.tables.triggers import Leaf, Trigger
 from jobs.types import column_plan
 
-XID_COLUMN = "sync_xid"
-# The modes that need no stamp.
-_UNSTAMPED = ("none", "wal")
 PARTITIONED, VIEW = "p", "v"
-# Anything else, a date say, would not order rows finely enough.
-STAMP_TYPES = {"updated_at": ("timestamptz", "timestamp"), "xid": ("xid8",)}
+# What holds rows of its own: tables, and those of partitions.
+ORDINARY = "rp"
 _SAYS_UTC = re.compile(r"(?i)time\s+zone\s+'utc'|timezone\s*\(\s*'utc'")
-_STAMPS = ("updated_at", "last_update", "modified_at", "modified_date", "last_updated")
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,21 @@ class Table:
         """Schema and name for PostgreSQL."""
         return quoting.qualified(self.schema, self.relation)
 
+    @property
+    def mode(self) -> modes.WatermarkMode:
+        """How its changes are found."""
+        return modes.WATERMARKS[self.spec.watermark]
+
+    @property
+    def deletes(self) -> modes.DeleteMode:
+        """How rows leave the file."""
+        return modes.DELETES[self.spec.deletes]
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether it is a table, perhaps of partitions, and not a view or another server's."""
+        return self.kind in ORDINARY
+
     @cached_property
     def rows_from(self) -> str:
         """What PostgreSQL reads its rows from: of a table without children it alone, whatever is attached meanwhile."""
@@ -122,7 +134,7 @@ class Table:
     @cached_property
     def stamp(self) -> Stamp | None:
         """The column the watermark is on, or None for a table that is copied whole."""
-        if self.spec.watermark in _UNSTAMPED:
+        if not self.mode.stamped:
             return None
         name = stamp_column(self.spec, self.infos)
         info = next((info for info in self.infos if info.name == name), None)
@@ -130,7 +142,7 @@ class Table:
             return None
         return Stamp(
             name,
-            self.spec.watermark,
+            self.mode.name,
             zoned=info.type.resolved.name != "timestamp",
             rounded=info.type.resolved.typmod != -1,
         )
@@ -142,18 +154,8 @@ class Table:
         Also where a row may get another key in the file while it has the same for PostgreSQL, and no trigger tells.
         """
         respelled = not all(plan.same_equality for plan in self.key_plans())
-        found = self.spec.deletes == "compare" or (self.spec.deletes == "soft" and respelled)
-        return found and not self.from_log
-
-    @property
-    def from_log(self) -> bool:
-        """Whether its changes come from the write-ahead log: no trigger and no column say anything of it then."""
-        return self.spec.watermark == "wal"
-
-    @property
-    def needs_triggers(self) -> bool:
-        """Whether what changes is noted by triggers."""
-        return self.spec.watermark not in _UNSTAMPED
+        found = self.deletes.compares or (self.deletes.marked and respelled)
+        return found and not self.mode.from_log
 
     @property
     def row_deletes(self) -> bool:
@@ -173,9 +175,9 @@ class Table:
         )
 
     def _stamp_to_come(self) -> Stamp | None:
-        if self.spec.watermark in _UNSTAMPED:
+        if not self.mode.stamped:
             return None
-        return Stamp(stamp_column(self.spec, self.infos), self.spec.watermark)
+        return Stamp(stamp_column(self.spec, self.infos), self.mode.name)
 
     def _stamps_in_utc(self, column: str) -> bool:
         """Whether its owner means UTC by a stamp without a zone: by its default, or by a trigger."""
@@ -200,7 +202,7 @@ class Table:
             "storage": self.storage,
             "config": [
                 self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
-                None if self.spec.watermark in _UNSTAMPED else stamp_column(self.spec, self.infos),
+                stamp_column(self.spec, self.infos) if self.mode.stamped else None,
                 [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
             ],
         }  # fmt: skip
@@ -209,7 +211,7 @@ class Table:
             found
             | ({"deciding": deciding} if deciding else {})
             | ({"filtering": self.filtering.version} if self.filtering.version else {})
-            | ({} if self.kind in "rp" else {"kind": self.kind})
+            | ({} if self.holds_rows else {"kind": self.kind})
         )
 
     @property
@@ -218,14 +220,14 @@ class Table:
         return deciding(self.spec, self.relation, self.infos, self.copied)
 
     def _matters(self, trigger: Trigger) -> bool:
-        if self.spec.watermark in _UNSTAMPED:
+        if not self.mode.stamped:
             return False
         return trigger.ours or trigger.mentions(stamp_column(self.spec, self.infos))
 
     @property
     def _followed(self) -> list[str]:
         """The columns that triggers name: one that was away for a while was not followed, nor in a parent's hands."""
-        if self.spec.watermark in _UNSTAMPED:
+        if not self.mode.stamped:
             return []
         names = {*self.source_key, stamp_column(self.spec, self.infos)}
         return [info.version for info in self.infos if info.name in names]
@@ -244,14 +246,9 @@ def calls_code(where: str | None) -> bool:
 
 
 def stamp_column(spec: config.Table, infos: Iterable[column_plan.ColumnInfo]) -> str:
-    """The config's `stamp`, else `sync_xid` in xid mode, else `updated_at` or what stands in for it."""
-    if spec.stamp:
-        return spec.stamp
-    if spec.watermark == "xid":
-        return XID_COLUMN
-    found = {info.name: info.type.resolved.name for info in infos}
-    usable = (name for name in _STAMPS if found.get(name) in STAMP_TYPES["updated_at"])
-    return next(usable, "updated_at")
+    """The config's `stamp`, else what its mode stamps by default."""
+    kinds = {info.name: info.type.resolved.name for info in infos}
+    return spec.stamp or modes.WATERMARKS[spec.watermark].stamp_column(kinds)
 
 
 def deciding(
@@ -261,7 +258,7 @@ def deciding(
 
     Of `where` each that it may name: all, where it may take the row as a whole.
     """
-    if spec.watermark == "none":
+    if modes.WATERMARKS[spec.watermark].reads_all:
         return ()
     there, mark, text = {info.name for info in copied}, spec.soft_column, spec.where or ""
     whole = _may_name(text, relation)

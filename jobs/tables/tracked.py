@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from jobs.tables import capture, triggers
-from jobs.tables.table import STAMP_TYPES, Table, stamp_column
+from jobs.tables.table import Table, stamp_column
 from jobs.tables.triggers import Trigger
 
 _ROW_EVENTS = (triggers.INSERT, triggers.UPDATE)
@@ -13,20 +13,20 @@ _ROW_EVENTS = (triggers.INSERT, triggers.UPDATE)
 
 def untracked(table: Table) -> str | None:
     """What the table lacks for its modes, as a sentence, or None."""
-    if table.spec.watermark == "none":
+    if table.mode.reads_all:
         return None
-    if table.from_log:
+    if table.mode.from_log:
         return unfit(table)
     lack = unfit(table) or _without_stamp(table) or _outdated(table) or _unstamped(table)
     if lack:
         return lack
-    return _unrecorded(table) if table.spec.deletes == "tombstone" else None
+    return _unrecorded(table) if table.deletes.recorded else None
 
 
 def unfit(table: Table) -> str | None:
     """Why no trigger can ever make the table ready, as a sentence, or None."""
     name = table.source_name
-    if table.kind not in "rp":
+    if not table.holds_rows:
         return f'{name} is no ordinary table: set watermark = "none" for it'
     if table.kind == "r" and table.parts:
         return f'other tables inherit from {name}, past its triggers: set watermark = "none" for it'
@@ -46,8 +46,8 @@ def _unfit_stamp(table: Table) -> str | None:
         return None
     info = next(info for info in table.infos if info.name == stamp.column)
     kind = info.type.resolved
-    if kind.schema != "pg_catalog" or kind.name not in STAMP_TYPES[stamp.mode]:
-        return f"{stamp.column} of {table.source_name} is {kind.name}, not {STAMP_TYPES[stamp.mode][0]}"
+    if kind.schema != "pg_catalog" or kind.name not in table.mode.stamp_types:
+        return f"{stamp.column} of {table.source_name} is {kind.name}, not {table.mode.stamp_types[0]}"
     if info.generated:
         return f"{stamp.column} of {table.source_name} is generated from other columns: no trigger can stamp it"
     return None

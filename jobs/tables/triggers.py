@@ -132,7 +132,7 @@ class Trigger:
 
     def _value(self, stamp: Stamp) -> re.Match[str] | None:
         values = [value for name, value in self._assignments() or () if name == stamp.column]
-        kind = "xid" if stamp.mode == "xid" else "unzoned" if stamp.unzoned else "zoned"
+        kind = "xid" if stamp.by_xid else "unzoned" if stamp.unzoned else "zoned"
         return _STAMPS[kind].fullmatch(values[-1]) if values else None
 
     def leaves(self, columns: Collection[str]) -> bool:

@@ -48,7 +48,7 @@ def install(table: Table, have: Installed) -> list[Statement]:
 
     Raises `errors.NotTracked` where no trigger can make it ready.
     """
-    if table.spec.watermark == "none" or table.from_log:
+    if not table.mode.stamped:
         return []
     lack = tracked.unfit(table)
     if lack:
@@ -97,7 +97,7 @@ class _Install:
             self._stamp()
         self._index()
         subject = self.table.subject
-        wanted = list(capture.wanted(subject, stamp=stamp, record=self.table.spec.deletes == "tombstone"))
+        wanted = list(capture.wanted(subject, stamp=stamp, record=self.table.deletes.recorded))
         for one in wanted:
             self._function(one)
             self._trigger(one)
@@ -133,11 +133,8 @@ class _Install:
         """One value for all rows that are there: PostgreSQL then rewrites none of them."""
         if self.table.stamp is not None:
             return
-        kind = "timestamptz NOT NULL DEFAULT now()"
-        if self.table.spec.watermark == "xid":
-            kind = "xid8 NOT NULL DEFAULT '0'"
         column, table = quoting.identifier(self.column), self.table.quoted
-        self._do(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        self._do(f"ALTER TABLE {table} ADD COLUMN {column} {self.table.mode.added}")
         self._do(f"COMMENT ON COLUMN {table}.{column} IS '{ADDED}'")
 
     def _index(self) -> None:

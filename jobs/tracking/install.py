@@ -121,7 +121,7 @@ def publishing_of(
     job: Job, conn: Connection, tables: list[Table], *, every: bool, warn: Warn = lambda _: None
 ) -> list[Statement]:
     """What is missing for the log to tell of those tables that are followed there."""
-    slot = job.files.slot if any(table.from_log for table in tables) else job.files.known_slot
+    slot = job.files.slot if any(table.mode.from_log for table in tables) else job.files.known_slot
     return publishing.installing(conn, slot, tables, every=every, warn=warn)
 
 

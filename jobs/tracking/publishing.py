@@ -32,7 +32,7 @@ def installing(
 
     Raises `errors.NotTracked` for a table whose rows the log can't tell apart, and a server that keeps no such log.
     """
-    wanted = [table for table in tables if table.from_log]
+    wanted = [table for table in tables if table.mode.from_log]
     members = _members(conn, name)
     if not wanted and not members:
         return []

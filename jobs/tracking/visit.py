@@ -68,7 +68,7 @@ def _visit(job: Job, conn: Connection, names: list[str], role: str) -> str:
 
 def _about(table: Table) -> str:
     """One line on a table's statements."""
-    keys = ", and the keys of deleted ones" if table.spec.deletes == "tombstone" else ""
+    keys = ", and the keys of deleted ones" if table.deletes.recorded else ""
     return f"{escapes.visible(table.source_name)}: what notes each written row{keys}."
 
 
@@ -104,7 +104,7 @@ def _rights(conn: Connection, tables: list[Table], role: str) -> list[Statement]
     rows = install.ask(conn, "rights", relids=[table.relid for table in tables], role=role)
     schemas = {row["schema"] for row in rows if not row["reachable"]}
     relations = [(row["schema"], row["name"]) for row in rows if not row["readable"]]
-    if any(table.spec.deletes == "tombstone" and table.needs_triggers for table in tables):
+    if any(table.deletes.recorded and table.mode.stamped for table in tables):
         there = {(row["schema"], row["name"]) for row in rows}
         new = [("neaptide", name) for name in ("tombstone", "purge") if ("neaptide", name) not in there]
         relations += new
@@ -125,7 +125,7 @@ def _advice(conn: Connection, tables: list[Table], role: str) -> Iterator[str]:
     [stats] = install.ask(conn, "sees_sessions", role=role)
     if any(row["filtered"] for row in rows):
         yield f"By a superuser, as row-level security would hide rows: ALTER ROLE {shown} BYPASSRLS;"
-    if not stats["sees"] and any(table.spec.watermark == "updated_at" for table in tables):
+    if not stats["sees"] and any(table.mode.by_clock for table in tables):
         yield f"By a superuser, so that others' transactions slow no run: GRANT pg_read_all_stats TO {shown};"
 
 

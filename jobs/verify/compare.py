@@ -62,7 +62,7 @@ class Comparison:
         bad = [row["range"] for row in self._target.rows(_BAD_RANGES)]
         self._fetch(bad)
         counts = {row["kind"]: row["n"] for row in self._target.rows(_COUNTS)}
-        if self._table.spec.deletes == "ignore":
+        if self._table.deletes.keeps:
             counts.pop("extra", None)
         found = self._differences(counts)
         return Outcome(
@@ -76,7 +76,7 @@ class Comparison:
         if not table.key:
             self._target.execute(f"DELETE FROM {name}")
             return intake.insert(self._target, name, self._source(""))
-        kinds = "('missing', 'different')" if table.spec.deletes == "ignore" else "('missing', 'different', 'extra')"
+        kinds = "('missing', 'different')" if table.deletes.keeps else "('missing', 'different', 'extra')"
         wrong = f"SELECT {_listed_keys(table)} FROM temp.found WHERE kind IN {kinds}"
         key = quoting.listed(table.key)
         self._target.execute(f"DELETE FROM {name} WHERE ({key}) IN ({wrong})")

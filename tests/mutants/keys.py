@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant(
         "a soft delete's key that is spelled anew is another row",
         "jobs/tables/table.py",
-        'or (self.spec.deletes == "soft" and respelled)',
+        "or (self.deletes.marked and respelled)",
         "",
         RESPELLED,
     ),

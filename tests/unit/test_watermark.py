@@ -64,9 +64,9 @@ def test_after_2_to_the_31_transactions_the_floor_alone_decides() -> None:
     assert "age" in picked(STAMP, last, snapshot(f"100:{99 + AGE_LIMIT}:"))
     assert "age" not in picked(STAMP, last, far)
     assert AGE_LIMIT < 2**31
-    assert not watermark.needs_reload(last, far, "updated_at")
-    assert watermark.needs_reload(Watermark(last.snapshot, None), far, "updated_at")
-    assert not watermark.needs_reload(Watermark(last.snapshot, None), far, "xid")
+    assert not watermark.needs_reload(last, far, by_clock=True)
+    assert watermark.needs_reload(Watermark(last.snapshot, None), far, by_clock=True)
+    assert not watermark.needs_reload(Watermark(last.snapshot, None), far, by_clock=False)
 
 
 def test_no_floor_leaves_the_age_alone_to_decide() -> None:

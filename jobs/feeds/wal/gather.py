@@ -59,7 +59,7 @@ def _gone(table: Table, wanted: Sequence[Key]) -> Wire:
     plans = table.key_plans()
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
     rows, kept = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.kept(table)
-    if table.spec.deletes == "ignore":
+    if table.deletes.keeps:
         condition = f"EXISTS ({filters_with(rows, filters.left(table))})" if kept else "false"
     else:
         condition = f"NOT EXISTS ({filters_with(rows, kept)})"
@@ -103,7 +103,7 @@ def _leave_one(target: DuckSession, changed: str, table: Table) -> None:
 
 def _loss(target: DuckSession, table: Table, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
     """The error where more is gone than an entry allows that asks for it."""
-    if table.spec.deletes != "compare" or not found.keys:
+    if not table.deletes.compares or not found.keys:
         return None
     key = quoting.listed(table.key)
     present = f"SELECT {key} FROM {out(table)} ANTI JOIN {found.gone} USING ({key})"

@@ -40,7 +40,7 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
     Tables that it can't tell of are set aside, each with the reason. Raises `errors.SchemaMoving` where the slot was
     made anew, which takes a new snapshot.
     """
-    tables = [table for table in now.tables if table.from_log]
+    tables = [table for table in now.tables if table.mode.from_log]
     if not tables:
         return None
     try:
@@ -48,7 +48,7 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
         _note(job, slot)
         if slot.lost or _fails(job, slot):
             _renew(job, slot)
-        if all(table.lack for table in now.tables if table.from_log):
+        if all(table.lack for table in now.tables if table.mode.from_log):
             return None
         return _caught_up(job, now, slot, publication, guard)
     except errors.SchemaMoving:
@@ -60,7 +60,7 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
 
 def check(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
     """The slot and the publication; what tables lack is said of each. Raises `errors.NotTracked` for want of a slot."""
-    tables = [table for table in now.tables if table.from_log]
+    tables = [table for table in now.tables if table.mode.from_log]
     slot = slots.read(now.conn, job.files.slot)
     publication = slots.publication(now.conn, slot.name, tables)
     now.tables = [publication.checked(table) for table in now.tables]
@@ -97,7 +97,7 @@ def _kept(job: Job, slot: Slot) -> LogReader | None:
 def _reached(job: Job, reader: LogReader, now: SourceSession, publication: Publication, guard: Guard) -> WalFeed:
     guard(reader.session)
     reader.want(
-        {relid: table.source_key for table in now.tables if table.from_log for relid in publication.holders(table)}
+        {relid: table.source_key for table in now.tables if table.mode.from_log for relid in publication.holders(table)}
     )
     reader.catch_up(position(now.snapshot.wal_end), _Goal(job, now).lower)
     return WalFeed(reader, publication, reader.reach(now.snapshot))

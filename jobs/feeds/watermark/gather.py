@@ -75,7 +75,7 @@ class _Reading:
     def loss(self, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
         """The error where too much of a table is gone whose keys are compared."""
         table = self._table
-        if table.spec.deletes != "compare" or not found.keys:
+        if not table.deletes.compares or not found.keys:
             return None
         present = f"SELECT {quoting.listed(table.key)} FROM {self._changed}" if table.stamp is None else self._present()
         return mass_delete.refused(self._target, table, present, published)
@@ -97,11 +97,11 @@ class _Reading:
         self._target.execute(f"CREATE TEMP TABLE {changes.bare(self._gone)} ({columns or 'nothing INTEGER'})")
         if not plans:
             return
-        if table.stamp is None and table.spec.deletes != "ignore":
+        if table.stamp is None and not table.deletes.keeps:
             self._read_absent(f"SELECT {quoting.listed(table.key)} FROM {self._changed}")
         elif self._step.compares_keys:
             self._read_absent(self._present())
-        elif table.spec.deletes == "tombstone":
+        elif table.deletes.recorded:
             self._read_recorded()
         if table.stamp is not None and filters.left(table):
             left = filters.both(self._since, filters.left(table))

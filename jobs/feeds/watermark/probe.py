@@ -23,10 +23,10 @@ def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, New
     found = {step.table.name: ALL for step in steps}
     asked = [step for step in steps if step.action == DELTA]
     if asked:
-        deleted = _deleted(conn, [step for step in asked if step.table.spec.deletes == "tombstone"])
+        deleted = _deleted(conn, [step for step in asked if step.table.deletes.recorded])
         written = _written(conn, asked, now)
         for step in asked:
-            nothing = (step.table.spec.deletes == "compare", False)
+            nothing = (step.table.deletes.compares, False)
             found[step.table.name] = News(step.table.name in written, *deleted.get(step.table.relid, nothing))
     return found
 

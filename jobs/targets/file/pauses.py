@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from app import errors
 from jobs import disk
 from jobs.record.state import Saved, State
+from jobs.tables import modes
 from jobs.targets.file import beside, lock, notes, work
 from jobs.targets.file.names import Names
 
@@ -84,8 +85,8 @@ def _known(job: Job, names: Iterable[str]) -> list[str]:
 
 def told(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
     """What there is to say of a paused table whose deleted keys are about to be forgotten, or are."""
-    deletes = {spec.name: spec.deletes for spec in job.settings.tables}
-    if saved is None or saved.mode == "none" or deletes.get(saved.table, "tombstone") != "tombstone":
+    deletes = {spec.name: modes.DELETES[spec.deletes] for spec in job.settings.tables}
+    if saved is None or modes.watermark(saved.mode).reads_all or not deletes.get(saved.table, modes.RECORDED).recorded:
         return ()
     left = saved.watermark.snapshot.as_of + job.settings.sync.tombstone_retention - now
     if left > (1 - _NEAR) * job.settings.sync.tombstone_retention:
