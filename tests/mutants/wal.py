@@ -58,6 +58,13 @@ MUTANTS = (
         RULE + "test_what_does_not_identify_its_rows_or_was_not_asked_for_has_no_keys",
     ),
     Mutant(
+        "a commit that was shown before it was sent is taken for read",
+        "jobs/feeds/wal/log.py",
+        "(one.commit >= reached or not since.sees(one.xid))",
+        "not since.sees(one.xid)",
+        RULE + "test_only_what_the_one_snapshot_sees_and_the_other_does_not_is_news",
+    ),
+    Mutant(
         "a savepoint that is rolled back takes its transaction along",
         "jobs/feeds/wal/pgoutput.py",
         "            if xid == savepoint:\n",

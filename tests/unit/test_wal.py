@@ -47,7 +47,8 @@ COMMITTED = b"C" + struct.pack(">BQQq", 0, 100, 120, 0)
 
 
 def decoded(*messages: bytes, wanted: dict[int, tuple[str, ...]] | None = None) -> Transaction | None:
-    decoder = Decoder({7: ("id",)} if wanted is None else wanted)
+    decoder = Decoder()
+    decoder.want({7: ("id",)} if wanted is None else wanted)
     found = [decoder.take(message) for message in messages]
     return found[-1]
 
@@ -83,6 +84,17 @@ def test_what_does_not_identify_its_rows_or_was_not_asked_for_has_no_keys() -> N
     assert insert.keys == {7: {("1",)}}
 
 
+def test_a_table_that_is_asked_for_after_it_was_described_has_keys_from_then_on() -> None:
+    decoder = Decoder()
+    sent = [begun(), relation(), change(b"I", b"N", row("1", "a")), COMMITTED]
+    found = [decoder.take(message) for message in sent][-1]
+    assert found is not None
+    assert found.keys == {7: None}
+    decoder.want({7: ("id",)})
+    found = [decoder.take(message) for message in [begun(6), change(b"U", b"N", row("2", "a")), COMMITTED]][-1]
+    assert found == Transaction(6, 100, 120, {7: {("2",)}})
+
+
 def test_a_truncate_names_every_table() -> None:
     found = decoded(begun(), b"T" + struct.pack(">IBII", 2, 0, 7, 8), COMMITTED)
     assert found is not None
@@ -95,7 +107,8 @@ def test_streamed_pieces_come_out_at_their_own_commit_and_not_at_all_where_they_
         start = b"S" + struct.pack(">IB", xid, 1)
         return [start, relation(within=within), change(b"I", b"N", row(key, "a"), within=within), b"E"]
 
-    decoder = Decoder({7: ("id",)})
+    decoder = Decoder()
+    decoder.want({7: ("id",)})
     sent = [*piece(10, "1"), *piece(20, "2"), *piece(10, "3")]
     assert [decoder.take(message) for message in sent] == [None] * len(sent)
     assert decoder.size() == 3
@@ -133,14 +146,18 @@ def test_only_what_the_one_snapshot_sees_and_the_other_does_not_is_news() -> Non
     log.add(Transaction(4, 80, 81, {7: {("3",)}}, {7}))
     log.add(Transaction(9, 90, 91, {8: None}))
     since, now = snapshot("4:6:4"), snapshot("6:8:6")
-    assert log.changed([7], since, now) == Changed(frozenset({("3",)}), True)
-    assert log.changed([7], snapshot("3:4:3"), snapshot("8:8:")) == Changed(frozenset({("1",), ("2",), ("3",)}), True)
-    assert log.changed([8], since, snapshot("12:12:")) == Changed(None)
+    assert log.changed([7], since, 70, now) == Changed(frozenset({("3",)}), True)
+    # Seen before it was sent: it commits behind all that had come.
+    assert log.changed([7], snapshot("8:8:"), 80, snapshot("8:8:")) == Changed(frozenset({("3",)}), True)
+    assert log.changed([7], snapshot("3:4:3"), 60, snapshot("8:8:")) == Changed(
+        frozenset({("1",), ("2",), ("3",)}), True
+    )
+    assert log.changed([8], since, 70, snapshot("12:12:")) == Changed(None)
     # Committed before others in the log, and not seen yet.
     assert log.unseen(now) == 70
     assert log.unseen(snapshot("12:12:")) is None
     log.forget(80)
-    assert log.changed([7], snapshot("3:4:3"), snapshot("12:12:")) == Changed(frozenset({("3",)}), True)
+    assert log.changed([7], snapshot("3:4:3"), 60, snapshot("12:12:")) == Changed(frozenset({("3",)}), True)
 
 
 def test_more_keys_than_fit_are_given_up_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +165,7 @@ def test_more_keys_than_fit_are_given_up_for_all(monkeypatch: pytest.MonkeyPatch
     log = ChangeLog(0)
     log.add(Transaction(5, 60, 61, {7: {("1",)}}))
     log.add(Transaction(6, 70, 71, {7: {("2",), ("3",)}}))
-    assert log.changed([7], snapshot("3:4:"), snapshot("9:9:")) == Changed(None)
+    assert log.changed([7], snapshot("3:4:"), 60, snapshot("9:9:")) == Changed(None)
 
 
 def test_a_place_is_kept_as_text() -> None:

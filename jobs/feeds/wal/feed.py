@@ -127,5 +127,7 @@ class WalFeed:
         which = (step.table.name, step.mark.snapshot.text)
         if which not in self._known:
             relids = self._publication.holders(step.table)
-            self._known[which] = self.reader.log.changed(relids, step.mark.snapshot, now.snapshot)
+            found = place.of(step.mark)
+            reached = found.reached if found else 0
+            self._known[which] = self.reader.log.changed(relids, step.mark.snapshot, reached, now.snapshot)
         return self._known[which]

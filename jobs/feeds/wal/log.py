@@ -43,11 +43,15 @@ class ChangeLog:
             if self._keys > MOST_KEYS:
                 self._give_up_keys()
 
-    def changed(self, relids: Collection[int], since: Snapshot, now: Snapshot) -> Changed:
-        """What changed of the tables with these oids that `now` sees and `since` does not."""
+    def changed(self, relids: Collection[int], since: Snapshot, reached: int, now: Snapshot) -> Changed:
+        """What changed of the tables with these oids that `now` sees, and a file that has `reached` may lack.
+
+        What commits behind that was not read for it, even if its snapshot `since` sees it: the server shows a commit
+        that does not wait for the disk before it sends it.
+        """
         with self._guard:
             held = [one for one in self._held if not one.touched.isdisjoint(relids)]
-        news = [one for one in held if not since.sees(one.xid) and now.sees(one.xid)]
+        news = [one for one in held if now.sees(one.xid) and (one.commit >= reached or not since.sees(one.xid))]
         truncated = any(not one.truncated.isdisjoint(relids) for one in news)
         parts = [one.keys[relid] for one in news for relid in one.keys if relid in relids]
         known = [part for part in parts if part is not None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Key = tuple[str, ...]
 # The kinds that carry a transaction's id within a streamed piece of it.
@@ -50,22 +50,36 @@ class _Relation:
     Without `places` nobody asked for its keys.
     """
 
-    places: Sequence[int] | None
-    whole: bool
+    names: Sequence[str]
+    identifying: frozenset[str]
+    places: Sequence[int] | None = None
+    whole: bool = False
+
+    def wanted(self, key: Sequence[str] | None) -> _Relation:
+        """With where its key is, if it has one of these columns."""
+        if key is None or not set(key) <= set(self.names):
+            return replace(self, places=None, whole=False)
+        return replace(self, places=[*map(self.names.index, key)], whole=self.identifying.issuperset(key))
 
 
 class Decoder:
-    """Messages go in, transactions come out at their commits, in the order of these.
+    """Messages go in, transactions come out at their commits, in the order of these."""
 
-    `wanted` are the key's columns by the oid of the table that holds rows.
-    """
-
-    def __init__(self, wanted: Mapping[int, Sequence[str]]) -> None:
-        self.wanted = wanted
+    def __init__(self) -> None:
+        self._wanted: dict[int, Sequence[str]] = {}
         self._relations: dict[int, _Relation] = {}
         self._open: Transaction | None = None
         self._streamed: dict[int, Transaction] = {}
         self._inside: int | None = None
+
+    def want(self, keys: Mapping[int, Sequence[str]]) -> None:
+        """Keep the keys of these tables, by the oids of what holds their rows: what columns they are.
+
+        The server describes a table once, which may be before anybody asks for it.
+        """
+        self._wanted.update(keys)
+        for relid in keys.keys() & self._relations.keys():
+            self._relations[relid] = self._relations[relid].wanted(keys[relid])
 
     def take(self, message: bytes) -> Transaction | None:
         """The transaction that this message commits, if it does."""
@@ -134,10 +148,8 @@ class Decoder:
                 identifying.add(place)
             names.append(body.text())
             body.bytes(8)
-        wanted = self.wanted.get(relid)
-        known = wanted is not None and set(wanted) <= set(names)
-        places = [names.index(name) for name in wanted or ()] if known else None
-        self._relations[relid] = _Relation(places, places is not None and set(places) <= identifying)
+        found = _Relation(names, frozenset(names[place] for place in identifying))
+        self._relations[relid] = found.wanted(self._wanted.get(relid))
 
     def _change(self, kind: bytes, body: _Reader) -> None:
         relid = body.number(">I")

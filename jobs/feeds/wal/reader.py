@@ -29,9 +29,8 @@ class LogReader:
     def __init__(self, source: Source, slot: str, start: int, let_go: Callable[[], bool]) -> None:
         """Begin at `start`. `let_go` has another process of Neaptide's let go of the slot. Raises psycopg's errors."""
         self.slot, self.log = slot, ChangeLog(start)
-        self._wanted: dict[int, Sequence[str]] = {}
         self._guard = threading.RLock()
-        self._stream = _opened(source, slot, start, Decoder(self._wanted), let_go)
+        self._stream = _opened(source, slot, start, Decoder(), let_go)
         self.broken = False
         # How many transactions came that changed something, and how many of them a run has dealt with.
         self.came = self.handled = 0
@@ -50,7 +49,7 @@ class LogReader:
     def want(self, keys: Mapping[int, Sequence[str]]) -> None:
         """Keep the keys of these tables, by the oids of what holds their rows: what columns they are."""
         with self._guard:
-            self._wanted.update(keys)
+            self._stream.decoder.want(keys)
 
     def take(self) -> None:
         """Take in what has come, without a wait. Raises psycopg's errors where the stream ended."""
