@@ -14,6 +14,8 @@ from jobs.source.connection import Source
 from jobs.targets.file import pauses, private
 from jobs.targets.file.names import Names
 from jobs.targets.file.publish import Publisher
+from jobs.targets.file.target import FileTarget
+from jobs.targets.target import Lease, Target
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Job:
     url: str = field(repr=False)
     keep: Keep | None = field(default=None, repr=False, compare=False)
     owner_url: str = field(default="", repr=False)
+    lease: Lease = field(default_factory=Lease, repr=False, compare=False)
 
     @property
     def keep_open(self) -> Keep:
@@ -51,6 +54,11 @@ class Job:
     def files(self) -> Names:
         """The target's names on disk."""
         return Names(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+
+    @property
+    def target(self) -> Target:
+        """What runs write to."""
+        return FileTarget(self)
 
     @property
     def publisher(self) -> Publisher:

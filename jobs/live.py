@@ -24,7 +24,6 @@ from jobs.plan import steps
 from jobs.source.session import SourceSession, source_session
 from jobs.tables import filters
 from jobs.tables.table import Table
-from jobs.targets.file import work
 
 # What can't be closed because a query goes on in it, until the process ends.
 _left: list[ExitStack] = []
@@ -74,7 +73,7 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
     """A store that reads PostgreSQL in one snapshot. Raises what a run would."""
     with ExitStack() as stack:
         now = stack.enter_context(source_session(job))
-        now.set_aside(steps.swapped(now.tables, work.peek(job)))
+        now.set_aside(steps.swapped(now.tables, job.target.peek()))
         session = stack.enter_context(opening.lent(job, strict=True))
         session.attach_source(job.source, guests=now.snapshot.guests)
         stack.enter_context(session.transaction())

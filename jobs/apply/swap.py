@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from jobs import quoting
-from jobs.engine.rows import out
+from jobs.engine.rows import create_table, out
 from jobs.engine.session import DuckSession
 from jobs.feeds.watermark.load import loading_name
 from jobs.tables.table import Table
@@ -13,8 +13,15 @@ from jobs.tables.table import Table
 
 def swap(target: DuckSession, table: Table) -> None:
     """Let the loaded rows take the table's place. Part of the caller's transaction."""
+    loaded = loading_name(target, table)
+    if not target.private:
+        # What is staged lies in another database. It stays there, for a transaction that has to be done again.
+        create_table(target, table)
+        with target.all_threads():
+            target.execute(f"INSERT INTO {out(table)} FROM {loaded}")
+        return
     target.execute(f"DROP TABLE IF EXISTS {out(table)}")
-    target.execute(f"ALTER TABLE {loading_name(table)} RENAME TO {quoting.identifier(table.target[1])}")
+    target.execute(f"ALTER TABLE {loaded} RENAME TO {quoting.identifier(table.target[1])}")
 
 
 def remove_tables(file: DuckSession, names: list[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs import quoting
-from jobs.engine import storage
 from jobs.engine.session import DuckSession
 from jobs.source.catalogue import Table
 from jobs.types import column_plan
@@ -26,10 +25,11 @@ def source_rows(table: Table, columns: Sequence[column_plan.ColumnPlan], where: 
 
 def create_table(target: DuckSession, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
-    columns = ", ".join(storage.column(plan, table.key) for plan in table.columns)
-    target.execute(f"CREATE SCHEMA IF NOT EXISTS out.{quoting.identifier(table.target[0])}")
-    target.execute(f"DROP TABLE IF EXISTS {name or out(table)}")
-    target.execute(f"CREATE TABLE {name or out(table)} ({columns})")
+    columns = ", ".join(target.defined(plan.name, plan.duckdb_type, table.key) for plan in table.columns)
+    place = name or out(table)
+    target.execute(f"CREATE SCHEMA IF NOT EXISTS {place.partition('.')[0]}.{quoting.identifier(table.target[0])}")
+    target.execute(f"DROP TABLE IF EXISTS {place}")
+    target.execute(f"CREATE TABLE {place} ({columns})")
 
 
 def exact(plan: column_plan.ColumnPlan, table: str) -> str:

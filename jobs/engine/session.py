@@ -7,14 +7,16 @@ another kind of target that can be attached can take the file's place.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from app import statements
 from jobs import quoting
+from jobs.engine import storage
 from jobs.engine.bridge import Bridge
 from jobs.engine.failures import Damaged, translate
 from jobs.engine.memory import Memory
@@ -25,7 +27,14 @@ _LOG = "16MiB"
 
 
 class DuckSession(Bridge, Memory):
-    """A DuckDB session. Made by jobs/engine/opening.py."""
+    """A DuckDB session. Made by jobs/engine/opening.py.
+
+    `private`: nobody sees what is committed to `out` before all of it is published. `staging` is the database in which
+    a table lies while it is copied.
+    """
+
+    private = True
+    staging = "out"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         super().__init__(connection)
@@ -101,6 +110,21 @@ class DuckSession(Bridge, Memory):
         self.execute(f"ATTACH {quoting.literal(path)} AS out (ROW_GROUP_SIZE {rows})")
         # To merge row groups a checkpoint reads them whole; targets/file/compact.py looks after files of huge rows.
         self._merges = rows > widths.VECTOR
+
+    def defined(self, name: str, duckdb_type: str, key: Sequence[str]) -> str:
+        """A column's definition in a table of `out` with this key."""
+        return storage.defined(name, duckdb_type, key)
+
+    def begin_writing(self, run_id: str) -> None:
+        """Make sure that what is written follows the run of this id, in the transaction that writes it."""
+
+    def check_writer(self) -> None:
+        """Raise `errors.LockHeld` where the lock was lost meanwhile; asked right before the commit."""
+
+    def bytes_of(self, schema: str, name: str) -> int | None:
+        """The bytes of the blocks a table has to itself; small ones share theirs. None where DuckDB can't be asked."""
+        table = quoting.as_argument("out", schema, name)
+        return None if table is None else int(self.rows(statements.get("status", "size"), {"name": table})[0]["bytes"])
 
     def has(self, name: str) -> bool:
         """Whether the file has a table or view of this quoted name; asked without a look at every attached database."""

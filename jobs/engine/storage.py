@@ -15,18 +15,12 @@ import re
 from collections.abc import Sequence
 
 from jobs import quoting
-from jobs.types import column_plan
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\d+\)")
 # DuckDB keeps a DECIMAL of more digits in 128 bits.
 _DIGITS = 18
 _FLOATS = ("FLOAT", "DOUBLE")
 _WIDE = ("UUID", "HUGEINT", "UHUGEINT")
-
-
-def column(plan: column_plan.ColumnPlan, key: Sequence[str]) -> str:
-    """A column's definition in a table with this key."""
-    return defined(plan.name, plan.duckdb_type, key)
 
 
 def defined(name: str, duckdb_type: str, key: Sequence[str]) -> str:

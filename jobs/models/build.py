@@ -1,8 +1,13 @@
-"""Builds models anew, each in a transaction of its own: one that fails costs itself and those that read it."""
+"""Builds models anew, each in a transaction of its own: one that fails costs itself and those that read it.
+
+Where readers would see such a transaction, all is done within the run's own, which one that fails undoes: the run is
+told so, and does it again without that one.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from app import errors
 from jobs import faults
@@ -15,11 +20,22 @@ from jobs.record.models import KeptModel
 from jobs.results import ModelRun
 
 
-class Builder:
-    """Makes what a run's transaction left out of the file. Call it when that is committed."""
+class NotBuilt(Exception):
+    """A model can't be built, and the transaction in which that was tried is over."""
 
-    def __init__(self, file: DuckSession, plan: Plan) -> None:
-        self._file, self._plan = file, plan
+    def __init__(self, name: str, error: errors.NeaptideError) -> None:
+        super().__init__(name)
+        self.name, self.error = name, error
+
+
+class Builder:
+    """Makes what a run's transaction left out of the file. Call it when that is committed, if nobody sees it yet.
+
+    `tried` says why models can't be built that are not to be tried again.
+    """
+
+    def __init__(self, file: DuckSession, plan: Plan, tried: Mapping[str, str] | None = None) -> None:
+        self._file, self._plan, self._tried = file, plan, tried or {}
         self._failed: dict[str, str] = {}
         self.runs: list[ModelRun] = []
 
@@ -31,7 +47,7 @@ class Builder:
         return self.runs
 
     def _make(self, one: Standing) -> None:
-        error = one.error or self._still(one) or self._above(one)
+        error = one.error or self._tried.get(one.name) or self._still(one) or self._above(one)
         if error is None:
             error = self._built(one)
         if error is not None:
@@ -55,6 +71,8 @@ class Builder:
         except errors.NeaptideError as error:
             if not is_its_own(error):
                 raise
+            if not self._file.private:
+                raise NotBuilt(one.name, error) from error
             return error.message
         faults.point("model_built")
         return None

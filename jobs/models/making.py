@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jobs import quoting
-from jobs.engine import storage
 from jobs.engine.session import DuckSession
 from jobs.models import place, sums
 from jobs.models.analysis.shapes import Analysis
@@ -16,7 +15,7 @@ def build(file: DuckSession, name: str, analysis: Analysis) -> int:
     remove(file, name)
     if analysis.kind == "sums":
         return sums.build(file, analysis, name)
-    defined = ", ".join(storage.defined(column, kind, analysis.key) for column, kind in analysis.columns.items())
+    defined = ", ".join(file.defined(column, kind, analysis.key) for column, kind in analysis.columns.items())
     file.execute(f"CREATE TABLE {place.out(name)} ({defined})")
     return int(file.one(f"INSERT INTO {place.out(name)} {analysis.text}"))
 

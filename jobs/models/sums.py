@@ -7,7 +7,6 @@ no values is NULL. These lie in a table of the schema `neaptide`; the model's na
 from __future__ import annotations
 
 from jobs import quoting
-from jobs.engine import storage
 from jobs.engine.session import DuckSession
 from jobs.models import affected, place, selecting
 from jobs.models.analysis.shapes import Analysis, Occurrence, Output, Place, Term
@@ -67,7 +66,7 @@ class Shape:
 def build(file: DuckSession, analysis: Analysis, name: str) -> int:
     """Make the table and its view."""
     shape, table = Shape(analysis), behind(name)
-    defined = ", ".join(storage.defined(column, kind, analysis.key) for column, kind in shape.columns.items())
+    defined = ", ".join(file.defined(column, kind, analysis.key) for column, kind in shape.columns.items())
     file.execute(f"CREATE TABLE {table} ({defined})")
     names = quoting.listed(shape.columns)
     rows = file.one(

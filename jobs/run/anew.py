@@ -55,22 +55,28 @@ class Anew:
         return {step.table.name: self._swapped(step, copied[step.table.name], run_id) for step in steps}
 
     def _swapped(self, step: Step, copied: load.Copied, run_id: str) -> TableRun:
-        """Let what was copied take the table's place, with its watermark."""
+        """Let what was copied take the table's place, with its watermark, if nobody sees that before the run's end."""
         began, table = time.monotonic(), step.table
-        with self._file.transaction():
-            swap.swap(self._file, table)
-            ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
+        if self._file.private:
+            with self._file.transaction():
+                self.swap([step], run_id)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
         notes = (*table.notes, *nulls.told(self._context.feed, self._now, step))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
+
+    def swap(self, steps: list[Step], run_id: str) -> None:
+        """Let what was copied take the tables' places, with their watermarks; in the caller's transaction."""
+        for step in steps:
+            swap.swap(self._file, step.table)
+            ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
         found: dict[str, errors.NeaptideError] = {}
         published, options = self._context.job.files.published, self._context.options
         for step in [] if options.full or options.force_deletes else steps:
-            error = mass_delete.refused_anew(self._file, step, load.loading_name(step.table), published)
+            error = mass_delete.refused_anew(self._file, step, load.loading_name(self._file, step.table), published)
             if error:
                 found[step.table.name] = error
                 load.drop(self._file, step.table)

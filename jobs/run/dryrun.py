@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from app import errors
 from jobs.apply.merge import Merge
-from jobs.engine import opening
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
@@ -21,7 +20,6 @@ from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
 from jobs.run import trial
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession, source_session
-from jobs.targets.file import work
 
 _FEED = WatermarkFeed()
 
@@ -32,7 +30,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     What changed is read as a run reads it, into memory. A table that lacks tracking, or can't be read, says so instead;
     what would stop all of a run is raised.
     """
-    state = work.peek(job)
+    state = job.target.peek()
     limit = Deadline(job.settings.sync.deadline, job.source)
     with limit, source_session(job, wanted, limit.guard) as now:
         plan.check_identity(state, now.identity, now.snapshot)
@@ -50,15 +48,15 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 
 
 def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan, ...]:
-    folder, path = job.models, job.files.published
-    if path is None:
+    folder = job.models
+    if job.target.version() is None:
         good = [ModelPlan(name, "build", "first build") for name in folder.models]
         return (*good, *(ModelPlan(name, "failed", error=error.message) for name, error in folder.bad.items()))
     if not (folder.models or folder.bad or state.models.kept):
         return ()
     anew = {table.table for table in tables if table.action == FULL}
     moved = {table.table for table in tables if table.rows or table.deletes} - anew
-    with opening.opened(job, path, read_only=True) as file:
+    with job.target.reading() as file:
         return tuple(foresight.plans(file, folder, moved, anew))
 
 
@@ -106,10 +104,9 @@ def _plan(step: Step, now: SourceSession, lack: str | None, counts: dict[str, Ta
 
 def _changes(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
     """What would go in and out of tables that are not copied anew, or why one would fail."""
-    path = job.files.published
-    if not steps or path is None:
+    if not steps or job.target.version() is None:
         return {}
-    with opening.opened(job, path, read_only=True) as file:
+    with job.target.reading() as file:
         limit.guard(file)
         file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}

@@ -57,6 +57,8 @@ class Recording:
         if carried.record is not None:
             runs.complete(self._file, carried.base_end)
             records.insert(0, carried.record.ended(self._last_end))
+        elif not self._file.private:
+            runs.complete(self._file, self._last_end)
         elif self._earlier is not None:
             runs.take_over(self._file, self._earlier, self._last_end)
         runs.write(self._file, records, keep=context.job.settings.sync.keep_runs)
@@ -68,7 +70,7 @@ class Recording:
         next run's file then lacks what both of them changed.
         """
         base = self._context.published
-        if self._context.job.keep is None or self._state.run_id > base.run_id:
+        if self._context.job.keep is None or self._state.run_id > base.run_id or not self._file.private:
             carry.drop(self._file)
             return
         carry.hand_on(self._file, Carried(base, self.run_id, kept, self._record, self._last_end))

@@ -28,8 +28,8 @@ from jobs.run.context import Context, Options
 from jobs.run.write import Writer
 from jobs.source.session import SourceSession, source_session
 from jobs.tables.ranges import Range
-from jobs.targets.file import compact, draft, freshness, lock, strangers, work
-from jobs.targets.file.work import Way
+from jobs.targets.file import compact, freshness
+from jobs.targets.target import Version, Way
 
 _ATTEMPTS = 4
 Done = TypeVar("Done")
@@ -59,18 +59,18 @@ def sync_once(
     """
     options = Options(tuple(tables or ()), full, force_deletes, ranges=ranges or {})
     began = time.monotonic()
-    with lock.locked(job.files, wait=wait, timeout=timeout if within is None else within):
+    with job.target.locked(wait=wait, timeout=timeout if within is None else within):
         if since is not None and (served := _served(job, since)):
             return served
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
-        job.publisher.clean()
-        first = job.files.published is None
+        job.target.clean()
+        first = job.target.version() is None
         run = steadied(lambda: _attempted(job, options, progress or Silent()))
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         if not first:
             housekeeping.purge_sometimes(job)
-        compact.sometimes(job, run)
+        job.target.tidy(run)
     return after(job, run)
 
 
@@ -85,17 +85,15 @@ def steadied(attempt: Callable[[], Done]) -> Done:
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.mark(), datetime.now(UTC)
-    told = strangers.keep_off(job)
-    # Before the file is read: whoever publishes from another machine after this is noticed.
-    over = job.files.version()
-    published, aside = work.published_state(job)
+    told = job.target.keep_off()
+    seen = job.target.look()
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(source_session(job, options.tables, deadline.guard))
-        now.warnings.extend((*told, *aside))
-        context = Context(job, options, progress, now, published, deadline, began, started)
+        now.warnings.extend((*told, *seen.told))
+        context = Context(job, options, progress, now, seen.state, deadline, began, started)
         with feeds.opened(job, now, deadline.guard) as context.feed:
-            return _Runner(context, reading.close, over).run()
+            return _Runner(context, reading.close, seen.version).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -120,13 +118,13 @@ def run_in(job: Job, options: Options, now: SourceSession, published: State, dea
     onto = replace(options, onto_published=True)
     context = Context(job, onto, Silent(), now, published, deadline, began=None)
     with feeds.opened(job, now, deadline.guard) as context.feed:
-        return _Runner(context, lambda: None, job.files.version()).run()
+        return _Runner(context, lambda: None, job.target.version()).run()
 
 
 class _Runner:
     """One attempt from its start to the published file."""
 
-    def __init__(self, context: Context, release: Callable[[], None], over: tuple[int, int] | None) -> None:
+    def __init__(self, context: Context, release: Callable[[], None], over: Version | None) -> None:
         self._context, self._release, self._over = context, release, over
         self._job, self._now, self._options = context.job, context.now, context.options
         self._phases = context.phases
@@ -164,14 +162,9 @@ class _Runner:
         run = self._built()
         forgetting = self._context.forgets()
         with self._phases.phase("publish"):
-            if forgetting and not self._is_new:
-                # Old rows lie in its free blocks, and in what was copied from the file before.
-                compact.rebuild(self._job, self._job.files.work)
-            if self._job.keep is not None:
-                self._job.keep.permit()
-            lost = self._job.publisher.publish(over=self._over, forgetting=forgetting)
+            lost = self._job.target.publish(over=self._over, forgetting=forgetting, is_new=self._is_new)
             if self._written is not None:
-                work.remember(self._job, self._written)
+                self._job.target.remember(self._written)
         warnings = (*run.warnings, lost) if lost else run.warnings
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
@@ -183,15 +176,15 @@ class _Runner:
     def _built(self) -> Run:
         options, published = self._options, self._context.published
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
-        for way in work.ways(
+        for way in self._job.target.ways(
             published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
         ):
-            if way == work.ANEW and not published.damaged:
-                self._now.warnings.append(work.set_aside(self._job, damage))
+            if way.empty and not way.history and not published.damaged:
+                self._now.warnings.append(self._job.target.set_aside(damage))
             try:
                 return self._build(way)
             except Damaged as error:
-                draft.drop(self._job.files)
+                self._job.target.drop()
                 damage = error
                 if self._released:
                     break
@@ -203,9 +196,11 @@ class _Runner:
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         self._is_new = way.empty
-        resumed = draft.begin(self._job.files, fresh=way.fresh or self._options.onto_published, empty=way.empty)
         earlier = self._job.files.published if way.history else None
-        with work.opened_work(self._job, resumed, self._context.published, self._now, carry.base) as (file, state):
+        written = self._job.target.writing(
+            way, self._context.published, self._now, carry.base, onto_published=self._options.onto_published
+        )
+        with written as (file, state):
             faults.point("work_opened")
             self._context.deadline.guard(file)
             file.use_threads(1)

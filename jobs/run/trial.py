@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 from app import errors
 from jobs.engine import intake, opening, rows
@@ -25,7 +23,7 @@ def of_rights(job: Job, now: SourceSession, limit: Deadline) -> dict[str, errors
     DuckDB's sessions at the source are others than ours: they may be refused where ours was let in, and with them
     PostgreSQL asks for each function that a column's value goes through, and for what lies below a view.
     """
-    _check_folder(job.files.link.parent)
+    job.target.check_rights()
     readiness.check_tracked(now.conn, now.tables)
     found: dict[str, errors.NeaptideError] = {}
     with opening.lent(job) as session:
@@ -50,12 +48,3 @@ def _refusal(session: DuckSession, table: Table, now: SourceSession) -> errors.N
             raise
         return misfits.told(now.conn, table, error)
     return None
-
-
-def _check_folder(folder: Path) -> None:
-    """A run makes its folder, its lock and its file."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise errors.TargetUnusable(
-            f"{there} can't be written to: no permission", hint="give this user the right, or set another [target] path"
-        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jobs.apply.merge import Merge
-from jobs.engine import opening
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
@@ -52,9 +51,7 @@ def _certain(step: Step, news: feed.News) -> bool:
 
 def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
-    path = context.job.files.published
-    assert path is not None
-    with opening.opened(context.job, path, read_only=True) as file:
+    with context.job.target.reading() as file:
         context.deadline.guard(file)
         file.attach_source(context.job.source, context.now.spool, guests=context.now.snapshot.guests)
         if context.job.keep is None and context.now.spool is None:

@@ -12,7 +12,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import UNCOVERED, UnreadableKeys
-from jobs.models.build import Builder
+from jobs.models.build import Builder, NotBuilt
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
@@ -40,7 +40,10 @@ class Writer:
         self._loaded: dict[str, TableRun] = {}
         # Why models failed while they were kept, in this run.
         self._failed_models: dict[str, str] = {}
+        # Why models could not be built in it.
+        self._unbuilt: dict[str, str] = {}
         self._models: Plan | None = None
+        self._whole: Anew
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
@@ -50,6 +53,7 @@ class Writer:
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = whole.copy(self._record.run_id)
+        self._whole = whole
         while True:
             steps = [step for step in steps if step.table.name not in self._now.failures]
             try:
@@ -60,15 +64,23 @@ class Writer:
             except ModelFailed as failed:
                 # So it is with the tables: DuckDB gives up a transaction for one error.
                 self._failed_models[failed.name] = failed.error.message
+            except NotBuilt as failed:
+                self._unbuilt[failed.name] = failed.error.message
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
     def build_models(self) -> list[ModelRun]:
-        """Build the models anew that were not kept. PostgreSQL is not needed for it."""
+        """Build the models anew that were not kept. PostgreSQL is not needed for it.
+
+        Where readers see each commit it is part of the run's one transaction, and done by now.
+        """
+        return self._built_models() if self._file.private else []
+
+    def _built_models(self) -> list[ModelRun]:
         if self._models is None or all(one.is_current for one in self._models.standings):
             return []
         with self._context.phases.phase("models"):
-            return Builder(self._file, self._models).run()
+            return Builder(self._file, self._models, self._unbuilt).run()
 
     def _check_covered(self, steps: list[Step]) -> None:
         """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
@@ -83,13 +95,13 @@ class Writer:
         file, state, record = self._file, self._state, self._record
         whole = Anew(self._context, file, steps)
         record.row_group = whole.regroup(state)
-        if not state.lineage:
+        if not state.lineage and file.private:
             # At once: each statement would be synced to the disk by itself.
             with file.transaction():
                 ledger.create_schema(file)
         if not anew.continues(whole.steps, state, self._context.options):
             record.lineage = secrets.token_hex(8)
-        if whole.steps:
+        if whole.steps and file.private:
             # A load that is cut short is found by this to be of the same source, and goes on.
             record.write_identity()
         return whole
@@ -100,8 +112,12 @@ class Writer:
         deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
+                file.begin_writing(self._state.run_id)
                 run = self._applied(steps, deltas)
+            if not file.private:
+                run = replace(run, models=(*run.models, *self._built_models()))
             file.write_through(merge=compact.merges(run))
+            file.check_writer()
             faults.point("before_commit")
         faults.point("after_commit")
         self._record.hand_on(deltas.kept)
@@ -111,6 +127,9 @@ class Writer:
         file, now, context, record = self._file, self._now, self._context, self._record
         file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
+        if not file.private:
+            ledger.create_schema(file)
+            self._whole.swap([step for step in steps if step.table.name in self._loaded], record.run_id)
         upkeep = Upkeep(file, context.models, record.run_id, self._failed_models)
         upkeep.begin()
         done = self._brought_up(steps, deltas, upkeep)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from app import errors, statements
 from jobs import quoting
-from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.models import file as model_file
@@ -18,7 +17,6 @@ from jobs.models.planning import Planning
 from jobs.record import models as ledger
 from jobs.record.models import KeptModel
 from jobs.results import ModelDetails
-from jobs.status import report
 
 # As many rows as a table must have before it counts how they are stored, or that they hardly group.
 _MANY = 10_000
@@ -29,7 +27,7 @@ _LONG_DECIMAL = "DECIMAL(38,"
 
 def read(job: Job) -> tuple[ModelDetails, ...]:
     """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
-    with opening.inspected(job, report.checked(job)) as file:
+    with job.target.inspected() as file:
         planned = Planning(file, job.models).planned
         kept = ledger.read(file).kept
         names = sorted({*planned.models, *planned.bad, *kept})
@@ -38,7 +36,7 @@ def read(job: Job) -> tuple[ModelDetails, ...]:
 
 def explained(job: Job, name: str) -> Analysis:
     """What one model is made of. Raises its error, `errors.UsageError` with the nearest where there is none."""
-    with opening.inspected(job, report.checked(job)) as file:
+    with job.target.inspected() as file:
         planned = Planning(file, job.models).planned
     return _analysis(planned, meant(name, {*planned.models, *planned.bad}))
 
@@ -47,7 +45,7 @@ def checked(job: Job, path: Path) -> Analysis:
     """What a file would be as a model of this project, wherever it lies. Raises `errors.ModelError`."""
     model = model_file.read(path)
     folder = job.models
-    with opening.inspected(job, report.checked(job)) as file:
+    with job.target.inspected() as file:
         bad = {name: one for name, one in folder.bad.items() if name != model.name}
         planned = Planning(file, Folder({**folder.models, model.name: model}, bad)).planned
     return _analysis(planned, model.name)

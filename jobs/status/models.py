@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from app import statements
-from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.models import sums
 from jobs.record.models import KeptModel, Models
@@ -38,5 +36,4 @@ def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) ->
 def _bytes(file: DuckSession, model: KeptModel) -> int | None:
     """The bytes of the blocks that it has to itself."""
     names = sums.place_of(model.name) if model.kind == "sums" else ("models", model.name)
-    name = quoting.as_argument("out", *names)
-    return None if name is None else int(file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"])
+    return file.bytes_of(*names)

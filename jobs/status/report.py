@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from app import config, errors, statements
+from app import config, statements
 from jobs import quoting
-from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan import steps
@@ -18,21 +16,19 @@ from jobs.results import Status, TableStatus
 from jobs.status import board, growth, loghold, models
 from jobs.status.moments import Looked, moved_on
 from jobs.tables import patterns
-from jobs.targets.file import freshness, lock, pauses, strangers
-
-_NO_FILE = "there is no reporting file yet: run `neaptide sync`"
+from jobs.targets.file import freshness, pauses
+from jobs.targets.target import NO_FILE
 
 
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
-    published = job.files.published
-    running, daemon, log = lock.is_locked(job.files), board.read(job.files), loghold.read(job.files)
+    running, daemon, log = job.target.is_locked(), board.read(job.files), loghold.read(job.files)
     complaints = [*_of_daemon(daemon), *loghold.problems(log)]
-    if published is None:
+    if job.target.version() is None:
         return Status(
-            str(job.files.link), None, None, "missing", running, 0, (), problems=(_NO_FILE, *complaints), daemon=daemon
+            str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon
         )
-    with opening.inspected(job, checked(job)) as file:
+    with job.target.inspected() as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
@@ -47,7 +43,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
         problems += models.complaints(state.models)
         return Status(
-            str(job.files.link), as_of, age, level, running, _bytes(job, published),
+            str(job.files.link), as_of, age, level, running, job.target.size(),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
             growth.versions(), log,
@@ -62,24 +58,8 @@ def meant(job: Job, table: str) -> bool:
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    with opening.inspected(job, checked(job)) as file:
+    with job.target.inspected() as file:
         return recent_runs(job, file, most)
-
-
-def checked(job: Job) -> Path:
-    """The published file, as it was published and without a log of a stranger's; again, where a run publishes now."""
-    while True:
-        published = job.files.published
-        if published is None:
-            raise errors.NoReportingFile(_NO_FILE)
-        strangers.check_logs(job)
-        try:
-            strangers.check(job, published)
-        except errors.TargetUnusable:
-            if published == job.files.published:
-                raise
-        else:
-            return published
 
 
 def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
@@ -146,15 +126,9 @@ def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now:
         "paused" if row["table_name"] in job.paused else row["action"] or "",
         row["rows_in"] or 0,
         row["rows_out"] or 0,
-        _size(file, row["table_name"]),
+        file.bytes_of(*quoting.split_name(row["table_name"])),
         len(file.rows(f"DESCRIBE out.{name}")),
     )
-
-
-def _size(file: DuckSession, table: str) -> int | None:
-    """The bytes of the blocks a table has to itself; small tables share theirs. None where DuckDB can't be asked."""
-    name = quoting.as_argument("out", *quoting.split_name(table))
-    return None if name is None else int(file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"])
 
 
 def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
@@ -163,9 +137,3 @@ def judge(limits: config.Freshness, age: float | None) -> tuple[str, list[str]]:
         if limit is not None and (age is None or timedelta(seconds=age) > limit):
             return level, [f"the file is older than [freshness] {level} = {limit}: is the daemon running?"]
     return "ok", []
-
-
-def _bytes(job: Job, published: Path) -> int:
-    """What both files take on the disk; they may be two names of one."""
-    found = {path: path.stat() for path in {published, job.files.spare or published}}
-    return sum({state.st_ino: state.st_size for state in found.values()}.values())

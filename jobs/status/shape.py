@@ -8,7 +8,6 @@ from typing import Any
 
 from app import errors, statements
 from jobs import quoting
-from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.record import state as ledger
@@ -21,7 +20,7 @@ def of_table(job: Job, name: str) -> TableShape:
 
     Raises `errors.UsageError` with the nearest names for a table that isn't there, `errors.NoReportingFile`.
     """
-    with opening.inspected(job, report.checked(job)) as file:
+    with job.target.inspected() as file:
         state = ledger.read(file)
         models = _models(file)
         found = _meant(name, (*state.tables, *models))
@@ -40,7 +39,7 @@ def of_table(job: Job, name: str) -> TableShape:
 
 def of_models(job: Job) -> list[TableShape]:
     """The read models in the file."""
-    with opening.inspected(job, report.checked(job)) as file:
+    with job.target.inspected() as file:
         state = ledger.read(file)
         return [_model(job, file, state, name) for name in _models(file)]
 

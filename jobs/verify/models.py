@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from app import errors
@@ -31,8 +31,13 @@ def compare(file: DuckSession, folder: Folder, tables: Collection[str] = ()) -> 
     return [_compared(file, name, planning, found) for name in sorted(wanted)]
 
 
-def mend(file: DuckSession, folder: Folder, run_id: str, tables: Collection[str] = ()) -> list[ModelCheck]:
-    """The same in a file whose tables were mended; what differs is built anew, each in a transaction of its own."""
+def mend(
+    file: DuckSession, folder: Folder, run_id: str, tables: Collection[str] = (), tried: Mapping[str, str] | None = None
+) -> list[ModelCheck]:
+    """The same in a file whose tables were mended; what differs is built anew, each in a transaction of its own.
+
+    `tried` says why models can't be built that are not to be tried again.
+    """
     ledger.create(file)
     checks = compare(file, folder, tables)
     with file.transaction():
@@ -43,7 +48,7 @@ def mend(file: DuckSession, folder: Folder, run_id: str, tables: Collection[str]
         ledger.catch_up(file)
     planning = Planning(file, folder)
     plan = Plan(run_id, planning, standing.judge(planning, ledger.read(file), {}))
-    built = {run.model: run for run in Builder(file, plan).run()}
+    built = {run.model: run for run in Builder(file, plan, tried).run()}
     return [
         replace(check, repaired=not built[check.model].error, error=built[check.model].error or check.error)
         if check.model in built

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors
 from jobs.apply import swap
-from jobs.engine import opening, rows
+from jobs.engine import rows
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
@@ -25,12 +24,13 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelCheck, Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.run import recording, sync
-from jobs.run.context import Options, TableFailed, diagnosed, saved
+from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession, source_session
-from jobs.targets.file import draft, freshness, lock, strangers, work
+from jobs.targets.file import freshness, strangers, work
 from jobs.verify import models
+from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
 
 
@@ -54,6 +54,10 @@ class Scope:
     def models_equal(self) -> bool:
         """Whether no read model differed from its SELECT."""
         return all(model.equal for model in self.models)
+
+    def finds_all_equal(self, checks: list[TableCheck]) -> bool:
+        """Whether nothing had to be mended."""
+        return all(check.equal for check in checks) and self.models_equal and self.same_source
 
     def note(self, run: Run) -> None:
         """A run that was done on the way; the hooks are told of one that published."""
@@ -81,26 +85,26 @@ def verify(
     if sample is not None and repair:
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
-    with lock.locked(job.files):
-        job.publisher.clean()
+    with job.target.locked():
+        job.target.clean()
         found = sync.steadied(lambda: _verify(job, scope, progress or Silent()))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
     return replace(found, warnings=(*found.warnings, *warnings))
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
-    told = strangers.keep_off(job)
+    told = job.target.keep_off()
     path = job.files.published
-    if path is None:
+    if job.target.version() is None:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
-    if strangers.is_altered(job, path):
+    if path is not None and strangers.is_altered(job, path):
         return _verify_altered(job, scope, path, told, progress)
-    published, aside = work.published_state(job)
+    seen = job.target.look()
     with ExitStack() as reading:
         deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
         now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
-        now.warnings.extend((*told, *aside))
-        scope = replace(scope, same_source=_catch_up(job, scope, now, published, deadline))
+        now.warnings.extend((*told, *seen.told))
+        scope = replace(scope, same_source=_catch_up(job, scope, now, seen.state, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
         except Damaged as error:
@@ -168,15 +172,13 @@ def _built_anew(
     if not scope.repair or scope.tables:
         raise error
     given_up = work.given_up(job)
-    now.warnings.append(work.set_aside(job, error))
+    now.warnings.append(job.target.set_aside(error))
     scope.note(sync.run_in(job, Options(), now, given_up, deadline))
     return _compared(job, scope, now, deadline, progress)
 
 
 def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress) -> list[TableCheck]:
-    path = job.files.published
-    assert path is not None
-    with opening.opened(job, path, read_only=True) as file:
+    with job.target.reading() as file:
         deadline.guard(file)
         file.refuse_views()
         file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
@@ -184,7 +186,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
             file.close_off()
         checks: dict[str, TableCheck] = {}
         while len(checks) < len(now.tables):
-            with _setting_aside(now), file.transaction():
+            with setting_aside(now), file.transaction():
                 file.join_snapshot(now.snapshot, now.spool)
                 for step in plan.steps(now.tables, ledger.read(file), now.snapshot):
                     if step.table.name not in checks:
@@ -194,23 +196,13 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
     return list(checks.values())
 
 
-@contextmanager
-def _setting_aside(now: SourceSession) -> Iterator[None]:
-    """A table that can't be compared doesn't keep the others from it; the transaction is over."""
-    try:
-        yield
-    except TableFailed as failed:
-        now.set_aside({failed.table: failed.error})
-
-
 def _mended(
     job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress, *, altered: bool
 ) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
-    published = work.given_up(job) if altered else work.peek(job)
-    draft.begin(job.files, fresh=not altered, empty=altered)
-    with opening.opened(job, job.files.work) as file:
+    published = work.given_up(job) if altered else job.target.peek()
+    with job.target.mending(anew=altered) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
         elif published.row_group < widths.ROW_GROUP:
@@ -218,20 +210,28 @@ def _mended(
         deadline.guard(file)
         file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
         run: Run | None = None
+        has_models, tried = models.any_in(job.models, published), dict[str, str]()
         while run is None:
-            with phases.phase("compare"), _setting_aside(now), file.transaction():
-                checks, run = _mended_at_once(job, file, scope, now, progress, published, began)
+            with phases.phase("compare"), setting_aside(now, tried), file.transaction():
+                file.begin_writing(published.run_id)
+                checks, done = _mended_at_once(job, file, scope, now, progress, published, began)
                 states.check(job, now.conn, now.tables)
-        if models.any_in(job.models, published):
+                if has_models and not file.private:
+                    scope.models[:] = models.mend(file, job.models, done.run_id, scope.tables, tried)
+                run = done
+                if not file.private and scope.finds_all_equal(checks):
+                    raise NothingMended
+                file.check_writer()
+        if has_models and file.private:
             with phases.phase("models"):
                 scope.models[:] = models.mend(file, job.models, run.run_id, scope.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
-    if all(check.equal for check in checks) and scope.models_equal and scope.same_source and not altered:
-        draft.drop(job.files)
+    if scope.finds_all_equal(checks) and not altered:
+        job.target.drop()
         return checks
     with phases.phase("publish"):
-        lost = job.publisher.publish()
+        lost = job.target.publish()
     now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
     freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))

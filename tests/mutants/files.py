@@ -76,8 +76,8 @@ MUTANTS = (
     ),
     Mutant(
         "old rows stay in the free blocks of the new file",
-        "jobs/run/sync.py",
-        "if forgetting and not self._is_new:",
+        "jobs/targets/file/target.py",
+        "if forgetting and not is_new:",
         "if False:",
         FORGOTTEN,
     ),

@@ -68,7 +68,7 @@ def copy_tables(
     """
     for table in tables:
         drop(target, table)
-        rows.create_table(target, table, loading_name(table))
+        rows.create_table(target, table, loading_name(target, table))
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
     target.use_threads(1)
@@ -82,12 +82,12 @@ def copy_tables(
 
 def drop(target: DuckSession, table: Table) -> None:
     """Forget what an earlier load left."""
-    target.execute(f"DROP TABLE IF EXISTS {loading_name(table)}")
+    target.execute(f"DROP TABLE IF EXISTS {loading_name(target, table)}")
 
 
-def loading_name(table: Table) -> str:
+def loading_name(target: DuckSession, table: Table) -> str:
     """Where the rows go until they are complete: beside the table, since a rename can't change the schema."""
-    return f"out.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
+    return f"{target.staging}.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
 
 
 def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
@@ -188,7 +188,7 @@ class _Workers:
                         break
             if piece is not None and piece.huge:
                 session.target.execute("SET max_vacuum_tasks = 0")
-                session.target.execute("CHECKPOINT out")
+                session.target.execute(f"CHECKPOINT {session.target.staging}")
         except errors.NeaptideError as error:
             if piece is None or not misfits.is_of_a_table(error):
                 raise
@@ -233,4 +233,4 @@ class _Session:
 
     def execute_piece(self, piece: Piece) -> int:
         wire = rows.source_rows(piece.table, piece.table.columns, piece.where)
-        return intake.insert(self.target, loading_name(piece.table), wire)
+        return intake.insert(self.target, loading_name(self.target, piece.table), wire)

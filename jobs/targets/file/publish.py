@@ -25,6 +25,7 @@ from app import errors, versions
 from jobs import disk, faults
 from jobs.targets.file import beside, private
 from jobs.targets.file.names import Names
+from jobs.targets.target import Version
 
 # A name that was the link's stays for as long as it may take whoever resolved it to open it, and a few stay anyhow.
 _GRACE = 10.0
@@ -38,7 +39,7 @@ class Publisher:
     files: Names
 
     @disk.translated()
-    def publish(self, *, over: tuple[int, int] | None = None, forgetting: bool = False) -> str:
+    def publish(self, *, over: Version | None = None, forgetting: bool = False) -> str:
         """Make the work file, closed and checkpointed, the one readers get; returns what of its rights can't be kept.
 
         `over` is the version it follows: where another one is published, somebody on another machine, which this one's

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,21 +17,10 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import SourceSession
 from jobs.targets.file import draft, freshness, strangers
+from jobs.targets.target import LastBase, Way
 
 if TYPE_CHECKING:
     from jobs.job import Job
-
-
-@dataclass(frozen=True)
-class Way:
-    """How the work file begins: as the spare, `fresh` as a copy of the published file, or `empty`.
-
-    `history` takes over the record of earlier runs from the published file.
-    """
-
-    fresh: bool = False
-    empty: bool = False
-    history: bool = True
 
 
 SPARE, COPY, NEW, ANEW = Way(), Way(fresh=True), Way(empty=True), Way(empty=True, history=False)
@@ -120,7 +108,7 @@ def peek(job: Job) -> State:
 
 @contextmanager
 def opened_work(
-    job: Job, resumed: bool, published: State, now: SourceSession, last_base: Callable[[DuckSession], State | None]
+    job: Job, resumed: bool, published: State, now: SourceSession, last_base: LastBase
 ) -> Iterator[tuple[DuckSession, State]]:
     """The work file, open for writing, of the published file's lineage: else it is replaced by a copy of that.
 
