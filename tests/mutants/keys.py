@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     Mutant(
         "a row too large ends the comparison of every table",
-        "jobs/verify/verify.py",
+        "jobs/verify/attempts.py",
         "now.set_aside({failed.table: failed.error})",
         "raise failed.error from failed",
         FAILING + "test_a_table_with_a_row_too_large_is_compared_by_itself",
