@@ -12,11 +12,13 @@ from jobs import quoting
 from jobs.source import condition, firing, readiness, states
 from jobs.source import settings as sessions
 from jobs.source.connection import Connection
-from jobs.tables import columns, modes, tracked
+from jobs.tables import columns, deciding, modes, tracked
 from jobs.tables import patterns as selection
 from jobs.tables import table as tables
-from jobs.tables.table import ORDINARY, PARTITIONED, Table, stamp_column
+from jobs.tables.origin import ORDINARY, PARTITIONED
+from jobs.tables.table import Table
 from jobs.types import column_plan, forms, masks
+from jobs.types import info as type_info
 
 __all__ = [
     "PARTITIONED",
@@ -26,7 +28,6 @@ __all__ = [
     "look",
     "reachable",
     "read",
-    "stamp_column",
 ]
 
 Row = dict[str, Any]
@@ -181,7 +182,7 @@ class _Facts:
             self.unique[row["relid"]].append(set(row["columns"]))
         self.purged = _purged(conn, relids)
         self.columns = memory.columns.read(conn, relids)
-        made = {oid for infos in self.columns.values() for info in infos for oid in tables.made(info.type)}
+        made = {oid for infos in self.columns.values() for info in infos for oid in type_info.made(info.type)}
         self._types = states.types(conn, made)
         self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
 
@@ -211,12 +212,12 @@ class _Facts:
 
     def labels(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[str, dict[str, str]]:
         """The labels of the enums that these columns hold, by oids."""
-        kinds = sorted({str(oid) for info in infos for oid in tables.made(info.type)})
+        kinds = sorted({str(oid) for info in infos for oid in type_info.made(info.type)})
         return {kind: self._labels.get(kind, {}) for kind in kinds}
 
     def type_states(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[int, str]:
         """The state of the types that these columns hold and somebody can alter, by oid."""
-        return {oid: self._types[oid] for info in infos for oid in tables.made(info.type)}
+        return {oid: self._types[oid] for info in infos for oid in type_info.made(info.type)}
 
 
 def _table(
@@ -240,7 +241,7 @@ def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Tab
     spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
     copied, plans = columns.choose(spec, name, infos, key)
     fires = facts.firing
-    read = (*copied, *tables.deciding(spec, row["name"], infos, copied))
+    read = (*copied, *deciding.columns(spec, row["name"], infos, copied))
     table = Table(
         spec=spec, schema=row["schema"], relation=row["name"], relid=relid, kind=row["kind"],
         target=selection.name_in_file(spec, row["schema"], row["name"]), source_key=key, infos=tuple(infos),
@@ -315,7 +316,7 @@ def _separate(found: Found, file_stem: str) -> None:
 
 
 def _labels(conn: Connection, infos: Iterable[column_plan.ColumnInfo]) -> Mapping[str, dict[str, str]]:
-    oids = sorted({oid for info in infos for oid in tables.made(info.type)})
+    oids = sorted({oid for info in infos for oid in type_info.made(info.type)})
     if not oids:
         return {}
     rows = conn.execute(statements.get("catalogue", "labels"), {"oids": oids})

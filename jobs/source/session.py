@@ -19,7 +19,7 @@ from jobs.source.connection import Connection
 from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
 from jobs.tables import patterns
-from jobs.tables.table import ORDINARY
+from jobs.tables.origin import ORDINARY
 
 if TYPE_CHECKING:
     from jobs.job import Job

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from app import errors, statements
 from jobs.source import condition
 from jobs.source.connection import Connection
-from jobs.tables.table import PARTITIONED, VIEW, Table
+from jobs.tables.origin import PARTITIONED, VIEW
+from jobs.tables.table import Table
 
 if TYPE_CHECKING:
     from jobs.job import Job

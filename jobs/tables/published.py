@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobs.tables import tracked
-from jobs.tables.table import PARTITIONED, Table
+from jobs.tables.origin import PARTITIONED
+from jobs.tables.table import Table
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,15 +11,12 @@ from typing import Any
 from app import config
 from jobs import quoting
 from jobs.position.watermark import Stamp
-from jobs.tables import modes
+from jobs.tables import deciding, modes, stamps
 from jobs.tables.capture import Subject
-from jobs.tables.triggers import Leaf, Trigger
+from jobs.tables.origin import PARTITIONED, Origin
+from jobs.tables.triggers import Trigger
 from jobs.types import column_plan
-
-PARTITIONED, VIEW = "p", "v"
-# What holds rows of its own: tables, and those of partitions.
-ORDINARY = "rp"
-_SAYS_UTC = re.compile(r"(?i)time\s+zone\s+'utc'|timezone\s*\(\s*'utc'")
+from jobs.types.info import parts
 
 
 @dataclass(frozen=True)
@@ -33,34 +30,20 @@ class Filtering:
     version: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table. `schema`, `relation`, `infos`, `source_key` are the source's; `target`, `columns`, `key` the file's.
+@dataclass(frozen=True, kw_only=True)
+class Table(Origin):
+    """One table. `source_key` are the key's columns in the source; `target`, `columns`, `key` are the file's.
 
-    `infos` are all columns of the source; `copied` are those of `columns`, in the same order. `child`: it is a
-    partition of another table, or inherits from one. `lack` is what it lacks for its modes, as a sentence.
+    `copied` are those of `infos` that `columns` are made of, in the same order. `purged` is the last transaction whose
+    deletes may be forgotten. `lack` is what it lacks for its modes, as a sentence.
     """
 
     spec: config.Table
-    schema: str
-    relation: str
     target: tuple[str, str]
-    relid: int
-    kind: str
     source_key: tuple[str, ...]
-    infos: tuple[column_plan.ColumnInfo, ...]
     copied: tuple[column_plan.ColumnInfo, ...]
     columns: tuple[column_plan.ColumnPlan, ...]
-    triggers: tuple[Trigger, ...]
-    parts: tuple[str, ...] = ()
-    leaves: tuple[Leaf, ...] = ()
-    elsewhere: str = ""
-    child: bool = False
-    storage: str = ""
-    subscribed: bool = False
     purged: int = 0
-    pages: int = 0
-    rows: int = 0
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     type_states: Mapping[int, str] = field(default_factory=dict)
     mask_version: str = ""
@@ -73,16 +56,6 @@ class Table:
         """The file's name for it, as config.toml would write it."""
         return quoting.join_name(*self.target)
 
-    @cached_property
-    def source_name(self) -> str:
-        """The source's name for it, as config.toml writes it."""
-        return quoting.join_name(self.schema, self.relation)
-
-    @cached_property
-    def quoted(self) -> str:
-        """Schema and name for PostgreSQL."""
-        return quoting.qualified(self.schema, self.relation)
-
     @property
     def mode(self) -> modes.WatermarkMode:
         """How its changes are found."""
@@ -92,16 +65,6 @@ class Table:
     def deletes(self) -> modes.DeleteMode:
         """How rows leave the file."""
         return modes.DELETES[self.spec.deletes]
-
-    @property
-    def holds_rows(self) -> bool:
-        """Whether it is a table, perhaps of partitions, and not a view or another server's."""
-        return self.kind in ORDINARY
-
-    @cached_property
-    def rows_from(self) -> str:
-        """What PostgreSQL reads its rows from: of a table without children it alone, whatever is attached meanwhile."""
-        return f"ONLY {self.quoted}" if self.kind in "rf" and not self.parts else self.quoted
 
     @cached_property
     def runs_code(self) -> bool:
@@ -134,18 +97,7 @@ class Table:
     @cached_property
     def stamp(self) -> Stamp | None:
         """The column the watermark is on, or None for a table that is copied whole."""
-        if not self.mode.stamped:
-            return None
-        name = stamp_column(self.spec, self.infos)
-        info = next((info for info in self.infos if info.name == name), None)
-        if info is None:
-            return None
-        return Stamp(
-            name,
-            self.mode.name,
-            zoned=info.type.resolved.name != "timestamp",
-            rounded=info.type.resolved.typmod != -1,
-        )
+        return stamps.there(self.spec, self.infos)
 
     @property
     def compares_keys(self) -> bool:
@@ -157,33 +109,14 @@ class Table:
         found = self.deletes.compares or (self.deletes.marked and respelled)
         return found and not self.mode.from_log
 
-    @property
-    def row_deletes(self) -> bool:
-        """Whether only row triggers see every delete.
-
-        Of a row that changes partition, by logical replication, or by a statement on the table that this is a part of.
-        """
-        return self.kind == PARTITIONED or self.subscribed or self.child
-
     @cached_property
     def subject(self) -> Subject:
         """What there is to know of it for its triggers, also of the stamp that `track` has yet to add."""
-        stamp = self.stamp or self._stamp_to_come()
-        in_utc = stamp is not None and stamp.unzoned and self._stamps_in_utc(stamp.column)
+        stamp = self.stamp or stamps.to_come(self.spec, self.infos)
+        in_utc = stamp is not None and stamp.unzoned and stamps.means_utc(stamp.column, self.infos, self.triggers)
         return Subject(
             self.relid, stamp, self.key_infos(), tree=self.kind == PARTITIONED, by_row=self.row_deletes, in_utc=in_utc
         )
-
-    def _stamp_to_come(self) -> Stamp | None:
-        if not self.mode.stamped:
-            return None
-        return Stamp(stamp_column(self.spec, self.infos), self.mode.name)
-
-    def _stamps_in_utc(self, column: str) -> bool:
-        """Whether its owner means UTC by a stamp without a zone: by its default, or by a trigger."""
-        default = next((info.default for info in self.infos if info.name == column), None)
-        owners = (t.function.source for t in self.triggers if not t.ours and t.mentions(column))
-        return any(_SAYS_UTC.search(text) for text in (default or "", *owners))
 
     @cached_property
     def signature(self) -> dict[str, Any]:
@@ -202,7 +135,7 @@ class Table:
             "storage": self.storage,
             "config": [
                 self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
-                stamp_column(self.spec, self.infos) if self.mode.stamped else None,
+                stamps.column(self.spec, self.infos) if self.mode.stamped else None,
                 [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
             ],
         }  # fmt: skip
@@ -217,19 +150,19 @@ class Table:
     @property
     def deciding(self) -> tuple[column_plan.ColumnInfo, ...]:
         """The columns that are not copied, and yet say which rows are."""
-        return deciding(self.spec, self.relation, self.infos, self.copied)
+        return deciding.columns(self.spec, self.relation, self.infos, self.copied)
 
     def _matters(self, trigger: Trigger) -> bool:
         if not self.mode.stamped:
             return False
-        return trigger.ours or trigger.mentions(stamp_column(self.spec, self.infos))
+        return trigger.ours or trigger.mentions(stamps.column(self.spec, self.infos))
 
     @property
     def _followed(self) -> list[str]:
         """The columns that triggers name: one that was away for a while was not followed, nor in a parent's hands."""
         if not self.mode.stamped:
             return []
-        names = {*self.source_key, stamp_column(self.spec, self.infos)}
+        names = {*self.source_key, stamps.column(self.spec, self.infos)}
         return [info.version for info in self.infos if info.name in names]
 
 
@@ -243,34 +176,6 @@ _CALL = re.compile(
 def calls_code(where: str | None) -> bool:
     """Whether a condition may lead to a function that is not PostgreSQL's own."""
     return where is not None and _CALL.search(where) is not None
-
-
-def stamp_column(spec: config.Table, infos: Iterable[column_plan.ColumnInfo]) -> str:
-    """The config's `stamp`, else what its mode stamps by default."""
-    kinds = {info.name: info.type.resolved.name for info in infos}
-    return spec.stamp or modes.WATERMARKS[spec.watermark].stamp_column(kinds)
-
-
-def deciding(
-    spec: config.Table, relation: str, infos: Iterable[column_plan.ColumnInfo], copied: Iterable[column_plan.ColumnInfo]
-) -> tuple[column_plan.ColumnInfo, ...]:
-    """The columns that are not copied, and yet say which rows are; none where all is compared.
-
-    Of `where` each that it may name: all, where it may take the row as a whole.
-    """
-    if modes.WATERMARKS[spec.watermark].reads_all:
-        return ()
-    there, mark, text = {info.name for info in copied}, spec.soft_column, spec.where or ""
-    whole = _may_name(text, relation)
-    return tuple(
-        info for info in infos if info.name not in there and (info.name == mark or whole or _may_name(text, info.name))
-    )
-
-
-def _may_name(text: str, name: str) -> bool:
-    """Whether SQL may name this, in whatever case or quotes; an escaped name may be any."""
-    quoted = re.escape(name.replace('"', '""').lower())
-    return re.search(rf"(?<![\w$]){quoted}(?![\w$])|u&\"", text.lower()) is not None
 
 
 def _column(info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> dict[str, Any]:
@@ -292,24 +197,5 @@ def _facts(info: column_plan.ColumnInfo) -> dict[str, Any]:
         "type": info.type_name,
         "generated": info.default if info.generated else None,
         "collation": info.collation,
-        "parts": list(_parts(info.type)),
+        "parts": list(parts(info.type)),
     }
-
-
-def _parts(kind: column_plan.TypeInfo) -> Iterator[str]:
-    """The attributes of the composite types that a type is built from, however deep."""
-    for name, part in kind.attributes:
-        yield f"{name} {part.type_name}"
-        yield from _parts(part)
-    for inner in (kind.element, kind.base, kind.subtype):
-        if inner is not None:
-            yield from _parts(inner)
-
-
-def made(kind: column_plan.TypeInfo) -> Iterator[int]:
-    """The oids of the enums and composite types that a type is built from, however deep: what can be altered."""
-    if kind.typtype in "ec":
-        yield kind.oid
-    for inner in (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes)):
-        if inner is not None:
-            yield from made(inner)

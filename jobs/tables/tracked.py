@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jobs.tables import capture, triggers
-from jobs.tables.table import Table, stamp_column
+from jobs.tables import capture, stamps, triggers
+from jobs.tables.table import Table
 from jobs.tables.triggers import Trigger
 
 _ROW_EVENTS = (triggers.INSERT, triggers.UPDATE)
@@ -79,7 +79,7 @@ def _places(table: Table) -> Iterator[tuple[str, tuple[Trigger, ...]]]:
 
 def _without_stamp(table: Table) -> str | None:
     if table.stamp is None:
-        return f"{table.source_name} has no column {stamp_column(table.spec, table.infos)}"
+        return f"{table.source_name} has no column {stamps.column(table.spec, table.infos)}"
     return None
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from app import errors, statements
 from jobs import quoting
-from jobs.source.catalogue import Table, stamp_column
-from jobs.tables import capture, tracked, triggers
+from jobs.source.catalogue import Table
+from jobs.tables import capture, stamps, tracked, triggers
 from jobs.tables.capture import Capture
 from jobs.tables.triggers import Function, Trigger
 
@@ -86,7 +86,7 @@ class _Install:
     def __init__(self, table: Table, have: Installed) -> None:
         self.table, self.have = table, have
         self.found: list[Statement] = []
-        self.column = stamp_column(table.spec, table.infos)
+        self.column = stamps.column(table.spec, table.infos)
 
     def statements(self) -> list[Statement]:
         """All of them, in an order in which they can be run."""

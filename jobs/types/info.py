@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,6 +151,25 @@ def _column(item: dict[str, Any], build: _Builder) -> ColumnInfo:
         deterministic=item["deterministic"],
         version=item["version"],
     )
+
+
+def parts(kind: TypeInfo) -> Iterator[str]:
+    """The attributes of the composite types that a type is built from, however deep."""
+    for name, part in kind.attributes:
+        yield f"{name} {part.type_name}"
+        yield from parts(part)
+    for inner in (kind.element, kind.base, kind.subtype):
+        if inner is not None:
+            yield from parts(inner)
+
+
+def made(kind: TypeInfo) -> Iterator[int]:
+    """The oids of the enums and composite types that a type is built from, however deep: what can be altered."""
+    if kind.typtype in "ec":
+        yield kind.oid
+    for inner in (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes)):
+        if inner is not None:
+            yield from made(inner)
 
 
 class _Builder:

@@ -246,7 +246,7 @@ MUTANTS = (
     ),
     Mutant(
         "a statement trigger records the deletes of a partitioned table",
-        "jobs/tables/table.py",
+        "jobs/tables/origin.py",
         "return self.kind == PARTITIONED or self.subscribed or self.child",
         "return self.subscribed or self.child",
         PARTITIONS + "test_rows_that_move_and_rows_written_to_a_partition_itself",

@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table is read with the children that it got in the middle of the run",
-        "jobs/tables/table.py",
+        "jobs/tables/origin.py",
         'return f"ONLY {self.quoted}" if',
         'return f"{self.quoted}" if',
         CHILDREN + "test_a_table_without_children_is_read_alone",
@@ -172,9 +172,9 @@ MUTANTS = (
     ),
     Mutant(
         "a column of few digits is not known to round",
-        "jobs/tables/table.py",
-        "rounded=info.type.resolved.typmod != -1,",
-        "rounded=False,",
+        "jobs/tables/stamps.py",
+        "rounded=kind.typmod != -1)",
+        "rounded=False)",
         RULE + "test_a_stamp_that_rounds_is_read_from_below_its_floor",
     ),
     Mutant(

@@ -69,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         "a part of another table is followed by statement triggers",
-        "jobs/tables/table.py",
+        "jobs/tables/origin.py",
         "return self.kind == PARTITIONED or self.subscribed or self.child",
         "return self.kind == PARTITIONED or self.subscribed",
         PARTS + "test_partitions_that_are_written_through_their_parent",
