@@ -89,15 +89,12 @@ class Project:
     ) -> Iterator[File]:
         """The published file; with `max_staleness` it is synced first where it is older, `"0s"` sees every commit.
 
-        `timeout` bounds that sync. `live` asks PostgreSQL itself, under the file's names and types. Raises
+        `timeout` bounds that sync. `live` asks PostgreSQL itself, under the file's names and types, and so does every
+        call where `[read] mode = "source"`; a replica is then waited for. Raises
         `errors.NoReportingFile`, `errors.TooStale`, `errors.TargetUnusable`, and what a sync raises.
         """
-        store = (
-            bootstrap.live(self.settings)
-            if live
-            else bootstrap.reporting_file(
-                self.settings, max_staleness=_span(max_staleness), timeout=_span(timeout), keep=self._keep()
-            )
+        store = bootstrap.reading(
+            self.settings, source=live, max_staleness=_span(max_staleness), timeout=_span(timeout), keep=self._keep()
         )
         with store as opened:
             yield File(opened, self)

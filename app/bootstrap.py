@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app import errors, extras
 
@@ -179,11 +179,46 @@ def reporting_file(
     )
 
 
-def live(settings: config.Settings, *, writes: Path | None = None) -> AbstractContextManager[store.Store]:
-    """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot."""
-    from jobs import live
+def live(
+    settings: config.Settings,
+    *,
+    max_staleness: timedelta | None = None,
+    timeout: timedelta | None = None,
+    writes: Path | None = None,
+) -> AbstractContextManager[store.Store]:
+    """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot.
 
-    return live.open(job(settings), _limits(settings, writes))
+    It is the replica of `[read] url` where there is one: with `max_staleness` that is waited for, at most for `timeout`
+    or as long as a query may take. The source itself is never stale. Raises `errors.TooStale`, and what a run would.
+    """
+    from jobs import live
+    from jobs.job import Job
+    from jobs.replica import Replica
+
+    limits = _limits(settings, writes)
+    if settings.read.url is None:
+        return live.open(job(settings), limits)
+    replica = Replica(job(settings, start=False), max_staleness, (timeout or limits.timeout).total_seconds())
+    return live.open(Job(settings, settings.read.url.get_secret_value()), limits, replica)
+
+
+def reading(
+    settings: config.Settings,
+    *,
+    source: bool = False,
+    max_staleness: timedelta | None = None,
+    timeout: timedelta | None = None,
+    keep: Keep | None = None,
+    writes: Path | None = None,
+    **told: Any,
+) -> AbstractContextManager[store.Store]:
+    """What answers come from: the reporting file, or PostgreSQL where `[read]` or who calls says so.
+
+    `told` are what else `reporting_file` takes.
+    """
+    if source or settings.read.on_source:
+        return live(settings, max_staleness=max_staleness, timeout=timeout, writes=writes)
+    return reporting_file(settings, max_staleness=max_staleness, timeout=timeout, keep=keep, writes=writes, **told)
 
 
 def _limits(settings: config.Settings, writes: Path | None) -> Limits:

@@ -27,7 +27,10 @@ _VALUE = r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s&'",;)]+)"""
 _ASSIGNED = re.compile(rf"(password(?:\s*=\s*|['\"]\s*:\s*)){_VALUE}", re.I)
 # DuckDB's way to write down a secret.
 _LISTED = re.compile(r"(\bpassword\s+)('(?:[^']|'')*')", re.I)
-_VARIABLES = ("NEAPTIDE_SOURCE__URL", "NEAPTIDE_SYNC__MASK_KEY", "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD", "PGSSLPASSWORD")
+_VARIABLES = (
+    "NEAPTIDE_SOURCE__URL", "NEAPTIDE_READ__URL", "NEAPTIDE_SYNC__MASK_KEY", "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD",
+    "PGSSLPASSWORD",
+)  # fmt: skip
 
 
 class Redaction:

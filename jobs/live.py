@@ -8,7 +8,11 @@ may do is judged as for the file (`app.reporting.guard`); what it may read are t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from functools import cached_property
+
+import duckdb
 
 from app import errors
 from app.execution import Limits
@@ -20,11 +24,19 @@ from jobs.engine import opening
 from jobs.engine import rows as apply
 from jobs.engine.session import DuckSession
 from jobs.job import Job
+from jobs.models.file import Model
 from jobs.plan import steps
+from jobs.replica import Replica, named
 from jobs.source.session import SourceSession, source_session
 from jobs.tables import filters
 from jobs.tables.table import Table
 
+_MODELS = "models"
+_COLUMNS = """
+    SELECT schema_name, table_name, list(column_name ORDER BY column_index) FROM duckdb_columns()
+    WHERE database_name = 'memory' AND schema_name NOT IN ('main', 'neaptide') AND NOT internal
+    GROUP BY ALL ORDER BY ALL
+"""
 # What can't be closed because a query goes on in it, until the process ends.
 _left: list[ExitStack] = []
 
@@ -36,6 +48,7 @@ class _Scope:
 
     def __init__(self, now: SourceSession) -> None:
         self._names = {_name(table) for table in now.tables} | {("neaptide", "freshness")}
+        self.tables = sorted(quoting.split_name(table.name) for table in now.tables)
         self._short = _short(now)
 
     def has(self, table: guard.Reference) -> bool:
@@ -45,9 +58,42 @@ class _Scope:
     def names(self) -> Collection[str]:
         return [".".join(name) for name in self._names]
 
+    def add(self, model: Model) -> None:
+        """Let a read model be asked for, too."""
+        self._names.add((_MODELS, quoting.fold(model.name)))
+        self.tables.append((_MODELS, model.name))
+
 
 class LiveStore(reporting.Store):
     """A `reporting.Store` on PostgreSQL. `as_of` is the moment of its snapshot."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, scope: _Scope, now: SourceSession, limits: Limits
+    ) -> None:
+        super().__init__(
+            connection, session=connection, check=lambda sql: guard.check(sql, connection, scope), limits=limits,
+            as_of=now.snapshot.as_of, run_id="live",
+        )  # fmt: skip
+        self._listed, self._copied = scope.tables, now.tables
+
+    @cached_property
+    def models(self) -> frozenset[str]:
+        """None: a report's quicker way reads models that are kept, and here each would be worked out for it."""
+        return frozenset()
+
+    def tables(self) -> list[tuple[str, str]]:
+        """Schema and name of every table of the config and of every read model, sorted."""
+        return sorted(self._listed)
+
+    def source_types(self, table: str) -> dict[str, str]:
+        """The types in PostgreSQL by the names of the columns; none of a model's."""
+        found = next((one for one in self._copied if one.name == table), None)
+        columns = found.signature["columns"] if found else ()
+        return {quoting.unquoted(one["target"]): one["type"] for one in columns}
+
+    def relations(self) -> dict[tuple[str, str], list[str]]:
+        """The same with their columns."""
+        return {(schema, name): columns for schema, name, columns in self._session.execute(_COLUMNS).fetchall()}
 
     def query(self, sql: str, params: reporting.Parameters = ()) -> Result:
         """Like `reporting.Store.query`; `errors.SourceUnavailable` where PostgreSQL fails."""
@@ -69,10 +115,18 @@ def _failures() -> Iterator[None]:
 
 
 @contextmanager
-def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa: A001  live.open beside reporting.open
-    """A store that reads PostgreSQL in one snapshot. Raises what a run would."""
+def open(  # noqa: A001  live.open beside reporting.open
+    job: Job, limits: Limits | None = None, replica: Replica | None = None
+) -> Iterator[LiveStore]:
+    """A store that reads PostgreSQL in one snapshot; where it is a replica, once that has come far enough.
+
+    Raises what a run would, and what `Replica.meet` does.
+    """
     with ExitStack() as stack:
-        now = stack.enter_context(source_session(job))
+        with named() if replica else nullcontext():
+            now = stack.enter_context(source_session(job, guard=replica.meet if replica else _welcome))
+        if replica:
+            now.snapshot = replace(now.snapshot, as_of=replica.as_of(now.snapshot.as_of))
         now.set_aside(steps.swapped(now.tables, job.target.peek()))
         session = stack.enter_context(opening.lent(job, strict=True))
         session.attach_source(job.source, guests=now.snapshot.guests)
@@ -85,7 +139,9 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
                 f"CREATE VIEW memory.main.{quoting.identifier(name)} AS FROM memory.public.{quoting.identifier(name)}"
             )
         _create_freshness(session, now)
-        store = _store(session, now, limits or Limits())
+        scope = _Scope(now)
+        _create_models(session, job, scope)
+        store = _store(session, now, scope, limits or Limits())
         try:
             yield store
         finally:
@@ -93,15 +149,15 @@ def open(job: Job, limits: Limits | None = None) -> Iterator[LiveStore]:  # noqa
                 _left.append(stack.pop_all())
 
 
-def _store(session: DuckSession, now: SourceSession, limits: Limits) -> LiveStore:
+def _welcome(_: object) -> None:
+    """The source itself is what it is."""
+
+
+def _store(session: DuckSession, now: SourceSession, scope: _Scope, limits: Limits) -> LiveStore:
     """The session, from here on locked down and within the limits."""
     for statement in (*limits.settings(), "SET enable_external_access = false", "SET lock_configuration = true"):
         session.execute(statement)
-    connection, scope = session.connection, _Scope(now)
-    return LiveStore(
-        connection, session=connection, check=lambda sql: guard.check(sql, connection, scope), limits=limits,
-        as_of=now.snapshot.as_of, run_id="live",
-    )  # fmt: skip
+    return LiveStore(session.connection, scope, now, limits)
 
 
 def _see(session: DuckSession, now: SourceSession) -> None:
@@ -125,6 +181,27 @@ def _create_view(session: DuckSession, table: Table) -> None:
     session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{quoting.identifier(_name(table, fold=False)[0])}")
     rows = apply.source_rows(table, table.columns, filters.kept(table))
     session.execute(f"CREATE VIEW {name} AS {rows.joined()}")
+
+
+def _create_models(session: DuckSession, job: Job, scope: _Scope) -> None:
+    """Each read model as the SELECT that it is, inputs first; one that can't be read is not there."""
+    waiting = dict(job.models.models)
+    if waiting:
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{_MODELS}")
+    while ready := [model for model in waiting.values() if _is_readable(session, model, scope)]:
+        for model in ready:
+            del waiting[model.name]
+            scope.add(model)
+
+
+def _is_readable(session: DuckSession, model: Model, scope: _Scope) -> bool:
+    """Whether it could be made; it is judged like anybody's query."""
+    try:
+        text = guard.check(model.text, session.connection, scope).text
+        session.connection.execute(f"CREATE VIEW memory.{_MODELS}.{quoting.identifier(model.name)} AS {text}")
+    except (errors.NeaptideError, duckdb.BinderException, duckdb.CatalogException):
+        return False
+    return True
 
 
 def _short(now: SourceSession) -> set[str]:

@@ -92,6 +92,21 @@ SELECT
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn() END::text AS wal_end
 FROM pg_control_checkpoint() AS c;
 
+-- name: reached
+-- How far a server has come: everything committed before `clock` lies in its log before `wal`. Asked of the source, for
+-- a replica to wait for it; a source that is a standby itself knows the primary's clock as above.
+SELECT
+    CASE
+        WHEN pg_is_in_recovery() THEN least(now(), greatest(c.checkpoint_time, pg_last_xact_replay_timestamp()))
+        ELSE now()
+    END AS clock,
+    now() AS now,
+    CASE
+        WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_insert_lsn()
+    END::text AS wal
+FROM pg_control_checkpoint() AS c;
+
 -- name: durable
 -- Whether the log is on the disk up to a position, or but for that position's page; and the WAL writer's delay in ms.
 SELECT

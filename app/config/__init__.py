@@ -14,6 +14,7 @@ from app.config.sections import (
     Http,
     Models,
     Query,
+    Read,
     Reports,
     Schedule,
     Source,
@@ -26,6 +27,6 @@ from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
-    "Alerts", "Freshness", "Hooks", "Http", "Models", "Query", "Reports", "Schedule", "Settings", "Source", "Sync",
-    "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
+    "Alerts", "Freshness", "Hooks", "Http", "Models", "Query", "Read", "Reports", "Schedule", "Settings", "Source",
+    "Sync", "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
 ]  # fmt: skip

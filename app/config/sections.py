@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from app.config.values import AlertUrl, Duration, HookCommand, ModeBits, check_url, listed
+from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBits, check_url, listed
 
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
@@ -112,6 +112,29 @@ class Sync(Section):
         if self.mask_key is not None and len(self.mask_key.get_secret_value()) < _SHORTEST_KEY:
             raise ValueError(f"mask_key is too short: at least {_SHORTEST_KEY} characters, else it can be guessed")
         return self
+
+
+class Read(Section):
+    """Where queries and reports are answered: from the reporting file, or on PostgreSQL itself.
+
+    `url` is a read replica of the source; alone it means that mode, and with `mode = "file"` it is for `--live` only.
+    """
+
+    mode: Literal["file", "source"] = "file"
+    url: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _url_is_known(self) -> Read:
+        if self.url is not None:
+            check_url(self.url.get_secret_value())
+            if self.url.get_secret_value().startswith(EMBEDDED):
+                raise ValueError("url: a replica is a server: write it like postgresql://user@host:5432/database")
+        return self
+
+    @property
+    def on_source(self) -> bool:
+        """Whether PostgreSQL answers where nobody asks for it."""
+        return self.mode == "source" or (self.url is not None and "mode" not in self.model_fields_set)
 
 
 class Query(Section):

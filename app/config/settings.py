@@ -13,6 +13,7 @@ from app.config.sections import (
     Http,
     Models,
     Query,
+    Read,
     Reports,
     Schedule,
     Section,
@@ -32,6 +33,7 @@ class Settings(Section):
     schedule: Schedule = Schedule()
     sync: Sync = Sync()
     query: Query = Query()
+    read: Read = Read()
     freshness: Freshness = Freshness()
     http: Http = Http()
     reports: Reports = Reports()

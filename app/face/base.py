@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ ENDINGS = {
     ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".md": "markdown", ".parquet": "parquet", ".xlsx": "xlsx",
     ".svg": "svg", ".png": "png", ".html": "html",
 }  # fmt: skip
+# From this age on a replica's answer says what it is as of.
+_WHILE = timedelta(seconds=10)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -71,14 +73,23 @@ class Face:
         from app import bootstrap, errors
         from app.face import waits
 
-        if not live:
-            return bootstrap.reporting_file(
-                self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-                watched=lambda job: waits.told(self, job), writes=writes,
-            )  # fmt: skip
-        if max_staleness is not None:
+        if live and max_staleness is not None and self.settings.read.url is None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
-        return bootstrap.live(self.settings, writes=writes)
+        found = bootstrap.reading(
+            self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
+            watched=lambda job: waits.told(self, job), writes=writes,
+        )  # fmt: skip
+        of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
+        return self._of_replica(found) if of_replica and max_staleness is None else found
+
+    @contextmanager
+    def _of_replica(self, opened: AbstractContextManager[reporting.Store]) -> Iterator[reporting.Store]:
+        """Say what the moment is that a replica knows of, where that is some time ago."""
+        with opened as store:
+            if self.now() - store.as_of > _WHILE:
+                self.say("the replica replayed its last commit then: nobody wrote since, or it lags behind"
+                         " (--max-staleness 0s asks the source)")  # fmt: skip
+            yield store
 
     def now(self) -> datetime:
         """The source's clock, by which an answer has an age."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 import click
 
 from app import errors
 from app.face import completion, show
 from app.face.base import Command, Face, json_option, pass_face
 
+if TYPE_CHECKING:
+    from jobs.results import TableShape
+
+_Row = tuple[str, int | None, int, datetime | None]
 _EXAMPLES = ("neaptide tables", "neaptide tables shop.orders", "neaptide tables --json")
 
 
@@ -21,12 +29,14 @@ def command(face: Face, *, name: str | None, as_json: bool) -> None:
     With rows, and as of when each is; of a column the type in the file, and in PostgreSQL.
     """
     if name is None:
-        _list(face, as_json)
+        _show_list(_of_source(face) if face.settings.read.on_source else _of_file(face), as_json)
+    elif face.settings.read.on_source:
+        _show_one(_described_by_source(face, name), as_json)
     else:
-        _describe(face, name, as_json)
+        _show_one(_described_by_file(face, name), as_json)
 
 
-def _list(face: Face, as_json: bool) -> None:
+def _of_file(face: Face) -> list[_Row]:
     from app import bootstrap
     from jobs.status import report, shape
 
@@ -34,20 +44,50 @@ def _list(face: Face, as_json: bool) -> None:
     found = report.read_status(job, runs=0)
     if found.as_of is None:
         raise errors.NoReportingFile(hint="run `neaptide sync`")
+    rows: list[_Row] = [(one.table, one.rows, one.columns, one.as_of) for one in found.tables]
+    return rows + [(one.table, one.rows, len(one.columns), one.as_of) for one in shape.of_models(job)]
+
+
+def _of_source(face: Face) -> list[_Row]:
+    """Not counted: to count a table, PostgreSQL reads it whole."""
+    from jobs import quoting
+
+    with face.store() as store:
+        found = store.relations()
+        return [(quoting.join_name(*name), None, len(columns), store.as_of) for name, columns in found.items()]
+
+
+def _show_list(rows: Sequence[_Row], as_json: bool) -> None:
     names = ("table", "rows", "columns", "as_of")
-    rows = [(one.table, one.rows, one.columns, one.as_of) for one in found.tables]
-    rows += [(one.table, one.rows, len(one.columns), one.as_of) for one in shape.of_models(job)]
     if as_json:
         show.as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
         show.table(names, [(*row[:3], show.moment(row[3]) if row[3] else None) for row in rows])
 
 
-def _describe(face: Face, name: str, as_json: bool) -> None:
+def _described_by_file(face: Face, name: str) -> TableShape:
     from app import bootstrap
     from jobs.status import shape
 
-    found = shape.of_table(bootstrap.job(face.settings, start=False), name)
+    return shape.of_table(bootstrap.job(face.settings, start=False), name)
+
+
+def _described_by_source(face: Face, name: str) -> TableShape:
+    from jobs import live, quoting
+    from jobs.results import ColumnShape, TableShape
+    from jobs.status import shape
+
+    with face.store() as store:
+        found = shape.meant(name, [quoting.join_name(*one) for one in store.tables()])
+        quoted = quoting.qualified(*quoting.split_name(found))
+        types = store.source_types(found) if isinstance(store, live.LiveStore) else {}
+        rows = store.query(f"DESCRIBE {quoted}").rows
+        count = store.query(f"SELECT count(*) FROM {quoted}").rows[0][0]  # noqa: S608  quoted
+        columns = [ColumnShape(row[0], row[1], types.get(row[0])) for row in rows]
+        return TableShape(found, count, store.as_of, tuple(columns))
+
+
+def _show_one(found: TableShape, as_json: bool) -> None:
     if as_json:
         show.as_json(found.as_dict())
         return

@@ -58,8 +58,8 @@ class News:
                 queue.put_nowait(event)
 
     def _said(self) -> dict[str, Any]:
-        told, version = self._reader.told(), self._reader.version()
-        return {"run_id": told.get("run_id"), "as_of": told.get("as_of"), "version": "-".join(map(str, version or ()))}
+        told = self._reader.told()
+        return {"run_id": told.get("run_id"), "as_of": told.get("as_of"), "version": self._reader.name()}
 
 
 async def _next(queue: asyncio.Queue[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.face import values
-from app.page import answers, looks, site
+from app.page import answers, looks, site, tables
 from jobs.init import choice
 from jobs.results import Status, TableStatus
 
@@ -24,6 +25,8 @@ def page(request: Request) -> Response:
     here = site.of(request)
     here.freshen(request)
     found = here.status()
+    if here.settings.read.on_source:
+        return _on_source(request, here, found)
     now = datetime.now(UTC)
     if answers.wants_json(request):
         return answers.as_json(_data(found, now))
@@ -38,6 +41,22 @@ def page(request: Request) -> Response:
         tables=[_table(one, found, now) for one in found.tables],
         runs=[_run(one) for one in found.runs[:_LAST]],
     )
+
+
+def _on_source(request: Request, here: site.Site, found: Status) -> Response:
+    """Where PostgreSQL answers, nothing is said of a file."""
+    as_of = here.reader.as_of()
+    told = "Answers come from PostgreSQL itself"
+    if here.settings.read.url:
+        told = "Answers come from a replica of PostgreSQL"
+    if answers.wants_json(request):
+        return answers.as_json({"sentence": told, "as_of": as_of, "tables": sorted(tables.relations(here))})
+    lead = "Each is of one moment, which stands beside it, and at most two seconds old when the page opens."
+    if here.settings.read.url:
+        lead = "Each is of one moment, which stands beside it: that of the last commit that the replica had replayed."
+    bare = replace(found, as_of=None, problems=())
+    return answers.as_html("overview.html", **here.head(request, "Overview"), sentence=told, lead=lead, status=bare,
+                           tables=[], runs=[])  # fmt: skip
 
 
 ROUTES = (Route("/", page), Route("/overview.json", page))

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 # Queries at a time, what answers may weigh that are kept, in values, and seconds that a page waits for its turn.
-_AT_ONCE, _KEPT, _PATIENCE = 4, 2_000_000, 30.0
+_AT_ONCE, _KEPT, PATIENCE = 4, 2_000_000, 30.0
 
 
 class Reader:
@@ -41,11 +41,15 @@ class Reader:
     @contextmanager
     def store(self, *, writes: Path | None = None) -> Iterator[Store]:
         """The published file. Raises `errors.QueryTooBig` where too many ask, and what opening it raises."""
-        if not self._turns.acquire(timeout=_PATIENCE):
+        with self._turn(), bootstrap.reporting_file(self.settings, writes=writes) as store:
+            yield store
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=PATIENCE):
             raise errors.QueryTooBig("too many queries are at work", hint="try again in a moment")
         try:
-            with bootstrap.reporting_file(self.settings, writes=writes) as store:
-                yield store
+            yield
         finally:
             self._turns.release()
 
@@ -99,6 +103,14 @@ class Reader:
             return None
         return (state.st_ino, state.st_mtime_ns) if state else None
 
+    def name(self) -> str:
+        """What an open page compares: another name is another file, and the page refreshes."""
+        return "-".join(map(str, self.version() or ()))
+
+    def as_of(self) -> datetime | None:
+        """The moment of the source that is shown; None where there is no file."""
+        return freshness.as_of(self.files)
+
     def told(self) -> Mapping[str, Any]:
         """What the last run said of the file: its run and as of when it is."""
         return freshness.read(self.files)
@@ -106,7 +118,7 @@ class Reader:
     def freshen(self, limit: timedelta) -> None:
         """Sync first where the file is older than that, one after the other. Raises `errors.TooStale`, and more."""
         with self._refreshing:
-            timeout = timedelta(seconds=_PATIENCE)
+            timeout = timedelta(seconds=PATIENCE)
             with bootstrap.reporting_file(self.settings, max_staleness=limit, timeout=timeout, keep=self._keep):
                 return
 

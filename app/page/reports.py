@@ -19,7 +19,6 @@ from app.queries.parameters import Parameter
 from app.queries.report_file import Report
 from app.queries.reports import Catalogue
 from app.reporting.store import Store
-from jobs.targets.file import freshness
 
 _FIELDS = {"date": "date", "integer": "number", "decimal": "number"}
 
@@ -86,7 +85,7 @@ def _given(request: Request, report: Report) -> dict[str, str]:
 
 
 def _asked(request: Request, here: site.Site, report: Report, given: Mapping[str, str]) -> shown.Asked:
-    as_of = freshness.as_of(here.reader.files)
+    as_of = here.reader.as_of()
     if as_of is None:
         raise errors.NoReportingFile("there is no reporting file yet", hint="run `neaptide sync`")
     bound = parameters.values(report.parameters, given, as_of.date())

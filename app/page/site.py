@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from app import bootstrap, errors
 from app.charts.worker import Worker
 from app.config import duration
-from app.page import gate
+from app.page import gate, onsource
 from app.page.answers import Failures
 from app.page.news import News
 from app.page.reader import Reader
@@ -41,7 +41,7 @@ class Site:
 
     def __init__(self, job: Job, answers: Answers) -> None:
         self.job, self.settings, self.answers = job, job.settings, answers
-        self.reader = Reader(job.settings)
+        self.reader = onsource.SourceReader(job.settings) if job.settings.read.on_source else Reader(job.settings)
         self.news = News(self.reader)
         self.painter = Worker()
 
@@ -62,12 +62,14 @@ class Site:
 
     def head(self, request: Request, title: str) -> dict[str, Any]:
         """What stands on every page: where one is, and as of when the data are."""
-        as_of = freshness.as_of(self.reader.files)
+        as_of = None
+        with suppress(errors.NeaptideError):  # a page says itself what is wrong, that of an error as well
+            as_of = self.reader.as_of()
         now = freshness.now(self.reader.files)
         path = request.url.path
         pages = [(name, at, path == at or (at != "/" and path.startswith(at))) for name, at in _NAVIGATION]
         return {"title": title, "pages": pages, "as_of": as_of, "now": now, "age": _age(as_of, now),
-                "limits": self._limits(), "version": "-".join(map(str, self.reader.version() or ()))}  # fmt: skip
+                "limits": self._limits(), "version": self.reader.name()}  # fmt: skip
 
     def _limits(self) -> tuple[float | None, float | None]:
         """From which age on the data are late, and too late."""

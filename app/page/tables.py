@@ -32,7 +32,8 @@ def listing(request: Request) -> Response:
     tables = [one for one in rows if not one["model"]]
     made = [one for one in rows if one["model"]]
     if answers.wants_json(request):
-        return answers.as_json({"as_of": status.as_of, "tables": tables, "models": made})
+        as_of = here.reader.as_of() if here.settings.read.on_source else status.as_of
+        return answers.as_json({"as_of": as_of, "tables": tables, "models": made})
     inputs = {name: one.inputs for name, one in models(status).items()}
     return answers.as_html(
         "tables.html", **here.head(request, "Tables"), tables=tables, models=made, graph=graph.drawn(inputs)
@@ -43,13 +44,7 @@ def relations(here: site.Site) -> dict[str, list[str]]:
     """The names of all tables and models that a query may name, each with its columns."""
 
     def work(store: Store) -> dict[str, list[str]]:
-        result = store.query("SHOW ALL TABLES")
-        place = {name: number for number, name in enumerate(result.columns)}
-        return {
-            quoting.join_name(row[place["schema"]], row[place["name"]]): list(row[place["column_names"]])
-            for row in result.rows
-            if row[place["schema"]] != "neaptide"
-        }
+        return {quoting.join_name(*name): columns for name, columns in store.relations().items()}
 
     return here.reader.once(("relations",), work)
 

@@ -89,7 +89,7 @@ def misfit(store: reporting.Store, report: Report) -> str:
     """Why this file can't answer the report, in one line; empty where it can. Nothing is run."""
     bound = parameters.stand_ins(report.parameters, store.as_of.date())
     try:
-        store.query(f"EXPLAIN {report.sql}", bound)
+        store.bind(report.sql, bound)
     except errors.NeaptideError as error:
         return error.message.split("\n")[0]
     return ""

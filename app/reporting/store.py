@@ -145,6 +145,16 @@ class Store:
         """Schema and name of every copied table and read model, sorted."""
         return self._connection.execute(_TABLES).fetchall()
 
+    def relations(self) -> dict[tuple[str, str], list[str]]:
+        """Everything that a query may name, but what is Neaptide's, by schema and name, with the columns."""
+        result = self.query("SHOW ALL TABLES")
+        schema, name, columns = map(result.columns.index, ("schema", "name", "column_names"))
+        return {(row[schema], row[name]): list(row[columns]) for row in result.rows if row[schema] != "neaptide"}
+
+    def bind(self, sql: str, params: Parameters = ()) -> None:
+        """Look whether a statement could be run, and run nothing. Raises what `query` does."""
+        self._run(lambda: answer.described(self._session, self._check(sql).text, params))
+
     @cached_property
     def models(self) -> frozenset[str]:
         """The names of the read models; a file doesn't change while it is open."""

@@ -23,7 +23,7 @@ def of_table(job: Job, name: str) -> TableShape:
     with job.target.inspected() as file:
         state = ledger.read(file)
         models = _models(file)
-        found = _meant(name, (*state.tables, *models))
+        found = meant(name, (*state.tables, *models))
         if found in models:
             return _model(job, file, state, found)
         saved = state.tables[found]
@@ -62,7 +62,8 @@ def _source_types(signature: dict[str, Any]) -> dict[str, str]:
     return {quoting.unquoted(one["target"]): one["type"] for one in signature.get("columns", ())}
 
 
-def _meant(name: str, tables: Iterable[str]) -> str:
+def meant(name: str, tables: Iterable[str]) -> str:
+    """The table that a name means. Raises `errors.UsageError` with the nearest names for one that isn't there."""
     known = {_folded(*quoting.split_name(table)): table for table in tables}
     schema, wanted = _folded(*quoting.split_name(name))
     if (schema, wanted) in known:
