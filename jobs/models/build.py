@@ -14,7 +14,7 @@ from jobs import faults
 from jobs.engine.session import DuckSession
 from jobs.models import making, place
 from jobs.models.standing import Standing
-from jobs.models.upkeep import Plan, is_its_own
+from jobs.models.upkeep import Plan, is_its_own, told
 from jobs.record import models as ledger
 from jobs.record.models import KeptModel
 from jobs.results import ModelRun
@@ -23,9 +23,9 @@ from jobs.results import ModelRun
 class NotBuilt(Exception):
     """A model can't be built, and the transaction in which that was tried is over."""
 
-    def __init__(self, name: str, error: errors.NeaptideError) -> None:
+    def __init__(self, name: str, reason: str) -> None:
         super().__init__(name)
-        self.name, self.error = name, error
+        self.name, self.reason = name, reason
 
 
 class Builder:
@@ -72,8 +72,8 @@ class Builder:
             if not is_its_own(error):
                 raise
             if not self._file.private:
-                raise NotBuilt(one.name, error) from error
-            return error.message
+                raise NotBuilt(one.name, told(error)) from error
+            return told(error)
         faults.point("model_built")
         return None
 

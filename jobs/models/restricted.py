@@ -69,7 +69,7 @@ class Restricted:
                 instead[alias] = self._driving(branch, alias, selecting.same(own, nulls))
         if len(aliases) == 1:
             return selecting.select(branch, selecting.fields(branch), instead)
-        meets = f"EXISTS (SELECT 1 FROM {self._keys} AS neaptide_k WHERE {selecting.same(terms, nulls)})"
+        meets = f" SEMI JOIN {self._keys} AS neaptide_k ON {selecting.same(terms, nulls)}"
         return selecting.select(branch, selecting.fields(branch), instead, meets)
 
     def _driving(self, branch: Branch, alias: str, same: str) -> str:

@@ -7,9 +7,8 @@ from itertools import count
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
+from jobs.models.analysis import values
 
-# Equality holds 0 and -0 for one value, also inside of lists and structs; as text they are two.
-_TOLD_BY_TEXT = ("FLOAT", "DOUBLE")
 # Columns by name, with DuckDB's types.
 Columns = Mapping[str, str]
 
@@ -41,18 +40,20 @@ class Scratch:
 
 
 def difference(columns: Columns, left: str, right: str) -> str:
-    """A SELECT of the rows that `left` has and `right` has not, or less often; 0 and -0 are two values."""
-    names = quoting.listed(columns)
-    told = [f", {quoting.identifier(name)}::VARCHAR" for name, kind in columns.items() if _needs_text(kind)]
-    one, other = (f"SELECT {names}{''.join(told)} FROM {name}" for name in (left, right))
-    if not told:
-        return f"{one} EXCEPT ALL {other}"
-    width = len(columns) + len(told)
-    aliases = ", ".join(
-        [*map(quoting.identifier, columns), *(f"neaptide_{place}" for place in range(len(columns), width))]
+    """A SELECT of the rows that `left` has and `right` has not, or less often; 0 and -0 are two values.
+
+    By groups, which hand on the values as they are: EXCEPT ALL sorts, and makes 0 of -0.
+    """
+    names, times = quoting.listed(columns), _unused(columns)
+    told = [f"{quoting.identifier(name)}::VARCHAR" for name, kind in columns.items() if values.is_unsure(kind)]
+    both = " UNION ALL ".join(
+        f"SELECT {names}, {sign} AS {times} FROM {rows}" for sign, rows in ((1, left), (-1, right))
     )
-    return f"SELECT {names} FROM ({one} EXCEPT ALL {other}) AS d({aliases})"
+    more = f"SELECT {names}, CAST(sum({times}) AS BIGINT) AS {times} FROM ({both}) GROUP BY {', '.join([names, *told])}"
+    return f"SELECT {names} FROM (SELECT {names}, unnest(range({times})) FROM ({more} HAVING sum({times}) > 0))"
 
 
-def _needs_text(kind: str) -> bool:
-    return any(name in kind for name in _TOLD_BY_TEXT)
+def _unused(columns: Columns) -> str:
+    """A name that no column has."""
+    taken = {quoting.fold(name) for name in columns}
+    return next(name for name in (f"neaptide_{place}" for place in count()) if name not in taken)

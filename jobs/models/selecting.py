@@ -17,15 +17,14 @@ def fields(branch: Branch) -> list[str]:
     return [f"{one.term.text} AS {quoting.identifier(one.name)}" for one in branch.outputs]
 
 
-def select(branch: Branch, wanted: Iterable[str], instead: Mapping[str, str], *conditions: str) -> str:
-    """The SELECT of these fields, read from the file, `instead` (by alias) from other relations; `conditions` apply
-    to the joined rows, before they are grouped.
+def select(branch: Branch, wanted: Iterable[str], instead: Mapping[str, str], joined: str = "") -> str:
+    """The SELECT of these fields, read from the file, `instead` (by alias) from other relations; `joined` is a last
+    join for the rows of all inputs.
     """
     distinct = "DISTINCT " if branch.distinct else ""
-    text = f"SELECT {distinct}{', '.join(wanted)} FROM {_joined(branch, instead)}"
-    where = [*(term.text for term in branch.where), *conditions]
-    if where:
-        text += " WHERE " + " AND ".join(f"({one})" for one in where)
+    text = f"SELECT {distinct}{', '.join(wanted)} FROM {_joined(branch, instead)}{joined}"
+    if branch.where:
+        text += " WHERE " + " AND ".join(f"({term.text})" for term in branch.where)
     if branch.groups is not None:
         text += f" GROUP BY {', '.join(_unnumbered(branch)) or '()'}"
     return text + (f" HAVING {branch.having}" if branch.having else "")

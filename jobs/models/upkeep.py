@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+import duckdb
+
 from app import errors
 from jobs import faults
 from jobs.engine.session import DuckSession
@@ -36,9 +38,9 @@ from jobs.results import ModelRun
 class ModelFailed(Exception):
     """One model can't be kept; it is no reason to leave the tables and the other models as they are."""
 
-    def __init__(self, name: str, error: errors.NeaptideError) -> None:
+    def __init__(self, name: str, reason: str) -> None:
         super().__init__(name)
-        self.name, self.error = name, error
+        self.name, self.reason = name, reason
 
 
 @dataclass(frozen=True)
@@ -197,12 +199,24 @@ def failing(name: str) -> Iterator[None]:
     except errors.NeaptideError as error:
         if not is_its_own(error):
             raise
-        raise ModelFailed(name, error) from error
+        raise ModelFailed(name, told(error)) from error
 
 
 def is_its_own(error: errors.NeaptideError) -> bool:
     """Whether an error is a matter of the model that was worked on: of what it says, or of how much it takes."""
-    return type(error) in (errors.NeaptideError, errors.OutOfMemory)
+    return type(error) in (errors.NeaptideError, errors.OutOfMemory) or _is_internal(error)
+
+
+def told(error: errors.NeaptideError) -> str:
+    """Such an error, as it is told of its model."""
+    return (
+        f"DuckDB can't carry it out: {str(error.__cause__).splitlines()[0]}" if _is_internal(error) else error.message
+    )
+
+
+def _is_internal(error: errors.NeaptideError) -> bool:
+    """Whether DuckDB went wrong in planning a SELECT. A damaged file shows by its checksums, and in another error."""
+    return isinstance(error.__cause__, duckdb.InternalException) and not isinstance(error, errors.DiskFull)
 
 
 def _without(one: Standing, lost: Collection[str]) -> Standing:

@@ -63,9 +63,9 @@ class Writer:
                 self._context.fail({failed.table: failed.error})
             except ModelFailed as failed:
                 # So it is with the tables: DuckDB gives up a transaction for one error.
-                self._failed_models[failed.name] = failed.error.message
+                self._failed_models[failed.name] = failed.reason
             except NotBuilt as failed:
-                self._unbuilt[failed.name] = failed.error.message
+                self._unbuilt[failed.name] = failed.reason
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 

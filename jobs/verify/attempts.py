@@ -27,6 +27,6 @@ def setting_aside(now: SourceSession, tried: dict[str, str] | None = None) -> It
     except NotBuilt as failed:
         if tried is None:
             raise
-        tried[failed.name] = failed.error.message
+        tried[failed.name] = failed.reason
     except NothingMended:
         pass

@@ -84,9 +84,56 @@ MUTANTS = (
     Mutant(
         "nought below nought is the same",
         "jobs/models/scratch.py",
-        "return any(name in kind for name in _TOLD_BY_TEXT)",
-        "return False",
+        "for name, kind in columns.items() if values.is_unsure(kind)]",
+        "for name, kind in columns.items() if False]",
         RUNS + "test_a_table_without_a_key_and_soft_deletes",
+    ),
+    Mutant(
+        "a difference sorts its rows, which makes nought of less than nothing",
+        "jobs/models/scratch.py",
+        'return f"SELECT {names} FROM (SELECT {names}, unnest(range({times})) FROM ({more} HAVING sum({times}) > 0))"',
+        """fields = ", ".join([names, *told])
+    aliases = ", ".join([names, *(f"t{place}" for place in range(len(told)))])
+    return f"SELECT {names} FROM (SELECT {fields} FROM {left} EXCEPT ALL SELECT {fields} FROM {right}) AS d({aliases})"
+""",
+        DIRECTED,
+    ),
+    Mutant(
+        "fields are called like the columns that they are made of",
+        "jobs/models/analysis/names.py",
+        'before["alias"] or (_own_name(after) if naming else "")',
+        '""',
+        DIRECTED,
+    ),
+    Mutant(
+        "GROUP BY ALL of constants has no group where there are no rows",
+        "jobs/models/analysis/parts.py",
+        "if found and not any(term.refs for term in found):",
+        "if False:",
+        "tests/unit/test_models_analysis.py::test_the_cheapest_exact_upkeep",
+    ),
+    Mutant(
+        "a condition on groups is kept while keys are looked for",
+        "jobs/models/affected.py",
+        """    return f"SELECT DISTINCT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
+""",
+        """    found = f"SELECT DISTINCT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
+    return found + (f" GROUP BY ALL HAVING {branch.having}" if branch.having else "")
+""",
+        DIRECTED,
+    ),
+    Mutant(
+        "a way leads through a side that may be absent",
+        "jobs/models/affected.py",
+        """            if one.optional:
+                edges[one.alias] |= term.refs - {one.alias}
+""",
+        """            if one.optional:
+                edges[one.alias] |= term.refs - {one.alias}
+                for alias in term.refs - {one.alias}:
+                    edges[alias].add(one.alias)
+""",
+        DIRECTED,
     ),
     Mutant(
         "a model above is told nothing of what changed below",

@@ -43,6 +43,10 @@ KEPT = (
     ("SELECT shop.orders.id FROM shop.orders", "id", "rows"),
     ("SELECT id, text FROM notes", "id", "rows"),
     (f"SELECT o.id, c.name {OC}", "id", "rows"),
+    (f"SELECT customer_id, max({{'at': o.placed_at, 'Id': o.id, 'n': 1}}) AS latest {O_} GROUP BY ALL", "", "groups"),
+    (f"SELECT o.id, struct_pack(STATUS, t := total) AS pair {O_}", "id", "rows"),
+    (f"SELECT 1 AS k, max(o.id) AS m {O_} GROUP BY ALL", "", "whole"),
+    (f"SELECT 1 AS k, o.status, max(o.id) AS m {O_} GROUP BY ALL", "", "groups"),
     (f"SELECT o.id, c.name {OC}", "name", "rows"),
     (f"SELECT o.id, c.name {OLC}", "id", "rows"),
     (f"SELECT o.id {OLC} WHERE c.id IS NULL", "id", "rows"),
@@ -127,6 +131,7 @@ KEPT = (
 
 # The SELECT and a piece of the reason why it is none.
 REFUSED = (
+    (f"SELECT id, (id, total) AS pair {O_}", "pair is a STRUCT(INTEGER, DECIMAL(14,2)), which no table can hold"),
     (f"SELECT id, now() AS t {O_}", "now() gives another value"),
     (f"SELECT id, current_date AS t {O_}", "current_date gives another value"),
     (f"SELECT id, CURRENT_TIMESTAMP AS t {O_}", "current_timestamp gives another value"),

@@ -16,6 +16,8 @@ from jobs.models.analysis.tree import Node
 _FOLLOWED = frozenset(
     ["BETWEEN", "CASE", "CAST", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "OPERATOR"]
 )
+# They call a field like the column that it is made of.
+_NAMING = frozenset(["struct_insert", "struct_pack", "struct_update", "union_value"])
 _ALONE = "make it a model of its own and join it"
 
 
@@ -63,7 +65,8 @@ class Names:
             raise Whole("unnest() makes rows of a value", _ALONE)
         if kind == "COLUMN_REF":
             return self._resolved_name(expression, strict, depth)
-        return {key: self.resolved(value, strict=strict, depth=depth) for key, value in expression.items()}
+        found = {key: self.resolved(value, strict=strict, depth=depth) for key, value in expression.items()}
+        return _named_arguments(expression, found) if kind == "FUNCTION" else found
 
     def _resolved_name(self, node: Node, strict: bool, depth: int) -> Node:
         *before, name = node["column_names"]
@@ -103,6 +106,20 @@ class Names:
     def _is_same(self, item: Node, column: Node) -> bool:
         resolved = self.resolved({**item, "alias": ""}, depth=1)
         return bool(resolved.get("column_names") == column["column_names"])
+
+
+def _named_arguments(written: Node, resolved: Node) -> Node:
+    """A call whose arguments keep their names: those of {'at': o.placed_at} are names of fields."""
+    naming = written["function_name"].lower() in _NAMING
+    children = [
+        {**after, "alias": before["alias"] or (_own_name(after) if naming else "")}
+        for before, after in zip(written["children"], resolved["children"], strict=True)
+    ]
+    return {**resolved, "children": children}
+
+
+def _own_name(node: Node) -> str:
+    return str(node["column_names"][-1]) if node["class"] == "COLUMN_REF" else ""
 
 
 def _unfollowed(node: Node) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import duckdb
+
+from jobs import quoting
+from jobs.models import selecting
 from jobs.models.analysis import functions, joins, repeatable, tree, values
 from jobs.models.analysis.names import Names
 from jobs.models.analysis.refusal import Whole
@@ -42,11 +46,25 @@ def branch(select: Node, scratch: Scratch, columns: Sequence[str]) -> Branch:
     where = tuple(names.term(part) for part in tree.conjuncts(select["where_clause"]))
     grouped = _is_grouped(select, scratch)
     outputs = _outputs(select, columns, names, scratch, grouped=grouped)
-    return Branch(
+    made = Branch(
         occurrences, outputs, where, _groups(select, names, outputs, scratch) if grouped else None,
         names.term(select["having"], strict=True).text if select["having"] else "",
         any(one["type"] == "DISTINCT_MODIFIER" for one in select["modifiers"]),
     )  # fmt: skip
+    _check_again(made, scratch)
+    return made
+
+
+def _check_again(made: Branch, scratch: Scratch) -> None:
+    """Put together again it has to be of the same types, down to the names of fields."""
+    tables = {one.alias: quoting.qualified(*quoting.split_name(one.table)) for one in made.occurrences}
+    text = selecting.select(made, selecting.fields(made), tables)
+    try:
+        kinds = [kind for _, kind in scratch.described(text)]
+    except duckdb.Error as error:
+        raise Whole(f"taken apart, DuckDB does not understand it: {str(error).splitlines()[0]}") from error
+    if kinds != [one.type for one in made.outputs]:
+        raise Whole("taken apart it has other types", "cast its columns")
 
 
 def _is_grouped(select: Node, scratch: Scratch) -> bool:
@@ -61,7 +79,7 @@ def _is_grouped(select: Node, scratch: Scratch) -> bool:
 
 def _groups(select: Node, names: Names, outputs: tuple[Output, ...], scratch: Scratch) -> tuple[Term, ...]:
     if select["aggregate_handling"] == "FORCE_AGGREGATES":
-        return tuple(one.term for one in outputs if not one.aggregates)
+        return _all_groups(outputs)
     found = []
     for group in select["group_expressions"]:
         number = group["value"]["value"] if group["class"] == "CONSTANT" else None
@@ -72,6 +90,14 @@ def _groups(select: Node, names: Names, outputs: tuple[Output, ...], scratch: Sc
         else:
             found.append(_named(names.term(group, strict=True), outputs))
     return tuple(found)
+
+
+def _all_groups(outputs: tuple[Output, ...]) -> tuple[Term, ...]:
+    found = tuple(one.term for one in outputs if not one.aggregates)
+    if found and not any(term.refs for term in found):
+        # DuckDB leaves constants out of it, and makes a row of no rows.
+        raise Whole("GROUP BY ALL with constants alone", "leave it out")
+    return found
 
 
 def _named(term: Term, outputs: tuple[Output, ...]) -> Term:

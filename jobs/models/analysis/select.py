@@ -91,10 +91,20 @@ def _columns(model: Model, scratch: Scratch) -> dict[str, str]:
     for name, kind in found:
         if quoting.fold(name) in seen:
             raise Refused(f"two columns are called {name}", "name one of them otherwise with AS")
-        if kind in ('"NULL"', "NULL"):
-            raise Refused(f"the column {name} has no type", f"write CAST(NULL AS …) AS {name}")
+        _check_kind(name, kind, scratch)
         seen.add(quoting.fold(name))
     return dict(found)
+
+
+def _check_kind(name: str, kind: str, scratch: Scratch) -> None:
+    """A table has a column of this type: a row without names, say, is of none that can be written down."""
+    if kind in ('"NULL"', "NULL"):
+        raise Refused(f"the column {name} has no type", f"write CAST(NULL AS …) AS {name}")
+    try:
+        scratch.described(f"SELECT CAST(NULL AS {kind})")
+    except duckdb.Error:
+        advice = "name its parts, as in {'a': …, 'b': …}, or give each a column"
+        raise Refused(f"the column {name} is a {kind}, which no table can hold", advice) from None
 
 
 def _of_duckdb(model: Model, error: duckdb.Error) -> Refused:
