@@ -220,7 +220,7 @@ SELECT
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
 INNER JOIN pg_roles AS r ON r.rolname = %(role)s
-WHERE c.oid = ANY(%(relids)s::oid[]) OR (n.nspname = 'neaptide' AND c.relname IN ('tombstone', 'purge'))
+WHERE c.oid = ANY(%(relids)s::oid[]) OR (n.nspname = 'neaptide' AND c.relname IN ('tombstone', 'purge', 'outbox'))
 ORDER BY n.nspname, c.relname;
 
 -- name: sees_sessions

@@ -9,6 +9,7 @@ from __future__ import annotations
 from app.config.file import load, unknown_variables
 from app.config.sections import (
     Alerts,
+    Events,
     Freshness,
     Hooks,
     Http,
@@ -27,6 +28,7 @@ from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
-    "Alerts", "Freshness", "Hooks", "Http", "Models", "Query", "Read", "Reports", "Schedule", "Settings", "Source",
+    "Alerts", "Events", "Freshness", "Hooks", "Http", "Models", "Query", "Read", "Reports", "Schedule", "Settings",
+    "Source",
     "Sync", "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "n
 _SHORTEST_KEY = 16
 _SIZE = r"^\d+(\.\d+)?\s*[KMGT]i?B$"
 SchemaRule = Literal["evolve", "fail"]
-FeedName = Literal["watermark", "wal"]
+FeedName = Literal["watermark", "wal", "events"]
 
 
 class Section(BaseModel):
@@ -135,6 +135,12 @@ class Read(Section):
     def on_source(self) -> bool:
         """Whether PostgreSQL answers where nobody asks for it."""
         return self.mode == "source" or (self.url is not None and "mode" not in self.model_fields_set)
+
+
+class Events(Section):
+    """How tables are followed that events tell of: every `sweep` they are looked through all the same."""
+
+    sweep: Duration = timedelta(hours=1)
 
 
 class Query(Section):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from app.config.sections import (
     Alerts,
+    Events,
     Freshness,
     Hooks,
     Http,
@@ -32,6 +33,7 @@ class Settings(Section):
     target: Target = Target()
     schedule: Schedule = Schedule()
     sync: Sync = Sync()
+    events: Events = Events()
     query: Query = Query()
     read: Read = Read()
     freshness: Freshness = Freshness()
@@ -65,7 +67,23 @@ class Settings(Section):
     def fed(self, table: Table) -> Table:
         """The entry with the mode "wal" where its own `feed` says so, or that of [sync] and no watermark is given."""
         given = table.feed or (None if "watermark" in table.model_fields_set else self.sync.feed)
-        return table.model_copy(update={"watermark": "wal"}) if given == "wal" else table
+        if given == "wal":
+            return table.model_copy(update={"watermark": "wal"})
+        return self._told(table)
+
+    def _told(self, table: Table) -> Table:
+        """The entry as one that events tell of, where [sync] says so; its watermark says then how it is swept."""
+        if table.feed or self.sync.feed != "events" or table.watermark == "none":
+            return table
+        found = table.model_copy(update={"feed": "events"})
+        # It was not asked for by name: a table that can't be followed is copied whole instead.
+        found.model_fields_set.discard("feed")
+        return found
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether any table may have its changes from events."""
+        return any(self.fed(table).feed == "events" for table in self.tables)
 
     @property
     def target_path(self) -> Path:

@@ -34,6 +34,7 @@ _BURST = 0.002
 _LOOK, _CATALOGUE = 12.0, 60.0
 # The tables may change under a pattern of the config, or lose their columns.
 LEARN_AGAIN = 60.0
+_NEWEST_EVENT = "(SELECT o.seq FROM neaptide.outbox AS o ORDER BY o.xid DESC LIMIT 1)"
 Session = settings.Session
 
 
@@ -133,12 +134,15 @@ def question(job: Job) -> sql.Composed | None:
     try:
         with _reading(job) as reading, reading.transaction():
             tables = catalogue.look(reading, job.settings).tables
-            tombstones = any(table.deletes.recorded and table.stamp for table in tables)
-            parts = [part for part in map(_newest_stamp, tables) if part]
+            asked = [table for table in tables if not table.from_events]
+            tombstones = any(table.deletes.recorded and table.stamp for table in asked)
+            parts = [part for part in map(_newest_stamp, asked) if part]
             if tombstones and readiness.tombstones_readable(reading):
                 parts.append(
                     sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")])
                 )
+            if len(asked) < len(tables):
+                parts.append(sql.Composed([sql.SQL(_NEWEST_EVENT)]))
     except errors.Retryable:
         raise
     except errors.NeaptideError:

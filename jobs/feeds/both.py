@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
+from jobs.feeds.events import place
 from jobs.feeds.feed import Feed, News
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.plan.steps import Step
@@ -17,6 +18,8 @@ from jobs.source.session import SourceSession
 from jobs.tables.table import Table
 
 if TYPE_CHECKING:
+    from jobs.feeds.events.feed import EventsFeed
+    from jobs.feeds.wal.feed import WalFeed
     from jobs.job import Job
 
 
@@ -27,33 +30,51 @@ def opened(job: Job, now: SourceSession, guard: Callable[[Any], object]) -> Iter
     Raises `errors.SchemaMoving` where it takes a new snapshot.
     """
     watermark = WatermarkFeed()
-    if not job.settings.reads_log:
+    if not (job.settings.reads_log or job.settings.reads_events):
         yield watermark
         return
-    from jobs.feeds.wal import opening
-
-    log = opening.opened(job, now, guard)
+    log = _log(job, now, guard)
     try:
-        yield BothFeeds(watermark, log or watermark)
+        yield Feeds(watermark, log or watermark, _events(job, now) or watermark)
     finally:
         if log is not None and job.keep is None:
             log.reader.close()
 
 
-class BothFeeds:
-    """Tables by watermark and tables from the log in one run, at one snapshot."""
+def _log(job: Job, now: SourceSession, guard: Callable[[Any], object]) -> WalFeed | None:
+    if not job.settings.reads_log:
+        return None
+    from jobs.feeds.wal import opening
 
-    def __init__(self, watermark: Feed, log: Feed) -> None:
-        self._watermark, self._log = watermark, log
+    return opening.opened(job, now, guard)
+
+
+def _events(job: Job, now: SourceSession) -> EventsFeed | None:
+    if not job.settings.reads_events:
+        return None
+    from jobs.feeds.events import opening
+
+    return opening.opened(job, now)
+
+
+class Feeds:
+    """Tables of each feed in one run, at one snapshot."""
+
+    def __init__(self, watermark: Feed, log: Feed, events: Feed) -> None:
+        self._watermark, self._log, self._events = watermark, log, events
 
     def _of(self, table: Table) -> Feed:
-        return self._log if table.mode.from_log else self._watermark
+        if table.mode.from_log:
+            return self._log
+        return self._events if table.from_events else self._watermark
 
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """Of each feed's tables."""
-        given = list(steps)
-        mine = [step for step in given if not step.table.mode.from_log]
-        return self._watermark.news(mine, now) | self._log.news((s for s in given if s.table.mode.from_log), now)
+        given, found = list(steps), dict[str, News]()
+        for feed in (self._watermark, self._log, self._events):
+            mine = [step for step in given if self._of(step.table) is feed]
+            found |= feed.news(mine, now) if mine else {}
+        return found
 
     def gather(
         self,
@@ -83,8 +104,12 @@ class BothFeeds:
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Only the log is held for the files."""
-        self._log.published(spare)
+        self._log.published(_of_log(spare))
 
     def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
         """Only the log is held for the files."""
-        self._log.quiet(looked, left)
+        self._log.quiet(_of_log(looked), _of_log(left))
+
+
+def _of_log(marks: Iterable[Watermark]) -> list[Watermark]:
+    return [mark for mark in marks if not place.is_of(mark)]

@@ -32,6 +32,7 @@ class News:
 
 # Why a table is copied anew that could have been followed.
 UNCOVERED = "the log since its last copy was lost"
+PURGED = "events since the last run were purged"
 QUIET, ALL = News(False, False, False), News(True, True, False)
 # News by table and the watermark since which it was asked for.
 Known = dict[tuple[str, Watermark | None], News]

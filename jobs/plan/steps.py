@@ -15,6 +15,8 @@ from jobs.tables import drift
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
 FOREIGN = "its rows are of another source"
+# Why a table that events tell of is read by its watermark.
+SWEEP = "sweep"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Step:
         """Nothing is read twice: no transaction was running at the last snapshot, or each change is read once."""
         if self.saved is not None and self.table.mode.from_log:
             return self.action == DELTA
+        if self.saved is not None and self.table.from_events:
+            return self.action == DELTA and not (self.reason or self.unreadable)
         if self.saved is None or self.table.stamp is None:
             return False
         return self.table.mode.gapless_after(self.mark)
@@ -79,7 +83,8 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
         return ", ".join(changed)
     if clock_back and saved.by_clock:
         return "the source's clock was set back"
-    if table.stamp and table.deletes.recorded and saved.watermark.snapshot.xmin <= table.purged:
+    told = table.from_events or not table.stamp
+    if not told and table.deletes.recorded and saved.watermark.snapshot.xmin <= table.purged:
         return "deletes since the last run were purged"
     if watermark.needs_reload(saved.watermark, now, by_clock=saved.by_clock):
         return "transaction ids wrapped since the last run"

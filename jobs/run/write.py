@@ -11,7 +11,7 @@ from jobs.apply import swap
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
-from jobs.feeds.feed import UNCOVERED, UnreadableKeys
+from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.models.build import Builder, NotBuilt
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import FULL, Step
@@ -84,7 +84,7 @@ class Writer:
 
     def _check_covered(self, steps: list[Step]) -> None:
         """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
-        behind = {step.table.name for step in steps if step.reason == UNCOVERED}
+        behind = {step.table.name for step in steps if step.reason in (UNCOVERED, PURGED)}
         if behind:
             followed = {s.table.name for s in self._context.steps(self._context.published) if s.action != FULL}
             if behind & followed:

@@ -268,15 +268,18 @@ def _fitting(
         reason = "its key holds names of objects, which change without a write"
     elif not _is_asked_for(spec) and not (key and row["kind"] in ORDINARY):
         reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
-    if not reason or (modes.WATERMARKS[spec.watermark].reads_all and "watermark" in spec.model_fields_set):
+    if not reason:
         return spec, ()
-    return spec.model_copy(update={"watermark": "none"}), (f"copied whole each time: {reason}",)
+    found = spec.model_copy(update={"watermark": "none", "feed": None})
+    if modes.WATERMARKS[spec.watermark].reads_all and "watermark" in spec.model_fields_set:
+        return found, ()
+    return found, (f"copied whole each time: {reason}",)
 
 
 def _is_asked_for(spec: config.Table) -> bool:
     """Whether the entry itself says how its table is followed."""
     given = "watermark" in spec.model_fields_set and not modes.WATERMARKS[spec.watermark].from_log
-    return spec.feed is not None or given
+    return "feed" in spec.model_fields_set or given
 
 
 def _mask_version(spec: config.Table, settings: config.Settings) -> str:

@@ -109,6 +109,11 @@ class Table(Origin):
         found = self.deletes.compares or (self.deletes.marked and respelled)
         return found and not self.mode.from_log
 
+    @property
+    def from_events(self) -> bool:
+        """Whether events tell of its rows by their keys; what its watermark finds is then a matter of sweeps."""
+        return self.spec.feed == "events" and bool(self.source_key) and self.kind in "rp"
+
     @cached_property
     def subject(self) -> Subject:
         """What there is to know of it for its triggers, also of the stamp that `track` has yet to add."""
@@ -137,6 +142,7 @@ class Table(Origin):
                 self.spec.watermark, self.spec.deletes, self.spec.soft_column, self.spec.where,
                 stamps.column(self.spec, self.infos) if self.mode.stamped else None,
                 [list(pair) for pair in sorted(self.spec.mask.items())], self.mask_version,
+                *(["events"] if self.from_events else []),
             ],
         }  # fmt: skip
         deciding = [_facts(info) for info in self.deciding]

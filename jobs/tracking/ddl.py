@@ -75,9 +75,13 @@ def dropped(row: dict[str, str]) -> Statement:
 
 def block(name: str) -> Statement:
     """A statement of sql/track.sql."""
-    text = statements.get("track", name)
+    return Statement(bare(statements.get("track", name)))
+
+
+def bare(text: str) -> str:
+    """A named block as a statement, without what is said of it."""
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return Statement("\n".join(lines).strip().removesuffix(";"))
+    return "\n".join(lines).strip().removesuffix(";")
 
 
 class _Install:

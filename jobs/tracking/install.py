@@ -18,7 +18,7 @@ from jobs.source.connection import Connection
 from jobs.source.failures import translated
 from jobs.tables import patterns
 from jobs.tables.triggers import OURS, Function
-from jobs.tracking import ddl, publishing
+from jobs.tracking import ddl, outbox, publishing
 from jobs.tracking.ddl import Installed, Statement
 
 if TYPE_CHECKING:
@@ -114,7 +114,16 @@ def _installing(job: Job, conn: Connection, names: list[str], warn: Warn) -> lis
     have = _installed(conn, tables, things)
     _warn_of_rights(conn, tables, warn)
     triggers = dict.fromkeys(one for table in tables for one in ddl.install(table, have))
-    return [*triggers, *publishing_of(job, conn, tables, every=not names, warn=warn)]
+    events = events_of(conn, tables, things, triggers)
+    return [*triggers, *events, *publishing_of(job, conn, tables, every=not names, warn=warn)]
+
+
+def events_of(
+    conn: Connection, tables: list[Table], things: frozenset[str], before: Iterable[Statement]
+) -> list[Statement]:
+    """What is missing for events to tell of tables; `before` are the statements that are run first."""
+    coming = [name for name in ("schema", "purge") if ddl.block(name) in set(before)]
+    return outbox.installing(conn, tables, {*things, *coming})
 
 
 def publishing_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,14 +43,22 @@ def purge(job: Job) -> Purged:
     limit = Deadline(_LONGEST, job.owner)
     with limit, job.owner.open("neaptide purge") as conn:
         limit.guard(conn)
-        while time.monotonic() < until:
-            batch = 0
-            with suppress(psycopg.errors.LockNotAvailable):
-                batch = _batch(conn, given)
-            gone += batch
-            if batch < _BATCH:
-                break
+        gone += _emptied(lambda: _batch(conn, given), until)
+        gone += _emptied(lambda: _events(conn, given), until)
         return Purged(gone, size(conn))
+
+
+def _emptied(batch: Callable[[], int], until: float) -> int:
+    """Batch after batch, as long as each is full and there is time; the number deleted."""
+    gone = 0
+    while time.monotonic() < until:
+        done = 0
+        with suppress(psycopg.errors.LockNotAvailable):
+            done = batch()
+        gone += done
+        if done < _BATCH:
+            break
+    return gone
 
 
 def size(conn: psycopg.Connection[dict[str, Any]]) -> dict[str, int] | None:
@@ -64,4 +73,15 @@ def _batch(conn: Session, given: dict[str, object]) -> int:
             return 0
         conn.execute(statements.get("tombstones", "lock"))
         row = conn.execute(statements.get("tombstones", "purge"), given).fetchone()
+        return row["gone"] if row else 0
+
+
+def _events(conn: Session, given: dict[str, object]) -> int:
+    """The same of what events told."""
+    with conn.transaction():
+        allowed = conn.execute(statements.get("outbox", "may_forget")).fetchone()
+        if not allowed or not allowed["may"]:
+            return 0
+        conn.execute(statements.get("tombstones", "lock"))
+        row = conn.execute(statements.get("outbox", "forget"), given).fetchone()
         return row["gone"] if row else 0

@@ -57,6 +57,9 @@ def _visit(job: Job, conn: Connection, names: list[str], role: str) -> str:
     reader = _known(conn, role) if role else me["name"] if foreign else ""
     statements = install.lacking(conn, tables, foreign[0] if foreign else me["name"])
     parts = [(_about(table), found) for table, found in zip(tables, statements, strict=True) if found]
+    things = frozenset(row["name"] for row in install.ask(conn, "things_in_place"))
+    events = install.events_of(conn, tables, things, (one for found in statements for one in found))
+    parts += [("Where whoever writes tells of it.", events)] if events else []
     logged = install.publishing_of(job, conn, tables, every=not names)
     parts += [("Which tables the server's log tells of.", logged)] if logged else []
     rights = _rights(conn, tables, reader) if reader else []
@@ -104,11 +107,14 @@ def _rights(conn: Connection, tables: list[Table], role: str) -> list[Statement]
     rows = install.ask(conn, "rights", relids=[table.relid for table in tables], role=role)
     schemas = {row["schema"] for row in rows if not row["reachable"]}
     relations = [(row["schema"], row["name"]) for row in rows if not row["readable"]]
-    if any(table.deletes.recorded and table.mode.stamped for table in tables):
+    wanted = {"tombstone", "purge"} if any(table.deletes.recorded and table.mode.stamped for table in tables) else set()
+    wanted |= {"outbox", "purge"} if any(table.from_events for table in tables) else set()
+    if wanted:
         there = {(row["schema"], row["name"]) for row in rows}
-        new = [("neaptide", name) for name in ("tombstone", "purge") if ("neaptide", name) not in there]
+        new = [("neaptide", name) for name in sorted(wanted, reverse=True) if ("neaptide", name) not in there]
+        relations = [one for one in relations if one[0] != "neaptide" or one[1] in wanted]
         relations += new
-        schemas |= {"neaptide"} if len(new) == 2 else set()
+        schemas |= {"neaptide"} if len(new) == len(wanted) else set()
     else:
         schemas, relations = schemas - {"neaptide"}, [one for one in relations if one[0] != "neaptide"]
     to = quoting.identifier(role)

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from app import statements
 from app.commands import bus
 from app.commands.order import AddItem, CancelOrder, OrderLine, RemoveItem, ReturnItems, ShipOrder
 from app.commands.product import ChangePrice, RenameProduct
@@ -13,7 +14,6 @@ from app.dispatcher import Dispatcher
 from app.domain import errors, ids
 from app.domain.events import Event, OrderPlaced, ProductRenamed
 from app.oltp.uow import SqlAlchemyUnitOfWork
-from jobs.tracking import outbox
 from tests.support.shop import AT, Shop, eur, opened
 
 
@@ -21,8 +21,7 @@ from tests.support.shop import AT, Shop, eur, opened
 def shop(shop_db: str) -> Iterator[Shop]:
     with psycopg.connect(shop_db, autocommit=True) as conn:
         conn.execute("CREATE SCHEMA neaptide")
-        for statement in outbox.installing(conn):
-            conn.execute(statement.text.encode())
+        conn.execute(statements.get("outbox", "create").encode())
     with opened(shop_db) as found:
         yield found
 

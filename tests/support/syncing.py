@@ -35,6 +35,7 @@ class Lab:
     target: dict[str, Any] = field(default_factory=dict)
     # Sessions that stay open between runs, as in the daemon.
     keep: Keep | None = None
+    events: dict[str, Any] = field(default_factory=dict)
 
     @property
     def job(self) -> Job:
@@ -42,6 +43,7 @@ class Lab:
             source={"url": self.url, **self.source},
             target={"path": self.folder / "reporting.duckdb", "mode": self.mode, **self.target},
             sync={"margin": self.margin, **self.sync_options},
+            events=self.events,
             tables=self.specs,
             base=self.folder,
         )

@@ -11,6 +11,7 @@ import psycopg
 from app import errors
 from jobs import results
 from jobs.sessions import Keep
+from tests.support.events import telling
 from tests.support.syncing import Lab
 
 MODES: dict[str, dict[str, Any]] = {
@@ -18,7 +19,7 @@ MODES: dict[str, dict[str, Any]] = {
     "counted": {"watermark": "xid"},
     "compared": {"watermark": "updated_at", "deletes": "compare", "max_delete_share": 1},
 }
-LOGGED: dict[str, dict[str, Any]] = {"logged": {"feed": "wal"}}
+LOGGED: dict[str, dict[str, Any]] = {"logged": {"feed": "wal"}, "told": {"feed": "events"}}
 COLUMNS = "(id bigint PRIMARY KEY, name text)"
 
 
@@ -35,7 +36,7 @@ class Trio:
     def made(
         cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True, log: bool = False
     ) -> Trio:
-        """Tracked, filled and synced; with `log` there is a table more, which is followed in the log."""
+        """Tracked, filled and synced; with `log` there are two more, one followed in the log, one by events."""
         modes = MODES | (LOGGED if log else {})
         specs = [{"name": f"public.{name}", **mode} for name, mode in modes.items()]
         found = cls(Lab(url, folder, specs), names=tuple(modes))
@@ -44,6 +45,7 @@ class Trio:
             found.run(f"INSERT INTO {{t}} SELECT g, 'row ' || g FROM generate_series(1, {rows}) AS g")
         found.lab.track()
         if log:
+            found.lab.run(*telling("public.told", "id"))
             # The daemon's target has a slot of its own.
             found._kept.track()
         if sync:

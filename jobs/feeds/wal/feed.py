@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.engine.session import DuckSession
+from jobs.feeds import by_key
 from jobs.feeds.changes import Changes
 from jobs.feeds.feed import ALL, UNCOVERED, News
-from jobs.feeds.wal import gather, place
+from jobs.feeds.wal import place
 from jobs.feeds.wal.log import Changed
 from jobs.feeds.wal.place import Place
 from jobs.feeds.wal.reader import LogReader
@@ -66,7 +67,7 @@ class WalFeed:
         if keys is None:
             whole = replace(step, action=WHOLE)
             return self._whole.gather(target, whole, now, label, force_deletes=force_deletes, published=published)
-        return gather.gather(target, step.table, keys, label, forced=force_deletes, published=published)
+        return by_key.gather(target, step.table, keys, label, forced=force_deletes, published=published)
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""
@@ -74,7 +75,7 @@ class WalFeed:
         keys = self._changed(step, now).keys if step.action == DELTA else None
         if keys is None:
             return kept or "true"
-        return filters.both(" OR ".join(gather.conditions(step.table, keys)) or "false", kept)
+        return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", kept)
 
     def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the position below which the run's snapshot sees all."""

@@ -16,7 +16,7 @@ from jobs.position import clock
 _STATES = ("starting", "standby", "waiting", "leading", "stopping")
 _SNAPSHOT = re.compile(r"\d{1,20}:\d{1,20}:(\d{1,20}(,\d{1,20})*)?")
 _POSITION = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})?")
-_LOG = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8} [0-9.]{1,60})?")
+_LOG = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8} [0-9.]{1,60}|events( [!-~]+){6})?")
 
 
 def _past(text: str) -> str:

@@ -13,11 +13,12 @@ from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes
-from jobs.feeds.wal.pgoutput import Key
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
 from jobs.types.wire import Wire
 
+# The texts of a key's values, in the key's order.
+Key = tuple[str, ...]
 # Keys of one question. Much fewer cost round trips, many more the server's time to plan it.
 AT_ONCE = 10_000
 

@@ -1,0 +1,166 @@
+"""The feed that events tell: keys from the outbox, rows from the run's snapshot, and a sweep for what no event told.
+
+An event is read exactly once, by the rule of `jobs.position.watermark.recorded_since`: it was not visible at the file's
+snapshot, and is now. Whatever number the outbox gave it, a transaction that commits late is not passed over. A sweep
+reads a table as the watermark feed does, since the watermark of the sweep before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from app import errors
+from jobs.engine.session import DuckSession
+from jobs.feeds import by_key
+from jobs.feeds.changes import Changes
+from jobs.feeds.events import place, told
+from jobs.feeds.events.place import Place
+from jobs.feeds.events.told import Told
+from jobs.feeds.feed import ALL, PURGED, News, UnreadableKeys
+from jobs.feeds.watermark.feed import WatermarkFeed
+from jobs.plan.steps import DELTA, FULL, SWEEP, WHOLE, Step
+from jobs.position import watermark
+from jobs.position.watermark import Watermark
+from jobs.source.session import SourceSession
+from jobs.tables import filters
+
+ANOTHER = "its events come another way now"
+_SWEPT = "deletes since the last sweep were purged"
+_WRAPPED = "transaction ids wrapped since the last sweep"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The outbox: what it is known by, and the newest transaction whose events were deleted."""
+
+    name: str
+    purged: int
+
+
+class EventsFeed:
+    """See `jobs.feeds.feed.Feed`; for the tables that events tell of."""
+
+    def __init__(self, queue: Queue, sweep: timedelta) -> None:
+        self._queue, self._sweep = queue, sweep
+        self._swept = WatermarkFeed()
+        self._known: dict[Watermark, Told] = {}
+        self._unreadable: set[str] = set()
+
+    def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
+        """The steps; a sweep where one is due, or where events don't tell which rows changed.
+
+        `looked` are later watermarks of tables that had no news until then, of sweeps as well.
+        """
+        return [self._settled(step, now, looked.get(step.table.name)) for step in steps]
+
+    def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
+        """From what the events tell, or from the tables where they are swept."""
+        given = list(steps)
+        swept = self._swept.news([_sweeping(step) for step in given if step.reason == SWEEP], now)
+        return swept | {step.table.name: self._news(step, now) for step in given if step.reason != SWEEP}
+
+    def gather(
+        self,
+        target: DuckSession,
+        step: Step,
+        now: SourceSession,
+        label: str,
+        *,
+        force_deletes: bool = False,
+        published: Path | None = None,
+    ) -> Changes:
+        """By key, or by the watermark since the last sweep."""
+        found = None if step.unreadable or step.reason == SWEEP else self._keys(step, now)
+        if found is None:
+            whole = _sweeping(step)
+            return self._swept.gather(target, whole, now, label, force_deletes=force_deletes, published=published)
+        try:
+            return by_key.gather(target, step.table, found, label, forced=force_deletes, published=published)
+        except errors.NeaptideError as error:
+            if type(error) is not errors.NeaptideError or told.readable(now.conn, step.table, found):
+                raise
+            self._warn(now, step.table.name)
+            raise UnreadableKeys(step.table.name) from error
+
+    def rows_of(self, step: Step, now: SourceSession) -> str:
+        """The rows of the keys, or those that a sweep reads."""
+        if step.action == FULL or step.reason == SWEEP:
+            return self._swept.rows_of(_sweeping(step), now)
+        found = self._keys(step, now) or ()
+        return filters.both(" OR ".join(by_key.conditions(step.table, found)) or "false", filters.kept(step.table))
+
+    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+        """With the watermark of the last sweep, which a copy is as well."""
+        before = place.of(last) if last else None
+        if step.action == FULL or before is None:
+            swept = now.mark(None)
+        else:
+            swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept
+        return replace(now.mark(last), log=Place(self._queue.name, 0, swept).kept())
+
+    def published(self, spare: Iterable[Watermark]) -> None:
+        """Events are kept for a time, not for a file."""
+
+    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+        """The same."""
+
+    def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
+        if step.action == FULL or step.saved is None:
+            return step
+        found = place.of(step.mark)
+        if found is None or found.queue != self._queue.name:
+            return replace(step, action=FULL, reason=ANOTHER)
+        if step.mark.snapshot.xmin <= self._queue.purged:
+            return replace(step, action=FULL, reason=PURGED)
+        step = replace(step, action=DELTA)
+        later = place.of(looked) if looked else None
+        if self._is_due(later or found, now) or self._keys(step, now) is None:
+            why = _unsweepable(step, found.swept, now)
+            return replace(step, action=FULL, reason=why) if why else replace(step, reason=SWEEP)
+        return step
+
+    def _is_due(self, found: Place, now: SourceSession) -> bool:
+        return now.snapshot.as_of - found.swept.snapshot.as_of >= self._sweep
+
+    def _news(self, step: Step, now: SourceSession) -> News:
+        if step.action != DELTA:
+            return ALL
+        found = self._keys(step, now)
+        return ALL if found is None else News(bool(found), bool(found), False)
+
+    def _keys(self, step: Step, now: SourceSession) -> set[by_key.Key] | None:
+        """The keys that changed since the step's watermark; the same for the whole run."""
+        if step.mark not in self._known:
+            self._known[step.mark] = told.of_outbox(now.conn, told.recorded_since(step.mark))
+        found = self._known[step.mark].of(step.table)
+        if found is None:
+            self._warn(now, step.table.name)
+        return found
+
+    def _warn(self, now: SourceSession, name: str) -> None:
+        if name not in self._unreadable:
+            self._unreadable.add(name)
+            now.warnings.append(told.unreadable([name]))
+
+
+def _sweeping(step: Step) -> Step:
+    """The step as the watermark feed takes it: since the last sweep, or all of a table that has no stamp."""
+    if step.action == FULL or step.saved is None:
+        return step
+    found = place.of(step.mark)
+    mark = found.swept if found else step.mark
+    action = DELTA if step.table.stamp else WHOLE
+    return replace(step, action=action, reason="", saved=replace(step.saved, watermark=mark))
+
+
+def _unsweepable(step: Step, swept: Watermark, now: SourceSession) -> str:
+    """Why what was written since the last sweep can't be found any more; empty where it can."""
+    table = step.table
+    if table.stamp is None:
+        return ""
+    if table.deletes.recorded and swept.snapshot.xmin <= table.purged:
+        return _SWEPT
+    return _WRAPPED if watermark.needs_reload(swept, now.snapshot, by_clock=table.mode.by_clock) else ""

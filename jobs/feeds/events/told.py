@@ -1,0 +1,107 @@
+"""What events tell: the keys of the rows that were written with them, by the table's name in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from app import errors
+from jobs.feeds.by_key import AT_ONCE, Key
+from jobs.position import watermark
+from jobs.position.watermark import Watermark
+from jobs.source.connection import Connection
+from jobs.tables import keys
+from jobs.tables.table import Table
+
+FORMAT = 1
+# More than this is found sooner by the watermark.
+MANY = 40 * AT_ONCE
+
+
+@dataclass
+class Told:
+    """The keys by table; `whole` are tables of which something else is told than keys that can be read.
+
+    `blind`: something is told that nobody here can read, or too much of it, so any table may be meant.
+    """
+
+    keys: dict[str, set[Key]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    blind: bool = False
+
+    def add(self, table: str | None, key: object) -> None:
+        """Another key; without a table it is of an event that this version can't read."""
+        if table is None:
+            self.blind = True
+        elif isinstance(key, list) and key and all(isinstance(value, str | int) for value in key):
+            self.keys.setdefault(table, set()).add(tuple(map(str, key)))
+        else:
+            self.whole.add(table)
+
+    def of(self, table: Table) -> set[Key] | None:
+        """The keys of a table's rows; None where all of it has to be looked through."""
+        found = self.keys.get(table.source_name, set())
+        if self.blind or table.source_name in self.whole or any(len(key) != len(table.source_key) for key in found):
+            return None
+        return found
+
+
+# The keys of one event stand in one value, so that a million events cost no more than what they tell.
+_KEYS = """
+SELECT DISTINCT CASE WHEN o.format = {format} THEN t.key END AS table_name, k.value AS key
+FROM neaptide.outbox AS o
+CROSS JOIN LATERAL jsonb_each(CASE WHEN o.format = {format} THEN o.keys ELSE '{{"": null}}' END) AS t
+LEFT JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(t.value) = 'array' THEN t.value END) AS k ON true
+WHERE {since} AND (jsonb_typeof(t.value) <> 'array' OR k.value IS NOT NULL)
+LIMIT {many}
+"""
+
+
+def of_outbox(conn: Connection, since: sql.Composable) -> Told:
+    """What the events tell that this condition picks, in the open snapshot."""
+    many = sql.Literal(MANY + 1)
+    query = sql.SQL(_KEYS).format(format=sql.Literal(FORMAT), since=since, many=many)
+    found = Told()
+    rows = conn.execute(query).fetchall()
+    for row in rows:
+        found.add(row["table_name"], row["key"])
+    found.blind = found.blind or len(rows) > MANY
+    return found
+
+
+def recorded_since(mark: Watermark) -> sql.Composable:
+    """The condition for the events that the watermark's snapshot did not see."""
+    return watermark.recorded_since("xid", mark)
+
+
+def readable(conn: Connection, table: Table, found: Iterable[Key]) -> bool:
+    """Whether these texts are values of the key's types, to be found out before a run relies on it."""
+    listed = list(found)
+    parts = [keys.read_back(f"t.n{place}", info) for place, info in enumerate(table.key_infos())]
+    names = ", ".join(f"n{place}" for place in range(len(parts)))
+    arrays = ", ".join("%s::text[]" for _ in parts)
+    query = f"SELECT count(({', '.join(parts)})) AS n FROM unnest({arrays}) AS t ({names})"
+    columns: Sequence[Any] = [[key[place] for key in listed] for place in range(len(parts))]
+    try:
+        with conn.transaction():
+            conn.execute(query.encode(), columns)
+    except psycopg.DataError:
+        return False
+    return True
+
+
+def unreadable(tables: Iterable[str]) -> str:
+    """The warning for tables that an event told of in a way that can't be read."""
+    return (
+        f"an event tells of {', '.join(sorted(tables))} in a way that can't be read: swept by watermark instead; see"
+        " what writes neaptide.outbox"
+    )
+
+
+def missing() -> errors.NotTracked:
+    """The error for a source without an outbox."""
+    return errors.NotTracked("there is no neaptide.outbox, which events are written to", hint="run `neaptide track`")

@@ -1,0 +1,74 @@
+"""Mutants of the feed that events tell."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+FEED = "tests/integration/test_events_feed.py::"
+OUTBOX = "tests/integration/test_outbox.py::"
+
+MUTANTS = (
+    Mutant(
+        "events are read by number beyond the last one, so one that commits late is passed over",
+        "jobs/feeds/events/told.py",
+        'return watermark.recorded_since("xid", mark)',
+        'return sql.SQL("o.xid >= {}::xid8").format(sql.Literal(str(mark.snapshot.xmax)))',
+        FEED + "test_only_what_was_told_is_read_and_a_late_commit_comes_with_the_next_run",
+    ),
+    Mutant(
+        "a sweep begins where the last events were read, past what was written without one",
+        "jobs/feeds/events/feed.py",
+        "mark = found.swept if found else step.mark",
+        "mark = step.mark",
+        FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
+    ),
+    Mutant(
+        "a run without a sweep moves the last sweep on",
+        "jobs/feeds/events/feed.py",
+        "swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept",
+        "swept = now.mark(before.swept)",
+        FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
+    ),
+    Mutant(
+        "purged events are passed over",
+        "jobs/feeds/events/feed.py",
+        "if step.mark.snapshot.xmin <= self._queue.purged:",
+        "if False:",
+        FEED + "test_events_that_were_purged_are_a_copy_and_never_a_gap",
+    ),
+    Mutant(
+        "an outbox that was made anew passes for the old one",
+        "jobs/feeds/events/feed.py",
+        "if found is None or found.queue != self._queue.name:",
+        "if found is None:",
+        FEED + "test_an_outbox_that_was_made_anew_is_a_copy",
+    ),
+    Mutant(
+        "an event of a format to come is read as one of today",
+        "jobs/feeds/events/told.py",
+        "            self.blind = True\n        elif",
+        "            pass\n        elif",
+        FEED + "test_an_event_of_another_format_has_every_table_swept",
+    ),
+    Mutant(
+        "who tracks does not wait for those who write without an outbox",
+        "jobs/tracking/outbox.py",
+        '    yield Statement(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")\n',
+        "",
+        FEED + "test_a_writer_who_found_no_outbox_has_ended_before_there_is_one",
+    ),
+    Mutant(
+        "the keys of lines that were taken out are not told",
+        "app/oltp/order_repository.py",
+        "for line_no, was in old.items.items() if order.items.get(line_no) != was]",
+        "for line_no, was in old.items.items() if order.items.get(line_no, was) != was]",
+        OUTBOX + "test_what_happened_is_written_with_the_rows_and_their_keys",
+    ),
+    Mutant(
+        "events of a savepoint that was undone are handed to the handlers",
+        "app/oltp/uow.py",
+        "                del self._events[before:]\n",
+        "",
+        OUTBOX + "test_nothing_happened_that_was_rolled_back",
+    ),
+)

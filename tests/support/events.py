@@ -1,0 +1,39 @@
+"""An application that tells of what it writes: here a trigger does, so that every statement of a test is told of."""
+
+from __future__ import annotations
+
+# The names of the key's columns are the trigger's arguments after the table's name. TRUNCATE tells of no keys.
+TELL = """
+CREATE OR REPLACE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    rows jsonb[] := '{}';
+    found jsonb := '[]';
+    one jsonb;
+BEGIN
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN rows := rows || to_jsonb(NEW); END IF;
+    IF TG_OP IN ('DELETE', 'UPDATE') THEN rows := rows || to_jsonb(OLD); END IF;
+    FOREACH one IN ARRAY rows LOOP
+        found := found || jsonb_build_array(
+            (SELECT jsonb_agg(one ->> a.name ORDER BY a.n) FROM unnest(TG_ARGV[1:]) WITH ORDINALITY AS a (name, n))
+        );
+    END LOOP;
+    INSERT INTO neaptide.outbox (name, aggregate, key, version, keys) VALUES (
+        TG_OP, TG_ARGV[0], coalesce(found -> 0 ->> 0, ''), 0,
+        jsonb_build_object(TG_ARGV[0], CASE WHEN TG_OP <> 'TRUNCATE' THEN found END)
+    );
+    RETURN NULL;
+END;
+$$
+"""
+
+
+def telling(table: str, *key: str) -> list[str]:
+    """The statements after which the table's writers tell of what they write."""
+    given = ", ".join(f"'{part}'" for part in (table, *key))
+    made = [
+        f"CREATE TRIGGER tell_{kind.partition(' ')[0].lower()} AFTER {kind} ON {table} FOR EACH {level}"
+        f" EXECUTE FUNCTION public.tell({given})"
+        for kind, level in (("INSERT OR UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT"))
+    ]
+    always = [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER tell_{kind}" for kind in ("insert", "truncate")]
+    return [TELL, *made, *always]
