@@ -131,7 +131,7 @@ class Merge:
         """
         if any(quoting.fold(plan.name) == "rowid" for plan in self._table.columns):
             return ""
-        key = _in(self._table.key, self._changed)
+        key = _near(self._table.key, self._changed) + _in(self._table.key, self._changed)
         if not self._places:
             with self._scanning():
                 self._places = self._make("places", f"SELECT rowid AS place FROM {out(self._table)} WHERE {key}")
@@ -159,6 +159,14 @@ class Merge:
         mine, theirs = f"SELECT {columns} FROM {self._changed}", f"SELECT {columns} FROM {out(self._table)}"
         query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
         return bool(self._target.one(query) == 0)
+
+
+def _near(key: Sequence[str], rows: str) -> str:
+    """What holds of a row with one of these keys of several columns, by the first of them alone.
+
+    By that DuckDB leaves out what lies beyond the least and the greatest (200 of 5 M rows: 2 ms in place of 35).
+    """
+    return f"{_in(key[:1], rows)} AND " if len(key) > 1 else ""
 
 
 def _in(key: Sequence[str], rows: str) -> str:

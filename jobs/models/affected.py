@@ -35,8 +35,8 @@ def keys(branch: Branch, wanted: Mapping[str, Term], sides: Sides) -> Iterator[s
 
 
 def _from(branch: Branch, moved: Occurrence, wanted: Mapping[str, Term], sides: Sides) -> str:
-    equal = _equal_columns(branch)
-    terms = {name: _nearer(term, moved, equal, branch, sides) for name, term in wanted.items()}
+    equal = branch.equal_columns(lambda one: sides.columns(branch.occurrence(one.alias).table)[one.column])
+    terms = {name: _nearer(term, moved, equal) for name, term in wanted.items()}
     used = _way(branch, moved, frozenset[str]().union(*(term.refs for term in terms.values())))
     fields = ", ".join(f"{term.text} AS {quoting.identifier(name)}" for name, term in terms.items())
     sources = ", ".join(_source(one, moved, sides) for one in branch.occurrences if one.alias in used)
@@ -60,26 +60,13 @@ def _conditions(branch: Branch, used: Collection[str]) -> Iterator[Term]:
     yield from (term for term in branch.where if term.refs <= set(used) and not term.refs & optional)
 
 
-def _equal_columns(branch: Branch) -> list[set[Place]]:
-    """Sets of columns that have one value in every row of the model."""
-    sets: list[set[Place]] = []
-    terms = [term for one in branch.occurrences if not one.optional for term in one.on]
-    for term in (*terms, *branch.where):
-        if term.equal and not term.refs & branch.optional:
-            met = [one for one in sets if one & set(term.equal)]
-            sets = [one for one in sets if one not in met] + [set(term.equal).union(*met)]
-    return sets
-
-
-def _nearer(term: Term, moved: Occurrence, equal: list[set[Place]], branch: Branch, sides: Sides) -> Term:
+def _nearer(term: Term, moved: Occurrence, equal: list[set[Place]]) -> Term:
     """The same column of the key read from the moved row itself, where a condition says that it is equal."""
     if term.column is None or term.column.alias == moved.alias or moved.optional:
         return term
-    kind = sides.columns(branch.occurrence(term.column.alias).table)[term.column.column]
     for place in sorted(next((one for one in equal if term.column in one), ())):
-        if place.alias == moved.alias and sides.columns(moved.table)[place.column] == kind:
-            text = quoting.qualified(*place)
-            return Term(text, frozenset([moved.alias]), place)
+        if place.alias == moved.alias:
+            return Term(quoting.qualified(*place), frozenset([moved.alias]), place)
     return term
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
-from jobs.models.scratch import Columns, Scratch, difference
+from jobs.models import scratch as scratches
+from jobs.models.scratch import Columns, Scratch
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Three tables of a session: rows as they were, as they are, and both together. `count` is of the last."""
+    """Three relations of a session: rows as they were, as they are, and both together. `count` is of the last."""
 
     columns: Columns
     old: str
@@ -25,9 +26,16 @@ def of(file: DuckSession, scratch: Scratch, columns: Columns, old: str, new: str
 
     `distinct` says that no row stands in both, so that they need not be compared.
     """
-    if not distinct:
-        old, new = (scratch.make(difference(columns, *sides)) for sides in ((old, new), (new, old)))
     names = quoting.listed(columns)
-    both = scratch.make(f"SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new}")
-    count = file.one(f"SELECT count(*) FROM {both}")
+    if distinct:
+        both, rows = f"(SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new})", "count(*)"
+    else:
+        times = scratches.unused(columns)
+        both = scratch.make(f"{scratches.compared(columns, new, old)} HAVING sum({times}) <> 0")
+        old, new = (
+            f"({scratches.repeated(columns, f'{both} WHERE {sign}{times} > 0', f'{sign}{times}')})"
+            for sign in ("-", "")
+        )
+        rows = f"coalesce(sum(abs({times})), 0)::BIGINT"
+    count = file.one(f"SELECT {rows} FROM {both}")
     return Moved(columns, old, new, both, count) if count else None

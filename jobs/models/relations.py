@@ -27,6 +27,7 @@ class Relations:
     planning: Planning
     moved: dict[str, Moved] = field(default_factory=dict)
     _relevant: dict[tuple[str, tuple[str, ...]], Moved | None] = field(default_factory=dict)
+    _read_by_sums: dict[str, list[str]] = field(default_factory=dict)
 
     def has_moved(self, inputs: Iterable[str]) -> bool:
         """Whether anything changed of one of these."""
@@ -37,6 +38,15 @@ class Relations:
         moved = moving.of(self.file, self.scratch, columns, old, new, distinct=distinct)
         if moved is not None:
             self.moved[name] = moved
+
+    def read_by_sums(self, name: str) -> list[str]:
+        """The columns of a first input that any model of sums reads of it, so that all find the same rows."""
+        if name not in self._read_by_sums:
+            found = [one for one in self.planning.planned.analyses.values() if one.kind == "sums"]
+            firsts = [one for one in found if one.branches[0].occurrences[0].table == name]
+            columns = {column for one in firsts for column in selecting.mentioned(one.branches[0], self.columns(name))}
+            self._read_by_sums[name] = [column for column in self.columns(name) if column in columns]
+        return self._read_by_sums[name]
 
     def columns(self, name: str) -> Columns:
         """The columns of a table or model, with their types."""
@@ -50,7 +60,9 @@ class Relations:
         asked = (name, tuple(columns))
         if asked not in self._relevant:
             kinds = {column: moved.columns[column] for column in columns}
-            self._relevant[asked] = moving.of(self.file, self.scratch, kinds, moved.old, moved.new, distinct=False)
+            found = moving.of(self.file, self.scratch, kinds, moved.old, moved.new, distinct=False)
+            # Where nothing falls away, what other models ask for is the same.
+            self._relevant[asked] = moved if found and found.count == moved.count else found
         return self._relevant[asked]
 
     def sides(self, branch: Branch, *, applied: bool, also: Mapping[str, Sequence[str]] = _NONE) -> Sides:

@@ -43,7 +43,7 @@ class Restricted:
         parts = [self._part(branch, nulls) for branch in self._analysis.branches]
         new = self._scratch.make(" UNION ALL ".join(parts))
         old = self._old(nulls) if witnessed else ""
-        self._file.execute(f"DELETE FROM {place.out(self._name)} WHERE {_in(self._keys, self._analysis.key, nulls)}")
+        self._file.execute(selecting.delete(place.out(self._name), self._analysis.key, self._keys, nulls))
         names = quoting.listed(self._analysis.columns)
         self._file.execute(f"INSERT INTO {place.out(self._name)} ({names}) SELECT {names} FROM {new}")
         if not witnessed:
@@ -51,8 +51,7 @@ class Restricted:
         return of(self._file, self._scratch, self._analysis.columns, old, new, distinct=False)
 
     def _old(self, nulls: set[str]) -> str:
-        terms = {name: Term(f"t.{quoting.identifier(name)}") for name in self._analysis.key}
-        same = selecting.same(terms, nulls)
+        same = selecting.same(selecting.own(self._analysis.key), nulls)
         return self._relations.found(self._name, "t", self._keys, same, list(self._analysis.columns))
 
     def _terms(self, branch: Branch) -> dict[str, Term]:
@@ -76,12 +75,3 @@ class Restricted:
         table = branch.occurrence(alias).table
         columns = selecting.mentioned(branch, self._relations.columns(table))
         return self._relations.found(table, alias, self._keys, same, columns)
-
-
-def _in(keys: str, key: tuple[str, ...], nulls: set[str]) -> str:
-    """The condition on a row of the model that its key is one of these."""
-    columns = quoting.listed(key)
-    if len(key) > 1:
-        # Rows are compared as values, NULL for NULL.
-        return f"({columns}) IN (SELECT ({columns}) FROM {keys})"
-    return f"{columns} IN (SELECT {columns} FROM {keys})" + (f" OR {columns} IS NULL" if nulls else "")

@@ -64,6 +64,20 @@ def same(terms: Mapping[str, Term], nulls: Iterable[str]) -> str:
     )
 
 
+def own(key: Iterable[str]) -> dict[str, Term]:
+    """The columns of a key in a table that is called `t`."""
+    return {name: Term(f"t.{quoting.identifier(name)}") for name in key}
+
+
+def delete(table: str, key: Iterable[str], keys: str, nulls: Iterable[str]) -> str:
+    """A DELETE of a table's rows whose key is one of these, of which `nulls` may be NULL.
+
+    Column by column, and not as rows: DuckDB then leaves out what lies beyond the least and the greatest key (4 of 5 M
+    rows by two columns: 2 ms in place of 35).
+    """
+    return f"DELETE FROM {table} AS t USING {keys} AS neaptide_k WHERE {same(own(key), nulls)}"
+
+
 def mentioned(branch: Branch, columns: Iterable[str]) -> list[str]:
     """The columns of an input that the branch may read: those whose names stand somewhere in it. Never none."""
     texts = [one.term.text for one in branch.outputs] + [term.text for term in (*branch.where, *(branch.groups or ()))]

@@ -108,7 +108,7 @@ class Sums:
         """Note what the affected rows add up to while the tables are as they were."""
         if self.is_single:
             return
-        sides = self._relations.sides(self._branch, applied=False, also={self._driver.table: self._key})
+        sides = self._relations.sides(self._branch, applied=False, also={self._driver.table: self._analysis.unit})
         parts = list(affected.keys(self._branch, self._terms(), sides))
         if parts:
             self._rows = self._scratch.make(" UNION ".join(parts))
@@ -117,31 +117,23 @@ class Sums:
     def after(self, *, witnessed: bool) -> Moved | None:
         """Bring the groups over what moved."""
         if self.is_single:
-            moved = self._relations.relevant(self._driver.table, self._columns)
-            if moved is None:
-                return None
-            self._minus, plus = (self._scratch.make(self._summed(rows)) for rows in (moved.old, moved.new))
+            moved = self._relations.moved[self._driver.table]
+            # What the SELECT doesn't read comes to nothing.
+            self._minus, plus = (f"({self._summed(rows)})" for rows in (moved.old, moved.new))
         elif not self._rows:
             return None
         else:
-            plus = self._scratch.make(self._summed(self._affected()))
+            plus = f"({self._summed(self._affected())})"
         return self._merge(plus, witnessed=witnessed)
 
-    @property
-    def _key(self) -> tuple[str, ...]:
-        return self._relations.planning.relation(self._driver.table).key
-
-    @property
-    def _columns(self) -> list[str]:
-        return selecting.mentioned(self._branch, self._relations.columns(self._driver.table))
-
     def _terms(self) -> dict[str, Term]:
-        return {name: _of_driver(self._driver, name) for name in self._key}
+        return {name: _of_driver(self._driver, name) for name in self._analysis.unit}
 
     def _affected(self) -> str:
         """The affected rows of the first input, as they are now."""
-        same = selecting.same(self._terms(), self._relations.nulls(self._rows, self._key))
-        return self._relations.found(self._driver.table, self._driver.alias, self._rows, same, self._columns)
+        same = selecting.same(self._terms(), self._relations.nulls(self._rows, self._analysis.unit))
+        columns = self._relations.read_by_sums(self._driver.table)
+        return self._relations.found(self._driver.table, self._driver.alias, self._rows, same, columns)
 
     def _summed(self, rows: str) -> str:
         return selecting.select(self._branch, self._shape.fields(), {self._driver.alias: rows})
@@ -150,20 +142,32 @@ class Sums:
         shape, table = self._shape, behind(self._name)
         key, grouped = shape.key(), _grouped(shape)
         net = self._net(plus)
-        self.count = self._file.one(f"SELECT count(*) FROM {net}")
+        names = [one.name for one in shape.groups]
+        self.count, *nulls = self._counted(net, names)
         if not self.count:
             return None
-        old = self._scratch.make(f"SELECT * FROM {table} AS t WHERE {self._meets(net)}")
+        missing = [name for name, count in zip(names, nulls, strict=True) if count]
+        same = selecting.same(selecting.own(names), missing) or "true"
+        old = self._scratch.make(f"SELECT t.* FROM {table} AS t SEMI JOIN {net} AS neaptide_k ON {same}")
         both = f"SELECT {quoting.listed(shape.columns)} FROM {{}}"
         union = " UNION ALL ".join(both.format(rows) for rows in (old, net))
         having = f" HAVING sum({ROWS}) <> 0" if shape.groups else ""
         new = self._scratch.make(f"SELECT {key}{shape.added()} FROM ({union}){grouped}{having}")
-        self._file.execute(f"DELETE FROM {table} AS t WHERE {self._meets(net)}")
-        names = quoting.listed(shape.columns)
-        self._file.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {new}")
+        self._file.execute(f"DELETE FROM {table} AS t USING {net} AS neaptide_k WHERE {same}")
+        columns = quoting.listed(shape.columns)
+        self._file.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}")
         if not witnessed:
             return None
         return of(self._file, self._scratch, shape.visible, old, new, distinct=False)
+
+    def _counted(self, net: str, names: list[str]) -> list[int]:
+        """How many groups gain something, and in how many of them each column of the key is NULL."""
+        counts = ["count(*)::BIGINT", *(f"count(*) - count({quoting.identifier(name)})" for name in names)]
+        return list(
+            self._file.rows(f"SELECT {', '.join(f'{one} AS n{at}' for at, one in enumerate(counts))} FROM {net}")[
+                0
+            ].values()
+        )
 
     def _net(self, plus: str) -> str:
         """What each group gains; none that gains nothing."""
@@ -182,16 +186,6 @@ class Sums:
             f"CAST(sum({quoting.identifier(name)}) AS {kind}) AS {quoting.identifier(name)}"
             for name, kind in numbers.items()
         )
-
-    def _meets(self, net: str) -> str:
-        names = [one.name for one in self._shape.groups]
-        if not names:
-            return "true"
-        columns = quoting.listed(names)
-        if len(names) > 1:
-            return f"({columns}) IN (SELECT ({columns}) FROM {net})"
-        nulls = f" OR {columns} IS NULL" if self._relations.nulls(net, names) else ""
-        return f"{columns} IN (SELECT {columns} FROM {net}){nulls}"
 
 
 def _grouped(shape: Shape) -> str:

@@ -111,6 +111,7 @@ class Upkeep:
             return
         plan.touched = frozenset(touched) | frozenset(lost)
         plan.standings = [_without(one, lost) for one in plan.standings]
+        self._scratch.forget()
         for one in self._current():
             if self._relations.has_moved(one.inputs):
                 with failing(one.name):

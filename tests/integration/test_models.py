@@ -382,6 +382,17 @@ def test_an_older_file_gets_its_models(lab: Lab) -> None:
     moved(lab)
 
 
+def test_a_version_that_keeps_models_otherwise_builds_them_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not lab.sync().changed
+    monkeypatch.setattr("jobs.models.standing.UPKEEP", 1000)
+    assert {model.reason for model in lab.sync().models} <= {
+        "this version keeps it otherwise",
+        "models.totals is built anew",
+    }
+    check(lab)
+    assert not lab.sync().changed
+
+
 def test_a_dry_run_says_what_would_happen_to_each(lab: Lab) -> None:
     lab.run("UPDATE shop.buyers SET name = 'x' WHERE id = 1")
     write(lab, "loyal", "SELECT n, count(*) AS buyers FROM models.totals GROUP BY n HAVING count(*) > 1")

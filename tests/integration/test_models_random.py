@@ -89,6 +89,12 @@ DIRECTED: dict[str, tuple[Any, ...]] = {
         "",
         {"lines": [(1, 1, 7, 5), (1, 2, 7, 9), (2, 1, 7, 9)], "bills": [(1, 1, "2024-01-01", "paid", 1.0)]},
     ),
+    "the first input is told apart by a key of its own that is not read": (
+        "SELECT y.country, sum(l.amount) AS s FROM shop.lines l JOIN shop.buyers y ON y.id = l.article GROUP BY ALL",
+        "",
+        {"lines": [(1, 1, 7, 5), (1, 2, 7, 9), (2, 1, 7, 9)]},
+        {"lines": [(1, 1, 7, 9), (1, 2, 8, 9), (2, 1, 7, 9), (3, 2, 7, 9)], "buyers": [(7, "seven", "ES")]},
+    ),
     "zero becomes less than nothing": (
         "SELECT b.id, b.weight FROM shop.bills b",
         "id",
@@ -106,6 +112,14 @@ DIRECTED: dict[str, tuple[Any, ...]] = {
         {"bills": [(1, 1, None, "open", 0.0), (2, 2, None, "open", -0.0)], "lines": [(3, 2, 7, 1), (3, 3, 7, 2)]},
         {"lines": [(2, 1, 7, 8)]},
         {"lines": [(1, 1, 7, 8)]},
+    ),
+    "a parent is counted once": (
+        "SELECT b.state, count(DISTINCT b.id) AS bills, count(DISTINCT l.bill) FILTER (WHERE l.amount > 4) AS dear, "
+        "sum(l.amount) AS amount FROM shop.lines l JOIN shop.bills b ON b.id = l.bill GROUP BY ALL",
+        "",
+        {"lines": [(1, 2)]},
+        {"lines": [(1, 1, 7, 3), (2, 2, 7, 5)]},
+        {"bills": [(1, 1, "2024-01-01", None, 1.0), (3,)], "lines": [(1, 1), (3, 3, 1, 1)]},
     ),
     "a group passes by rows that stay": (
         "SELECT l.article, max(l.amount) AS most FROM shop.lines l GROUP BY l.article HAVING count(*) > 1",

@@ -46,7 +46,7 @@ def test_each_of_the_shop_s_models_is_kept_by_what_changed(built: tuple[reportin
     _, planned = built
     assert not planned.bad
     assert {name: one.kind for name, one in planned.analyses.items()} == {
-        "order_lines": "rows", "named_orders": "rows", "sales_per_day": "groups", "customer_sales": "groups",
+        "order_lines": "rows", "named_orders": "rows", "sales_per_day": "sums", "customer_sales": "sums",
         "returns_per_day": "sums", "customer_returns": "sums", "product_sales": "sums", "product_returns": "sums",
         "payments_per_day": "sums", "orders_by_status": "sums",
     }  # fmt: skip

@@ -14,15 +14,15 @@ MUTANTS = (
     Mutant(
         "only new rows of a table move its models",
         "jobs/models/moved.py",
-        'f"SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new}"',
-        'f"SELECT {names} FROM {new}"',
+        'f"(SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new})"',
+        'f"(SELECT {names} FROM {new})"',
         DIRECTED,
     ),
     Mutant(
         "only old rows of a table move its models",
         "jobs/models/moved.py",
-        'f"SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new}"',
-        'f"SELECT {names} FROM {old}"',
+        'f"(SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {new})"',
+        'f"(SELECT {names} FROM {old})"',
         DIRECTED,
     ),
     Mutant(
@@ -48,16 +48,16 @@ MUTANTS = (
     ),
     Mutant(
         "the old row of a key that is NULL stays",
-        "jobs/models/restricted.py",
-        ' + (f" OR {columns} IS NULL" if nulls else "")',
-        "",
+        "jobs/models/selecting.py",
+        "WHERE {same(own(key), nulls)}",
+        "WHERE {same(own(key), ())}",
         DIRECTED,
     ),
     Mutant(
         "keys of two columns are looked up column by column",
-        "jobs/models/restricted.py",
-        'return f"({columns}) IN (SELECT ({columns}) FROM {keys})"',
-        'return " AND ".join(f"{one} IN (SELECT {one} FROM {keys})" for one in columns.split(", "))',
+        "jobs/models/selecting.py",
+        "WHERE {same(own(key), nulls)}",
+        "WHERE {' OR '.join(same({name: term}, nulls) for name, term in own(key).items())}",
         DIRECTED,
     ),
     Mutant(
@@ -87,16 +87,6 @@ MUTANTS = (
         "for name, kind in columns.items() if values.is_unsure(kind)]",
         "for name, kind in columns.items() if False]",
         RUNS + "test_a_table_without_a_key_and_soft_deletes",
-    ),
-    Mutant(
-        "a difference sorts its rows, which makes nought of less than nothing",
-        "jobs/models/scratch.py",
-        'return f"SELECT {names} FROM (SELECT {names}, unnest(range({times})) FROM ({more} HAVING sum({times}) > 0))"',
-        """fields = ", ".join([names, *told])
-    aliases = ", ".join([names, *(f"t{place}" for place in range(len(told)))])
-    return f"SELECT {names} FROM (SELECT {fields} FROM {left} EXCEPT ALL SELECT {fields} FROM {right}) AS d({aliases})"
-""",
-        DIRECTED,
     ),
     Mutant(
         "fields are called like the columns that they are made of",
@@ -134,6 +124,27 @@ MUTANTS = (
                     edges[alias].add(one.alias)
 """,
         DIRECTED,
+    ),
+    Mutant(
+        "values that are counted once are those of the rows that moved",
+        "jobs/models/analysis/kinds.py",
+        "return (mine[0],)",
+        "return own",
+        DIRECTED,
+    ),
+    Mutant(
+        "what is worked out before a run is not worked out again after it",
+        "jobs/models/upkeep.py",
+        "        self._scratch.forget()\n",
+        "",
+        DIRECTED,
+    ),
+    Mutant(
+        "columns of two types that are equal have one value",
+        "jobs/models/analysis/shapes.py",
+        " and len({kind(one) for one in term.equal}) == 1:",
+        ":",
+        "tests/unit/test_models_analysis.py::test_what_is_counted_once_is_the_key_of_a_parent",
     ),
     Mutant(
         "a model above is told nothing of what changed below",

@@ -139,6 +139,7 @@ def drawn(r: random.Random) -> tuple[str, str]:
         "sum(l.amount) AS amount",
         "count(y.id) AS buyers",
         "sum(l.amount) FILTER (b.state = 'open') AS o",
+        "count(DISTINCT b.id) AS bills",
     ]
     other = [
         "max(l.amount) AS most",

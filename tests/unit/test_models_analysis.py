@@ -306,3 +306,27 @@ def test_sums_say_what_is_added_up(known: Scratch) -> None:
     assert added.aggregate.filter == "(o.id > 1)"
     assert counted.aggregate and (counted.aggregate.function, counted.aggregate.argument) == ("count_star", "")
     assert (added.type, counted.type) == ("DECIMAL(18,2)", "BIGINT")
+
+
+@pytest.mark.parametrize(
+    ("on", "counted", "unit"),
+    [
+        ("o.id = l.order_id", "o.id", ("order_id",)),
+        ("o.id = l.order_id", "l.order_id", ("order_id",)),
+        ("o.id = l.amount", "o.id", ("amount",)),
+        ("o.id = l.order_id", "o.customer_id", None),
+        ("o.id = l.order_id", "l.line_no", None),
+        ("o.id = l.order_id", "o.id + 1", None),
+        ("o.id >= l.order_id", "o.id", None),
+        ("o.customer_id = l.order_id", "o.customer_id", None),
+        # 1 and 01 are equal to 1, and are two texts.
+        ("o.weight = l.order_id AND o.weight = o.id", "o.id", None),
+    ],
+)
+def test_what_is_counted_once_is_the_key_of_a_parent(
+    known: Scratch, on: str, counted: str, unit: tuple[str, ...] | None
+) -> None:
+    text = f"SELECT status, count(DISTINCT {counted}) AS n FROM shop.lines l JOIN shop.orders o ON {on} GROUP BY status"
+    found = analysed(known, text)
+    assert (found.kind, found.unit) == (("sums", unit) if unit else ("groups", ()))
+    assert analysed(known, text.replace("JOIN", "LEFT JOIN")).kind != "sums"

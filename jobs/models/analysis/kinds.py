@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.models.analysis import functions
 from jobs.models.analysis.refusal import Whole
-from jobs.models.analysis.shapes import Branch, Output, Relation
+from jobs.models.analysis.shapes import Branch, Output, Place, Relation
 
 # Where the models' own tables are.
 SCHEMA = "models."
@@ -79,6 +79,33 @@ def _obstacles(branches: Sequence[Branch], relations: Mapping[str, Relation]) ->
         yield "it groups by what is not in the list", "put it into the list"
     for one in only.outputs:
         yield from _of_output(one, groups)
+    for one in only.outputs:
+        if one.aggregate and one.aggregate.distinct and not unit(only, relations):
+            yield f"{one.name} counts each value once", "count the key of a table that the first one is joined to by ="
+
+
+def unit(only: Branch, relations: Mapping[str, Relation]) -> tuple[str, ...]:
+    """Columns of the first input: its rows that agree in them are taken away and added together.
+
+    Where values are counted once, these are all rows of one value, which has to be the key of a parent. A parent that
+    is named in the first input's own key takes its place, too: what changes of it then needs no join. None where
+    what is counted once is anything else.
+    """
+    first = only.occurrences[0]
+    own = relations[first.table].key
+    counted = {one.aggregate.column for one in only.outputs if one.aggregate and one.aggregate.distinct}
+    for equal in _parents(only, relations):
+        mine = sorted(one.column for one in equal if one.alias == first.alias)
+        if mine and (counted <= equal if counted else mine[0] in own):
+            return (mine[0],)
+    return () if counted else own
+
+
+def _parents(only: Branch, relations: Mapping[str, Relation]) -> Iterator[set[Place]]:
+    """Columns of one value in every row, one of which is the whole key of an input that is not the first."""
+    tables = {one.alias: relations[one.table] for one in only.occurrences}
+    parents = {Place(alias, table.key[0]) for alias, table in list(tables.items())[1:] if len(table.key) == 1}
+    return (one for one in only.equal_columns(lambda at: tables[at.alias].columns[at.column]) if one & parents)
 
 
 def _of_inputs(only: Branch, relations: Mapping[str, Relation]) -> Iterator[tuple[str, str]]:
@@ -98,8 +125,8 @@ def _of_output(one: Output, groups: set[str]) -> Iterator[tuple[str, str]]:
             yield f"{one.name} is worked out of what it groups by", "put it into GROUP BY"
     elif found is None:
         yield f"{one.name} is more than an aggregate", "take the aggregate itself, and work it out in the report"
-    elif found.distinct:
-        yield f"{one.name} counts each value once", ""
+    elif found.distinct and found.function != "count":
+        yield f"{one.name} adds up each value once", ""
     elif found.function not in functions.ADDITIVE:
         advice = "take sum() and count() and divide in the report" if found.function == "avg" else ""
         yield f"{found.function}() can't be taken back", advice

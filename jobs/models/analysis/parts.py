@@ -138,12 +138,9 @@ def _aggregate(select: Node, item: Node, kind: str, names: Names, scratch: Scrat
     name = call["function_name"].lower()
     if call is not item and (name != "sum" or not values.keeps_sums(_type(select, call, scratch), kind)):
         return None
-    return Aggregate(
-        name,
-        names.term(call["children"][0]).text if call["children"] else "",
-        names.term(call["filter"]).text if call["filter"] else "",
-        call["distinct"],
-    )
+    argument = names.term(call["children"][0]) if call["children"] else Term("")
+    given = names.term(call["filter"]).text if call["filter"] else ""
+    return Aggregate(name, argument.text, given, call["distinct"], argument.column)
 
 
 def _type(select: Node, call: Node, scratch: Scratch) -> str:

@@ -76,7 +76,8 @@ def _kept_by_key(
     reason, advice = kinds.obstacle(branches, relations) if grouped else ("", "")
     derived = kinds.derived_key(branches, list(columns))
     if grouped and not reason and set(key) <= set(derived):
-        return Analysis("sums", text, columns, tables, derived, branches=branches)
+        unit = kinds.unit(branches[0], relations)
+        return Analysis("sums", text, columns, tables, derived, branches=branches, unit=unit)
     key = key or derived
     kinds.check_key(branches, key, columns)
     return Analysis("groups" if grouped else "rows", text, columns, tables, key, reason, advice, branches)

@@ -7,7 +7,7 @@ to be: it can be put into a statement whose FROM gives the inputs the same alias
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -54,12 +54,16 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What an output is where it is one aggregate, in a cast at most: `text` of the argument is empty for count(*)."""
+    """What an output is where it is one aggregate, in a cast at most: `argument` is empty for count(*).
+
+    `column` where that is nothing but a column.
+    """
 
     function: str
     argument: str = ""
     filter: str = ""
     distinct: bool = False
+    column: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,16 @@ class Branch:
         """The aliases whose row may be absent."""
         return frozenset(one.alias for one in self.occurrences if one.optional)
 
+    def equal_columns(self, kind: Callable[[Place], str]) -> list[set[Place]]:
+        """Sets of columns that have one value in every row of it. `kind` gives types: '1' and '01' both equal 1."""
+        sets: list[set[Place]] = []
+        terms = [term for one in self.occurrences if not one.optional for term in one.on]
+        for term in (*terms, *self.where):
+            if term.equal and not term.refs & self.optional and len({kind(one) for one in term.equal}) == 1:
+                met = [one for one in sets if one & set(term.equal)]
+                sets = [one for one in sets if one not in met] + [set(term.equal).union(*met)]
+        return sets
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -104,7 +118,8 @@ class Analysis:
     `reason` says why it is no cheaper kind, empty for `rows` and `sums`; `advice` what would make it one. `key` are
     names of outputs; the same place of each branch's outputs holds the expression of its branch. Empty for `sums`
     means the one group of a SELECT without GROUP BY, which is always there. `columns` are the model's with their DuckDB
-    types. `text` is the whole SELECT with each input under the catalog that was asked for.
+    types. `text` is the whole SELECT with each input under the catalog that was asked for. `unit` of sums are columns
+    of the first input: its rows that agree in these are taken away and added together.
     """
 
     kind: Kind
@@ -115,6 +130,7 @@ class Analysis:
     reason: str = ""
     advice: str = ""
     branches: tuple[Branch, ...] = field(default=())
+    unit: tuple[str, ...] = ()
 
     def key_terms(self, branch: Branch) -> dict[str, Term]:
         """The key's columns, each with its expression in this branch."""
