@@ -229,14 +229,14 @@ def test_a_daemon_that_stood_still_while_another_took_over_publishes_nothing(lab
 def test_a_run_asks_for_the_lock_itself_before_it_publishes(lab: Lab) -> None:
     """After a stand-still it may come to that before the thread that watches has noticed anything."""
     lab.folder.mkdir(parents=True)
-    service = Service(lab.job, Board(state=board.STANDBY))
+    leader = Service(lab.job, Board(state=board.STANDBY)).leader
     with lead.source_lock(lab.job, "id", give_up, refuse, set()) as conn:
-        service._lock = conn
-        service._leading.set()
-        service._must_lead()
+        leader._lock = conn
+        leader._leading.set()
+        leader.must_lead()
         lab.run(f"SELECT pg_terminate_backend({conn.backend})")
         with pytest.raises(errors.SourceUnavailable, match="nothing is published"):
-            service._must_lead()
+            leader.must_lead()
 
 
 def lead_key(lab: Lab) -> int:

@@ -333,7 +333,7 @@ MUTANTS = (
     ),
     Mutant(
         "a daemon believes that it still leads without asking",
-        "jobs/daemon/service.py",
+        "jobs/daemon/leader.py",
         "while not (self._leading.is_set() and self._holds_lock()):",
         "while not self._leading.is_set():",
         "tests/integration/test_daemon.py::test_a_run_asks_for_the_lock_itself_before_it_publishes",

@@ -55,8 +55,8 @@ MUTANTS = (
     ),
     Mutant(
         "commits bypass the pause after a failure",
-        "jobs/daemon/service.py",
-        "            elif not self._runs.failures:\n",
+        "jobs/daemon/runs.py",
+        "            elif not self._backoff.failures:\n",
         "            else:\n",
         DAEMON + "test_commits_do_not_bring_a_failing_run_forward",
     ),

@@ -1,0 +1,139 @@
+"""Whether this daemon leads: it takes the target's locks, then watches for commits, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+import psycopg
+import structlog
+
+from app import errors
+from jobs.daemon import lead, wake
+from jobs.daemon.alerting import Alerting
+from jobs.daemon.backoff import Backoff
+from jobs.daemon.report import Teller
+from jobs.daemon.runs import Runs
+from jobs.job import Job
+from jobs.status import board as health
+from jobs.status.board import Board
+
+# How often the leader looks whether it still leads where it doesn't look for commits.
+_HEARTBEAT = 1.0
+# To ask a server that is away costs nobody anything, and it should be back in use soon after it is back.
+_REACH_CAP = timedelta(seconds=15)
+# How long a run may wait before it publishes for a connection that broke to be made again.
+_REGAIN = 20.0
+
+
+class Leader:
+    """Leads, or stands by, until `stopping` is set; while it leads, there are runs."""
+
+    def __init__(
+        self, job: Job, board: Board, runs: Runs, tell: Teller, alerts: Alerting, stopping: threading.Event
+    ) -> None:
+        self._job, self._board, self._runs, self._tell, self._alerts = job, board, runs, tell, alerts
+        self._log = structlog.get_logger()
+        self._stopping = stopping
+        self._thread = threading.Thread(target=self._take_lead, name="lead", daemon=True)
+        self._leading = threading.Event()
+        self._lock: wake.Session | None = None
+        # The server's processes that this daemon had the lock in.
+        self._own: set[int] = set()
+        self._reach = Backoff(cap=_REACH_CAP)
+
+    def start(self) -> None:
+        """Begin to lead, or to stand by."""
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether it does either still."""
+        return self._thread.is_alive()
+
+    def _wait(self, seconds: float) -> bool:
+        return self._stopping.wait(seconds)
+
+    def _take_lead(self) -> None:
+        try:
+            self._lead_locally()
+        except Exception:
+            self._log.exception("the daemon can't go on", action="broken")
+            raise
+        finally:
+            self._leading.clear()
+
+    def _lead_locally(self) -> None:
+        """Hold the lock beside the file, and lead."""
+        while not self._wait(0):
+            try:
+                with lead.local_lock(self._job.files, self._wait, self._tell.stands_by) as target_id:
+                    self._lead_on(target_id)
+            except lead.GaveUp:
+                return
+            except errors.NeaptideError as error:
+                self._unreachable(error)
+
+    def _lead_on(self, target_id: str) -> None:
+        """Hold the source's lock and watch, and begin again whenever the connection breaks."""
+        while not self._wait(0):
+            try:
+                with lead.source_lock(self._job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
+                    self._lock = conn
+                    self._watch(conn)
+                    # The lock is kept until nothing is written any more.
+                    self._runs.wait()
+            except errors.Retryable as error:
+                self._yield_lead()
+                self._unreachable(error)
+            finally:
+                self._yield_lead()
+
+    def _watch(self, conn: wake.Session) -> None:
+        wakes = self._job.settings.schedule.wake_on_commit
+        watcher = wake.Watcher(conn, self._job if wakes else None, lambda: self._job.keep_open.log)
+        # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
+        watcher.look(time.monotonic())
+        # Not before: who leads and fails at the first question would begin anew without a pause.
+        self._reached()
+        self._runs.begin()
+        while not (watcher.rest(self._wait) if wakes else self._wait(_HEARTBEAT)):
+            if watcher.look(time.monotonic()):
+                self._board.wakes += 1
+                self._runs.request()
+
+    def _yield_lead(self) -> None:
+        self._leading.clear()
+        self._runs.pause()
+
+    def must_lead(self) -> None:
+        """Called by a run before it publishes: another daemon may have taken over while the connection was broken."""
+        until = time.monotonic() + _REGAIN
+        while not (self._leading.is_set() and self._holds_lock()):
+            if self._board.state == health.STANDBY or time.monotonic() > until:
+                raise errors.SourceUnavailable(
+                    "the connection that holds the daemon's lock is gone: nothing is published"
+                )
+            time.sleep(wake.PAUSE)
+
+    def _holds_lock(self) -> bool:
+        """Ask on its own connection: a process or a machine that stood still has lost it without a word."""
+        conn = self._lock
+        with suppress(psycopg.Error, errors.SourceUnavailable):
+            return conn is not None and conn.execute("SELECT 1").fetchone() is not None
+        return False
+
+    def _unreachable(self, error: errors.NeaptideError) -> None:
+        """Away at start or later: wait for it, longer each time."""
+        if self._wait(0):
+            return
+        pause = self._reach.failed()
+        self._tell.unreachable(error, pause)
+        self._alerts.failed(error.message)
+        self._wait(pause.total_seconds())
+
+    def _reached(self) -> None:
+        self._reach.succeeded()
+        self._leading.set()
+        self._tell.leads()
