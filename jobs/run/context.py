@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,6 @@ from jobs.job import Job
 from jobs.models.order import Folder
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
-from jobs.position import clock
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
@@ -111,51 +110,6 @@ class Context:
             # That all tables are paused is no failure of a run, unless it was asked for them.
             if not self.now.tables and (self.options.tables or not isinstance(error, errors.Paused)):
                 raise error
-
-    def steps(self, state: State) -> list[Step]:
-        """What is to be done to a file in this state."""
-        now = self.now
-        back = self._clock_back(state)
-        found = plan.steps(now.tables, state, now.snapshot, full=self.options.full, clock_back=back)
-        return self.feed.settled(found, now, self._looked_later(state))
-
-    def _looked_later(self, state: State) -> Mapping[str, Watermark]:
-        """How far runs have looked in vain since, in those tables that this file has as the published one."""
-        marks, theirs = self._marks(), self.published.tables
-        return {
-            name: marks[name]
-            for name, saved in state.tables.items()
-            if name in marks and name in theirs and saved.watermark == theirs[name].watermark
-        }
-
-    def _marks(self) -> Mapping[str, Watermark]:
-        return checked.found(self.job.files, self.published.run_id, self.now.snapshot)
-
-    def beyond(self, steps: list[Step]) -> list[Step]:
-        """These steps for the published file, each since the last run that found nothing to do."""
-        marks = self._marks()
-        return [
-            replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
-            if step.saved and step.action == DELTA and step.table.name in marks
-            else step
-            for step in steps
-        ]
-
-    def _clock_back(self, state: State) -> frozenset[str]:
-        """The tables read by their stamps since whose last run the source's clock was set back beyond the margin."""
-        if self.options.full:
-            # Everything is copied anew, perhaps from a server that has never had the clock of the last run.
-            return frozenset()
-        now, beside = self.now, freshness.read(self.job.files).get("clock", {})
-        back = frozenset(
-            name
-            for name, saved in state.tables.items()
-            if saved.by_clock
-            and any(clock.stepped_back(reading, now.clocks, now.margin) for reading in (saved.clock, beside))
-        )
-        if back:
-            now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")
-        return back
 
     def orphans(self, state: State) -> list[str]:
         """Tables in the file that the config no longer names."""

@@ -8,6 +8,7 @@ from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
+from jobs.run import planning
 from jobs.run.context import Context, TableFailed, diagnosed
 
 
@@ -24,7 +25,7 @@ def _nothing_new(context: Context) -> bool:
     now, published = context.now, context.published
     if context.options.ranges:
         return False
-    steps = context.steps(published)
+    steps = planning.steps(context, published)
     if any(step.action == FULL for step in steps) or context.orphans(published):
         return False
     if standing.differ(context.models, published.models):
@@ -32,7 +33,7 @@ def _nothing_new(context: Context) -> bool:
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:
         return False
-    context.asked = context.beyond(steps)
+    context.asked = planning.beyond(context, steps)
     news = context.feed.news(context.asked, now)
     # Since the file's own watermarks there is as much: until those of the last run there was nothing.
     context.news = feed.known_of(steps, news)

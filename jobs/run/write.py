@@ -18,7 +18,7 @@ from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
-from jobs.run import anew, carry
+from jobs.run import anew, carry, planning
 from jobs.run.anew import Anew
 from jobs.run.context import Context, TableFailed
 from jobs.run.deltas import Deltas
@@ -48,7 +48,7 @@ class Writer:
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         ahead = self._carried.ahead(self._state, self._context.published)
-        steps = feed.told(self._context.feed, self._context.steps(ahead), self._now, self._context.news)
+        steps = feed.told(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         self._check_covered(steps)
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
@@ -86,7 +86,9 @@ class Writer:
         """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
         behind = {step.table.name for step in steps if step.reason in (UNCOVERED, PURGED)}
         if behind:
-            followed = {s.table.name for s in self._context.steps(self._context.published) if s.action != FULL}
+            followed = {
+                s.table.name for s in planning.steps(self._context, self._context.published) if s.action != FULL
+            }
             if behind & followed:
                 raise Damaged("the spare file lies too far behind")
 

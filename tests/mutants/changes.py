@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         "only the newest clock counts, not the floor's own",
-        "jobs/run/context.py",
+        "jobs/run/planning.py",
         "for reading in (saved.clock, beside))",
         "for reading in (beside,))",
         SOURCE + "test_the_clock_that_counts_is_the_one_the_floor_was_made_by",

@@ -1,0 +1,64 @@
+"""What is to be done to a file, by what it says of itself, by its feeds and by the notes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from jobs.plan import steps as plan
+from jobs.plan.steps import DELTA, Step
+from jobs.position import clock
+from jobs.position.watermark import Watermark
+from jobs.record.state import State
+from jobs.run.context import Context
+from jobs.targets.file import checked, freshness
+
+
+def steps(context: Context, state: State) -> list[Step]:
+    """What is to be done to a file in this state."""
+    now = context.now
+    back = _clock_back(context, state)
+    found = plan.steps(now.tables, state, now.snapshot, full=context.options.full, clock_back=back)
+    return context.feed.settled(found, now, _looked_later(context, state))
+
+
+def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
+    """How far runs have looked in vain since, in those tables that this file has as the published one."""
+    marks, theirs = _marks(context), context.published.tables
+    return {
+        name: marks[name]
+        for name, saved in state.tables.items()
+        if name in marks and name in theirs and saved.watermark == theirs[name].watermark
+    }
+
+
+def _marks(context: Context) -> Mapping[str, Watermark]:
+    return checked.found(context.job.files, context.published.run_id, context.now.snapshot)
+
+
+def beyond(context: Context, steps: list[Step]) -> list[Step]:
+    """These steps for the published file, each since the last run that found nothing to do."""
+    marks = _marks(context)
+    return [
+        replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
+        if step.saved and step.action == DELTA and step.table.name in marks
+        else step
+        for step in steps
+    ]
+
+
+def _clock_back(context: Context, state: State) -> frozenset[str]:
+    """The tables read by their stamps since whose last run the source's clock was set back beyond the margin."""
+    if context.options.full:
+        # Everything is copied anew, perhaps from a server that has never had the clock of the last run.
+        return frozenset()
+    now, beside = context.now, freshness.read(context.job.files).get("clock", {})
+    back = frozenset(
+        name
+        for name, saved in state.tables.items()
+        if saved.by_clock
+        and any(clock.stepped_back(reading, now.clocks, now.margin) for reading in (saved.clock, beside))
+    )
+    if back:
+        now.warnings.append("the source's clock was set back by more than the margin: its tables are copied anew")
+    return back
