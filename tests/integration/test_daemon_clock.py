@@ -6,20 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_daemon import first_run, left_behind, rows
+from tests.support import daemonlab
+from tests.support.daemonlab import first_run, left_behind, rows
 from tests.support.daemons import WallClock, running, wait_until, write_config
 from tests.support.syncing import Lab
-
-ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 
 
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A tracked table without rows."""
-    found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
-    found.run(ITEMS)
-    found.track()
-    return found
+    return daemonlab.empty(empty_db, tmp_path)
 
 
 def arrives(lab: Lab, key: int) -> None:

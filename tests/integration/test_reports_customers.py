@@ -6,7 +6,6 @@ import itertools
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,22 +15,13 @@ import duckdb
 import pytest
 
 from app.reporting import store as reporting
-from tests.support import reportchecks, shopdata, shopfile
+from tests.support import reportchecks, shopfile
 from tests.support.reportchecks import day_of, month_of, run
 from tests.support.shopdata import Shop
 
 ON = date(2024, 5, 31)
 
-
-@pytest.fixture(scope="module", params=[3, 4])
-def shop(request: pytest.FixtureRequest) -> Shop:
-    return shopdata.draw(request.param)
-
-
-@pytest.fixture(scope="module")
-def store(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]:
-    with reportchecks.opened(tmp_path_factory.mktemp("file"), shop) as opened:
-        yield opened
+shop, store = reportchecks.drawn(3, 4)
 
 
 def _months_of_customers(shop: Shop, zone: str) -> dict[uuid.UUID, set[date]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,22 +10,13 @@ from typing import Any
 import pytest
 
 from app.reporting import store as reporting
-from tests.support import reportchecks, shopdata
+from tests.support import reportchecks
 from tests.support.reportchecks import day_of, month_of, run
 from tests.support.shopdata import Shop
 
 BUCKETS = ["0-30", "31-60", "61-90", ">90"]
 
-
-@pytest.fixture(scope="module", params=[5, 6])
-def shop(request: pytest.FixtureRequest) -> Shop:
-    return shopdata.draw(request.param)
-
-
-@pytest.fixture(scope="module")
-def store(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]:
-    with reportchecks.opened(tmp_path_factory.mktemp("file"), shop) as opened:
-        yield opened
+shop, store = reportchecks.drawn(5, 6)
 
 
 def _owed(shop: Shop, on: date) -> list[tuple[Any, ...]]:

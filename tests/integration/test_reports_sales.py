@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,16 +17,7 @@ from tests.support.shopdata import Shop
 
 ZERO = Decimal(0)
 
-
-@pytest.fixture(scope="module", params=[1, 2])
-def shop(request: pytest.FixtureRequest) -> Shop:
-    return shopdata.draw(request.param)
-
-
-@pytest.fixture(scope="module")
-def store(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]:
-    with reportchecks.opened(tmp_path_factory.mktemp("file"), shop) as opened:
-        yield opened
+shop, store = reportchecks.drawn(1, 2)
 
 
 def _following(day: date, unit: str) -> date:

@@ -17,21 +17,16 @@ from app.face import waits
 from app.face.base import Face
 from jobs.source import pulse
 from jobs.targets.file import lock
-from tests.integration.test_daemon import first_run, left_behind, rows
-from tests.support import cluster, servers
+from tests.support import cluster, daemonlab, servers
+from tests.support.daemonlab import first_run, left_behind, rows
 from tests.support.daemons import PATIENCE, ROOT, running, wait_until, write_config
 from tests.support.syncing import Lab
-
-ITEMS = "CREATE TABLE item (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 
 
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A tracked table without rows."""
-    found = Lab(empty_db, tmp_path, [{"name": "public.item"}])
-    found.run(ITEMS)
-    found.track()
-    return found
+    return daemonlab.empty(empty_db, tmp_path)
 
 
 @contextmanager

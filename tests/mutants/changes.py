@@ -336,6 +336,6 @@ MUTANTS = (
         "jobs/daemon/leader.py",
         "while not (self._leading.is_set() and self._holds_lock()):",
         "while not self._leading.is_set():",
-        "tests/integration/test_daemon.py::test_a_run_asks_for_the_lock_itself_before_it_publishes",
+        "tests/integration/test_daemon_lead.py::test_a_run_asks_for_the_lock_itself_before_it_publishes",
     ),
 )

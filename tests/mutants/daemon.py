@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 DAEMON = "tests/integration/test_daemon.py::"
+LEAD = "tests/integration/test_daemon_lead.py::"
 CLOCK = "tests/integration/test_daemon_clock.py::"
 HTTP = "tests/integration/test_http.py::"
 WAITS = "tests/integration/test_waits.py::"
@@ -79,14 +80,14 @@ MUTANTS = (
         "jobs/daemon/lead.py",
         "is_daemon = found[",
         "is_daemon = found is not None or found[",
-        DAEMON + "test_a_stranger_who_holds_the_lock_is_named_and_complained_of",
+        LEAD + "test_a_stranger_who_holds_the_lock_is_named_and_complained_of",
     ),
     Mutant(
         "a daemon stands by for a session of its own",
         "jobs/daemon/lead.py",
         "if holder is not None and holder.pid not in own:",
         "if holder is not None:",
-        DAEMON + "test_a_daemon_does_not_stand_by_for_a_session_of_its_own",
+        LEAD + "test_a_daemon_does_not_stand_by_for_a_session_of_its_own",
     ),
     Mutant(
         "slow clients are kept for as long as they like",

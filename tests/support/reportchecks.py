@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from app.queries import reports
 from app.reporting import store as reporting
 from app.reporting.result import Result
-from tests.support import shopfile
+from tests.support import shopdata, shopfile
 from tests.support.shopdata import Shop
 
 CENT = Decimal("0.01")
@@ -24,6 +26,21 @@ def opened(folder: Path, shop: Shop | None) -> Iterator[reporting.Store]:
     """The store over a new file with the shop's rows."""
     with reporting.open(shopfile.build(folder, shop.tables if shop else {})) as store:
         yield store
+
+
+def drawn(*seeds: int) -> tuple[Any, Any]:
+    """The fixtures `shop` and `store` of a module: a shop for each seed, and the store over its file."""
+
+    @pytest.fixture(scope="module", params=seeds)
+    def shop(request: pytest.FixtureRequest) -> Shop:
+        return shopdata.draw(request.param)
+
+    @pytest.fixture(scope="module")
+    def store(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]:
+        with opened(tmp_path_factory.mktemp("file"), shop) as made:
+            yield made
+
+    return shop, store
 
 
 def run(store: reporting.Store, name: str, **given: object) -> list[tuple[Any, ...]]:
