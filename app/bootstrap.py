@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.ports import UnitOfWorkFactory
     from app.queries.reports import Catalogue
     from app.reporting import store
+    from jobs.broker.server import EmbeddedBroker
     from jobs.job import Job
     from jobs.results import Progress
     from jobs.sessions import Keep
@@ -83,9 +84,37 @@ def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = No
             hint='add [[tables]] with name = "schema.table" or "schema.*", or let neaptide init --force propose them',
         )
     url = source_url(settings, start=start)
+    handed_on = broker_url(settings, start=start)
     if settings.embedded_root is None:
-        return Job(settings, url, keep)
-    return Job(settings, _careful(embedded(settings).reader_url()), keep, _careful(url))
+        return Job(settings, url, keep, broker_url=handed_on)
+    return Job(settings, _careful(embedded(settings).reader_url()), keep, _careful(url), handed_on)
+
+
+def broker(settings: config.Settings) -> EmbeddedBroker:
+    """The embedded broker of the config. Raises `errors.UsageError` where there is another, or none."""
+    from jobs.broker.server import EmbeddedBroker
+
+    if settings.broker_root is None:
+        raise errors.UsageError(
+            "the config names no embedded broker", hint='set [events] broker = "embedded:var/nats" to use one'
+        )
+    return EmbeddedBroker(settings.broker_root)
+
+
+def broker_url(settings: config.Settings, *, start: bool = True) -> str:
+    """The broker's URL, its token included; empty where PostgreSQL itself hands events on, or nobody needs any.
+
+    An embedded one is started first, unless `start` is false.
+    """
+    url = settings.events.broker.get_secret_value()
+    if url == "postgres" or not settings.reads_events:
+        return ""
+    if settings.broker_root is None:
+        return url
+    found = broker(settings)
+    if start:
+        found.start()
+    return found.url() if found.port() is not None else "nats://127.0.0.1:4222"
 
 
 def _careful(url: str) -> str:

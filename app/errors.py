@@ -36,6 +36,10 @@ class SourceTimeout(Retryable):
     """PostgreSQL took longer than the time allowed."""
 
 
+class BrokerUnavailable(Retryable):
+    """The broker can't be reached."""
+
+
 class StandbyBehind(Retryable):
     """The standby has not replayed yet what the reporting file holds."""
 

@@ -37,6 +37,8 @@ POINTS = (
     "before_freshness",
     "after_freshness",
 )
+# What happens only where events are handed on to a broker, in the order in which a relay comes by.
+OF_RELAY = ("relay_confirmed", "relay_deleted")
 # What happens only where there are read models.
 OF_MODELS = ("model_kept", "model_built")
 # What happens only where a file is written anew, between two runs or so that old rows are gone from it.

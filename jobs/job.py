@@ -23,13 +23,14 @@ class Job:
     """One source, one target, the tables between them. `url` may hold a password, so it is not shown.
 
     A process that runs often gives a `keep` for the sessions that may stay open between runs. `owner_url` is for what
-    changes something on the source, where another role does that.
+    changes something on the source, where another role does that; `broker_url` is that of another broker.
     """
 
     settings: config.Settings
     url: str = field(repr=False)
     keep: Keep | None = field(default=None, repr=False, compare=False)
     owner_url: str = field(default="", repr=False)
+    broker_url: str = field(default="", repr=False)
     lease: Lease = field(default_factory=Lease, repr=False, compare=False)
 
     @property

@@ -91,6 +91,8 @@ class Keep:
         self.catalogue: Any = None
         # What reads the source's log between runs, too, made by whoever needs that.
         self.log: Any = None
+        # What reads the broker's stream, too.
+        self.stream: Any = None
         self.permit: Callable[[], None] = lambda: None
         """Called by a run right before it publishes; raises where it must not."""
 
@@ -107,8 +109,9 @@ class Keep:
         """Close what is kept."""
         self.source.close()
         self.engine.close()
-        if self.log is not None:
-            self.log.close()
+        for reader in (self.log, self.stream):
+            if reader is not None:
+                reader.close()
 
 
 def _is_idle(connection: Any) -> bool:

@@ -80,6 +80,40 @@ noted AS (
 SELECT count(*) AS gone
 FROM gone;
 
+-- name: publish
+-- Add events that come from elsewhere.
+INSERT INTO neaptide.outbox (id, name, aggregate, key, version, keys, payload, at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s);
+
+-- name: read
+-- Events by number; what commits late is behind the numbers that were read, see `jobs.position.watermark`.
+SELECT
+    o.seq, o.id, o.xid::text::numeric AS xid, o.format, o.name, o.aggregate, o.key, o.version, o.keys, o.payload, o.at
+FROM neaptide.outbox AS o
+WHERE o.seq > %(after)s
+ORDER BY o.seq
+LIMIT %(limit)s;
+
+-- name: take_relay
+-- One relay works at a time, so that events keep their order; the lock goes with its session. The number is any that no
+-- other program locks.
+SELECT pg_try_advisory_lock(7310294085523018) AS taken;
+
+-- name: delete
+-- What the broker has confirmed; whoever reads the outbox itself finds the note that something is missing.
+WITH gone AS (
+    DELETE FROM neaptide.outbox AS o
+    WHERE o.seq = ANY(%(numbers)s::bigint[])
+    RETURNING o.tableoid, o.xid
+)
+
+INSERT INTO neaptide.purge (relid, xid)
+SELECT g.tableoid, max(g.xid::text::numeric)::text::xid8
+FROM gone AS g
+GROUP BY g.tableoid
+ON CONFLICT (relid) DO UPDATE
+SET xid = greatest(purge.xid, excluded.xid), purged_at = clock_timestamp();
+
 -- name: may_forget
 -- Whether this role may delete events, and note that it did.
 SELECT

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBits, check_url, listed
+from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBits, check_broker, check_url, listed
 
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
@@ -138,9 +138,18 @@ class Read(Section):
 
 
 class Events(Section):
-    """How tables are followed that events tell of: every `sweep` they are looked through all the same."""
+    """How tables are followed that events tell of: every `sweep` they are looked through all the same.
 
+    `broker` hands events on: `postgres` itself, NATS by a URL, or an embedded NATS, `embedded:PATH`.
+    """
+
+    broker: SecretStr = SecretStr("postgres")
     sweep: Duration = timedelta(hours=1)
+
+    @model_validator(mode="after")
+    def _broker_is_known(self) -> Events:
+        check_broker(self.broker.get_secret_value())
+        return self
 
 
 class Query(Section):

@@ -91,6 +91,12 @@ class Settings(Section):
         return (self.base / self.target.path).absolute()
 
     @property
+    def broker_root(self) -> Path | None:
+        """The folder of the embedded broker, or None where events are handed on by another."""
+        url = self.events.broker.get_secret_value()
+        return (self.base / url.removeprefix(EMBEDDED)).absolute() if url.startswith(EMBEDDED) else None
+
+    @property
     def reports_path(self) -> Path:
         """The absolute path of the folder with the project's reports."""
         return (self.base / self.reports.path).absolute()

@@ -46,6 +46,14 @@ def check_url(url: str) -> None:
     _check_hosts(found["authority"].rpartition("@")[2])
 
 
+def check_broker(url: str) -> None:
+    """Raise `ValueError`, never showing a token, unless it is `postgres`, `embedded:PATH` or a URL of NATS."""
+    if url == "postgres" or _BROKER.fullmatch(url):
+        return
+    raise ValueError("broker is postgres, embedded:PATH, or a URL like nats://host:4222")
+
+
+_BROKER = re.compile(r"embedded:.+|(?:nats|tls)://(?:[^\s@/]+@)?[^\s@/:]+(?::\d{1,5})?/?")
 # The authority ends where libpq's does.
 _URL = re.compile(r"postgres(?:ql)?://(?P<authority>[^/?#]*)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?P<rest>[^\0]*)")
 _ESCAPE = re.compile(r"%(?!00)[0-9A-Fa-f]{2}")

@@ -92,7 +92,8 @@ class Leader:
 
     def _watch(self, conn: wake.Session) -> None:
         wakes = self._job.settings.schedule.wake_on_commit
-        watcher = wake.Watcher(conn, self._job if wakes else None, lambda: self._job.keep_open.log)
+        kept = self._job.keep_open
+        watcher = wake.Watcher(conn, self._job if wakes else None, lambda: kept.log, lambda: kept.stream)
         # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
         watcher.look(time.monotonic())
         # Not before: who leads and fails at the first question would begin anew without a pause.

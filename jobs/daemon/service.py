@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from jobs.daemon.alerting import Alerting
 from jobs.daemon.leader import Leader
+from jobs.daemon.relaying import Relaying
 from jobs.daemon.runs import Runs
 from jobs.job import Job
 from jobs.sessions import Keep
@@ -23,7 +24,7 @@ class Service:
     def __init__(self, job: Job, board: Board) -> None:
         self.job = replace(job, keep=Keep())
         self._stopping = threading.Event()
-        self._alerts = Alerting(job, board)
+        self._alerts, self._relaying = Alerting(job, board), Relaying(job)
         self._runs = Runs(self.job, board, self._alerts, self._stopping)
         self.leader = Leader(self.job, board, self._runs, self._runs.tell, self._alerts, self._stopping)
         self.job.keep_open.permit = self.leader.must_lead
@@ -32,6 +33,7 @@ class Service:
         """Begin to lead, or to stand by."""
         self._runs.start()
         self._alerts.start()
+        self._relaying.start()
         self.leader.start()
 
     def tick(self) -> None:
@@ -54,6 +56,7 @@ class Service:
     def close(self) -> None:
         """Free what an ended service still holds."""
         self._runs.close()
+        self._relaying.close()
         self._alerts.close()
         self.job.keep_open.close()
 

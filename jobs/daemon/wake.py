@@ -41,11 +41,21 @@ Session = settings.Session
 class Watcher:
     """Remembers what it saw last. Without a job it only finds out whether the connection still works."""
 
-    def __init__(self, conn: Session, job: Job | None, log: Callable[[], Any] = lambda: None) -> None:
-        """`log` gives what reads the source's log, if a run has left it open: it tells of commits unasked."""
+    def __init__(
+        self,
+        conn: Session,
+        job: Job | None,
+        log: Callable[[], Any] = lambda: None,
+        stream: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """`log` gives what reads the source's log, if a run has left it open, and `stream` what reads a broker's.
+
+        They tell of commits unasked.
+        """
         self._conn = conn
         self._job = job
         self._log = log
+        self._stream, self._arrived = stream, 0
         self._told, self._asked_at = 0, float("-inf")
         self._question: sql.Composed | None = None
         self._learn_at = float("-inf")
@@ -57,7 +67,7 @@ class Watcher:
 
         Raises `errors.SourceUnavailable` where the connection is gone.
         """
-        if self._log_moved() and self._job is not None:
+        if self._job is not None and (self._log_moved() or self._stream_moved()):
             return True
         if self._only_log() and now - self._asked_at < _HEARTBEAT:
             return False
@@ -103,6 +113,12 @@ class Watcher:
         self._told = reader.came
         return bool(moved)
 
+    def _stream_moved(self) -> bool:
+        """Whether events arrived in the stream that a run has left open."""
+        found = self._stream()
+        before, self._arrived = self._arrived, found.broker.arrived if found is not None else 0
+        return self._arrived != before
+
     def _ask(self, job: Job, now: float) -> object:
         if now >= self._learn_at:
             self._question, self._learn_at = question(job), now + LEARN_AGAIN
@@ -141,7 +157,8 @@ def question(job: Job) -> sql.Composed | None:
                 parts.append(
                     sql.Composed([sql.SQL("(SELECT t.xid FROM neaptide.tombstone AS t ORDER BY t.xid DESC LIMIT 1)")])
                 )
-            if len(asked) < len(tables):
+            # Where a broker hands them on, the stream tells.
+            if len(asked) < len(tables) and not job.broker_url:
                 parts.append(sql.Composed([sql.SQL(_NEWEST_EVENT)]))
     except errors.Retryable:
         raise

@@ -33,12 +33,15 @@ def opened(job: Job, now: SourceSession, guard: Callable[[Any], object]) -> Iter
     if not (job.settings.reads_log or job.settings.reads_events):
         yield watermark
         return
-    log = _log(job, now, guard)
+    log, events = _log(job, now, guard), None
     try:
-        yield Feeds(watermark, log or watermark, _events(job, now) or watermark)
+        events = _events(job, now)
+        yield Feeds(watermark, log or watermark, events or watermark)
     finally:
         if log is not None and job.keep is None:
             log.reader.close()
+        if events is not None:
+            events.close()
 
 
 def _log(job: Job, now: SourceSession, guard: Callable[[Any], object]) -> WalFeed | None:

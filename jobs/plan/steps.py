@@ -50,7 +50,8 @@ class Step:
         if self.saved is not None and self.table.mode.from_log:
             return self.action == DELTA
         if self.saved is not None and self.table.from_events:
-            return self.action == DELTA and not (self.reason or self.unreadable)
+            once = self.mark.log.startswith("events outbox:")
+            return self.action == DELTA and once and not (self.reason or self.unreadable)
         if self.saved is None or self.table.stamp is None:
             return False
         return self.table.mode.gapless_after(self.mark)

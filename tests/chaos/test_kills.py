@@ -41,7 +41,7 @@ def test_every_point_stands_in_the_list_and_in_one_place() -> None:
     found: Counter[str] = Counter()
     for path in (Path(faults.__file__).parent).rglob("*.py"):
         found.update(re.findall(r'faults\.point\("(\w+)"\)', path.read_text()))
-    assert found == Counter((*faults.POINTS, *faults.OF_MODELS, *faults.WRITTEN_ANEW))
+    assert found == Counter((*faults.POINTS, *faults.OF_MODELS, *faults.OF_RELAY, *faults.WRITTEN_ANEW))
 
 
 def kill_at(bank: Bank, point: str) -> None:

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 FEED = "tests/integration/test_events_feed.py::"
 OUTBOX = "tests/integration/test_outbox.py::"
+BROKER = "tests/integration/test_events_broker.py::"
 
 MUTANTS = (
     Mutant(
@@ -31,9 +32,9 @@ MUTANTS = (
     ),
     Mutant(
         "purged events are passed over",
-        "jobs/feeds/events/feed.py",
-        "if step.mark.snapshot.xmin <= self._queue.purged:",
-        "if False:",
+        "jobs/feeds/events/queues.py",
+        'return PURGED if mark.snapshot.xmin <= self.purged else ""',
+        'return ""',
         FEED + "test_events_that_were_purged_are_a_copy_and_never_a_gap",
     ),
     Mutant(
@@ -49,6 +50,62 @@ MUTANTS = (
         "            self.blind = True\n        elif",
         "            pass\n        elif",
         FEED + "test_an_event_of_another_format_has_every_table_swept",
+    ),
+    Mutant(
+        "an event is deleted from the outbox before the broker has confirmed it",
+        "jobs/broker/relay.py",
+        '    broker.publish(batch)\n    faults.point("relay_confirmed")\n    _forget(conn, batch)\n',
+        '    _forget(conn, batch)\n    broker.publish(batch)\n    faults.point("relay_confirmed")\n',
+        BROKER + "test_nothing_is_deleted_that_the_broker_did_not_confirm",
+    ),
+    Mutant(
+        "an event counts as handed on before it is published",
+        "jobs/broker/relay.py",
+        "    broker.publish(batch)\n    faults.point",
+        "    faults.point",
+        BROKER + "test_what_is_on_its_way_is_read_as_well_as_what_was_handed_on",
+    ),
+    Mutant(
+        "an event is published without its id, so a relay that died doubles it",
+        "jobs/broker/nats.py",
+        'headers={"Nats-Msg-Id": name}',
+        "headers={}",
+        BROKER + "test_a_relay_that_dies_once_all_is_confirmed_hands_on_nothing_twice",
+    ),
+    Mutant(
+        "the position passes an event that the run's snapshot does not see",
+        "jobs/feeds/events/queues.py",
+        "return min(next(unseen, self._stream.last + 1) - 1, self._stream.last)",
+        "return self._stream.last",
+        BROKER + "test_an_event_of_a_transaction_that_the_snapshot_does_not_see_is_left_for_the_next_run",
+    ),
+    Mutant(
+        "what is still on its way to the broker is not read",
+        "jobs/feeds/events/queues.py",
+        'self._waiting = told.of_outbox(now.conn, sql.SQL("true"))',
+        "self._waiting = Told()",
+        BROKER + "test_what_is_on_its_way_is_read_as_well_as_what_was_handed_on",
+    ),
+    Mutant(
+        "a message that was deleted from the stream is passed over",
+        "jobs/feeds/events/queues.py",
+        'return PURGED if found.number < self._reader.hole else ""',
+        'return ""',
+        BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
+    ),
+    Mutant(
+        "a stream that was purged is read on",
+        "jobs/feeds/events/queues.py",
+        "if not self._stream.first - 1 <= found.number <= self._stream.last:",
+        "if False:",
+        BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
+    ),
+    Mutant(
+        "what was confirmed is on the broker's disk two minutes later",
+        "jobs/broker/server.py",
+        ", sync_interval: always",
+        "",
+        "tests/unit/test_broker.py::test_what_the_embedded_broker_confirms_is_on_its_disk",
     ),
     Mutant(
         "who tracks does not wait for those who write without an outbox",

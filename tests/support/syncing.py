@@ -36,6 +36,7 @@ class Lab:
     # Sessions that stay open between runs, as in the daemon.
     keep: Keep | None = None
     events: dict[str, Any] = field(default_factory=dict)
+    broker_url: str = ""
 
     @property
     def job(self) -> Job:
@@ -47,7 +48,7 @@ class Lab:
             tables=self.specs,
             base=self.folder,
         )
-        return Job(settings, self.url, self.keep)
+        return Job(settings, self.url, self.keep, broker_url=self.broker_url)
 
     @property
     def both(self) -> list[Path]:

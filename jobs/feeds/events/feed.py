@@ -8,9 +8,10 @@ reads a table as the watermark feed does, since the watermark of the sweep befor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from app import errors
 from jobs.engine.session import DuckSession
@@ -19,7 +20,7 @@ from jobs.feeds.changes import Changes
 from jobs.feeds.events import place, told
 from jobs.feeds.events.place import Place
 from jobs.feeds.events.told import Told
-from jobs.feeds.feed import ALL, PURGED, News, UnreadableKeys
+from jobs.feeds.feed import ALL, News, UnreadableKeys
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.plan.steps import DELTA, FULL, SWEEP, WHOLE, Step
 from jobs.position import watermark
@@ -32,19 +33,32 @@ _SWEPT = "deletes since the last sweep were purged"
 _WRAPPED = "transaction ids wrapped since the last sweep"
 
 
-@dataclass(frozen=True)
-class Queue:
-    """The outbox: what it is known by, and the newest transaction whose events were deleted."""
+class Queue(Protocol):
+    """Where events come from: the outbox itself, or a stream that a relay fills from it.
 
-    name: str
-    purged: int
+    `name` tells it from every other, `reached` is the number up to which the run's snapshot sees all of it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reached(self) -> int: ...
+
+    def close(self) -> None: ...
+
+    def gap(self, mark: Watermark, found: Place) -> str:
+        """Why it does not tell all since this watermark any more; empty where it does."""
+
+    def told(self, mark: Watermark, found: Place) -> Told:
+        """What it tells since then. Raises `errors.EventsLost` where something of that is missing."""
 
 
 class EventsFeed:
     """See `jobs.feeds.feed.Feed`; for the tables that events tell of."""
 
-    def __init__(self, queue: Queue, sweep: timedelta) -> None:
-        self._queue, self._sweep = queue, sweep
+    def __init__(self, queue: Queue, sweep: timedelta, *, kept: bool = False) -> None:
+        self._queue, self._sweep, self._kept = queue, sweep, kept
         self._swept = WatermarkFeed()
         self._known: dict[Watermark, Told] = {}
         self._unreadable: set[str] = set()
@@ -99,7 +113,7 @@ class EventsFeed:
             swept = now.mark(None)
         else:
             swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept
-        return replace(now.mark(last), log=Place(self._queue.name, 0, swept).kept())
+        return replace(now.mark(last), log=Place(self._queue.name, self._queue.reached, swept).kept())
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Events are kept for a time, not for a file."""
@@ -107,20 +121,29 @@ class EventsFeed:
     def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
         """The same."""
 
+    def close(self) -> None:
+        """End what is not kept between runs."""
+        if not self._kept:
+            self._queue.close()
+
     def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action == FULL or step.saved is None:
             return step
         found = place.of(step.mark)
-        if found is None or found.queue != self._queue.name:
-            return replace(step, action=FULL, reason=ANOTHER)
-        if step.mark.snapshot.xmin <= self._queue.purged:
-            return replace(step, action=FULL, reason=PURGED)
+        why = self._gap(step.mark, found)
+        if found is None or why:
+            return replace(step, action=FULL, reason=why)
         step = replace(step, action=DELTA)
         later = place.of(looked) if looked else None
         if self._is_due(later or found, now) or self._keys(step, now) is None:
             why = _unsweepable(step, found.swept, now)
             return replace(step, action=FULL, reason=why) if why else replace(step, reason=SWEEP)
         return step
+
+    def _gap(self, mark: Watermark, found: Place | None) -> str:
+        if found is None or found.queue != self._queue.name:
+            return ANOTHER
+        return self._queue.gap(mark, found)
 
     def _is_due(self, found: Place, now: SourceSession) -> bool:
         return now.snapshot.as_of - found.swept.snapshot.as_of >= self._sweep
@@ -134,11 +157,13 @@ class EventsFeed:
     def _keys(self, step: Step, now: SourceSession) -> set[by_key.Key] | None:
         """The keys that changed since the step's watermark; the same for the whole run."""
         if step.mark not in self._known:
-            self._known[step.mark] = told.of_outbox(now.conn, told.recorded_since(step.mark))
-        found = self._known[step.mark].of(step.table)
-        if found is None:
+            found = place.of(step.mark)
+            assert found is not None
+            self._known[step.mark] = self._queue.told(step.mark, found)
+        keys = self._known[step.mark].of(step.table)
+        if keys is None:
             self._warn(now, step.table.name)
-        return found
+        return keys
 
     def _warn(self, now: SourceSession, name: str) -> None:
         if name not in self._unreadable:

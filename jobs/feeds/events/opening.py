@@ -1,12 +1,13 @@
-"""Opens the events for a run: the outbox, and what of it was deleted."""
+"""Opens the events for a run: the outbox, and the stream where there is a broker."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from app import errors, statements
-from jobs.feeds.events import told
+from jobs.broker import outbox
 from jobs.feeds.events.feed import EventsFeed, Queue
+from jobs.feeds.events.queues import OutboxQueue, Reader, StreamQueue
 from jobs.source.connection import Connection
 from jobs.source.session import SourceSession
 
@@ -20,22 +21,32 @@ def opened(job: Job, now: SourceSession) -> EventsFeed | None:
     if not tables:
         return None
     try:
-        queue = outbox(now.conn)
+        return EventsFeed(_queue(job, now), job.settings.events.sweep, kept=job.keep is not None)
     except errors.NeaptideError as error:
         now.set_aside({table.name: error for table in tables})
         return None
-    return EventsFeed(queue, job.settings.events.sweep)
 
 
-def outbox(conn: Connection) -> Queue:
+def _queue(job: Job, now: SourceSession) -> Queue:
+    found = of_outbox(now.conn)
+    return StreamQueue(now, reader(job)) if job.broker_url else found
+
+
+def of_outbox(conn: Connection) -> OutboxQueue:
     """What the source has of an outbox. Raises `errors.NotTracked` and `errors.AccessDenied`."""
-    row = conn.execute(statements.get("outbox", "is_there")).fetchone()
-    if row is None or not row["is_there"]:
-        raise told.missing()
-    if not row["readable"]:
-        raise errors.AccessDenied(
-            "the role may not read neaptide.outbox",
-            hint="GRANT USAGE ON SCHEMA neaptide TO the reading role, and SELECT ON neaptide.outbox, neaptide.purge",
-        )
-    gone = conn.execute(statements.get("outbox", "purged"), {"relid": row["relid"]}).fetchone()
-    return Queue(f"outbox:{row['relid']}", int(gone["xid"]) if gone else 0)
+    relid = outbox.check(conn)
+    gone = conn.execute(statements.get("outbox", "purged"), {"relid": relid}).fetchone()
+    return OutboxQueue(conn, f"outbox:{relid}", int(gone["xid"]) if gone else 0)
+
+
+def reader(job: Job) -> Reader:
+    """What reads the stream, kept between the runs of one process."""
+    from jobs.broker.nats import NatsBroker
+
+    if job.keep is None:
+        return Reader(NatsBroker(job.broker_url))
+    if job.keep.stream is None:
+        # Kept before it is asked for anything: a broker that is away is reached again by the same.
+        job.keep.stream = Reader(NatsBroker(job.broker_url), listens=True)
+    found: Reader = job.keep.stream
+    return found

@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from app import errors
 from jobs.feeds.by_key import AT_ONCE, Key
 from jobs.position import watermark
 from jobs.position.watermark import Watermark
@@ -100,8 +99,3 @@ def unreadable(tables: Iterable[str]) -> str:
         f"an event tells of {', '.join(sorted(tables))} in a way that can't be read: swept by watermark instead; see"
         " what writes neaptide.outbox"
     )
-
-
-def missing() -> errors.NotTracked:
-    """The error for a source without an outbox."""
-    return errors.NotTracked("there is no neaptide.outbox, which events are written to", hint="run `neaptide track`")

@@ -1,0 +1,1 @@
+"""Who hands events on: PostgreSQL itself, or NATS JetStream, which a relay fills from the outbox."""

@@ -1,0 +1,96 @@
+"""Hands events on from the outbox to the broker: published, confirmed, and only then deleted.
+
+What is in the outbox has not been confirmed yet, so there is no position that a transaction which commits late could be
+behind. A relay that dies after the confirmation publishes the same again: the broker knows an event by its id, and to
+read a key twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app import errors, statements
+from jobs import faults
+from jobs.broker import outbox
+from jobs.broker.port import Broker, Event
+from jobs.source.failures import translated
+
+if TYPE_CHECKING:
+    from jobs.source.connection import Connection, Source
+
+BATCH = 500
+PAUSE = 0.05
+_LONGEST = 15.0
+Wait = Callable[[float], bool]
+
+
+def relay_once(conn: Connection, broker: Broker) -> int:
+    """Hand on one batch; the number of events. Raises `errors.BrokerUnavailable`, and nothing is deleted then."""
+    events = outbox.OutboxBroker(conn).read(0, BATCH).messages
+    batch = [event for _, event in events if event is not None]
+    if not batch:
+        return 0
+    broker.publish(batch)
+    faults.point("relay_confirmed")
+    _forget(conn, batch)
+    faults.point("relay_deleted")
+    return len(batch)
+
+
+def drain(source: Source, broker: Broker) -> int:
+    """Hand on what is there now; the number of events. Raises `errors.LockHeld` where another relay is at work."""
+    with translated(), source.open("neaptide relay") as conn:
+        outbox.check(conn)
+        if not _takes_turn(conn):
+            raise errors.LockHeld("another relay is at work", hint="wait for it: it hands on what there is")
+        total = 0
+        while count := relay_once(conn, broker):
+            total += count
+        return total
+
+
+def relay(source: Source, broker: Broker, wait: Wait, told: Callable[[int], None] = lambda _: None) -> None:
+    """Hand on whatever comes, until `wait` says to end. One relay does it at a time; others stand by.
+
+    A source or a broker that is away is waited for, longer each time.
+    """
+    pause = PAUSE
+    while not wait(0):
+        try:
+            with translated(), source.open("neaptide relay") as conn:
+                pause = _relaying(conn, broker, wait, told)
+        except errors.NeaptideError as error:
+            structlog.get_logger().warning(
+                f"events are not handed on: {error.message}", action="relay_failed", retry_in=round(pause, 2)
+            )
+        pause = min(max(pause, 0.25) * 2, _LONGEST)
+        if wait(pause):
+            return
+
+
+def _relaying(conn: Connection, broker: Broker, wait: Wait, told: Callable[[int], None]) -> float:
+    outbox.check(conn)
+    while not wait(0) and not _takes_turn(conn):
+        wait(1.0)
+    while not wait(0):
+        count = relay_once(conn, broker)
+        if count:
+            told(count)
+        elif wait(PAUSE):
+            break
+    return PAUSE
+
+
+def _takes_turn(conn: Connection) -> bool:
+    row = conn.execute(statements.get("outbox", "take_relay")).fetchone()
+    return bool(row and row["taken"])
+
+
+def _forget(conn: Connection, batch: Sequence[Event]) -> None:
+    """And note it, for those who read the outbox itself."""
+    numbers: list[Any] = [event.seq for event in batch]
+    with conn.transaction():
+        conn.execute(statements.get("outbox", "delete"), {"numbers": numbers})
