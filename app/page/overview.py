@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,15 @@ from starlette.routing import Route
 
 from app.face import values
 from app.page import answers, looks, site, tables
+from app.page.lag import Lag
 from jobs.init import choice
-from jobs.results import Status, TableStatus
+from jobs.results import ModelStatus, Status, TableStatus
 
 _HOUR, _BINS, _LAST = timedelta(hours=1), 30, 10
+# Seconds that data may be old and still be called up to date.
+_NOW = 60
+# Looked at every two seconds, it is an hour when it is almost one.
+_WHOLE_HOUR = 3590
 
 
 def page(request: Request) -> Response:
@@ -29,7 +34,7 @@ def page(request: Request) -> Response:
         return _on_source(request, here, found)
     now = datetime.now(UTC)
     if answers.wants_json(request):
-        return answers.as_json(_data(found, now))
+        return answers.as_json(_data(found, here.lag.said()))
     return answers.as_html(
         "overview.html",
         **here.head(request, "Overview"),
@@ -37,8 +42,8 @@ def page(request: Request) -> Response:
         lead=_lead(found),
         feed=_feed(found),
         status=found,
-        figures=_figures(found, now),
-        tables=[_table(one, found, now) for one in found.tables],
+        figures=[_lag(here.lag.said()), *_figures(found, now)],
+        tables=[*(_table(one, found, now) for one in found.tables), *map(_model, found.models)],
         runs=[_run(one) for one in found.runs[:_LAST]],
     )
 
@@ -76,6 +81,8 @@ def sentence(found: Status) -> str:
         return (
             "The data are late" if found.level == "warn" else f"{_counted(len(found.problems), 'problem').capitalize()}"
         )
+    if (found.age or 0.0) > _NOW:
+        return f"Nothing is wrong, as of {values.age(found.age or 0.0)} ago"
     return "All is up to date"
 
 
@@ -92,14 +99,22 @@ def _lead(found: Status) -> str:
     return f"The file shows PostgreSQL as it was at {looks.moment(found.as_of)}: {tables}{more}, all of one moment."
 
 
+def _lag(found: Lag | None) -> dict[str, Any]:
+    """How far the data were behind, not how long a run took."""
+    if found is None:
+        return {"name": "Lag, last hour", "value": "-", "small": "not watched yet", "spark": ""}
+    watched = "" if found.seconds > _WHOLE_HOUR else f", in the {values.age(found.seconds)} since this began"
+    return {
+        "name": "Lag, last hour", "value": looks.seconds(found.p95), "spark": looks.sparkline(found.bins),
+        "small": f"for 95 % of the time; {looks.seconds(found.most)} at most{watched}",
+    }  # fmt: skip
+
+
 def _figures(found: Status, now: datetime) -> list[dict[str, Any]]:
-    recent = [one for one in found.runs if one["started_at"] > now - _HOUR]
-    spans = sorted(one["seconds"] for one in recent if one["seconds"] is not None)
     today = [one for one in found.runs if one["started_at"].astimezone(UTC).date() == now.date()]
     failed = sum(any(table["error"] for table in one["tables"]) for one in today)
     rows = sum(one.rows for one in found.tables)
     return [
-        {"name": "Lag, last hour", "value": looks.seconds(_p95(spans)), "small": "p95, from a run's start to readers"},
         {"name": "Runs today", "value": f"{len(today):,}", "small": f"with changes; {failed:,} failed"},
         {"name": "Rows", "value": f"{rows:,}", "small": ""},
         {"name": "File", "value": choice.size(found.file_bytes), "small": ""},
@@ -117,11 +132,9 @@ def _daemon(daemon: Mapping[str, Any] | None) -> str:
     if daemon is None:
         return "No daemon is at work: neaptide daemon keeps the file up to date."
     state = str(daemon["state"]) if daemon["alive"] is not False else "not there any more"
-    return f"The daemon is {state}, process {daemon['pid']} on {daemon['host']}."
-
-
-def _p95(spans: Sequence[float]) -> float | None:
-    return spans[math.ceil(0.95 * len(spans)) - 1] if spans else None
+    # The name of one's own machine says nothing, and stands in a picture that one shows around.
+    where = "" if daemon["host"] == socket.gethostname() else f" on {daemon['host']}"
+    return f"The daemon is {state}, process {daemon['pid']}{where}."
 
 
 def _table(one: TableStatus, found: Status, now: datetime) -> dict[str, Any]:
@@ -129,6 +142,15 @@ def _table(one: TableStatus, found: Status, now: datetime) -> dict[str, Any]:
         "name": one.table, "rows": one.rows, "mode": one.mode, "deletes": one.deletes, "as_of": one.as_of,
         "lag": one.lag, "action": one.last_action, "rows_in": one.rows_in, "rows_out": one.rows_out, "bytes": one.bytes,
         "spark": looks.sparkline(_changes(one.table, found.runs, now)), "failed": one.last_action == "failed",
+    }  # fmt: skip
+
+
+def _model(one: ModelStatus) -> dict[str, Any]:
+    """A read model in the same columns: the rows or groups that its last run worked out, and no history of them."""
+    return {
+        "name": f"models.{one.model}", "rows": one.rows, "mode": one.kind, "deletes": "", "as_of": one.as_of,
+        "lag": None,
+        "rows_in": one.keys, "rows_out": None, "bytes": one.bytes, "spark": "", "failed": one.error is not None,
     }  # fmt: skip
 
 
@@ -152,9 +174,10 @@ def _run(one: Mapping[str, Any]) -> dict[str, Any]:
 row_of = _run
 
 
-def _data(found: Status, now: datetime) -> dict[str, Any]:
+def _data(found: Status, lag: Lag | None) -> dict[str, Any]:
     told = found.as_dict()
     told["runs"] = told["runs"][:_LAST]
     told["sentence"] = sentence(found)
+    told["lag"] = asdict(lag) if lag else None
     told["age_shown"] = values.age(found.age) if found.age is not None else None
     return told

@@ -128,7 +128,8 @@ def _field(one: Parameter, given: Mapping[str, str], as_of: Any) -> dict[str, An
     if choices and one.default == parameters.NONE:
         choices = ["", *choices]
     return {
-        "name": one.name, "label": one.name.replace("_", " "), "help": one.help, "type": _FIELDS.get(one.type, "text"),
+        "name": one.name, "label": one.name.replace("_", " "), "help": one.help.replace("`", ""),
+        "type": _FIELDS.get(one.type, "text"),
         "value": given.get(one.name, default), "required": one.default is None, "choices": choices,
         "lowest": one.lowest, "highest": one.highest, "step": "any" if one.type == "decimal" else None,
         "zones": sorted(zoneinfo.available_timezones()) if one.type == "timezone" else [],

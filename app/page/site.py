@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from app.charts.worker import Worker
 from app.config import duration
 from app.page import gate, onsource
 from app.page.answers import Failures
+from app.page.lag import Watch
 from app.page.news import News
 from app.page.reader import Reader
 from app.queries.reports import Catalogue
@@ -43,6 +45,7 @@ class Site:
         self.job, self.settings, self.answers = job, job.settings, answers
         self.reader = onsource.SourceReader(job.settings) if job.settings.read.on_source else Reader(job.settings)
         self.news = News(self.reader)
+        self.lag = Watch(self.reader.files)
         self.painter = Worker()
 
     def catalogue(self) -> Catalogue:
@@ -120,9 +123,11 @@ def app(site: Site, door: Door, seconds: float) -> gate.App:
 
 
 @asynccontextmanager
-async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+async def _lifespan(made: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    watching = asyncio.create_task(made.state.site.lag.forever())
     yield
+    watching.cancel()
 
 
 def of(request: Request) -> Site:

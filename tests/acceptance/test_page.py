@@ -21,7 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from app import bootstrap, config
-from app.page import command, server
+from app.page import command, overview, server
 from jobs.daemon import monitor
 from jobs.status.board import Board
 from tests.support import cli
@@ -69,6 +69,21 @@ def test_each_page_has_its_json_with_the_moment_of_the_data(page: Page, path: st
     assert answer.json["as_of"].startswith("20")
 
 
+def test_the_overview_says_how_far_the_data_were_behind(page: Page) -> None:
+    """The age of the data while the page watched: not what a run took."""
+    deadline = time.monotonic() + 20
+    while (told := page.get("/overview.json").json)["lag"] is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert 0 < told["lag"]["p95"] <= told["lag"]["most"] <= told["age"] + 60
+    assert "Lag, last hour" in page.html("/").text and "since this began" in page.html("/").text
+
+
+def test_the_overview_does_not_name_its_own_machine() -> None:
+    for host, named in ((socket.gethostname(), False), ("elsewhere.example", True)):
+        told = overview._daemon({"state": "leads", "alive": True, "pid": 7, "host": host})
+        assert "process 7" in told and (host in told) == named
+
+
 def test_every_report_is_listed_and_answered(page: Page) -> None:
     found = page.get("/reports.json").json
     assert len(found["reports"]) > 10 and not found["wrong"]
@@ -86,6 +101,7 @@ def test_a_report_reads_models_where_they_can_answer_it(shop_db: str, tmp_path: 
         for asked_for, reads in (("", True), ("?timezone=America/St_Johns", False)):
             answer = page.html(f"/reports/sales_monthly{asked_for}")
             assert answer.code == 200 and ("models.sales_per_day" in answer.text) == reads
+        assert "models.sales_per_day" in page.html("/").text
 
 
 def test_a_form_of_the_parameters_is_the_address(page: Page) -> None:
