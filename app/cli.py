@@ -51,7 +51,7 @@ COMMANDS = {
     "order": "app.face.order",
     "payment": "app.face.payment",
     "financing": "app.face.financing",
-    "completion": "app.face.completion",
+    "completion": "app.face.shellscript",
 }
 # What one would also say.
 _ALIASES = {"model": "models"}

@@ -41,7 +41,7 @@ def command(
             "name the rows: --where, or --key-from and --key-to", hint="all: neaptide verify --repair"
         )
     job = bootstrap.job(face.settings)
-    with waits.told(face, job):
+    with waits.told(face.say, job):
         done = backfill.backfill(
             job, table, Range(where.strip(), key_from, key_to), chunk=chunk, restart=restart, progress=face.progress()
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from app import escapes
+from app.face import completion, waits
 
 if TYPE_CHECKING:
     from app import config
@@ -71,13 +72,12 @@ class Face:
         `writes` is the one file that a result may be written to.
         """
         from app import bootstrap, errors
-        from app.face import waits
 
         if live and max_staleness is not None and self.settings.read.url is None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
         found = bootstrap.reading(
             self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-            watched=lambda job: waits.told(self, job), writes=writes,
+            watched=lambda job: waits.told(self.say, job), writes=writes,
         )  # fmt: skip
         of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
         return self._of_replica(found) if of_replica and max_staleness is None else found
@@ -245,11 +245,5 @@ def table_option(function: F) -> F:
     """`--table`, as often as wanted."""
     return click.option(
         "--table", "tables", multiple=True, metavar="T", help="Only this table; may be repeated.",
-        shell_complete=_table_names,
+        shell_complete=completion.tables,
     )(function)  # fmt: skip
-
-
-def _table_names(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    from app.face import completion
-
-    return completion.tables(ctx, parameter, begun)

@@ -1,4 +1,4 @@
-"""Completion in the shell: the script that a shell reads, and the names that only a project's config knows.
+"""Completion in the shell: the names that only a project's config knows.
 
 A name that can't be found out is no reason to disturb somebody who types: then there is none.
 """
@@ -10,30 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.face.base import Command
-
 if TYPE_CHECKING:
     from app import config
-
-_SHELLS = ("bash", "zsh", "fish")
-
-
-@click.command("completion", cls=Command, examples=("neaptide completion bash",))
-@click.argument("shell", type=click.Choice(_SHELLS))
-@click.pass_context
-def command(ctx: click.Context, *, shell: str) -> None:
-    """Print what a shell needs to complete commands, options, reports and tables.
-
-    \b
-    ~/.bashrc                    eval "$(neaptide completion bash)"
-    ~/.zshrc                     eval "$(neaptide completion zsh)"
-    ~/.config/fish/config.fish   neaptide completion fish | source
-    """
-    from click import shell_completion
-
-    found = shell_completion.get_completion_class(shell)
-    assert found is not None
-    click.echo(found(ctx.find_root().command, {}, "neaptide", "_NEAPTIDE_COMPLETE").source())
 
 
 def reports(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

@@ -45,7 +45,7 @@ def command(
     from jobs.run import dryrun, sync
 
     job = bootstrap.job(face.settings)
-    with waits.told(face, job):
+    with waits.told(face.say, job):
         if dry_run:
             return _show_plan(face, dryrun.dry_run(job, tables), as_json)
         run = sync.sync_once(

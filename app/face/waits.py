@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.face.base import Face
     from jobs.job import Job
 
+Say = Callable[[str], object]
 # Seconds to the first look, and between looks at the most; how long the source has to answer.
 _MOMENT, _PAUSE, _ANSWER = 1.5, 10.0, 2.0
 
 
 @contextmanager
-def told(face: Face, job: Job) -> Iterator[None]:
+def told(say: Say, job: Job) -> Iterator[None]:
     """Look now and then, from a thread, while the work in this block lasts."""
     done = threading.Event()
-    threading.Thread(target=_watch, args=(face, job, done), name="waits", daemon=True).start()
+    threading.Thread(target=_watch, args=(say, job, done), name="waits", daemon=True).start()
     try:
         yield
     finally:
         done.set()
 
 
-def _watch(face: Face, job: Job, done: threading.Event) -> None:
+def _watch(say: Say, job: Job, done: threading.Event) -> None:
     pause, before = _MOMENT, ""
     while not done.wait(pause):
         found = _reason(job)
         if found and found != before and not done.is_set():
-            face.say(found)
+            say(found)
         if before and not found:
-            face.say("the wait is over")
+            say("the wait is over")
         before, pause = found, min(_PAUSE, pause * (1 if found else 1.5))
 
 
