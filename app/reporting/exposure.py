@@ -30,11 +30,7 @@ _DEEPEST = 20
 # that are none of the model's.
 _MODELS = "models"
 _NEAPTIDE, _BEHIND = "neaptide", "sums of "
-_COLUMNS = """
-    SELECT column_name FROM duckdb_columns()
-    WHERE database_name = 'reporting' AND lower(schema_name) = $schema AND lower(table_name) = $name
-    ORDER BY column_index
-"""
+_ROWS, _COUNT = "neaptide_rows", "neaptide_n_"
 
 
 class Exposure:
@@ -105,10 +101,11 @@ class Exposure:
 
     def _model(self, name: str) -> str:
         """A model's own columns, from the table behind it: what its view in the file says is not looked at."""
-        rows = self._connection.execute(_COLUMNS, {"schema": _MODELS, "name": name}).fetchall()
-        behind = self._connection.execute(_COLUMNS, {"schema": _NEAPTIDE, "name": _BEHIND + name}).fetchall()
-        columns = ", ".join(_quoted(column) for (column,) in rows if (column,) in behind)
-        return f"AS FROM {_CATALOG}.{_NEAPTIDE}.{_quoted(_BEHIND + name)} SELECT {columns}"
+        behind = f"{_CATALOG}.{_NEAPTIDE}.{_quoted(_BEHIND + name)}"
+        # A list of all columns of the file takes as long as many a report.
+        found = [str(column[0]) for column in self._connection.execute(f"FROM {behind} LIMIT 0").description or ()]
+        hidden = {_ROWS, *(_COUNT + column for column in found)}
+        return f"AS FROM {behind} SELECT {', '.join(_quoted(column) for column in found if column not in hidden)}"
 
     def _forget(self) -> None:
         """A list of all tables shows the file's, not these views of them."""

@@ -131,6 +131,7 @@ KEPT = (
 
 # The SELECT and a piece of the reason why it is none.
 REFUSED = (
+    (f"SELECT status, count(*) AS Neaptide_Rows {O_} GROUP BY ALL", "Neaptide_Rows is called like one of Neaptide's"),
     (f"SELECT id, (id, total) AS pair {O_}", "pair is a STRUCT(INTEGER, DECIMAL(14,2)), which no table can hold"),
     (f"SELECT id, now() AS t {O_}", "now() gives another value"),
     (f"SELECT id, current_date AS t {O_}", "current_date gives another value"),

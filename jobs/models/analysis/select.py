@@ -23,6 +23,8 @@ from jobs.models.analysis.tree import Node
 from jobs.models.file import Model
 
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+# What begins so lies hidden beside the columns of a model of sums.
+_OURS = "neaptide_"
 _CANDIDATES = re.compile(r"Candidate bindings: :? *(.+)")
 
 
@@ -93,6 +95,8 @@ def _columns(model: Model, scratch: Scratch) -> dict[str, str]:
         if quoting.fold(name) in seen:
             raise Refused(f"two columns are called {name}", "name one of them otherwise with AS")
         _check_kind(name, kind, scratch)
+        if quoting.fold(name).startswith(_OURS):
+            raise Refused(f"the column {name} is called like one of Neaptide's", "name it otherwise with AS")
         seen.add(quoting.fold(name))
     return dict(found)
 
