@@ -12,6 +12,7 @@ it groups by. `require: incremental` makes an error of a SELECT that only a rebu
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ SCHEMA = "models"
 _SUFFIX = ".sql"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _REQUIRED = "incremental"
+_SETTLED = 2_000_000_000
 # Some columns of a key are quoted, as in SQL.
 _COLUMN = re.compile(r'\s*("(?:[^"]|"")+"|[^",]+?)\s*(?:,|$)')
 
@@ -51,6 +53,10 @@ class Model:
         return f"{self.where or self.name}:{line}"
 
 
+# What was read, and the file's stamp before that.
+_read: dict[Path, tuple[tuple[int, ...], Model]] = {}
+
+
 def parse(name: str, text: str, *, where: str) -> Model:
     """Read one file. Raises `errors.ModelError` that names `where`."""
     if not _NAME.fullmatch(name):
@@ -73,13 +79,25 @@ def parse(name: str, text: str, *, where: str) -> Model:
 
 
 def read(file: Path) -> Model:
-    """Read the file of this path. Raises `errors.ModelError`."""
+    """Read the file of this path, unless it was read before and is the same. Raises `errors.ModelError`."""
     where = shown(file)
     try:
+        stamp = _stamp(file)
+        if (known := _read.get(file)) and known[0] == stamp:
+            return known[1]
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise errors.ModelError(f"{where} can't be read: {error}", hint="it has to be text in UTF-8") from None
-    return parse(file.name.removesuffix(_SUFFIX), text, where=where)
+    _read[file] = stamp, parse(file.name.removesuffix(_SUFFIX), text, where=where)
+    return _read[file][1]
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What is another after each change of a file; no two are alike of one that changed a moment ago."""
+    found, now = file.stat(), time.time_ns()
+    # A clock of files may tick only a few times a second: two changes within a tick would look like one.
+    unsure = now if now - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED else 0
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, unsure
 
 
 def files(folder: Path) -> list[Path]:

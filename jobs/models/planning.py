@@ -6,7 +6,8 @@ A run in which no model's input moved, and no model's text changed, never asks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from app import statements
@@ -16,8 +17,18 @@ from jobs.models import order, place
 from jobs.models.analysis.shapes import Analysis, Relation
 from jobs.models.order import Folder, Planned
 
-# The last that was worked out: in a process that runs often, all is as it was the time before.
-_last: tuple[object, Planned] | None = None
+
+@dataclass
+class _World:
+    """Models and tables, and what was worked out of some of the models: all, or those that a run had to do with."""
+
+    asked: object
+    analyses: dict[str, Analysis] = field(default_factory=dict)
+    planned: Planned | None = None
+
+
+# The last: in a process that runs often, all is as it was the time before.
+_last = _World(None)
 
 
 class Planning:
@@ -25,23 +36,63 @@ class Planning:
 
     def __init__(self, file: DuckSession, folder: Folder) -> None:
         self._file, self.folder = file, folder
+        # What is read by models of which it is known that they can be kept.
+        self.inputs: Mapping[str, Collection[str]] = {}
 
     @cached_property
     def planned(self) -> Planned:
         """Every model that can be kept, inputs first, and why the others can't."""
-        return _planned(self.folder, self._tables)
+        world = self._world
+        if world.planned is None:
+            world.planned = order.planned(self.folder, self._tables, catalog=place.CATALOG)
+            world.analyses.update(world.planned.analyses)
+        return world.planned
+
+    def prepare(self, models: Iterable[str]) -> None:
+        """Work out what these are made of, at once, and of no other that is known to be good."""
+        needed = self._needed(models)
+        if needed <= self._world.analyses.keys():
+            return
+        tables = {one for name in needed for one in self.inputs[name]} & self._tables.keys()
+        part = Folder({name: self.folder.models[name] for name in needed})
+        found = order.planned(part, {name: self._tables[name] for name in tables}, catalog=place.CATALOG)
+        self._world.analyses.update(found.analyses)
 
     def analysis(self, model: str) -> Analysis:
         """What a model that can be kept is made of."""
-        return self.planned.analyses[model]
+        if model not in self._world.analyses:
+            self.prepare([model])
+        found = self._world.analyses.get(model)
+        return found or self.planned.analyses[model]
 
     def relation(self, name: str) -> Relation:
         """The columns and the key of a table or model."""
         found = self._tables.get(name)
         if found is not None:
             return found
-        analysis = self.planned.analyses[quoting.split_name(name)[1]]
+        analysis = self.analysis(quoting.split_name(name)[1])
         return Relation(analysis.columns, analysis.key)
+
+    def _needed(self, models: Iterable[str]) -> set[str]:
+        """These models that are known to be good, and those that they read."""
+        by_table = {place.full(name): name for name in self.inputs}
+        waiting, needed = [name for name in models if name in self.inputs], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting += [by_table[one] for one in self.inputs[name] if one in by_table]
+        return needed
+
+    @cached_property
+    def _world(self) -> _World:
+        global _last  # noqa: PLW0603
+        shapes = [(name, list(one.columns.items()), one.key) for name, one in self._tables.items()]
+        bad = {name: error.message for name, error in self.folder.bad.items()}
+        asked = (dict(self.folder.models), bad, shapes)
+        if _last.asked != asked:
+            _last = _World(asked)
+        return _last
 
     @cached_property
     def _tables(self) -> dict[str, Relation]:
@@ -53,12 +104,3 @@ class Planning:
         for row in self._file.rows(statements.get("upkeep", "columns")):
             columns.setdefault(quoting.join_name(row["schema"], row["name"]), {})[row["column"]] = row["type"]
         return {name: Relation(columns[name], key) for name, key in keys.items() if name in columns}
-
-
-def _planned(folder: Folder, tables: Mapping[str, Relation]) -> Planned:
-    global _last  # noqa: PLW0603
-    shapes = [(name, list(one.columns.items()), one.key) for name, one in tables.items()]
-    asked = (dict(folder.models), {name: error.message for name, error in folder.bad.items()}, shapes)
-    if _last is None or _last[0] != asked:
-        _last = asked, order.planned(folder, tables, catalog=place.CATALOG)
-    return _last[1]

@@ -25,6 +25,8 @@ class Relations:
     file: DuckSession
     scratch: Scratch
     planning: Planning
+    # The models of sums that are brought over these changes.
+    sums: list[str] = field(default_factory=list)
     moved: dict[str, Moved] = field(default_factory=dict)
     _relevant: dict[tuple[str, tuple[str, ...]], Moved | None] = field(default_factory=dict)
     _read_by_sums: dict[str, list[str]] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Relations:
     def read_by_sums(self, name: str) -> list[str]:
         """The columns of a first input that any model of sums reads of it, so that all find the same rows."""
         if name not in self._read_by_sums:
-            found = [one for one in self.planning.planned.analyses.values() if one.kind == "sums"]
+            found = [self.planning.analysis(model) for model in self.sums]
             firsts = [one for one in found if one.branches[0].occurrences[0].table == name]
             columns = {column for one in firsts for column in selecting.mentioned(one.branches[0], self.columns(name))}
             self._read_by_sums[name] = [column for column in self.columns(name) if column in columns]

@@ -91,13 +91,12 @@ def _is_known(kept: KeptModel | None, signature: dict[str, object]) -> bool:
 
 def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
     """The models in order; none reads itself by any way."""
-    left, done = dict(read), list[str]()
-    while left:
-        ready = [name for name, inputs in left.items() if not any(place.full(other) in inputs for other in left)]
-        done += ready
-        for name in ready:
-            del left[name]
-    return done
+    by_table = {place.full(name): name for name in read}
+    below = {name: [by_table[one] for one in inputs if one in by_table] for name, inputs in read.items()}
+    done = dict[str, None]()
+    while len(done) < len(read):
+        done |= dict.fromkeys(name for name in read if name not in done and all(one in done for one in below[name]))
+    return list(done)
 
 
 def _bad(name: str, signature: dict[str, object], planning: Planning, found: Models) -> Standing:

@@ -86,6 +86,7 @@ class Upkeep:
             return
         ledger.create(self._file)
         self.plan.standings = standing.judge(self._planning, self._found, self._avoid)
+        self._planning.inputs = {one.name: one.inputs for one in self._current()}
 
     def reads(self, table: str) -> bool:
         """Whether what changes of the table has to be known."""
@@ -93,16 +94,18 @@ class Upkeep:
 
     def before(self, replaced: Mapping[str, Replaced]) -> None:
         """Note what is about to change of the tables that models read."""
+        self._planning.prepare(one.name for one in self._current() if replaced.keys() & set(one.tables))
         for table, rows in replaced.items():
             self._scratch.own(rows.old)
             self._scratch.own(rows.new)
             self._relations.note(table, rows.columns, rows.old, rows.new, distinct=rows.distinct)
-        for one in self._current():
-            if one.kept and one.kept.kind == "sums" and self._relations.has_moved(one.inputs):
-                with failing(one.name):
-                    name = place.full(one.name)
-                    self._sums[one.name] = Sums(self._relations, name, self._analysis(one))
-                    self._sums[one.name].before()
+        moved = [one for one in self._current() if one.kept and self._relations.has_moved(one.inputs)]
+        summed = [one for one in moved if one.kept and one.kept.kind == "sums"]
+        self._relations.sums = [one.name for one in summed]
+        for one in summed:
+            with failing(one.name):
+                self._sums[one.name] = Sums(self._relations, place.full(one.name), self._analysis(one))
+                self._sums[one.name].before()
 
     def after(self, touched: Collection[str], lost: Collection[str]) -> None:
         """Bring the models over it. `lost` are tables that were replaced without a word of what changed of them."""

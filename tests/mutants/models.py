@@ -147,6 +147,20 @@ MUTANTS = (
         "tests/unit/test_models_analysis.py::test_what_is_counted_once_is_the_key_of_a_parent",
     ),
     Mutant(
+        "a model's file that was read is not looked at again",
+        "jobs/models/file.py",
+        "unsure = now if now - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED else 0",
+        "unsure = 0",
+        "tests/integration/test_models_many.py::test_a_file_is_read_again_when_it_changed",
+    ),
+    Mutant(
+        "every run looks at every model",
+        "jobs/models/upkeep.py",
+        "if replaced.keys() & set(one.tables))",
+        "if replaced.keys())",
+        "tests/integration/test_models_many.py::test_a_run_looks_at_the_models_whose_tables_changed",
+    ),
+    Mutant(
         "a model above is told nothing of what changed below",
         "jobs/models/upkeep.py",
         "if done.moved is not None:",

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from jobs import quoting
 from jobs.models.analysis.refusal import Refused
 
 Node = dict[str, Any]
@@ -33,7 +34,10 @@ def query_text(connection: duckdb.DuckDBPyConnection, query: Node) -> str:
     """The text of a query. Raises `Refused` where DuckDB would read it otherwise than it was meant."""
     statement = {"error": False, "statements": [{"node": query, "named_param_map": []}]}
     try:
-        ((text,),) = connection.execute("SELECT json_deserialize_sql($1::JSON)", [json.dumps(statement)]).fetchall()
+        # Written into the statement: for each value that is bound the client looks for four libraries to import.
+        ((text,),) = connection.execute(
+            f"SELECT json_deserialize_sql({quoting.literal(json.dumps(statement))}::JSON)"
+        ).fetchall()
         again = parsed(connection, text)
     except duckdb.Error as error:
         raise Refused(f"DuckDB can't write the statement: {error}", "write it more simply") from error
@@ -89,7 +93,7 @@ def conjuncts(condition: Node | None) -> list[Node]:
 
 def _serialized(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     try:
-        ((found,),) = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchall()
+        ((found,),) = connection.execute(f"SELECT json_serialize_sql({quoting.literal(text)}::VARCHAR)").fetchall()
         node: Node = json.loads(found)
     except RecursionError:
         raise Refused("the statement is nested too deeply", "make a part of it a model of its own") from None
