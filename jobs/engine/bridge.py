@@ -87,8 +87,7 @@ class Bridge(Connection):
         """
         self._joined = (TABLES, GUESTS) if snapshot.guests else (TABLES,)
         for name in self._joined:
-            for statement in (sessions.statement(self._settings[name]), *first):
-                self._tell_source(statement, name)
+            self._tell_source("; ".join((sessions.statement(self._settings[name]), *first)), name)
             self._lock(snapshot, name)
         if self._pads:
             query = quoting.literal(statements.get("masks", "nonce"))

@@ -45,8 +45,8 @@ MUTANTS = (
     Mutant(
         "DuckDB's session reads with the settings of its role",
         "jobs/engine/bridge.py",
-        "for statement in (sessions.statement(self._settings[name]), *first):",
-        "for statement in first:",
+        "(sessions.statement(self._settings[name]), *first)",
+        "first",
         POOLERS + "test_session_pooling_is_as_good_as_the_server",
     ),
     Mutant(
