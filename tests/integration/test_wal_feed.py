@@ -101,21 +101,24 @@ def test_a_commit_that_is_in_the_log_and_not_seen_yet_comes_with_the_next_run(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit is in the log before it is seen: the snapshot of a run may lie between the two."""
-    catching_up = LogReader.catch_up
+    catching_up, rows = LogReader.catch_up, iter(range(2, 9))
 
     def meanwhile(self: LogReader, goal: int, lower: Any) -> None:
-        lab.run("UPDATE item SET name = 'not seen yet' WHERE id = 2")
+        lab.run(f"UPDATE item SET name = 'not seen yet' WHERE id = {next(rows)}")
         with lab.connect() as conn:
             row = conn.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         assert row is not None
         catching_up(self, max(goal, position(row[0])), lower)
 
-    for _ in range(2):
-        lab.run("UPDATE item SET name = 'seen' WHERE id = 3")
+    # Each of the two files in turn: what is confirmed must not be what one of them lacks.
+    for turn in range(3):
+        lab.run(f"UPDATE item SET name = 'seen {turn}' WHERE id = 1")
         with monkeypatch.context() as late:
             late.setattr(LogReader, "catch_up", meanwhile)
             lab.sync()
-        assert synced(lab)["item"][0] == "delta"
+        for _ in range(turn):
+            assert synced(lab)["item"][0] == "delta"
+            lab.run("UPDATE item SET name = name || '.' WHERE id = 1")
 
 
 def test_a_table_is_published_only_once_nobody_writes_to_it(lab: Lab) -> None:
