@@ -17,6 +17,7 @@ from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import Keep
 from jobs.tracking import install
+from tests.support import feeds
 
 NO_MARGIN = timedelta(0)
 
@@ -30,7 +31,7 @@ class Lab:
     specs: list[dict[str, Any]]
     margin: timedelta = NO_MARGIN
     source: dict[str, Any] = field(default_factory=dict)
-    sync_options: dict[str, Any] = field(default_factory=dict)
+    sync_options: dict[str, Any] = field(default_factory=feeds.chosen)
     mode: str = "symlink"
     target: dict[str, Any] = field(default_factory=dict)
     # Sessions that stay open between runs, as in the daemon.
