@@ -33,6 +33,7 @@ COMMANDS = {
     "broker": "app.face.broker",
     "events": "app.face.events",
     "relay": "app.face.events:relay",
+    "feed": "app.face.feed",
     "status": "app.face.status",
     "runs": "app.face.runs",
     "backfill": "app.face.backfill",

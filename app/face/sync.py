@@ -52,10 +52,10 @@ def command(
             job, tables=list(tables) or None, full=full, force_deletes=force_deletes, wait=not no_wait,
             progress=face.progress(),
         )  # fmt: skip
-    return _show_run(face, run, as_json=as_json, whole=not tables)
+    return show_run(face, run, as_json=as_json, whole=not tables)
 
 
-def _show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
+def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
     """Print a run, which may have been of the whole config; the exit code is 1 if a table failed."""
     if as_json:
         show.as_json(run.as_dict())
