@@ -39,6 +39,7 @@ COMMANDS = {
     "backfill": "app.face.backfill",
     "pause": "app.face.pause",
     "resume": "app.face.pause:resume",
+    "lake": "app.face.lake",
     "verify": "app.face.verify",
     "doctor": "app.face.doctor",
     "alerts": "app.face.alerts",

@@ -61,8 +61,13 @@ def write(path: Path, text: str, adopt: Callable[[int], object] = lambda _: None
 
 def parsed(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is none, or none that can be read."""
+    return parsed_text(read(path))
+
+
+def parsed_text(text: str) -> dict[str, Any]:
+    """The JSON object that a text is; empty where it is none."""
     try:
-        content = json.loads(read(path))
+        content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

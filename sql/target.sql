@@ -237,6 +237,6 @@ WHERE v.database_name = 'out' AND NOT v.internal
     AND NOT (v.schema_name = 'neaptide' AND v.view_name = 'freshness')
     AND NOT (v.schema_name = 'models' AND regexp_full_match(
         v.sql,
-        'CREATE VIEW models\.(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
+        'CREATE VIEW (models\.)?(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
             || 'FROM neaptide\.(\w+|"([^"]|"")+");'
     ));

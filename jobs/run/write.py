@@ -114,7 +114,7 @@ class Writer:
         deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
-                file.begin_writing(self._state.run_id)
+                file.begin_writing()
                 run = self._applied(steps, deltas)
             if not file.private:
                 run = replace(run, models=(*run.models, *self._built_models()))
