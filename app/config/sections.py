@@ -163,10 +163,12 @@ class Read(Section):
 class Events(Section):
     """How tables are followed that events tell of: every `sweep` they are looked through all the same.
 
-    `broker` hands events on: `postgres` itself, NATS by a URL, or an embedded NATS, `embedded:PATH`.
+    `broker` hands events on: `postgres` itself, NATS by a URL, or an embedded NATS, `embedded:PATH`. `projections` is a
+    Python file, relative to the config, with functions that make tables of events.
     """
 
     broker: SecretStr = SecretStr("postgres")
+    projections: Path | None = None
     sweep: Duration = timedelta(hours=1)
 
     @model_validator(mode="after")

@@ -111,6 +111,12 @@ class Settings(Section):
         return (self.base / self.target.path).absolute()
 
     @property
+    def projections_path(self) -> Path | None:
+        """The absolute path of the project's projections, if it has any."""
+        found = self.events.projections
+        return (self.base / found).absolute() if found is not None else None
+
+    @property
     def broker_root(self) -> Path | None:
         """The folder of the embedded broker, or None where events are handed on by another."""
         url = self.events.broker.get_secret_value()
