@@ -95,13 +95,6 @@ MUTANTS = (
         BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
     ),
     Mutant(
-        "a stream that was purged is read on",
-        "jobs/feeds/events/queues.py",
-        "if not self._stream.first - 1 <= found.number <= self._stream.last:",
-        "if False:",
-        BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
-    ),
-    Mutant(
         "what was confirmed is on the broker's disk two minutes later",
         "jobs/broker/server.py",
         ", sync_interval: always",

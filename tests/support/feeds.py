@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 # What [sync] says for each.
-FEEDS: dict[str, dict[str, Any]] = {"watermark": {}, "wal": {"feed": "wal"}}
+FEEDS: dict[str, dict[str, Any]] = {"watermark": {}, "wal": {"feed": "wal"}, "events": {"feed": "events"}}
 _chosen = ["watermark"]
 
 
