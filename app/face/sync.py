@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jobs.results import DryRun, ModelRun, Run, TableRun
 
 _FIRST = "first copy"
+# So many first copies are listed.
+_MANY = 20
 _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
 
 
@@ -61,12 +63,19 @@ def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
         show.as_json(run.as_dict())
         show.freshness(face, run.as_of)
     else:
-        _show_tables([one for one in run.tables if one.action != "none" or one.error or one.notes])
+        _show_tables(_told(run.tables))
         _show_models(run.models)
         show.lines([_sentence(run, whole=whole)])
     for warning in run.warnings:
         face.say(f"warning: {warning}")
     return 1 if run.failed or run.failed_models else 0
+
+
+def _told(found: Sequence[TableRun]) -> list[TableRun]:
+    """Those with something to say. Many first copies, of which the same is said, are in the sentence below."""
+    said = [one for one in found if one.action != "none" or one.error or one.notes]
+    special = [one for one in said if one.reason != _FIRST or one.error or one.notes]
+    return said if len(said) - len(special) <= _MANY else special
 
 
 def _show_tables(found: list[TableRun]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -205,6 +206,7 @@ class _Page:
         self._shown: dict[str, float] = {}
         self._events = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._events.request("GET", "/events")
+        self._socket = self._events.sock
         self._answer = self._events.getresponse()
         assert self._answer.status == 200
         threading.Thread(target=self._listen, daemon=True).start()
@@ -229,7 +231,8 @@ class _Page:
             return self._shown[run]
 
     def close(self) -> None:
-        self._events.sock.close() if self._events.sock else self._answer.close()
+        # The thread that reads from it holds it open otherwise.
+        self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _verdict(text: str, met: bool) -> None:
