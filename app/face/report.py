@@ -272,7 +272,8 @@ def _some_table(face: Face) -> str:
 
     try:
         with face.store() as store:
-            rows = store.tables()
+            # A table of one's own rather than a model of it.
+            rows = sorted(store.tables(), key=lambda row: row[0] == "models")
     except errors.NoReportingFile:
         rows = [quoting.split_name(one.rename or one.name) for one in face.settings.tables if not one.is_pattern]
     return quoting.readable(*rows[0]) if rows else "public.my_table"

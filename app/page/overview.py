@@ -104,8 +104,9 @@ def _lag(found: Lag | None) -> dict[str, Any]:
     if found is None:
         return {"name": "Lag, last hour", "value": "-", "small": "not watched yet", "spark": ""}
     watched = "" if found.seconds > _WHOLE_HOUR else f", in the {values.age(found.seconds)} since this began"
+    line = looks.sparkline(found.bins) if len(found.bins) > 1 else ""
     return {
-        "name": "Lag, last hour", "value": looks.seconds(found.p95), "spark": looks.sparkline(found.bins),
+        "name": "Lag, last hour", "value": looks.seconds(found.p95), "spark": line,
         "small": f"for 95 % of the time; {looks.seconds(found.most)} at most{watched}",
     }  # fmt: skip
 
