@@ -17,6 +17,8 @@ from app import errors, extras
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from sqlalchemy import Engine
+
     from app import config
     from app.dispatcher import Dispatcher
     from app.execution import Limits
@@ -125,16 +127,36 @@ def _careful(url: str) -> str:
 
 
 @contextmanager
-def write_side(settings: config.Settings, dispatcher: Dispatcher | None = None) -> Iterator[UnitOfWorkFactory]:
-    """Units of work on the source, whose connections are closed at the end; a dispatcher hears what was committed."""
+def write_side(
+    settings: config.Settings,
+    dispatcher: Dispatcher | None = None,
+    *,
+    dual: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[UnitOfWorkFactory]:
+    """Units of work on the source, whose connections are closed at the end; a dispatcher hears what was committed.
+
+    With `dual`, and where `[sync] dual` says so, each commits the reporting file as well, or neither; `tell` hears what
+    went wrong once nothing can be undone any more.
+    """
     with extras.needed("demo"):
         from app.oltp import engine, uow
 
     made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
-        yield lambda: uow.SqlAlchemyUnitOfWork(made, dispatcher)
+        if dual or settings.sync.dual:
+            yield _dual_units(job(settings), made, dispatcher, tell)
+        else:
+            yield lambda: uow.SqlAlchemyUnitOfWork(made, dispatcher)
     finally:
         made.dispose()
+
+
+def _dual_units(of: Job, made: Engine, dispatcher: Dispatcher | None, tell: Callable[[str], None]) -> UnitOfWorkFactory:
+    from app.oltp.dual import DualUnitOfWork
+    from jobs.run import dual
+
+    return lambda: DualUnitOfWork(made, dispatcher, lambda conn: dual.opened(of, conn, tell))
 
 
 def identify(settings: config.Settings, noun: str, name: str) -> UUID:
@@ -164,10 +186,10 @@ def migrate(settings: config.Settings) -> str:
 
 def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
-    from jobs.targets import targets
     from jobs.targets.file import freshness
+    from jobs.targets.file.names import Names
 
-    return freshness.now(targets.names(settings))
+    return freshness.now(Names(settings.target_path, settings.target.mode))
 
 
 def reports(settings: config.Settings) -> Catalogue:
@@ -205,7 +227,6 @@ def reporting_file(
         max_staleness=max_staleness,
         clock=clock,
         limits=_limits(settings, writes),
-        lake=settings.lake,
     )
 
 

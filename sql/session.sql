@@ -12,6 +12,13 @@ SELECT
         WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(backend)s::pg_catalog.int4
     ) AS adopted;
 
+-- name: give
+-- Give a session these settings, or only its transaction.
+SELECT pg_catalog.set_config(w.name, w.value, %(local)s)
+FROM ROWS FROM (
+    pg_catalog.unnest(%(names)s::pg_catalog.text[]), pg_catalog.unnest(%(values)s::pg_catalog.text[])
+) AS w (name, value);
+
 -- name: held
 -- What the session has of these settings, and on which backend it was asked.
 SELECT

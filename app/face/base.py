@@ -47,6 +47,7 @@ class Face:
         self.verbose = False
         self.quiet = False
         self.timeout: timedelta | None = None
+        self.dual = False
         # Those that are in no config: typed, or made of one.
         self.urls: list[str] = []
         self._bars: Progress | None = None

@@ -25,7 +25,9 @@ def command() -> None:
     """Customers: register, move, look up."""
 
 
-@command.command(examples=("neaptide customer register C-1001 'Ana Lima' --country Portugal --city Porto",))
+@command.command(
+    cls=shop.Writing, examples=("neaptide customer register C-1001 'Ana Lima' --country Portugal --city Porto",)
+)
 @click.argument("reference")
 @click.argument("name")
 @_address_options
@@ -50,7 +52,7 @@ def register(
     )
 
 
-@command.command(examples=("neaptide customer address C-1001 --country Portugal --city Braga",))
+@command.command(cls=shop.Writing, examples=("neaptide customer address C-1001 --country Portugal --city Braga",))
 @click.argument("customer", type=shop.CUSTOMER)
 @_address_options
 @pass_face

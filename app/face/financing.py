@@ -27,7 +27,7 @@ def command() -> None:
     """Financing: simulate instalments, look them up."""
 
 
-@command.command(examples=(_EXAMPLE, f"{_EXAMPLE} --system SAC --order D-000001"))
+@command.command(cls=shop.Writing, examples=(_EXAMPLE, f"{_EXAMPLE} --system SAC --order D-000001"))
 @click.argument("principal", type=shop.Amount())
 @click.option("--rate", type=shop.Amount(), required=True, help="Per month, as a fraction: 0.02 is 2 %.")
 @click.option("--instalments", type=int, required=True, metavar="N")

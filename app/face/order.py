@@ -41,7 +41,7 @@ def command() -> None:
     """Orders: place, change, ship, take back, look up."""
 
 
-@command.command(examples=("neaptide order place C-1001 --item MUG-1:2 --number N-1",))
+@command.command(cls=shop.Writing, examples=("neaptide order place C-1001 --item MUG-1:2 --number N-1",))
 @click.argument("customer", type=shop.CUSTOMER)
 @click.option(
     "--item",
@@ -75,7 +75,7 @@ def place(
     )
 
 
-@command.command(examples=("neaptide order add N-1 D-001:3",))
+@command.command(cls=shop.Writing, examples=("neaptide order add N-1 D-001:3",))
 @click.argument("order", type=shop.ORDER)
 @click.argument("item", type=Item())
 @click.option("--line", "line_no", type=int, help="The line's number; the next free one if not given.")
@@ -89,7 +89,7 @@ def add(face: Face, *, order: str, item: _Given, line_no: int | None, currency: 
     shop.send(face, AddItem(order_id=order_id, item=line, line_no=line_no, at=shop.now()), order_id)
 
 
-@command.command(examples=("neaptide order remove N-1 2",))
+@command.command(cls=shop.Writing, examples=("neaptide order remove N-1 2",))
 @click.argument("order", type=shop.ORDER)
 @click.argument("line_no", type=int)
 @pass_face
@@ -101,7 +101,7 @@ def remove(face: Face, *, order: str, line_no: int) -> None:
     shop.send(face, RemoveItem(order_id=order_id, line_no=line_no, at=shop.now()), order_id)
 
 
-@command.command(examples=("neaptide order cancel D-000004",))
+@command.command(cls=shop.Writing, examples=("neaptide order cancel D-000004",))
 @click.argument("order", type=shop.ORDER)
 @pass_face
 def cancel(face: Face, *, order: str) -> None:
@@ -112,7 +112,7 @@ def cancel(face: Face, *, order: str) -> None:
     shop.send(face, CancelOrder(order_id=order_id, refund_id=shop.fresh_id(), at=shop.now()), order_id)
 
 
-@command.command(examples=("neaptide order ship D-000306",))
+@command.command(cls=shop.Writing, examples=("neaptide order ship D-000306",))
 @click.argument("order", type=shop.ORDER)
 @pass_face
 def ship(face: Face, *, order: str) -> None:
@@ -123,7 +123,7 @@ def ship(face: Face, *, order: str) -> None:
     shop.send(face, ShipOrder(order_id=order_id, at=shop.now()), order_id)
 
 
-@command.command("return", examples=("neaptide order return D-000001 2 1 --reference RMA-7",))
+@command.command("return", cls=shop.Writing, examples=("neaptide order return D-000001 2 1 --reference RMA-7",))
 @click.argument("order", type=shop.ORDER)
 @click.argument("line_no", type=int)
 @click.argument("quantity", type=int)

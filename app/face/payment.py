@@ -16,7 +16,7 @@ def command() -> None:
     """Payments: take in, look up."""
 
 
-@command.command(examples=("neaptide payment process N-1 16.50 --method card",))
+@command.command(cls=shop.Writing, examples=("neaptide payment process N-1 16.50 --method card",))
 @click.argument("order", type=shop.ORDER)
 @click.argument("amount", type=shop.Amount())
 @click.option("--method", default="card", show_default=True, help="How it was paid.")

@@ -16,7 +16,7 @@ def command() -> None:
     """Products: create, change, look up."""
 
 
-@command.command(examples=("neaptide product create MUG-1 'Blue mug' 7.50 --currency EUR",))
+@command.command(cls=shop.Writing, examples=("neaptide product create MUG-1 'Blue mug' 7.50 --currency EUR",))
 @click.argument("sku")
 @click.argument("name")
 @click.argument("price", type=shop.Amount())
@@ -31,7 +31,7 @@ def create(face: Face, *, sku: str, name: str, price: Decimal, currency: str) ->
     shop.send(face, CreateProduct(product_id=made, sku=sku, name=name, unit_price=unit_price, at=shop.now()), made)
 
 
-@command.command(examples=("neaptide product rename MUG-1 'Large blue mug'",))
+@command.command(cls=shop.Writing, examples=("neaptide product rename MUG-1 'Large blue mug'",))
 @click.argument("product", type=shop.PRODUCT)
 @click.argument("name")
 @pass_face
@@ -43,7 +43,7 @@ def rename(face: Face, *, product: str, name: str) -> None:
     shop.send(face, RenameProduct(product_id=product_id, name=name, at=shop.now()), product_id)
 
 
-@command.command(examples=("neaptide product price MUG-1 8.25",))
+@command.command(cls=shop.Writing, examples=("neaptide product price MUG-1 8.25",))
 @click.argument("product", type=shop.PRODUCT)
 @click.argument("price", type=shop.Amount())
 @shop.currency_option
@@ -56,7 +56,7 @@ def price(face: Face, *, product: str, price: Decimal, currency: str) -> None:
     shop.send(face, ChangePrice(product_id=product_id, unit_price=unit_price, at=shop.now()), product_id)
 
 
-@command.command(examples=("neaptide product discontinue D-009",))
+@command.command(cls=shop.Writing, examples=("neaptide product discontinue D-009",))
 @click.argument("product", type=shop.PRODUCT)
 @pass_face
 def discontinue(face: Face, *, product: str) -> None:

@@ -13,6 +13,7 @@ import click
 
 from app import errors
 from app.face import show
+from app.face.base import Command as Base
 from app.face.base import Duration, Face
 
 if TYPE_CHECKING:
@@ -65,6 +66,23 @@ class Amount(click.ParamType[Decimal]):
         return found
 
 
+class Writing(Base):
+    """A command on the shop that writes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--dual"], is_flag=True, expose_value=False, callback=_keep_dual,
+                help="Write the reporting file, too, before this returns: both or neither.",
+            )
+        )  # fmt: skip
+
+
+def _keep_dual(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(Face).dual = value
+
+
 def currency_option(function: F) -> F:
     """`--currency` of an amount."""
     return click.option(
@@ -113,7 +131,7 @@ def send(face: Face, command: Command, made: UUID) -> None:
     from app import bootstrap
     from app.commands import bus
 
-    with bootstrap.write_side(face.settings) as units:
+    with bootstrap.write_side(face.settings, dual=face.dual, tell=face.say) as units:
         bus.handle(command, units)
     click.echo(str(made))
 

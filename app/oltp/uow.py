@@ -81,10 +81,13 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
     def commit(self) -> None:
         self.flush()
         with violations.translated():
-            self._connected().commit()
+            self._finish()
         events, self._events = self._events, []
         if self._dispatcher is not None:
             self._dispatcher.dispatch(events)
+
+    def _finish(self) -> None:
+        self._connected().commit()
 
     def _tell(self, written: Sequence[Written]) -> None:
         if written:

@@ -66,8 +66,7 @@ class Restricted:
             own = {name: term for name, term in terms.items() if term.refs == {alias}}
             if own:
                 instead[alias] = self._driving(branch, alias, selecting.same(own, nulls))
-        # A constant tells one branch's rows from another's.
-        if len(aliases) == 1 and all(term.refs for term in terms.values()):
+        if len(aliases) == 1:
             return selecting.select(branch, selecting.fields(branch), instead)
         meets = f" SEMI JOIN {self._keys} AS neaptide_k ON {selecting.same(terms, nulls)}"
         return selecting.select(branch, selecting.fields(branch), instead, meets)

@@ -29,6 +29,7 @@ class Snapshot:
     not on the disk yet as well. Both names are empty on a standby: there nobody may join, and what is replayed is on
     the disk. `locked` are the quoted tables and views that the snapshot's own session keeps from being altered,
     `touched` those of them that LOCK doesn't take. `guests`: to read some of them runs code of others.
+    `writes`: its session sees what it has written itself besides.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Snapshot:
     locked: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
     guests: bool = False
+    writes: bool = False
 
     @classmethod
     def parse(
@@ -82,6 +84,8 @@ class Snapshot:
 
         A standby's text doesn't name who was running, so of its snapshots this can't be said: they have no `wal_end`.
         """
+        if self.writes:
+            return False
         return bool(self.wal_end) and self.text == earlier.text
 
     @cached_property

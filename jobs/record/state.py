@@ -17,9 +17,8 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.record import models, projections
+from jobs.record import models
 from jobs.record.models import Models
-from jobs.record.projections import KeptProjection
 from jobs.source import widths
 from jobs.source.position import Identity
 from jobs.tables import modes
@@ -68,7 +67,6 @@ class State:
     row_group: int = widths.ROW_GROUP
     begun: frozenset[str] = frozenset()
     models: Models = field(default_factory=Models)
-    projections: dict[str, KeptProjection] = field(default_factory=dict)
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -95,8 +93,7 @@ def read(file: DuckSession, known: State | None = None) -> State:
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     wal = about.get("wal") or ""
     row_group = about.get("row_group", widths.ROW_GROUP)
-    made = projections.read(file)
-    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file), made)
+    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file))
 
 
 def _check_format(found: int) -> None:

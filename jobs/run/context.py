@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from app import errors
+from jobs import faults
 from jobs.engine.deadline import Deadline
 from jobs.feeds.feed import Feed, Known
 from jobs.feeds.watermark import misfits
@@ -51,6 +52,10 @@ class TableFailed(Exception):
         self.table, self.error = table, error
 
 
+class NeedsSync(Exception):
+    """A table is to be copied anew, and committed by itself: not with what a transaction wrote that may be undone."""
+
+
 @contextmanager
 def diagnosed(now: SourceSession, table: Table) -> Iterator[None]:
     """Raises `TableFailed` for an error that is a matter of this table alone."""
@@ -82,8 +87,18 @@ class Context:
     # What was found out while it was asked whether there is anything to do, and since when.
     news: Known = field(default_factory=dict)
     asked: list[Step] = field(default_factory=list)
+    # Called with the run's id before the rows are committed, where they are those of a transaction that isn't over.
+    prepare: Callable[[str], None] | None = None
+    prepared: bool = False
     # The oldest watermark of the file that was written.
     held: datetime | None = None
+
+    def hand_over(self, run_id: str) -> None:
+        """Have the other side prepare its part: from here on the file decides."""
+        if self.prepare is not None:
+            self.prepare(run_id)
+            self.prepared = True
+            faults.point("prepared")
 
     @cached_property
     def models(self) -> Folder:
@@ -179,7 +194,7 @@ class Context:
 
     def result(self, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
         """The run's record as it stands now."""
-        kind = "full" if self.options.full else "sync"
+        kind = "dual" if self.prepare else "full" if self.options.full else "sync"
         return Run(
             run_id, kind, self.started, datetime.now(UTC), self.as_of(), self.now.snapshot.text, changed,
             tables, self.phases.seconds(), tuple(dict.fromkeys(self.now.warnings)),

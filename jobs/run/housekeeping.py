@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         beside.touch(looked)
         done = purge.purge(job)
         if done.left is not None:
-            job.files.note("kept", {"tombstones": done.left})
+            beside.write(job.files.beside("kept"), json.dumps({"tombstones": done.left}), job.files.rights())
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

@@ -23,7 +23,7 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import carry, housekeeping, unchanged
+from jobs.run import carry, housekeeping, prepared, unchanged
 from jobs.run.context import Context, Options
 from jobs.run.write import Writer
 from jobs.source.session import SourceSession, source_session
@@ -64,14 +64,20 @@ def sync_once(
             return served
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
+        prepared.recover(job)
         job.target.clean()
         first = job.target.version() is None
-        run = steadied(lambda: _attempted(job, options, progress or Silent()))
+        run = under_lock(job, options, progress)
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         if not first:
             housekeeping.purge_sometimes(job)
         job.target.tidy(run)
     return after(job, run)
+
+
+def under_lock(job: Job, options: Options | None = None, progress: Progress | None = None) -> Run:
+    """A run of whoever holds the target's lock."""
+    return steadied(lambda: _attempted(job, options or Options(), progress or Silent()))
 
 
 def steadied(attempt: Callable[[], Done]) -> Done:
@@ -119,6 +125,12 @@ def run_in(job: Job, options: Options, now: SourceSession, published: State, dea
     context = Context(job, onto, Silent(), now, published, deadline, began=None)
     with feeds.opened(job, now, deadline.guard) as context.feed:
         return _Runner(context, lambda: None, job.target.version()).run()
+
+
+def run_with(context: Context, over: Version | None) -> Run:
+    """A run whose source session is the caller's, who holds the lock."""
+    with feeds.opened(context.job, context.now, context.deadline.guard) as context.feed:
+        return _Runner(context, lambda: None, over).run()
 
 
 class _Runner:
@@ -186,7 +198,7 @@ class _Runner:
             except Damaged as error:
                 self._job.target.drop()
                 damage = error
-                if self._released:
+                if self._released or self._context.prepared:
                     break
         raise damage
 

@@ -15,13 +15,12 @@ from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.models.build import Builder, NotBuilt
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import FULL, Step
-from jobs.projections.projector import ProjectionFailed
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
-from jobs.run import anew, carry, planning, projecting
+from jobs.run import anew, carry, planning
 from jobs.run.anew import Anew
-from jobs.run.context import Context, TableFailed
+from jobs.run.context import Context, NeedsSync, TableFailed
 from jobs.run.deltas import Deltas
 from jobs.run.recording import Recording
 from jobs.source import states
@@ -43,7 +42,6 @@ class Writer:
         self._failed_models: dict[str, str] = {}
         # Why models could not be built in it.
         self._unbuilt: dict[str, str] = {}
-        self._failed_projections: dict[str, str] = {}
         self._models: Plan | None = None
         self._whole: Anew
 
@@ -52,6 +50,8 @@ class Writer:
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.told(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         self._check_covered(steps)
+        if self._context.prepare is not None and any(step.action == FULL for step in steps):
+            raise NeedsSync
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = whole.copy(self._record.run_id)
@@ -66,8 +66,6 @@ class Writer:
             except ModelFailed as failed:
                 # So it is with the tables: DuckDB gives up a transaction for one error.
                 self._failed_models[failed.name] = failed.reason
-            except ProjectionFailed as failed:
-                self._failed_projections[failed.name] = failed.reason
             except NotBuilt as failed:
                 self._unbuilt[failed.name] = failed.reason
             except UnreadableKeys as found:
@@ -118,12 +116,13 @@ class Writer:
         deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
-                file.begin_writing()
+                file.begin_writing(self._state.run_id)
                 run = self._applied(steps, deltas)
             if not file.private:
                 run = replace(run, models=(*run.models, *self._built_models()))
             file.write_through(merge=compact.merges(run))
             file.check_writer()
+            self._context.hand_over(self._record.run_id)
             faults.point("before_commit")
         faults.point("after_commit")
         self._record.hand_on(deltas.kept)
@@ -144,7 +143,6 @@ class Writer:
         done += self._remove_orphans()
         upkeep.after(*_replaced(done, record.keep_last()))
         self._models = upkeep.plan
-        projecting.project(context, file, self._state, self._failed_projections)
         context.held = ledger.as_of(file)
         run = context.result(record.run_id, (*done, *context.failed()), changed=True)
         run = replace(run, models=tuple(upkeep.plan.runs))

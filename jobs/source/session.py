@@ -91,7 +91,7 @@ def source_session(
         faults.point("floor_read")
         with ExitStack() as stack:
             snapshot, found = _seen(conn, job, stack, standby=identity.standby)
-            found = _without_paused(job, found)
+            found = without_paused(job, found)
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
             if identity.standby and not snapshot.guests:
@@ -122,11 +122,20 @@ def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tup
 
 
 def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Found]:
-    """First the locks, then the snapshot, then what it shows of the tables."""
-    listed = [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
+    listed = lockable(conn, job)
     stack.enter_context(conn.transaction())
+    return looked(conn, job, stack, listed, alone=standby)
+
+
+def lockable(conn: Connection, job: Job) -> list[str]:
+    """The quoted tables and views that are to be locked before the snapshot is taken; asked in a transaction before."""
+    return [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
+
+
+def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, alone: bool) -> tuple[Snapshot, Found]:
+    """First the locks, then the snapshot, then what it shows of the tables; `alone`, for this session only."""
     locked, held = locks.take(conn, listed)
-    snapshot = stack.enter_context(position.snapshot(conn, locked, standby=standby))
+    snapshot = stack.enter_context(position.snapshot(conn, locked, standby=alone))
     touched: list[str] = []
 
     def hold(relations: list[Relation]) -> dict[int, errors.NeaptideError]:
@@ -145,7 +154,7 @@ def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> t
 
     found = catalogue.look(conn, job.settings, hold, _memory(job))
     guests = any(table.runs_code for table in found.tables)
-    if standby and guests:
+    if alone and guests:
         _set_hashed_aside(found)
     return replace(snapshot, touched=tuple(touched), guests=guests), found
 
@@ -172,7 +181,7 @@ def _memory(job: Job) -> catalogue.Memory | None:
     return memory
 
 
-def _without_paused(job: Job, found: Found) -> Found:
+def without_paused(job: Job, found: Found) -> Found:
     """Paused tables are left as they are, whatever else may be wrong with them."""
     paused = job.paused
     names = {one.name for one in found.tables if one.spec.paused or paused & {one.name, one.source_name}}

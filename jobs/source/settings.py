@@ -83,9 +83,11 @@ def renew(conn: Session, wanted: Mapping[str, str], another: Callable[[], Sessio
         conn.spoiled = False
 
 
-def statement(wanted: Mapping[str, str]) -> str:
+def statement(wanted: Mapping[str, str], *, local: bool = False) -> str:
     """SET for these settings. Unlike a call of set_config it may come before a snapshot is joined."""
-    return "; ".join(f"SET {name} TO {_value(name, value)}" for name, value in wanted.items())
+    return "; ".join(
+        f"SET {'LOCAL ' if local else ''}{name} TO {_value(name, value)}" for name, value in wanted.items()
+    )
 
 
 def _value(name: str, value: str) -> str:

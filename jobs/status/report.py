@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from jobs.targets.target import NO_FILE
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     running, daemon, log = job.target.is_locked(), board.read(job.files), loghold.read(job.files)
-    complaints = [*_of_daemon(daemon), *loghold.problems(log)]
+    complaints = [*_of_daemon(daemon), *loghold.problems(log), *_of_dual(job, running)]
     if job.target.version() is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon
@@ -60,6 +61,12 @@ def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
     with job.target.inspected() as file:
         return recent_runs(job, file, most)
+
+
+def _of_dual(job: Job, running: bool) -> list[str]:
+    """A write to both sides that nobody ended: its transaction is prepared, and holds its locks."""
+    cut = os.path.lexists(job.files.beside("dual")) and not running
+    return ["a dual write was cut short and holds its locks: run `neaptide sync`, which ends it"] if cut else []
 
 
 def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:

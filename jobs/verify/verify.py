@@ -23,7 +23,7 @@ from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelCheck, Progress, Run, Silent, TableCheck, TableRun, Verification
-from jobs.run import recording, sync
+from jobs.run import prepared, recording, sync
 from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
@@ -86,6 +86,7 @@ def verify(
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
     with job.target.locked():
+        prepared.recover(job)
         job.target.clean()
         found = sync.steadied(lambda: _verify(job, scope, progress or Silent()))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
@@ -213,7 +214,7 @@ def _mended(
         has_models, tried = models.any_in(job.models, published), dict[str, str]()
         while run is None:
             with phases.phase("compare"), setting_aside(now, tried), file.transaction():
-                file.begin_writing()
+                file.begin_writing(published.run_id)
                 checks, done = _mended_at_once(job, file, scope, now, progress, published, began)
                 states.check(job, now.conn, now.tables)
                 if has_models and not file.private:

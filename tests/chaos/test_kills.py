@@ -20,8 +20,6 @@ from tests.support import runs
 from tests.support.bank import ACCOUNTS, Bank
 from tests.support.cli import Cli
 
-pytestmark = pytest.mark.each_feed
-
 ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "12"))
 # What only happens where tables are copied anew, or where a reader holds the file that is next.
 IN_A_LOAD = {"piece_loaded", "table_loaded"}
@@ -29,10 +27,10 @@ ONTO_A_COPY = {"copied"}
 _SPAWN = runs.SPAWN
 
 
-@pytest.fixture
-def bank(empty_db: str, tmp_path: Path) -> Bank:
+@pytest.fixture(params=["watermark", pytest.param("wal", marks=pytest.mark.long)])
+def bank(request: pytest.FixtureRequest, empty_db: str, tmp_path: Path) -> Bank:
     """A bank that was synced twice, so that both files exist."""
-    found = Bank.opened(empty_db, tmp_path)
+    found = Bank.opened(empty_db, tmp_path, request.param)
     for _ in range(2):
         found.sync()
         found.move()
@@ -43,7 +41,9 @@ def test_every_point_stands_in_the_list_and_in_one_place() -> None:
     found: Counter[str] = Counter()
     for path in (Path(faults.__file__).parent).rglob("*.py"):
         found.update(re.findall(r'faults\.point\("(\w+)"\)', path.read_text()))
-    assert found == Counter((*faults.POINTS, *faults.OF_MODELS, *faults.OF_RELAY, *faults.WRITTEN_ANEW))
+    assert found == Counter(
+        (*faults.POINTS, *faults.OF_MODELS, *faults.OF_RELAY, *faults.WRITTEN_ANEW, *faults.OF_DUAL)
+    )
 
 
 def kill_at(bank: Bank, point: str) -> None:

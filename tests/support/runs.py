@@ -10,7 +10,7 @@ from jobs.job import Job
 from jobs.run import sync
 
 SPAWN = get_context("forkserver")
-SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.verify.verify", "app.reporting.store"])
+SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.run.dual", "jobs.verify.verify", "app.reporting.store"])
 
 
 def quietly(job: Job, *, full: bool = False, fault: str = "") -> None:

@@ -66,6 +66,22 @@ def drop(files: Names) -> None:
     files.work.unlink(missing_ok=True)
 
 
+@disk.translated()
+def drop_unpublished(files: Names) -> None:
+    """Forget everything that was written and never published: the work file, and one that has its public name already.
+
+    The next run would else begin with it, as with a spare that is ahead.
+    """
+    if files.private.exists():
+        drop(files)
+    listed, published = files.versions(), files.published
+    number = next((one.number for one in listed if one.path == published), None)
+    for version in listed:
+        if number is not None and version.number > number:
+            publish.drop_logs(version.path)
+            version.path.unlink()
+
+
 def _is_shared(path: Path) -> bool:
     """Whether somebody else has the file, as his own, by another name, or open."""
     found = path.stat()

@@ -6,6 +6,7 @@ Those of `neaptide pause` stand in a small file beside the target, each with the
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from app import errors
 from jobs import disk
 from jobs.record.state import Saved, State
 from jobs.tables import modes
-from jobs.targets.file import notes
+from jobs.targets.file import beside, lock, notes, work
 from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
@@ -26,18 +27,19 @@ _NEAR = 0.75
 
 def read(files: Names) -> dict[str, str]:
     """The paused tables, by their names in the config or the file, each with the moment since when."""
-    found: dict[str, str] = files.read("paused", notes.Paused).get("tables", {})
+    found: dict[str, str] = notes.read(files.beside("paused"), notes.Paused).get("tables", {})
     return found
 
 
 @disk.translated()
 def write(files: Names, tables: Mapping[str, str]) -> None:
     """Say which tables are paused from now on."""
-    files.link.parent.mkdir(parents=True, exist_ok=True)
+    path = files.beside("paused")
+    path.parent.mkdir(parents=True, exist_ok=True)
     if tables:
-        files.note("paused", {"tables": dict(tables)})
+        beside.write(path, json.dumps({"tables": dict(tables)}), files.rights())
     else:
-        files.forget("paused")
+        path.unlink(missing_ok=True)
 
 
 def pause(job: Job, names: list[str]) -> list[str]:
@@ -45,7 +47,7 @@ def pause(job: Job, names: list[str]) -> list[str]:
 
     A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
     """
-    with job.target.locked():
+    with lock.locked(job.files):
         found = read(job.files)
         new = [name for name in _known(job, names) if name not in found]
         now = datetime.now(UTC).isoformat()
@@ -58,7 +60,7 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
     Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
     """
-    with job.target.locked():
+    with lock.locked(job.files):
         found = read(job.files)
         # What was paused may be gone from the config.
         known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]
@@ -71,7 +73,7 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
 def _known(job: Job, names: Iterable[str]) -> list[str]:
     """The names, each of which is an entry of the config or a table of the file."""
-    there = {*job.target.peek().tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
+    there = {*work.peek(job).tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:
