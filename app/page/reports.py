@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 from starlette.requests import Request
@@ -132,5 +133,11 @@ def _field(one: Parameter, given: Mapping[str, str], as_of: Any) -> dict[str, An
         "type": _FIELDS.get(one.type, "text"),
         "value": given.get(one.name, default), "required": one.default is None, "choices": choices,
         "lowest": one.lowest, "highest": one.highest, "step": "any" if one.type == "decimal" else None,
-        "zones": sorted(zoneinfo.available_timezones()) if one.type == "timezone" else [],
+        "zones": _zones() if one.type == "timezone" else [],
     }  # fmt: skip
+
+
+@cache
+def _zones() -> list[str]:
+    """All zones by name: to find them takes as long as the rest of a page."""
+    return sorted(zoneinfo.available_timezones())
