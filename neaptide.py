@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from app import __version__, bootstrap, errors
+from jobs.projections.projection import Projection
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from jobs.results import Run
     from jobs.sessions import Keep
 
-__all__ = ["File", "Project", "__version__", "errors", "open"]
+__all__ = ["File", "Project", "Projection", "__version__", "errors", "open"]
 
 Age = timedelta | str
 """A span of time, or its text in the config's spelling: `"250ms"`, `"10s"`, `"1m30s"`, `"2h"`."""

@@ -186,10 +186,10 @@ def migrate(settings: config.Settings) -> str:
 
 def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
+    from jobs.targets import targets
     from jobs.targets.file import freshness
-    from jobs.targets.file.names import Names
 
-    return freshness.now(Names(settings.target_path, settings.target.mode))
+    return freshness.now(targets.names(settings))
 
 
 def reports(settings: config.Settings) -> Catalogue:
@@ -227,6 +227,7 @@ def reporting_file(
         max_staleness=max_staleness,
         clock=clock,
         limits=_limits(settings, writes),
+        lake=settings.lake,
     )
 
 

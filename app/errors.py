@@ -40,6 +40,14 @@ class BrokerUnavailable(Retryable):
     """The broker can't be reached."""
 
 
+class CatalogUnavailable(Retryable):
+    """The catalog of the lake can't be reached."""
+
+
+class SnapshotGone(Retryable):
+    """The snapshot that was read was cleaned away: open the lake again, or raise [target] retention."""
+
+
 class StandbyBehind(Retryable):
     """The standby has not replayed yet what the reporting file holds."""
 

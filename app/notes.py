@@ -1,4 +1,4 @@
-"""Reads the small files beside the reporting file, which anybody may have written who may write to the folder.
+"""Small files, each written whole; and read as what anybody may have written who may write to the folder.
 
 No link is followed, nothing is waited for, what is read is bounded, and whatever can't be understood is taken as
 nothing: the reporting file itself knows all of it, these files only save time.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,10 +40,34 @@ def read(path: Path) -> str:
     return ""
 
 
+def passing(path: Path) -> Path:
+    """Where the next content of a name is made ready."""
+    return path.with_name(f".{path.name}.passing")
+
+
+def write(path: Path, text: str, adopt: Callable[[int], object] = lambda _: None) -> None:
+    """Give a file this content, by rename, so that readers see it whole; through no link, nor into another's file.
+
+    It is for its owner alone, unless `adopt` gives the open file to others before anything is in it.
+    """
+    made = passing(path)
+    made.unlink(missing_ok=True)
+    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        adopt(handle)
+        file.write(text.encode())
+    made.replace(path)
+
+
 def parsed(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is none, or none that can be read."""
+    return parsed_text(read(path))
+
+
+def parsed_text(text: str) -> dict[str, Any]:
+    """The JSON object that a text is; empty where it is none."""
     try:
-        content = json.loads(read(path))
+        content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -28,9 +28,10 @@ _ASSIGNED = re.compile(rf"(password(?:\s*=\s*|['\"]\s*:\s*)){_VALUE}", re.I)
 # DuckDB's way to write down a secret.
 _LISTED = re.compile(r"(\bpassword\s+)('(?:[^']|'')*')", re.I)
 _VARIABLES = (
-    "NEAPTIDE_SOURCE__URL", "NEAPTIDE_READ__URL", "NEAPTIDE_SYNC__MASK_KEY", "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD",
-    "PGSSLPASSWORD",
+    "NEAPTIDE_SOURCE__URL", "NEAPTIDE_READ__URL", "NEAPTIDE_TARGET__URL", "NEAPTIDE_SYNC__MASK_KEY",
+    "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD", "PGSSLPASSWORD",
 )  # fmt: skip
+_LAKE = "ducklake:postgres:"
 
 
 class Redaction:
@@ -82,6 +83,12 @@ def _of_model(model: BaseModel) -> Iterator[str]:
 
 def _parts(secret: str) -> Iterator[str]:
     """What must not be shown of it: of a URL the passwords, of anything else all, and what HMAC makes of it."""
+    if secret.startswith(_LAKE):
+        # A catalog is written as libpq takes it: its password alone is a secret.
+        yield from (found[2].strip("'") for found in _ASSIGNED.finditer(secret))
+        secret = secret.removeprefix(_LAKE)
+        if "://" not in secret:
+            return
     if "://" not in secret:
         pads = maskkey.pads(secret)
         yield from (secret, pads, pads[:128], pads[128:])

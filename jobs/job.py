@@ -6,15 +6,20 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
+
 from app import config, maskkey
+from jobs.engine.session import DuckSession
 from jobs.models import order
 from jobs.models.order import Folder
 from jobs.sessions import Keep
 from jobs.source.connection import Source
+from jobs.targets import targets
 from jobs.targets.file import pauses, private
 from jobs.targets.file.names import Names
 from jobs.targets.file.publish import Publisher
 from jobs.targets.file.target import FileTarget
+from jobs.targets.lake.names import LakeNames
 from jobs.targets.target import Lease, Target
 
 
@@ -54,12 +59,25 @@ class Job:
     @property
     def files(self) -> Names:
         """The target's names on disk."""
-        return Names(self.settings.target_path, self.settings.target.mode, self.settings.target.mode_bits)
+        return targets.names(self.settings, self.keep, self.lease)
 
     @property
     def target(self) -> Target:
         """What runs write to."""
-        return FileTarget(self)
+        lake, files = self.settings.lake, self.files
+        if lake is None or not isinstance(files, LakeNames):
+            return FileTarget(self)
+        from jobs.targets.lake.target import LakeTarget
+
+        return LakeTarget(self, lake, files)
+
+    def session(self, connection: duckdb.DuckDBPyConnection, room: Path | None) -> DuckSession:
+        """A session of the kind that the target needs."""
+        if self.settings.lake is None:
+            return DuckSession(connection, room)
+        from jobs.targets.lake.session import LakeSession
+
+        return LakeSession(connection, room)
 
     @property
     def publisher(self) -> Publisher:

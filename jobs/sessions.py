@@ -85,6 +85,8 @@ class Keep:
     def __init__(self) -> None:
         self.source = Slot(_is_idle)
         self.engine = Slot(lambda _: True)
+        # A session at a lake's catalog.
+        self.catalog = Slot(_is_idle)
         # What the published file says of itself, and what tells that file from every other.
         self.state: tuple[Any, Any] | None = None
         # What was worked out of the source's catalogue, made by whoever reads that.
@@ -108,6 +110,7 @@ class Keep:
     def close(self) -> None:
         """Close what is kept."""
         self.source.close()
+        self.catalog.close()
         self.engine.close()
         for reader in (self.log, self.stream):
             if reader is not None:

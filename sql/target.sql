@@ -237,6 +237,76 @@ WHERE v.database_name = 'out' AND NOT v.internal
     AND NOT (v.schema_name = 'neaptide' AND v.view_name = 'freshness')
     AND NOT (v.schema_name = 'models' AND regexp_full_match(
         v.sql,
-        'CREATE VIEW models\.(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
+        'CREATE VIEW (models\.)?(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
             || 'FROM neaptide\.(\w+|"([^"]|"")+");'
     ));
+
+-- name: create_projections
+-- What is said of projections; made where there is the first.
+CREATE SCHEMA IF NOT EXISTS out.projections;
+CREATE TABLE IF NOT EXISTS out.neaptide.projections (
+    name VARCHAR,
+    version VARCHAR,
+    code VARCHAR,
+    queue VARCHAR,
+    number BIGINT,
+    snapshot VARCHAR,
+    as_of TIMESTAMPTZ,
+    standby BOOLEAN,
+    error VARCHAR
+);
+CREATE TABLE IF NOT EXISTS out.neaptide.projected (
+    projection VARCHAR,
+    aggregate VARCHAR,
+    key VARCHAR,
+    version BIGINT,
+    ids JSON
+);
+
+-- name: read_projections
+-- How far each projection has the events.
+SELECT p.name, p.version, p.code, p.queue, p.number, p.snapshot, p.as_of, p.standby, p.error
+FROM out.neaptide.projections AS p;
+
+-- name: forget_projection
+-- Say nothing of one any more.
+DELETE FROM out.neaptide.projections AS p
+WHERE p.name = $name;
+
+-- name: write_projection
+-- Say how far one has the events.
+INSERT INTO out.neaptide.projections
+VALUES ($name, $version, $code, $queue, $number, $snapshot, $as_of::TIMESTAMPTZ, $standby, $error);
+
+-- name: forget_projected
+-- Which events a projection has had is forgotten with its table.
+DELETE FROM out.neaptide.projected AS p
+WHERE p.projection = $name;
+
+-- name: read_projected
+-- The newest version of each of these aggregates that a projection has had, and the ids of the events that led to it.
+SELECT p.aggregate, p.key, p.version, p.ids::VARCHAR AS ids
+FROM out.neaptide.projected AS p
+SEMI JOIN (
+    SELECT unnest(from_json($rows::JSON, '[{"aggregate": "VARCHAR", "key": "VARCHAR"}]'), recursive := true)
+) AS w ON w.aggregate = p.aggregate AND w.key = p.key
+WHERE p.projection = $name;
+
+-- name: replace_projected
+-- The same, of what it has had now; the old ones are taken away first.
+DELETE FROM out.neaptide.projected AS p
+USING (
+    SELECT unnest(from_json($rows::JSON, '[{"aggregate": "VARCHAR", "key": "VARCHAR"}]'), recursive := true)
+) AS w
+WHERE p.projection = $name AND w.aggregate = p.aggregate AND w.key = p.key;
+
+-- name: write_projected
+-- And written down anew.
+INSERT INTO out.neaptide.projected
+SELECT $name, w.aggregate, w.key, w.version, w.ids
+FROM (
+    SELECT unnest(
+        from_json($rows::JSON, '[{"aggregate": "VARCHAR", "key": "VARCHAR", "version": "BIGINT", "ids": "JSON"}]'),
+        recursive := true
+    )
+) AS w;

@@ -107,3 +107,13 @@ WHERE s.slot_name = %(name)s;
 SELECT pg_drop_replication_slot(s.slot_name)
 FROM pg_replication_slots AS s
 WHERE s.slot_name = %(name)s;
+
+-- name: may_replicate
+-- Whether the session's role may read the log: with the attribute, or by the role that a managed server has for it.
+SELECT
+    r.rolname::text AS name,
+    r.rolsuper OR r.rolreplication OR EXISTS (
+        SELECT FROM pg_roles AS g WHERE g.rolname = 'rds_replication' AND pg_has_role(r.oid, g.oid, 'member')
+    ) AS may
+FROM pg_roles AS r
+WHERE r.rolname = current_user;

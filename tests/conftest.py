@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import cluster, otherserver
+from tests.support import cluster, feeds, otherserver
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen[test] += 1
             if seen[test] > few.args[0]:
                 item.add_marker(pytest.mark.long)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Some suites run once with each feed."""
+    feeds.spread(metafunc)
+
+
+@pytest.fixture(autouse=True)
+def feed(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The feed that labs and configs have for this test."""
+    name = getattr(request, "param", "watermark")
+    feeds.choose(name)
+    yield name
+    feeds.choose("watermark")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from app import lakes
 from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBits, check_broker, check_url, listed
 
 # Schemas that every DuckDB file has, and Neaptide's.
@@ -42,9 +43,16 @@ class Source(Section):
 
 
 class Target(Section):
-    """The reporting file: the name readers open, which is also what DuckDB calls it in queries."""
+    """The reporting file: the name readers open, which is also what DuckDB calls it in queries.
+
+    With a `url` it is a lake: a catalog in PostgreSQL, and Parquet files in the folder `data`. `retention` is how long
+    a reader may go on with what was current when it began.
+    """
 
     path: Path = Path("var/reporting.duckdb")
+    url: SecretStr | None = None
+    data: Path | None = None
+    retention: Duration = timedelta(days=7)
     mode: Literal["symlink", "pointer"] = "symlink"
     mode_bits: ModeBits | None = None
     memory_limit: str = Field(default="400MB", pattern=_SIZE)
@@ -55,6 +63,21 @@ class Target(Section):
         if self.path.stem.lower() in _TAKEN_NAMES:
             raise ValueError(f"path: DuckDB could not tell the file {self.path.name} from a schema: name it otherwise")
         return self
+
+    @model_validator(mode="after")
+    def _lake_is_whole(self) -> Target:
+        if (self.url is None) != (self.data is None):
+            raise ValueError("a lake has both a url, which is its catalog, and data, the folder of its files")
+        if self.url is not None:
+            lakes.parts(self.url.get_secret_value())
+        if self.data is not None and ":/" in str(self.data):
+            raise ValueError("data is a folder: another kind of place is not supported")
+        return self
+
+    @property
+    def is_lake(self) -> bool:
+        """Whether it is a lake, and no file."""
+        return self.url is not None
 
 
 class Schedule(Section):
@@ -141,10 +164,12 @@ class Read(Section):
 class Events(Section):
     """How tables are followed that events tell of: every `sweep` they are looked through all the same.
 
-    `broker` hands events on: `postgres` itself, NATS by a URL, or an embedded NATS, `embedded:PATH`.
+    `broker` hands events on: `postgres` itself, NATS by a URL, or an embedded NATS, `embedded:PATH`. `projections` is a
+    Python file, relative to the config, with functions that make tables of events.
     """
 
     broker: SecretStr = SecretStr("postgres")
+    projections: Path | None = None
     sweep: Duration = timedelta(hours=1)
 
     @model_validator(mode="after")

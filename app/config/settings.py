@@ -24,6 +24,7 @@ from app.config.sections import (
 )
 from app.config.table import Table
 from app.config.values import EMBEDDED
+from app.lakes import Lake
 
 
 class Settings(Section):
@@ -85,10 +86,35 @@ class Settings(Section):
         """Whether any table may have its changes from events."""
         return any(self.fed(table).feed == "events" for table in self.tables)
 
+    @model_validator(mode="after")
+    def _lake_can_be_fed(self) -> Settings:
+        """Each machine would have a slot of its own, and the server would keep its log for those that rest."""
+        if self.target.is_lake and any(self.fed(table).watermark == "wal" for table in self.tables):
+            raise ValueError('tables: the feed "wal" is not supported with a lake')
+        return self
+
     @property
     def target_path(self) -> Path:
-        """The reporting file's absolute path."""
+        """The reporting file's absolute path; of a lake the name that this machine's notes on it lie beside."""
+        return self.file_path.with_suffix(".lake") if self.target.is_lake else self.file_path
+
+    @property
+    def lake(self) -> Lake | None:
+        """The lake that is the target; None where that is a file."""
+        if self.target.url is None or self.target.data is None:
+            return None
+        return Lake(self.target.url.get_secret_value(), str((self.base / self.target.data).absolute()))
+
+    @property
+    def file_path(self) -> Path:
+        """The absolute path of a reporting file, also where the target is a lake now."""
         return (self.base / self.target.path).absolute()
+
+    @property
+    def projections_path(self) -> Path | None:
+        """The absolute path of the project's projections, if it has any."""
+        found = self.events.projections
+        return (self.base / found).absolute() if found is not None else None
 
     @property
     def broker_root(self) -> Path | None:

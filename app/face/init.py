@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app import errors
+from app import errors, notes
 from app.face import proposal, show
 from app.face.base import Command, Face, json_option, pass_face
 
@@ -63,7 +63,9 @@ def command(
     face.say(f"looking at {show.place(job)}, where nothing is changed, to write {path}")
     found = init.propose(job, schemas, track=track)
     written = _from_there(url, path)
-    _write(path, config_text.config_text(written, found, with_password=with_password))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # With a password in it, for nobody else's eyes.
+    notes.write(path, config_text.config_text(written, found, with_password=with_password))
     if as_json:
         show.as_json([_fields(one) for one in found.choices])
     else:
@@ -110,15 +112,3 @@ def _job(url: str) -> Job:
     # Not through the environment, which would win over --url.
     settings = config.Settings(base=Path.cwd()).model_copy(update={"source": source})
     return bootstrap.job(settings, any_tables=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """With a password in it, for nobody else's eyes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}.passing")
-    made.unlink(missing_ok=True)
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    # Not through a link, nor into a file whose rights are others.
-    made.replace(path)

@@ -18,8 +18,8 @@ from app.face.base import Command, Face, json_option, pass_face
 if TYPE_CHECKING:
     from jobs.results import Kept, Status, TableStatus
 
-_COLUMNS = ("table", "rows", "mode", "deletes", "lag", "last change", "size")
-_SPARE = ("size", "deletes", "mode")
+_COLUMNS = ("table", "rows", "kept by", "deletes", "lag", "last change", "size")
+_SPARE = ("size", "deletes", "kept by")
 _FAILED = "failed"
 _GAP = "   "
 _RUNS = 5
@@ -147,7 +147,9 @@ def _row(one: TableStatus) -> tuple[Any, ...]:
 
     lag = "" if one.lag is None else values.age(one.lag)
     size = None if one.bytes is None else choice.size(one.bytes)
-    return (one.table, one.rows, one.mode, one.deletes, lag, _last_change(one), size)
+    # What is compared whole needs no tombstones, whatever the config says of them.
+    deletes = "compare" if one.mode == "none" else one.deletes
+    return (one.table, one.rows, one.mode, deletes, lag, _last_change(one), size)
 
 
 def _last_change(one: TableStatus) -> str:
@@ -180,7 +182,8 @@ def _growth(one: Kept) -> str:
     from jobs.init import choice
 
     size = "" if one.bytes is None else f", {choice.size(one.bytes)}"
-    return f"{one.count:,} {one.what}{size} (limit: {one.limit})"
+    what = one.what.removesuffix("s") if one.count == 1 else one.what
+    return f"{one.count:,} {what}{size} (limit: {one.limit})"
 
 
 def _run(run: dict[str, Any]) -> str:

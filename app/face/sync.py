@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jobs.results import DryRun, ModelRun, Run, TableRun
 
 _FIRST = "first copy"
+# So many first copies are listed.
+_MANY = 20
 _EXAMPLES = ("neaptide sync", "neaptide sync --dry-run", "neaptide sync --table shop.orders --full --json")
 
 
@@ -52,21 +54,28 @@ def command(
             job, tables=list(tables) or None, full=full, force_deletes=force_deletes, wait=not no_wait,
             progress=face.progress(),
         )  # fmt: skip
-    return _show_run(face, run, as_json=as_json, whole=not tables)
+    return show_run(face, run, as_json=as_json, whole=not tables)
 
 
-def _show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
+def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
     """Print a run, which may have been of the whole config; the exit code is 1 if a table failed."""
     if as_json:
         show.as_json(run.as_dict())
         show.freshness(face, run.as_of)
     else:
-        _show_tables([one for one in run.tables if one.action != "none" or one.error or one.notes])
+        _show_tables(_told(run.tables))
         _show_models(run.models)
         show.lines([_sentence(run, whole=whole)])
     for warning in run.warnings:
         face.say(f"warning: {warning}")
     return 1 if run.failed or run.failed_models else 0
+
+
+def _told(found: Sequence[TableRun]) -> list[TableRun]:
+    """Those with something to say. Many first copies, of which the same is said, are in the sentence below."""
+    said = [one for one in found if one.action != "none" or one.error or one.notes]
+    special = [one for one in said if one.reason != _FIRST or one.error or one.notes]
+    return said if len(said) - len(special) <= _MANY else special
 
 
 def _show_tables(found: list[TableRun]) -> None:

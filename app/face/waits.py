@@ -39,9 +39,7 @@ def _watch(say: Say, job: Job, done: threading.Event) -> None:
 
 def _reason(job: Job) -> str:
     """What the command waits for, or nothing."""
-    from jobs.targets.file import lock
-
-    holder = lock.holder(job.files)
+    holder = job.target.holder()
     if holder:
         return f"waiting for another run to end{holder}"
     if not job.source.answers(_ANSWER):

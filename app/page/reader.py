@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from app import bootstrap, errors
 from app.config import Settings
 from jobs.sessions import Keep
+from jobs.targets import targets
 from jobs.targets.file import freshness
-from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
     from app.reporting.store import Store
@@ -29,14 +29,14 @@ class Reader:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.files = Names(settings.target_path, settings.target.mode)
+        self._keep = Keep()
+        self.files = targets.names(settings, self._keep)
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._weight = 0
         self._asking: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
         self._refreshing = threading.Lock()
-        self._keep = Keep()
 
     @contextmanager
     def store(self, *, writes: Path | None = None) -> Iterator[Store]:
@@ -96,12 +96,10 @@ class Reader:
 
     def version(self) -> tuple[int, int] | None:
         """Which file is the published one; None where there is none."""
-        published = self.files.published
         try:
-            state = published.stat() if published else None
+            return self.files.version()
         except OSError:
             return None
-        return (state.st_ino, state.st_mtime_ns) if state else None
 
     def name(self) -> str:
         """What an open page compares: another name is another file, and the page refreshes."""

@@ -21,13 +21,16 @@ import duckdb
 
 from app import errors, exact, execution, notes, versions
 from app.execution import Limits, Spill
+from app.lakes import Lake
 from app.reporting import answer, parquet
 from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 from app.reporting.result import Result, distinct
 
 Found = TypeVar("Found")
+Work = Callable[[], Found]
 Parameters = answer.Parameters
+OF_THE_CLIENT, failure = answer.OF_THE_CLIENT, answer.failure
 # Brings the published file up to date with every commit that ended before the call. It may return the source's own
 # clock as it stood when it began, which is then what `as_of` is held against: the two clocks may differ.
 Refresh = Callable[[], datetime | None]
@@ -36,7 +39,7 @@ _SYNC = "run `neaptide sync`"
 _REBUILD = "run `neaptide sync --full`: it sets the file aside and builds a new one"
 _ATTEMPTS = 40
 _PAUSE = 0.05
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
@@ -49,7 +52,7 @@ UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name 
 ORDER BY ALL
 """
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
-_LOCK_DOWN = (
+LOCK_DOWN = (
     "USE reporting",
     "SET enable_external_access = false",
     "SET allowed_configs = ['TimeZone']",
@@ -130,11 +133,11 @@ class Store:
         names = distinct([column[0] for column in columns])
         return parquet.write(self._session, checked, params, names, kinds, path=self._limits.writes, as_of=self.as_of)
 
-    def _run(self, work: Callable[[], Found]) -> Found:
+    def _run(self, work: Work[Found]) -> Found:
         try:
             return self._worker.run(work, self._limits)
-        except (duckdb.Error, *answer.OF_THE_CLIENT) as error:
-            raise answer.failure(error, self._limits) from error
+        except (duckdb.Error, *OF_THE_CLIENT) as error:
+            raise failure(error, self._limits) from error
 
     @property
     def lost(self) -> bool:
@@ -176,26 +179,34 @@ def open(  # noqa: A001  reporting.open is the name people look for
     max_staleness: timedelta | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     limits: Limits | None = None,
+    lake: Lake | None = None,
 ) -> Iterator[Store]:
     """Open the published file; with `max_staleness`, one whose `as_of` is at most that old when this is called.
 
     An older or absent file is brought up to date by `refresh`, once; `timedelta(0)` always asks for that. Raises
     `errors.TooStale` where the file is too old all the same, `errors.NoReportingFile`, `errors.TargetUnusable` for a
-    damaged file, `errors.LockHeld` where a writer holds the file itself.
+    damaged file, `errors.LockHeld` where a writer holds the file itself. With a `lake`, that is what is opened.
     """
     allowed = limits or Limits()
-    if max_staleness is None:
-        store = _open_now(path, allowed)
-    else:
-        store = _open_fresh(path, allowed, refresh, max_staleness, clock())
+
+    def opened() -> Store:
+        return _lake_now(lake, allowed) if lake else _open_now(path, allowed)
+
+    store = opened() if max_staleness is None else _open_fresh(opened, refresh, max_staleness, clock())
     try:
         yield store
     finally:
         store.close()
 
 
-def _open_fresh(path: Path, limits: Limits, refresh: Refresh | None, limit: timedelta, called_at: datetime) -> Store:
-    store = _open_if_there(path, limits) if limit or refresh is None else None
+def _lake_now(lake: Lake, limits: Limits) -> Store:
+    from app.reporting import lakes
+
+    return lakes.opened(lake, limits)
+
+
+def _open_fresh(opened: Callable[[], Store], refresh: Refresh | None, limit: timedelta, called_at: datetime) -> Store:
+    store = _open_if_there(opened) if limit or refresh is None else None
     if store is not None and called_at - store.as_of <= limit:
         return store
     if store is not None:
@@ -203,7 +214,7 @@ def _open_fresh(path: Path, limits: Limits, refresh: Refresh | None, limit: time
     if refresh is None:
         raise _too_stale(store, limit, called_at)
     called_at = refresh() or called_at
-    store = _open_now(path, limits)
+    store = opened()
     if called_at - store.as_of > limit:
         store.close()
         raise _too_stale(store, limit, called_at)
@@ -217,9 +228,9 @@ def _too_stale(store: Store | None, limit: timedelta, now: datetime) -> errors.N
     return errors.TooStale(f"the reporting file is {age:.3f} s old, more than the {allowed:g} s allowed", hint=_SYNC)
 
 
-def _open_if_there(path: Path, limits: Limits) -> Store | None:
+def _open_if_there(opened: Callable[[], Store]) -> Store | None:
     try:
-        return _open_now(path, limits)
+        return opened()
     except errors.NoReportingFile:
         return None
 
@@ -278,13 +289,13 @@ def _store(path: Path, file: Path, limits: Limits) -> Store:
     # Attached to an instance of its own: DuckDB shares one instance per file name within a process, so a name that
     # means a new file by now would show the old one for as long as anybody here has that open.
     spill = Spill()
-    connection = duckdb.connect(":memory:", config=_CONFIG)
+    connection = duckdb.connect(":memory:", config=CONFIG)
     worker = execution.Worker(connection)
     try:
         connection.execute(f"ATTACH {_literal(str(file))} AS reporting (READ_ONLY)")
-        for statement in (*limits.settings(spill), *_LOCK_DOWN):
+        for statement in (*limits.settings(spill), *LOCK_DOWN):
             connection.execute(statement)
-        as_of, run_id = worker.run(lambda: _freshness(connection), limits)
+        as_of, run_id = worker.run(lambda: freshness(connection), limits)
         session = connection.cursor()
         session.execute("SET TimeZone = 'UTC'")
         return Store(
@@ -309,7 +320,7 @@ def _check(path: Path, file: Path) -> None:
         raise duckdb.IOException(f"another program wrote to it, or has it open for writing ({(left or [file])[0]})")
 
 
-def _freshness(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, str]:
+def freshness(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, str]:
     """When the file is from, and of which run. It is a view of the file's, which anybody may have put there."""
     row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
     if row is None or not isinstance(row[0], datetime) or not row[0].tzinfo:

@@ -7,7 +7,6 @@ kill, and a daemon does its own runs in between.
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from jobs.source.session import select
 from jobs.tables import filters, ranges
 from jobs.tables.ranges import Range
 from jobs.tables.table import Table, calls_code
-from jobs.targets.file import beside, notes
+from jobs.targets.file import notes
 
 CHUNK = 500_000
 
@@ -169,7 +168,7 @@ def _done(job: Job, table: Table, part: Range) -> TableRun:
 
 def _begun(job: Job, table: Table, wanted: Range, *, restart: bool) -> str | None:
     """The last key that an earlier call of this range had done. Raises `errors.UsageError` where that was another."""
-    found = {} if restart else notes.read(job.files.beside("backfill"), notes.Backfill)
+    found = {} if restart else job.files.read("backfill", notes.Backfill)
     if not found:
         return None
     if (found["table"], found["where"], found["low"], found["high"]) == (table.name, *_ends(wanted)):
@@ -195,9 +194,9 @@ def _note(job: Job, table: Table, wanted: Range, done: str | None) -> None:
     if done is not None:
         where, low, high = _ends(wanted)
         content = {"table": table.name, "where": where, "low": low, "high": high, "done": done}
-        beside.write(job.files.beside("backfill"), json.dumps(content), job.files.rights())
+        job.files.note("backfill", content)
 
 
 @disk.translated()
 def _forget(job: Job) -> None:
-    job.files.beside("backfill").unlink(missing_ok=True)
+    job.files.forget("backfill")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from app import errors, statements
 from jobs.broker.port import Batch, Event
@@ -52,6 +53,29 @@ def event(row: dict[str, Any]) -> Event:
         row["seq"], str(row["id"]), int(row["xid"]), row["format"], row["name"], row["aggregate"], row["key"],
         row["version"], row["keys"], row["payload"], row["at"].isoformat(),
     )  # fmt: skip
+
+
+def paged(conn: Connection, since: sql.Composable, names: Sequence[str]) -> Iterator[Event]:
+    """The events of these names that the condition picks, by number, so many at a time."""
+    last = 0
+    while True:
+        query = sql.SQL(_PAGED).format(since=since, last=sql.Literal(last), names=sql.Literal(list(names)))
+        rows = conn.execute(query).fetchall()
+        yield from map(event, rows)
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1]["seq"]
+
+
+_PAGE = 10_000
+_PAGED = """
+SELECT
+    o.seq, o.id, o.xid::text::numeric AS xid, o.format, o.name, o.aggregate, o.key, o.version, o.keys, o.payload, o.at
+FROM neaptide.outbox AS o
+WHERE {since} AND o.seq > {last} AND o.format = 1 AND o.name = ANY({names}::text[])
+ORDER BY o.seq
+LIMIT 10000
+"""
 
 
 def check(conn: Connection) -> int:

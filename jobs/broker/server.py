@@ -21,7 +21,7 @@ from app import errors, extras, file_lock
 
 HOST = "127.0.0.1"
 _PROGRAM = "nats-server"
-_PATIENCE = 15.0
+_PATIENCE, _ATTEMPTS = 15.0, 3
 # Kept so that Python doesn't complain about a lost child: the server outlives the process that started it on purpose.
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -109,14 +109,18 @@ class EmbeddedBroker:
         return found.read_text(encoding="utf-8").strip() if found.exists() else None
 
     def _bring_up(self, until: float) -> None:
-        if not self.runs():
-            self._spawn()
-        while not self._answers():
-            if not self.runs() or time.monotonic() > until:
+        # One that was killed a moment ago holds the lock still, and another program may have taken the port.
+        left = _ATTEMPTS
+        while not (self.runs() and self._answers()):
+            alone = not self.runs()
+            if (alone and not left) or time.monotonic() > until:
                 raise errors.BrokerUnavailable(
                     f"the embedded broker does not come up: {self._last_line()}",
                     hint=f"the whole log is {self.root / 'log'}",
                 )
+            if alone:
+                self._spawn()
+                left -= 1
             _pause()
 
     def _spawn(self) -> None:

@@ -8,7 +8,6 @@ import structlog
 
 from app import errors
 from jobs.broker import relay
-from jobs.broker.nats import NatsBroker
 from jobs.job import Job
 
 
@@ -31,6 +30,9 @@ class Relaying:
             self._thread.join(timeout=10)
 
     def _work(self) -> None:
+        # Its loop takes its time to load, and most daemons need none.
+        from jobs.broker.nats import NatsBroker
+
         try:
             broker = NatsBroker(self._job.broker_url)
         except errors.NeaptideError as error:

@@ -136,6 +136,9 @@ def _lacking(folder: Path, mode: str) -> list[str]:
 
 def _file(job: Job) -> Iterator[Check]:
     """Whether the published file opens, is of this version's format, and is as it was published."""
+    if job.settings.lake is not None:
+        yield from _lake(job)
+        return
     published = job.files.published
     if published is None:
         yield check.warn("file", f"there is none yet at {job.files.link}", "run `neaptide sync`")
@@ -148,6 +151,17 @@ def _file(job: Job) -> Iterator[Check]:
     with opening.inspected(job, published) as file:
         count = len(file.copied_tables())
     yield check.ok("file", f"{size(published.stat().st_size)}, {count} tables, the last run {state.run_id or 'none'}")
+
+
+def _lake(job: Job) -> Iterator[Check]:
+    """Whether the lake opens, and this user may write its files."""
+    if job.target.version() is None:
+        yield check.warn("lake", "no run has finished in it yet", "run `neaptide sync`")
+        return
+    job.target.check_rights()
+    with job.target.inspected() as file:
+        count = len(file.copied_tables())
+    yield check.ok("lake", f"{size(job.target.size())}, {count} tables")
 
 
 def _daemon(job: Job) -> Iterator[Check]:

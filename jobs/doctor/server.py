@@ -12,10 +12,11 @@ from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.init.choice import size
 from jobs.job import Job
-from jobs.source import catalogue, position, readiness
+from jobs.source import position, readiness
 from jobs.source.connection import Connection
 from jobs.source.failures import translated
 from jobs.source.position import Identity
+from jobs.status import feeding
 from jobs.tracking import install, purge
 
 # Sessions of a daemon beside those of its runs: the one with its lock, and one that looks at the catalogue.
@@ -34,7 +35,7 @@ def found(job: Job) -> Iterator[Check]:
         for name, look in (
             ("server", partial(_server, conn)), ("role", partial(_role, conn)),
             ("sessions", partial(_sessions, job, conn)), ("clock", partial(_clock, conn)),
-            ("transactions", partial(_transactions, conn)), ("slots", partial(_slots, conn)),
+            ("transactions", partial(_transactions, conn)), ("slots", partial(_slots, job, conn)),
             ("tables", partial(_tables, job, conn, identity)), ("tombstones", partial(_tombstones, job, conn)),
         ):  # fmt: skip
             yield from check.guarded(name, partial(_asked, conn, look))
@@ -124,8 +125,9 @@ def _transactions(conn: Connection) -> Iterator[Check]:
         yield check.ok("transactions", "none is open for long")
 
 
-def _slots(conn: Connection) -> Iterator[Check]:
+def _slots(job: Job, conn: Connection) -> Iterator[Check]:
     """Log that the server keeps for readers who don't come."""
+    ours = job.files.known_slot
     rows = conn.execute(statements.get("doctor", "slots")).fetchall()
     if not rows:
         yield check.ok("slots", "none without a reader")
@@ -133,17 +135,18 @@ def _slots(conn: Connection) -> Iterator[Check]:
         told = f"{row['name']} has no reader; {size(int(row['held'] or 0))} of log are kept for it"
         level = check.FAIL if (row["held"] or 0) > _MUCH else check.WARN
         hint = f"if nobody comes back: SELECT pg_drop_replication_slot('{row['name']}')"
+        if row["name"] == ours:
+            told, hint = f"{told}, until the next run of this target", "let the sync run, or `neaptide untrack`"
         yield Check("slots", level, told, hint)
 
 
 def _tables(job: Job, conn: Connection, identity: Identity) -> Iterator[Check]:
     """Why tables of the config can't be copied, each by name."""
-    looked = catalogue.look(conn, job.settings)
-    failures = looked.failures | readiness.check_tracked(conn, looked.tables)
+    tables, failures = feeding.looked(job, conn)
     for name, error in failures.items():
         yield check.fail("tables", f"{name}: {error.message}", error.hint)
-    readiness.check_standby(identity, looked.tables)
-    count = len([table for table in looked.tables if table.name not in failures])
+    readiness.check_standby(identity, tables)
+    count = len([table for table in tables if table.name not in failures])
     if count:
         yield check.ok("tables", f"{count} can be copied")
 

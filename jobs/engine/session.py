@@ -29,12 +29,10 @@ _LOG = "16MiB"
 class DuckSession(Bridge, Memory):
     """A DuckDB session. Made by jobs/engine/opening.py.
 
-    `private`: nobody sees what is committed to `out` before all of it is published. `staging` is the database in which
-    a table lies while it is copied.
+    `private`: nobody sees what is committed to `out` before all of it is published.
     """
 
     private = True
-    staging = "out"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         super().__init__(connection)
@@ -49,6 +47,11 @@ class DuckSession(Bridge, Memory):
         found._settings, found._pads = self._settings, self._pads
         return found
 
+    @property
+    def staging(self) -> str:
+        """The database in which a table lies while it is copied."""
+        return "out"
+
     @contextmanager
     def fetching_by_place(self) -> Iterator[None]:
         """Have a join with a few rowids read the places they name, and not look at every row for them.
@@ -58,6 +61,12 @@ class DuckSession(Bridge, Memory):
         self.execute("SET dynamic_or_filter_threshold = 1000")
         yield
         self.execute("RESET dynamic_or_filter_threshold")
+
+    def let_go(self) -> None:
+        """Have no file attached any more, before the session is kept for the next run."""
+        for name in ("published", "out"):
+            self.execute(f"DETACH DATABASE IF EXISTS {name}")
+        self.give_back_room()
 
     def close(self) -> None:
         """End the session and everything in it."""
@@ -115,8 +124,8 @@ class DuckSession(Bridge, Memory):
         """A column's definition in a table of `out` with this key."""
         return storage.defined(name, duckdb_type, key)
 
-    def begin_writing(self, run_id: str) -> None:
-        """Make sure that what is written follows the run of this id, in the transaction that writes it."""
+    def begin_writing(self) -> None:
+        """Make sure that what is written follows what was read before, in the transaction that writes it."""
 
     def check_writer(self) -> None:
         """Raise `errors.LockHeld` where the lock was lost meanwhile; asked right before the commit."""

@@ -18,7 +18,7 @@ from jobs.source.session import SourceSession
 from jobs.tables.table import Table
 
 if TYPE_CHECKING:
-    from jobs.feeds.events.feed import EventsFeed
+    from jobs.feeds.events.feed import EventsFeed, Queue
     from jobs.feeds.wal.feed import WalFeed
     from jobs.job import Job
 
@@ -65,6 +65,11 @@ class Feeds:
 
     def __init__(self, watermark: Feed, log: Feed, events: Feed) -> None:
         self._watermark, self._log, self._events = watermark, log, events
+
+    @property
+    def queue(self) -> Queue | None:
+        """Where events come from, if anything follows them in this run."""
+        return getattr(self._events, "queue", None)
 
     def _of(self, table: Table) -> Feed:
         if table.mode.from_log:

@@ -66,7 +66,8 @@ class Restricted:
             own = {name: term for name, term in terms.items() if term.refs == {alias}}
             if own:
                 instead[alias] = self._driving(branch, alias, selecting.same(own, nulls))
-        if len(aliases) == 1:
+        # A constant tells one branch's rows from another's.
+        if len(aliases) == 1 and all(term.refs for term in terms.values()):
             return selecting.select(branch, selecting.fields(branch), instead)
         meets = f" SEMI JOIN {self._keys} AS neaptide_k ON {selecting.same(terms, nulls)}"
         return selecting.select(branch, selecting.fields(branch), instead, meets)

@@ -208,7 +208,7 @@ def failing(name: str) -> Iterator[None]:
 
 def is_its_own(error: errors.NeaptideError) -> bool:
     """Whether an error is a matter of the model that was worked on: of what it says, or of how much it takes."""
-    return type(error) in (errors.NeaptideError, errors.OutOfMemory) or _is_internal(error)
+    return type(error) in (errors.NeaptideError, errors.OutOfMemory, errors.UnsupportedValue) or _is_internal(error)
 
 
 def told(error: errors.NeaptideError) -> str:

@@ -17,8 +17,9 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.record import models
+from jobs.record import models, projections
 from jobs.record.models import Models
+from jobs.record.projections import KeptProjection
 from jobs.source import widths
 from jobs.source.position import Identity
 from jobs.tables import modes
@@ -67,6 +68,7 @@ class State:
     row_group: int = widths.ROW_GROUP
     begun: frozenset[str] = frozenset()
     models: Models = field(default_factory=Models)
+    projections: dict[str, KeptProjection] = field(default_factory=dict)
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -93,7 +95,8 @@ def read(file: DuckSession, known: State | None = None) -> State:
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     wal = about.get("wal") or ""
     row_group = about.get("row_group", widths.ROW_GROUP)
-    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file))
+    made = projections.read(file)
+    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file), made)
 
 
 def _check_format(found: int) -> None:

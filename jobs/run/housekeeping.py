@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +28,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         beside.touch(looked)
         done = purge.purge(job)
         if done.left is not None:
-            beside.write(job.files.beside("kept"), json.dumps({"tombstones": done.left}), job.files.rights())
+            job.files.note("kept", {"tombstones": done.left})
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

@@ -8,7 +8,7 @@ from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
-from jobs.run import planning
+from jobs.run import planning, projecting
 from jobs.run.context import Context, TableFailed, diagnosed
 
 
@@ -28,7 +28,7 @@ def _nothing_new(context: Context) -> bool:
     steps = planning.steps(context, published)
     if any(step.action == FULL for step in steps) or context.orphans(published):
         return False
-    if standing.differ(context.models, published.models):
+    if standing.differ(context.models, published.models) or projecting.has_news(context):
         return False
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:

@@ -15,10 +15,11 @@ from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.models.build import Builder, NotBuilt
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import FULL, Step
+from jobs.projections.projector import ProjectionFailed
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
-from jobs.run import anew, carry, planning
+from jobs.run import anew, carry, planning, projecting
 from jobs.run.anew import Anew
 from jobs.run.context import Context, NeedsSync, TableFailed
 from jobs.run.deltas import Deltas
@@ -42,6 +43,7 @@ class Writer:
         self._failed_models: dict[str, str] = {}
         # Why models could not be built in it.
         self._unbuilt: dict[str, str] = {}
+        self._failed_projections: dict[str, str] = {}
         self._models: Plan | None = None
         self._whole: Anew
 
@@ -66,6 +68,8 @@ class Writer:
             except ModelFailed as failed:
                 # So it is with the tables: DuckDB gives up a transaction for one error.
                 self._failed_models[failed.name] = failed.reason
+            except ProjectionFailed as failed:
+                self._failed_projections[failed.name] = failed.reason
             except NotBuilt as failed:
                 self._unbuilt[failed.name] = failed.reason
             except UnreadableKeys as found:
@@ -116,7 +120,7 @@ class Writer:
         deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
-                file.begin_writing(self._state.run_id)
+                file.begin_writing()
                 run = self._applied(steps, deltas)
             if not file.private:
                 run = replace(run, models=(*run.models, *self._built_models()))
@@ -143,6 +147,7 @@ class Writer:
         done += self._remove_orphans()
         upkeep.after(*_replaced(done, record.keep_last()))
         self._models = upkeep.plan
+        projecting.project(context, file, self._state, self._failed_projections)
         context.held = ledger.as_of(file)
         run = context.result(record.run_id, (*done, *context.failed()), changed=True)
         run = replace(run, models=tuple(upkeep.plan.runs))

@@ -225,8 +225,9 @@ def _table(
 ) -> Table:
     """One table as it will be copied. Raises `errors.*` where it can't be."""
     version = _mask_version(spec, settings)
+    parquet = settings.target.is_lake
     known = (spec, version, facts.of(row))
-    table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version))
+    table = facts.memory.table(row["relid"], known, lambda: _made(facts, spec, row, version, parquet=parquet))
     if not rights:
         return table
     _check_access(table, row)
@@ -235,11 +236,11 @@ def _table(
     return replace(table, filtering=found) if found.names else table
 
 
-def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str) -> Table:
+def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str, *, parquet: bool) -> Table:
     relid, name = row["relid"], quoting.join_name(row["schema"], row["name"])
     infos, key = facts.columns[relid], facts.key(spec, row)
     spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
-    copied, plans = columns.choose(spec, name, infos, key)
+    copied, plans = columns.choose(spec, name, infos, key, parquet=parquet)
     fires = facts.firing
     read = (*copied, *deciding.columns(spec, row["name"], infos, copied))
     table = Table(

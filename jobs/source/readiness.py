@@ -29,7 +29,8 @@ def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors
     for table in wanted:
         lack = table.lack
         if lack:
-            hint = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
+            track = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
+            hint = f'{track}; or set watermark = "none", which compares all of it at each run'
             found[table.name] = errors.NotTracked(lack, hint=hint)
     if any(table.deletes.recorded and table.stamp for table in wanted):
         tombstones_readable(conn)

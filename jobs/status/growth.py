@@ -19,7 +19,7 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
     found = [Kept("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
-    left = notes.read(job.files.beside("kept"), notes.Kept).get("tombstones")
+    left = job.files.read("kept", notes.Kept).get("tombstones")
     if left:
         limit = f"{sync.tombstone_retention} by [sync] tombstone_retention"
         found.append(Kept("deleted keys", left["rows"], left["bytes"], limit))

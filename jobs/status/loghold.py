@@ -27,11 +27,12 @@ def problems(found: dict[str, Any] | None) -> list[str]:
     bounded = isinstance(safe, int) and safe < held
     if held < _MUCH and not bounded:
         return []
-    left = f", and the slot is lost after another {_size(safe)}" if bounded else ""
+    left = f", and the slot is lost after another {size(safe)}" if bounded else ""
     return [
-        f"the server holds {_size(held)} of its log for the slot {slot}{left}: let the sync run, or `neaptide untrack`"
+        f"the server holds {size(held)} of its log for the slot {slot}{left}: let the sync run, or `neaptide untrack`"
     ]
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """For people."""
     return f"{max(count, 0) / 2**20:,.0f} MB"

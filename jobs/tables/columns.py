@@ -14,7 +14,7 @@ from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
 
 def choose(
-    spec: config.Table, name: str, infos: Sequence[ColumnInfo], key: Sequence[str]
+    spec: config.Table, name: str, infos: Sequence[ColumnInfo], key: Sequence[str], *, parquet: bool = False
 ) -> tuple[tuple[ColumnInfo, ...], tuple[ColumnPlan, ...]]:
     """The copied columns of the source and, in the same order, their plans.
 
@@ -27,7 +27,7 @@ def choose(
         raise errors.ConfigError(f"{name}: no column is left to copy", hint="see columns and exclude_columns")
     _check_key(spec, name, copied, key)
     _check_casts(spec, name, infos, key)
-    plans = tuple(_plan(spec, info, key) for info in copied)
+    plans = tuple(_plan(spec, info, key, parquet=parquet) for info in copied)
     _check_case(name, (plan.name for plan in plans))
     return copied, plans
 
@@ -93,23 +93,25 @@ def _check_casts(spec: config.Table, name: str, infos: Sequence[ColumnInfo], key
         )
 
 
-def _plan(spec: config.Table, info: ColumnInfo, key: Sequence[str]) -> ColumnPlan:
+def _plan(spec: config.Table, info: ColumnInfo, key: Sequence[str], *, parquet: bool) -> ColumnPlan:
     new = spec.rename_columns.get(info.name, info.name)
-    plan = _planned(spec, info, key)
+    plan = _planned(spec, info, key, parquet=parquet)
     if new != info.name:
         # What runs in PostgreSQL reads the column by its old name, what runs in DuckDB by the new one.
-        theirs = _planned(spec, replace(info, name=new), key, original=info.name)
+        theirs = _planned(spec, replace(info, name=new), key, parquet=parquet, original=info.name)
         plan = replace(plan, name=new, target_sql=theirs.target_sql, exact_sql=theirs.exact_sql)
     return masks.masked(plan, spec.mask[info.name]) if info.name in spec.mask else plan
 
 
-def _planned(spec: config.Table, info: ColumnInfo, key: Sequence[str], original: str | None = None) -> ColumnPlan:
+def _planned(
+    spec: config.Table, info: ColumnInfo, key: Sequence[str], *, parquet: bool, original: str | None = None
+) -> ColumnPlan:
     name = original or info.name
     if name not in key:
-        return column_plan.plan_column(info, spec.rules.get(name), spec.on_value)
+        return column_plan.plan_column(info, spec.rules.get(name), spec.on_value, parquet=parquet)
     # A key that became NULL would be nobody's.
     on_value = "fail" if spec.on_value == "null" else spec.on_value
-    return column_plan.plan_column(info, spec.rules.get(name), on_value, key=True)
+    return column_plan.plan_column(info, spec.rules.get(name), on_value, key=True, parquet=parquet)
 
 
 def _check_case(name: str, columns: Iterable[str]) -> None:

@@ -60,6 +60,9 @@ class Target(Protocol):
     def is_locked(self) -> bool:
         """Whether a run is under way, in whatever process."""
 
+    def holder(self) -> str:
+        """Which other process holds the lock, in brackets; empty where it is free, or this one's."""
+
     def version(self) -> Version | None:
         """What tells the published content from every other; None where nothing is published."""
 

@@ -83,11 +83,17 @@ _FREE_SCALE = 18
 
 
 def plan_column(
-    info: ColumnInfo, rule: Rule | None = None, on_value: Rule | None = None, *, key: bool = False
+    info: ColumnInfo,
+    rule: Rule | None = None,
+    on_value: Rule | None = None,
+    *,
+    key: bool = False,
+    parquet: bool = False,
 ) -> ColumnPlan:
     """Decide how a column is carried over. `rule` is the column's in the config, `on_value` the table's.
 
-    A column of the `key` is kept so that DuckDB holds no two keys equal that PostgreSQL tells apart.
+    A column of the `key` is kept so that DuckDB holds no two keys equal that PostgreSQL tells apart. With `parquet` it
+    is kept as Parquet can hold it.
 
     `text` as a column's rule makes any column VARCHAR; as a table's, only those whose values might not fit. `bytes`
     makes it a BLOB of its text as the server has it, which need be no text for anybody else. `double`
@@ -96,6 +102,8 @@ def plan_column(
     """
     kind = info.type.resolved
     form = forms.form_of(kind, info.dims, key=key)
+    if parquet:
+        form = forms.in_parquet(form)
     if rule in ("double", "decimal"):
         form, rule = _as_number(info, kind, rule), "null" if on_value == "null" else "fail"
     elif rule == "bytes":

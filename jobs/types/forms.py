@@ -176,6 +176,19 @@ def form_of(kind: TypeInfo, dims: int = 0, *, key: bool = False) -> Form:
     return _sized_vector(found, kind) if found else _unknown(kind)
 
 
+# A lake's files cut an interval to milliseconds, refuse a negative one, and forget the zone of a timetz.
+_NOT_IN_PARQUET = ("INTERVAL", "TIMETZ")
+
+
+def in_parquet(form: Form) -> Form:
+    """The form of a value that is kept in Parquet: text where that would be another value, a list of any size."""
+    if form.duckdb.removesuffix("[]") in _NOT_IN_PARQUET:
+        return as_text(f"{AS_TEXT}, since Parquet would change it", same=False)
+    if form.duckdb.startswith("FLOAT["):
+        return _VECTOR
+    return form
+
+
 def shows_names(kind: TypeInfo) -> bool:
     """Whether a value's text holds names of objects, however deep, so that it may change without a write."""
     return (kind.schema == "pg_catalog" and kind.name in _NAMES.split()) or any(map(shows_names, _parts(kind)))

@@ -214,7 +214,7 @@ def _mended(
         has_models, tried = models.any_in(job.models, published), dict[str, str]()
         while run is None:
             with phases.phase("compare"), setting_aside(now, tried), file.transaction():
-                file.begin_writing(published.run_id)
+                file.begin_writing()
                 checks, done = _mended_at_once(job, file, scope, now, progress, published, began)
                 states.check(job, now.conn, now.tables)
                 if has_models and not file.private:

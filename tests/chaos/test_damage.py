@@ -17,6 +17,8 @@ from jobs.verify import verify
 from tests.support import runs
 from tests.support.bank import TABLES, Bank
 
+pytestmark = pytest.mark.each_feed
+
 HEADER, FIRST_BLOCK, BLOCK = 4096, 3 * 4096, 256 * 1024
 Harm = Callable[[bytearray], None]
 

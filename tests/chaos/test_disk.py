@@ -16,6 +16,8 @@ from jobs.targets.file.names import Names
 from tests.support.bank import Bank
 from tests.support.cli import Cli
 
+pytestmark = pytest.mark.each_feed
+
 MB = 2**20
 _MUCH_TEXT = """
 UPDATE token
@@ -116,6 +118,7 @@ def test_a_target_that_is_something_else_is_left_alone(bank: Bank, what: str, tm
     assert bank.link.is_dir() or bank.link.read_text() == "precious"
 
 
+@pytest.mark.stamps
 def test_a_folder_that_is_not_there_is_made_and_one_that_can_t_be_is_named(bank: Bank) -> None:
     deep = Bank(bank.url, bank.folder / "not" / "there", bank.specs)
     deep.sync()
@@ -125,6 +128,7 @@ def test_a_folder_that_is_not_there_is_made_and_one_that_can_t_be_is_named(bank:
         Bank(bank.url, bank.folder / "a file", bank.specs).sync()
 
 
+@pytest.mark.stamps
 def test_a_read_only_folder_is_named(bank: Bank, small_disk: Path) -> None:
     there = Bank(bank.url, small_disk, bank.specs)
     there.sync()

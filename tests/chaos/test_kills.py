@@ -20,6 +20,8 @@ from tests.support import runs
 from tests.support.bank import ACCOUNTS, Bank
 from tests.support.cli import Cli
 
+pytestmark = pytest.mark.each_feed
+
 ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "12"))
 # What only happens where tables are copied anew, or where a reader holds the file that is next.
 IN_A_LOAD = {"piece_loaded", "table_loaded"}
@@ -27,10 +29,10 @@ ONTO_A_COPY = {"copied"}
 _SPAWN = runs.SPAWN
 
 
-@pytest.fixture(params=["watermark", pytest.param("wal", marks=pytest.mark.long)])
-def bank(request: pytest.FixtureRequest, empty_db: str, tmp_path: Path) -> Bank:
+@pytest.fixture
+def bank(empty_db: str, tmp_path: Path) -> Bank:
     """A bank that was synced twice, so that both files exist."""
-    found = Bank.opened(empty_db, tmp_path, request.param)
+    found = Bank.opened(empty_db, tmp_path)
     for _ in range(2):
         found.sync()
         found.move()

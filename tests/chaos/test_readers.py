@@ -36,6 +36,8 @@ from pathlib import Path
 import duckdb
 from tests.support.bank import Watcher, whole
 
+pytestmark = pytest.mark.each_feed
+
 watcher, path, over = Watcher(), sys.argv[1], Path(sys.argv[2])
 print("ready", flush=True)
 # The last few reads may be after the last publish: how many go in between is up to the machine.

@@ -27,6 +27,8 @@ from tests.support.cli import Cli
 from tests.support.proxy import Proxy
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
+
 # Bytes that PostgreSQL sends before the fault: while connecting, in the control queries, in the rows.
 MOMENTS = (0, 3_000, 60_000)
 

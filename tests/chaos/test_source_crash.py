@@ -20,6 +20,9 @@ from tests.support.othersource import item_lab
 from tests.support.servers import ask
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
+
+ROUNDS = int(os.environ.get("NEAPTIDE_CRASHES", "4"))
 # Far longer than a run that does not wait for the WAL writer.
 LAZY = {"wal_writer_delay": "3s"}
 
@@ -138,7 +141,7 @@ def test_restarts_between_and_during_runs_lose_nothing(open_folder: Path, tmp_pa
         writing = threading.Thread(target=_write, args=(lab, stop, written))
         writing.start()
         try:
-            for turn in range(4):
+            for turn in range(ROUNDS):
                 syncing = threading.Thread(target=_sync, args=(lab,))
                 syncing.start()
                 crash(server) if turn % 2 else _restart(server)
@@ -181,6 +184,7 @@ def _sync(lab: Lab) -> None:
         lab.sync()
 
 
+@pytest.mark.stamps
 def test_a_crash_of_one_backend_empties_an_unlogged_table_in_the_file_too(
     server: EmbeddedServer, tmp_path: Path
 ) -> None:

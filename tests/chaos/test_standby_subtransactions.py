@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,8 +169,8 @@ def test_live_is_not_answered_by_a_standby_that_is_further_behind(
     """A URL may lead to several: what was found out on one of them says nothing of another."""
 
     @contextmanager
-    def ahead(job: Job) -> Iterator[SourceSession]:
-        with source_session(job) as now:
+    def ahead(job: Job, **given: Any) -> Iterator[SourceSession]:
+        with source_session(job, **given) as now:
             yield replace(now, snapshot=replace(now.snapshot, wal="FFFF/0"))
 
     monkeypatch.setattr(live, "source_session", ahead)

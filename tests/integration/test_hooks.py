@@ -146,7 +146,7 @@ def test_the_hooks_of_a_daemon_hold_up_no_run_and_miss_none(lab: Lab) -> None:
         ({"after_publish": ["python:json"]}, "python:package.module:function"),
         ({"after_publish": ["python:a.b:c; import os"]}, "python:package.module:function"),
         ({"after_publish": [["dbt", "build"]]}, "a hook is one text"),
-        ({"after_publish": "dbt build"}, "valid list"),
+        ({"after_publish": "dbt build"}, "has to be a list"),
         ({"timeout": "0s"}, "less than 100ms"),
         ({"before_publish": []}, "unknown key"),
     ],

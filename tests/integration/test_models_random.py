@@ -121,6 +121,12 @@ DIRECTED: dict[str, tuple[Any, ...]] = {
         {"lines": [(1, 1, 7, 3), (2, 2, 7, 5)]},
         {"bills": [(1, 1, "2024-01-01", None, 1.0), (3,)], "lines": [(1, 1), (3, 3, 1, 1)]},
     ),
+    "a constant tells the parts of a UNION ALL apart": (
+        "SELECT b.id, 'bill' AS what FROM shop.bills b UNION ALL SELECT y.id, 'buyer' FROM shop.buyers y",
+        "id, what",
+        {"buyers": [(1,)]},
+        {"buyers": [(1, "one", "ES"), (3, "three", "FR")], "bills": [(2,)]},
+    ),
     "a group passes by rows that stay": (
         "SELECT l.article, max(l.amount) AS most FROM shop.lines l GROUP BY l.article HAVING count(*) > 1",
         "article",

@@ -18,12 +18,12 @@ from tests.support.traps import Trio, row_counts
 @pytest.fixture
 def trio(empty_db: str, tmp_path: Path) -> Trio:
     """Ten rows in each table."""
-    return Trio.made(empty_db, tmp_path, log=True)
+    return Trio.made(empty_db, tmp_path)
 
 
 def test_rows_key_changes_and_swapped_keys(empty_db: str, tmp_path: Path) -> None:
     # No log: a deferrable key tells no rows apart there, and PostgreSQL refuses the update.
-    trio = Trio.made(empty_db, tmp_path)
+    trio = Trio.made(empty_db, tmp_path, log=False)
     trio.run("DELETE FROM {t} WHERE id = 1", "UPDATE {t} SET id = 100 WHERE id = 2")
     trio.run("UPDATE {t} SET id = id + 200 WHERE id > 7")
     trio.sync()

@@ -121,7 +121,7 @@ def test_a_comparison_refuses_to_delete_too_much_unless_told_to(compared: Lab, a
 
 
 def test_a_run_of_one_table_leaves_the_others_as_new_as_they_were(empty_db: str, tmp_path: Path) -> None:
-    trio = Trio.made(empty_db, tmp_path, log=True)
+    trio = Trio.made(empty_db, tmp_path)
     trio.run("UPDATE {t} SET name = 'second' WHERE id = 1")
     trio.sync()
     before = trio.lab.source_rows("public.counted")
@@ -135,7 +135,7 @@ def test_a_run_of_one_table_leaves_the_others_as_new_as_they_were(empty_db: str,
 
 
 def test_tables_that_come_and_go_in_the_config_and_change_their_modes(empty_db: str, tmp_path: Path) -> None:
-    trio = Trio.made(empty_db, tmp_path, log=True)
+    trio = Trio.made(empty_db, tmp_path)
     lab, specs = trio.lab, trio.lab.specs
     lab.specs = specs[:2]
     trio.run("DELETE FROM {t} WHERE id = 1", "UPDATE {t} SET name = 'x' WHERE id = 2")
@@ -162,7 +162,7 @@ def test_tables_that_come_and_go_in_the_config_and_change_their_modes(empty_db: 
 
 
 def test_every_change_is_read_once_by_transaction_id(empty_db: str, tmp_path: Path) -> None:
-    trio = Trio.made(empty_db, tmp_path, log=True)
+    trio = Trio.made(empty_db, tmp_path)
     with trio.begin() as late:
         trio.on(late, "UPDATE {t} SET name = 'late' WHERE id = 1")
         trio.run("UPDATE {t} SET name = 'x' WHERE id = 2")

@@ -20,7 +20,7 @@ from tests.support.traps import Trio
 @pytest.fixture
 def trio(empty_db: str, tmp_path: Path) -> Trio:
     """Ten rows in each table."""
-    return Trio.made(empty_db, tmp_path, log=True)
+    return Trio.made(empty_db, tmp_path)
 
 
 class Between:

@@ -14,7 +14,7 @@ from tests.support.traps import Trio, row_counts
 @pytest.fixture
 def trio(empty_db: str, tmp_path: Path) -> Trio:
     """Ten rows in each table."""
-    return Trio.made(empty_db, tmp_path, log=True)
+    return Trio.made(empty_db, tmp_path)
 
 
 UPSERT = """
@@ -120,7 +120,7 @@ def test_a_trigger_of_the_owners_that_trusts_clients_is_not_enough(empty_db: str
 
 
 def test_a_first_sync_while_writers_write(empty_db: str, tmp_path: Path) -> None:
-    trio = Trio.made(empty_db, tmp_path, rows=0, sync=False, log=True)
+    trio = Trio.made(empty_db, tmp_path, rows=0, sync=False)
     with trio.begin() as one, trio.begin() as two:
         trio.on(one, "INSERT INTO {t} SELECT g, 'one' FROM generate_series(1, 50) AS g")
         trio.on(two, "INSERT INTO {t} SELECT g, 'two' FROM generate_series(51, 100) AS g")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from jobs.results import Run
 from jobs.sessions import Keep
 from jobs.targets.file import work
 from jobs.tracking import install, visit
+from tests.support.cluster import Cluster
 from tests.support.syncing import Lab, read
 
 
@@ -101,21 +105,24 @@ def test_a_commit_that_is_in_the_log_and_not_seen_yet_comes_with_the_next_run(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit is in the log before it is seen: the snapshot of a run may lie between the two."""
-    catching_up = LogReader.catch_up
+    catching_up, rows = LogReader.catch_up, iter(range(2, 9))
 
     def meanwhile(self: LogReader, goal: int, lower: Any) -> None:
-        lab.run("UPDATE item SET name = 'not seen yet' WHERE id = 2")
+        lab.run(f"UPDATE item SET name = 'not seen yet' WHERE id = {next(rows)}")
         with lab.connect() as conn:
             row = conn.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         assert row is not None
         catching_up(self, max(goal, position(row[0])), lower)
 
-    for _ in range(2):
-        lab.run("UPDATE item SET name = 'seen' WHERE id = 3")
+    # Each of the two files in turn: what is confirmed must not be what one of them lacks.
+    for turn in range(3):
+        lab.run(f"UPDATE item SET name = 'seen {turn}' WHERE id = 1")
         with monkeypatch.context() as late:
             late.setattr(LogReader, "catch_up", meanwhile)
             lab.sync()
-        assert synced(lab)["item"][0] == "delta"
+        for _ in range(turn):
+            assert synced(lab)["item"][0] == "delta"
+            lab.run("UPDATE item SET name = name || '.' WHERE id = 1")
 
 
 def test_a_table_is_published_only_once_nobody_writes_to_it(lab: Lab) -> None:
@@ -406,3 +413,31 @@ def test_a_run_takes_the_slot_over_from_the_daemon_and_gives_it_back(lab: Lab) -
     finally:
         assert kept.keep
         kept.keep.close()
+
+
+def test_a_server_that_stops_waits_for_no_file(lab: Lab, postgres: Cluster) -> None:
+    """It waits for its log to be received, and would wait for it to be confirmed, which takes both files."""
+    kept = replace(lab, keep=Keep())
+    assert kept.keep
+    lab.run("UPDATE item SET name = 'not in both' WHERE id = 1")
+    synced(kept)
+    stop = threading.Event()
+    listening = threading.Thread(target=_listen, args=(kept.keep, stop))
+    listening.start()
+    began = time.monotonic()
+    postgres.server.stop()
+    took = time.monotonic() - began
+    stop.set()
+    listening.join()
+    postgres.server.start()
+    kept.keep.close()
+    assert took < 30
+    lab.url = postgres.url(lab.url.rsplit("/", 1)[1])
+    lab.run("UPDATE item SET name = 'after it' WHERE id = 2")
+    assert synced(lab)["item"][0] == "delta"
+
+
+def _listen(keep: Keep, stop: threading.Event) -> None:
+    with suppress(psycopg.Error):
+        while not stop.wait(0.02):
+            keep.log.take()

@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 FEED = "tests/integration/test_events_feed.py::"
 OUTBOX = "tests/integration/test_outbox.py::"
+PROJECTIONS = "tests/integration/test_projections.py::"
 BROKER = "tests/integration/test_events_broker.py::"
 
 MUTANTS = (
@@ -40,7 +41,7 @@ MUTANTS = (
     Mutant(
         "an outbox that was made anew passes for the old one",
         "jobs/feeds/events/feed.py",
-        "if found is None or found.queue != self._queue.name:",
+        "if found is None or found.queue != self.queue.name:",
         "if found is None:",
         FEED + "test_an_outbox_that_was_made_anew_is_a_copy",
     ),
@@ -94,18 +95,39 @@ MUTANTS = (
         BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
     ),
     Mutant(
-        "a stream that was purged is read on",
-        "jobs/feeds/events/queues.py",
-        "if not self._stream.first - 1 <= found.number <= self._stream.last:",
-        "if False:",
-        BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
-    ),
-    Mutant(
         "what was confirmed is on the broker's disk two minutes later",
         "jobs/broker/server.py",
         ", sync_interval: always",
         "",
         "tests/unit/test_broker.py::test_what_the_embedded_broker_confirms_is_on_its_disk",
+    ),
+    Mutant(
+        "an event that comes twice is handled twice",
+        "jobs/projections/projector.py",
+        "or (event.version == version and event.id in ids):",
+        "or False:",
+        PROJECTIONS + "test_an_event_that_comes_twice_or_after_a_newer_one_is_left",
+    ),
+    Mutant(
+        "an older event than the last one of its aggregate is handled",
+        "jobs/projections/projector.py",
+        "if event.version < version or",
+        "if",
+        PROJECTIONS + "test_an_event_that_comes_twice_or_after_a_newer_one_is_left",
+    ),
+    Mutant(
+        "what was made of events that are gone is not taken over into a new file",
+        "jobs/projections/projector.py",
+        "            self._kept[name] = theirs[name]\n",
+        "            pass\n",
+        PROJECTIONS + "test_all_copied_anew_keeps_what_was_made_of_events_that_are_gone",
+    ),
+    Mutant(
+        "a projection's position passes events that it has not read",
+        "jobs/projections/projector.py",
+        "self._handle(projection, self._queue.events(",
+        "self._handle(projection, iter(()) if kept else self._queue.events(",
+        PROJECTIONS + "test_the_course_s_example_a_list_of_products",
     ),
     Mutant(
         "who tracks does not wait for those who write without an outbox",

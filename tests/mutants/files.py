@@ -111,7 +111,7 @@ MUTANTS = (
     ),
     Mutant(
         "a small file is written through a link",
-        "jobs/targets/file/beside.py",
+        "app/notes.py",
         "    made.replace(path)",
         "    path.write_text(text)",
         BESIDE + "test_no_link_that_somebody_left_is_followed",
@@ -140,8 +140,8 @@ MUTANTS = (
     Mutant(
         "init writes a password into a file that others read",
         "app/face/init.py",
-        "    made.replace(path)",
-        "    path.write_text(text)",
+        "notes.write(path, ",
+        "path.write_text(",
         BESIDE + "test_init_gives_a_config_with_a_password_to_nobody_else",
     ),
 )

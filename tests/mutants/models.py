@@ -161,6 +161,13 @@ MUTANTS = (
         "tests/integration/test_models_many.py::test_a_run_looks_at_the_models_whose_tables_changed",
     ),
     Mutant(
+        "a constant of a key is of every part of a UNION ALL",
+        "jobs/models/restricted.py",
+        "if len(aliases) == 1 and all(term.refs for term in terms.values()):",
+        "if len(aliases) == 1:",
+        DIRECTED,
+    ),
+    Mutant(
         "a model above is told nothing of what changed below",
         "jobs/models/upkeep.py",
         "if done.moved is not None:",

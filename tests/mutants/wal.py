@@ -85,4 +85,11 @@ MUTANTS = (
         "if False:",
         FEED + "test_tables_that_the_log_cant_tell_apart_are_kept_out",
     ),
+    Mutant(
+        "a server that stops waits until both files have its log",
+        "jobs/feeds/wal/stream.py",
+        "for flushed in (self.confirmed, 0) if confirming else (0,):",
+        "for flushed in (self.confirmed,):",
+        FEED + "test_a_server_that_stops_waits_for_no_file",
+    ),
 )

@@ -60,9 +60,9 @@ class Bank(Lab):
     """The source, its target, and the command line of a sync."""
 
     @classmethod
-    def opened(cls, url: str, folder: Path, feed: str = "watermark") -> Bank:
+    def opened(cls, url: str, folder: Path) -> Bank:
         """A tracked bank with a config file beside its target."""
-        found = cls(url, folder, [{"name": name} for name in TABLES], sync_options={"feed": feed})
+        found = cls(url, folder, [{"name": name} for name in TABLES])
         found.run(*SCHEMA)
         found.track()
         found.configure()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app import cli
+from tests.support import feeds
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = (
@@ -78,7 +79,7 @@ class Cli:
 
 def config(folder: Path, url: str, *, tables: tuple[str, ...] = TABLES, more: str = "") -> Cli:
     """A folder with the shop's config for this source."""
-    more += f'\n[reports]\npath = "{ROOT / "sql" / "reports"}"\n'
+    more += _feed(more) + f'\n[reports]\npath = "{ROOT / "sql" / "reports"}"\n'
     names = "".join(f'[[tables]]\nname = "shop.{name}"\n' for name in tables)
     (folder / "config.toml").write_text(f'[source]\nurl = "{url}"\n{more}\n{names}', encoding="utf-8")
     return Cli(folder)
@@ -87,3 +88,9 @@ def config(folder: Path, url: str, *, tables: tuple[str, ...] = TABLES, more: st
 def widest(text: str) -> int:
     """The longest line."""
     return max(map(len, text.splitlines()), default=0)
+
+
+def _feed(more: str) -> str:
+    """The section that says which feed was chosen, where the test has none of that name."""
+    options = "" if "[sync]" in more else "".join(f'{key} = "{value}"\n' for key, value in feeds.chosen().items())
+    return f"\n[sync]\n{options}" if options else ""

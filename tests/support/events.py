@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from jobs.job import Job
+from jobs.source import catalogue
+
 # The names of the key's columns are the trigger's arguments after the table's name. TRUNCATE tells of no keys.
 TELL = """
 CREATE OR REPLACE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -37,3 +40,13 @@ def telling(table: str, *key: str) -> list[str]:
     ]
     always = [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER tell_{kind}" for kind in ("insert", "truncate")]
     return [TELL, *made, *always]
+
+
+def of_all(job: Job) -> list[str]:
+    """The same for every table of the config that events are to tell of, and that no writer tells of yet."""
+    with job.owner.connect() as conn:
+        rows = conn.execute("SELECT tgrelid::bigint AS relid FROM pg_trigger WHERE tgname = 'tell_insert'")
+        there = {row["relid"] for row in rows}
+        tables = [table for table in catalogue.look(conn, job.settings).tables if table.from_events]
+    found = [telling(table.source_name, *table.source_key) for table in tables if table.relid not in there]
+    return [statement for statements in found for statement in statements]

@@ -17,6 +17,8 @@ from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import Keep
 from jobs.tracking import install
+from tests.support import events as telling
+from tests.support import feeds
 
 NO_MARGIN = timedelta(0)
 
@@ -30,7 +32,7 @@ class Lab:
     specs: list[dict[str, Any]]
     margin: timedelta = NO_MARGIN
     source: dict[str, Any] = field(default_factory=dict)
-    sync_options: dict[str, Any] = field(default_factory=dict)
+    sync_options: dict[str, Any] = field(default_factory=feeds.chosen)
     mode: str = "symlink"
     target: dict[str, Any] = field(default_factory=dict)
     # Sessions that stay open between runs, as in the daemon.
@@ -73,8 +75,10 @@ class Lab:
                 conn.execute(statement.encode())
 
     def track(self) -> None:
-        """Install what the modes need."""
+        """Install what the modes need; where events are to tell of all tables, have their writers tell of them."""
         install.track(self.job, [])
+        if feeds.chosen().get("feed") == "events" == self.sync_options.get("feed"):
+            self.run(*telling.of_all(self.job))
 
     def sync(self, **given: Any) -> results.Run:
         """One run."""

@@ -34,7 +34,7 @@ class Trio:
 
     @classmethod
     def made(
-        cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True, log: bool = False
+        cls, url: str, folder: Path, columns: str = COLUMNS, *, rows: int = 10, sync: bool = True, log: bool = True
     ) -> Trio:
         """Tracked, filled and synced; with `log` there are two more, one followed in the log, one by events."""
         modes = MODES | (LOGGED if log else {})

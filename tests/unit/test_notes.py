@@ -130,7 +130,7 @@ def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Names, w
 def test_a_note_is_written_in_place_of_a_link_and_not_through_it(target: Names, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("precious")
-    for path in (target.freshness, beside.passing(target.freshness)):
+    for path in (target.freshness, plain.passing(target.freshness)):
         path.unlink(missing_ok=True)
         path.symlink_to(mine)
     beside.write(target.freshness, "{}", Rights())

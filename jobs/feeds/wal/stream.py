@@ -82,7 +82,7 @@ class Stream:
         """Let the server forget its log before this."""
         if position > self.confirmed:
             self.confirmed = position
-            self._tell()
+            self._tell(confirming=True)
 
     def close(self) -> None:
         """End the session."""
@@ -119,11 +119,15 @@ class Stream:
             if asked:
                 self._tell()
 
-    def _tell(self, *, reply: bool = False) -> None:
+    def _tell(self, *, reply: bool = False, confirming: bool = False) -> None:
+        """Say what was received. What is confirmed is said once only, and then taken back from the session.
+
+        A server that shuts down waits until a session has confirmed all of its log, or for one that confirms nothing,
+        until it has received all: the files need not be as far as that.
+        """
         now = int(time.time() * 1e6) - _EPOCH
-        self._pg.put_copy_data(
-            struct.pack(">cQQQqB", b"r", self.received, self.confirmed, self.confirmed, now, int(reply))
-        )
+        for flushed in (self.confirmed, 0) if confirming else (0,):
+            self._pg.put_copy_data(struct.pack(">cQQQqB", b"r", self.received, flushed, flushed, now, int(reply)))
         self._pg.flush()
         self._told = time.monotonic()
 

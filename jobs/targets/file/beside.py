@@ -14,20 +14,9 @@ from app import errors, notes
 from jobs.targets.file.rights import Rights
 
 
-def passing(path: Path) -> Path:
-    """Where the next content of a name is made ready."""
-    return path.with_name(f".{path.name}.passing")
-
-
 def write(path: Path, text: str, rights: Rights) -> None:
-    """Give a file this content, for those who may read the reporting file; by rename, so that readers see it whole."""
-    made = passing(path)
-    made.unlink(missing_ok=True)
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | notes.PLAIN, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        rights.for_notes().give(handle)
-        file.write(text.encode())
-    made.replace(path)
+    """Give a file this content, for those who may read the reporting file."""
+    notes.write(path, text, rights.for_notes().give)
 
 
 def open_lock(path: Path) -> int:

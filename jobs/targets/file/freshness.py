@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from jobs import disk, faults
 from jobs.position import clock
 from jobs.results import Run
-from jobs.targets.file import beside, notes
+from jobs.targets.file import notes
 from jobs.targets.file.names import Names
 
 
@@ -54,7 +53,7 @@ def write(
         "quiet": quiet.marks if quiet else None,
     }
     faults.point("before_freshness")
-    beside.write(target.freshness, json.dumps(content), target.rights())
+    target.note("freshness", content)
     faults.point("after_freshness")
 
 
@@ -73,7 +72,7 @@ def as_of(target: Names) -> datetime | None:
     """The moment of the source that the published file shows, without opening it; None where nobody knows."""
     found = read(target)
     try:
-        return datetime.fromisoformat(found["as_of"]) if target.published else None
+        return datetime.fromisoformat(found["as_of"]) if target.is_there else None
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -91,4 +90,4 @@ def now(target: Names) -> datetime:
 
 def read(target: Names) -> dict[str, Any]:
     """What was written last; empty where there is nothing, or nothing readable: the file itself knows too."""
-    return notes.read(target.freshness, notes.Freshness)
+    return target.read("freshness", notes.Freshness)

@@ -10,7 +10,8 @@ from typing import Any
 
 from app import errors, versions
 from app.versions import Version
-from jobs.targets.file import beside, identity, rights
+from jobs.targets.file import beside, identity, notes, rights
+from jobs.targets.file.notes import Form
 from jobs.targets.file.rights import Rights
 
 # Where a process puts what doesn't fit into memory begins with this and its number.
@@ -133,9 +134,26 @@ class Names:
         found = self.beside("daemon.lock")
         return identity.slot(found) if found.exists() and found.stat().st_size else ""
 
+    def shared_id(self) -> str:
+        """What names the target on every machine; empty where that is a matter of a file beside it."""
+        return ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything is published."""
+        return self.published is not None
+
+    def read(self, what: str, form: Form) -> dict[str, Any]:
+        """What was noted beside the target; empty where there is nothing of this form."""
+        return notes.read(self.beside(what), form)
+
     def note(self, what: str, content: dict[str, Any]) -> None:
         """Keep this in a small file beside the target."""
         beside.write(self.beside(what), json.dumps(content), self.rights())
+
+    def forget(self, what: str) -> None:
+        """Keep it no longer."""
+        self.beside(what).unlink(missing_ok=True)
 
     def rights(self) -> Rights:
         """Who may read the next version: those whom the operator lets."""

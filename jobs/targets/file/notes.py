@@ -175,9 +175,17 @@ class Kept(_Note):
     tombstones: Tombstones | None = None
 
 
-def read(path: Path, form: type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]) -> dict[str, Any]:
+Form = type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]
+
+
+def read(path: Path, form: Form) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
+    return parsed(notes.read(path), form)
+
+
+def parsed(text: str, form: Form) -> dict[str, Any]:
+    """What a text of this form says; empty where it has another one."""
     try:
-        return form.model_validate_json(notes.read(path)).model_dump()
+        return form.model_validate_json(text).model_dump()
     except (ValidationError, RecursionError):
         return {}

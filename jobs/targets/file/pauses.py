@@ -6,7 +6,6 @@ Those of `neaptide pause` stand in a small file beside the target, each with the
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from app import errors
 from jobs import disk
 from jobs.record.state import Saved, State
 from jobs.tables import modes
-from jobs.targets.file import beside, lock, notes, work
+from jobs.targets.file import notes
 from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
@@ -27,19 +26,18 @@ _NEAR = 0.75
 
 def read(files: Names) -> dict[str, str]:
     """The paused tables, by their names in the config or the file, each with the moment since when."""
-    found: dict[str, str] = notes.read(files.beside("paused"), notes.Paused).get("tables", {})
+    found: dict[str, str] = files.read("paused", notes.Paused).get("tables", {})
     return found
 
 
 @disk.translated()
 def write(files: Names, tables: Mapping[str, str]) -> None:
     """Say which tables are paused from now on."""
-    path = files.beside("paused")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.link.parent.mkdir(parents=True, exist_ok=True)
     if tables:
-        beside.write(path, json.dumps({"tables": dict(tables)}), files.rights())
+        files.note("paused", {"tables": dict(tables)})
     else:
-        path.unlink(missing_ok=True)
+        files.forget("paused")
 
 
 def pause(job: Job, names: list[str]) -> list[str]:
@@ -47,7 +45,7 @@ def pause(job: Job, names: list[str]) -> list[str]:
 
     A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
     """
-    with lock.locked(job.files):
+    with job.target.locked():
         found = read(job.files)
         new = [name for name in _known(job, names) if name not in found]
         now = datetime.now(UTC).isoformat()
@@ -60,7 +58,7 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
     Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
     """
-    with lock.locked(job.files):
+    with job.target.locked():
         found = read(job.files)
         # What was paused may be gone from the config.
         known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]
@@ -73,7 +71,7 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
 def _known(job: Job, names: Iterable[str]) -> list[str]:
     """The names, each of which is an entry of the config or a table of the file."""
-    there = {*work.peek(job).tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
+    there = {*job.target.peek().tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:

@@ -35,6 +35,10 @@ class FileTarget:
         """As in `Target`."""
         return lock.is_locked(self._files)
 
+    def holder(self) -> str:
+        """As in `Target`."""
+        return lock.holder(self._files)
+
     def version(self) -> Version | None:
         """As in `Target`."""
         return self._files.version()

@@ -1,0 +1,111 @@
+"""A lake: DuckLake's catalog in a PostgreSQL database, Parquet files in a folder, and how a session of DuckDB opens it.
+
+The extensions lie in wheels of exactly DuckDB's version, and are loaded from there. What the catalog's server is
+reached with goes into a secret of the session, which shows its password to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from app import extras
+
+PREFIX = "ducklake:postgres:"
+# What a secret holds, and what DuckDB calls it there. The rest is said in the open.
+_SECRET = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
+_HIDDEN = ("sslpassword",)
+_NAME = "lake_catalog"
+
+
+def parts(url: str) -> dict[str, str]:
+    """The parts of a catalog's URL, as libpq has them. Raises `ValueError`, never showing a password."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    if not url.startswith(PREFIX):
+        raise ValueError(f"the url must begin with {PREFIX}")
+    try:
+        found = {name: str(value) for name, value in conninfo_to_dict(url.removeprefix(PREFIX)).items()}
+    except ProgrammingError:
+        raise ValueError(f"write the url like {PREFIX}dbname=lake host=server user=neaptide") from None
+    if not found.get("dbname"):
+        raise ValueError(f"the url names no database: write it like {PREFIX}dbname=lake host=server")
+    if any(found.get(name) for name in _HIDDEN):
+        raise ValueError("a key with a password can't be used here")
+    return found
+
+
+def extension(name: str) -> Path:
+    """An extension's file in its wheel. Raises `errors.MissingExtra`."""
+    import duckdb
+
+    module = f"duckdb_extension_{name}"
+    with extras.needed("lake"):
+        folder = Path(str(resources.files(module)))
+    path = folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if not path.exists():
+        raise extras.missing(module, "lake")
+    return path
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One lake. `url` may hold a password; `data` is an absolute path."""
+
+    url: str
+    data: str
+
+    def __repr__(self) -> str:
+        return f"Lake({self.data!r})"
+
+    @property
+    def conninfo(self) -> str:
+        """The way to the catalog's database, for psycopg."""
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(**{"connect_timeout": "10", "application_name": "neaptide lake", **parts(self.url)})
+
+    @property
+    def shown(self) -> str:
+        """What it is called before people."""
+        found = parts(self.url)
+        host = f" on {found['host']}" if found.get("host") else ""
+        return f"the lake {found['dbname']}{host}"
+
+    def loads(self) -> Iterator[str]:
+        """The statements that let a session open lakes: the one before the other, or it asks the internet for it."""
+        for name in ("postgres_scanner", "ducklake"):
+            yield f"LOAD {_literal(str(extension(name)))}"
+
+    def attaches(self, alias: str, *, snapshot: int | None = None) -> Iterator[str]:
+        """The statements that open the lake under this name; with a `snapshot`, for reading at that one only.
+
+        Rows are never kept in the catalog: other engines don't see them there, and some values and names of columns
+        can't be.
+        """
+        found = parts(self.url)
+        secret = "".join(f", {word} {_literal(found[name])}" for name, word in _SECRET.items() if found.get(name))
+        yield f"CREATE OR REPLACE TEMPORARY SECRET {_NAME} (TYPE postgres{secret})"
+        rest = {"connect_timeout": "10"} | {name: value for name, value in found.items() if name not in _SECRET}
+        shown = " ".join(f"{name}={_conninfo_value(value)}" for name, value in rest.items())
+        options = [f"META_SECRET {_NAME}", f"DATA_PATH {_literal(self.data)}", "DATA_INLINING_ROW_LIMIT 0"]
+        if snapshot is not None:
+            options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false", f"SNAPSHOT_VERSION {snapshot}"]
+        # Options of the attachment hold for a session, those of the lake for all.
+        yield f"ATTACH {_literal(PREFIX + shown)} AS {alias} ({', '.join(options)})"
+
+    def encloses(self) -> str:
+        """The statement after which a session reaches no other folder, once external access is off."""
+        return f"SET allowed_directories = [{_literal(self.data)}]"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _conninfo_value(value: str) -> str:
+    """libpq's own quoting inside a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

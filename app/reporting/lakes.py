@@ -1,0 +1,164 @@
+"""The reporting store on a lake: attached at one snapshot, and locked down like a file."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import datetime
+
+import duckdb
+import psycopg
+
+from app import errors, execution, notes, redaction, statements
+from app.execution import Limits, Spill
+from app.lakes import Lake
+from app.reporting import store
+from app.reporting.exposure import Exposure
+
+_SYNC = "run `neaptide sync`"
+# Its extensions are loaded by their paths, and DuckLake's secrets ask for the storage of persistent ones.
+# To check their signatures takes 0.3 s; they come from wheels of the lock file's hashes.
+_CONFIG = {name: value for name, value in store.CONFIG.items() if name != "allow_persistent_secrets"} | {
+    "allow_unsigned_extensions": True
+}
+_ATTEMPTS = 3
+
+
+def opened(lake: Lake, limits: Limits) -> store.Store:
+    """The lake at its newest snapshot. Raises `errors.NoReportingFile`, `errors.CatalogUnavailable` and others."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(errors.SnapshotGone):
+            return _opened(lake, limits)
+        time.sleep(0.05)
+    return _opened(lake, limits)
+
+
+def _opened(lake: Lake, limits: Limits) -> store.Store:
+    snapshot, note = _asked(lake)
+    spill, connection = Spill(), duckdb.connect(":memory:", config=_CONFIG)
+    worker = execution.Worker(connection)
+    try:
+        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=snapshot), lake.encloses()):
+            connection.execute(statement)
+        for statement in (*limits.settings(spill), *store.LOCK_DOWN):
+            connection.execute(statement)
+        as_of, run_id = worker.run(lambda: store.freshness(connection), limits)
+        session = connection.cursor()
+        session.execute("SET TimeZone = 'UTC'")
+        return LakeStore(
+            connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
+            as_of=max(as_of, _checked_as_of(note, run_id) or as_of), lake=lake, snapshot=snapshot,
+        )  # fmt: skip
+    except BaseException as error:
+        if not worker.lost:
+            _close(connection)
+        spill.remove()
+        if isinstance(error, duckdb.Error):
+            raise failure(error) from error
+        raise
+
+
+class LakeStore(store.Store):
+    """A store at a snapshot. One that was cleaned away before the first answer is opened anew, once."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, lake: Lake, snapshot: int, **given: object) -> None:
+        super().__init__(connection, **given)  # type: ignore[arg-type]
+        self._lake, self._snapshot = lake, snapshot
+        self._answered = False
+
+    def _run(self, work: store.Work[store.Found]) -> store.Found:
+        try:
+            found = self._worker.run(work, self._limits)
+        except duckdb.Error as error:
+            if not self._is_gone(error):
+                raise self._told(error) from error
+            if self._answered:
+                raise errors.SnapshotGone() from error
+            self._reopen()
+            self._answered = True
+            return super()._run(work)
+        except store.OF_THE_CLIENT as error:
+            raise self._told(error) from error
+        self._answered = True
+        return found
+
+    def _is_gone(self, error: duckdb.Error) -> bool:
+        """Whether it is for want of the snapshot, of which a query that goes on finds the files deleted."""
+        if "Cannot open file" not in str(error):
+            return _is_gone(error)
+        with suppress(errors.NeaptideError, psycopg.Error):
+            with psycopg.connect(self._lake.conninfo) as conn:
+                found = conn.execute(statements.get("lake", "has_snapshot").encode(), {"id": self._snapshot}).fetchone()
+            return found is None
+        return False
+
+    def _told(self, error: Exception) -> errors.NeaptideError:
+        found = store.failure(error, self._limits)
+        return failure(error) if isinstance(found, errors.TargetUnusable) and isinstance(error, duckdb.Error) else found
+
+    def _reopen(self) -> None:
+        """Take the place of another store, at the newest snapshot."""
+        fresh = opened(self._lake, self._limits)
+        self.close()
+        self.__dict__.clear()
+        self.__dict__.update(fresh.__dict__)
+
+    def close(self) -> None:
+        """Give the lake back. What is open is rolled back first: else the process ends where the catalog is gone."""
+        if not self.lost:
+            _roll_back(self._session)
+            _roll_back(self._connection)
+        super().close()
+
+
+def _asked(lake: Lake) -> tuple[int, str]:
+    """The newest snapshot of a whole run, and what the last run noted."""
+    try:
+        with psycopg.connect(lake.conninfo, autocommit=True) as conn:
+            try:
+                row = conn.execute(statements.get("lake", "version").encode()).fetchone()
+            except psycopg.errors.UndefinedTable:
+                row = None
+            if row is None or row[0] is None:
+                raise errors.NoReportingFile(f"no run has finished yet in {lake.shown}", hint=_SYNC)
+            with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+                note = conn.execute(statements.get("lake", "read_note").encode(), {"name": "freshness"}).fetchone()
+                return int(row[0]), str(note[0]) if note else ""
+            return int(row[0]), ""
+    except psycopg.Error as error:
+        raise failure(error) from error
+
+
+def _checked_as_of(note: str, run_id: str) -> datetime | None:
+    """The later `as_of` of a run that found nothing to change."""
+    content = notes.parsed_text(note)
+    with suppress(ValueError):
+        return notes.moment(content.get("as_of")) if content.get("run_id") == run_id else None
+    return None
+
+
+def failure(error: Exception) -> errors.NeaptideError:
+    """The error of ours for one of DuckDB's on a lake, or of its catalog's server."""
+    text = redaction.bare(str(error).strip().split("\n")[0])
+    if isinstance(error, duckdb.Error) and _is_gone(error):
+        return errors.SnapshotGone()
+    if isinstance(error, psycopg.OperationalError) or "onnect" in text:
+        hint = "check [target] url, and whether that server runs"
+        return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=hint)
+    return errors.TargetUnusable(
+        f"the lake can't be read: {text}", hint="is the folder [target] data there, and whole?"
+    )
+
+
+def _is_gone(error: duckdb.Error) -> bool:
+    return "No snapshot found" in str(error)
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):
+        connection.execute("ROLLBACK")
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    _roll_back(connection)
+    connection.close()

@@ -1,0 +1,57 @@
+"""What a file says of its projections: how far each has the events, and which of each aggregate it has had last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobs.engine.session import DuckSession
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Watermark
+
+TABLE = "neaptide.projections"
+
+
+@dataclass(frozen=True)
+class KeptProjection:
+    """One of them: its shape, the file it was defined in, and where its events were read from and up to where."""
+
+    name: str
+    version: str
+    code: str
+    queue: str
+    number: int
+    mark: Watermark
+    error: str = ""
+
+
+def read(file: DuckSession) -> dict[str, KeptProjection]:
+    """Those of the attached file, by name."""
+    if not file.has(TABLE):
+        return {}
+    return {row["name"]: _kept(row) for row in file.block("read_projections")}
+
+
+def write(file: DuckSession, kept: KeptProjection) -> None:
+    """Say this of one, in place of what was said before."""
+    forget(file, kept.name)
+    at = kept.mark.snapshot
+    values = {
+        "name": kept.name, "version": kept.version, "code": kept.code, "queue": kept.queue, "number": kept.number,
+        "snapshot": at.text, "as_of": at.as_of.isoformat(), "standby": kept.mark.standby, "error": kept.error,
+    }  # fmt: skip
+    file.block("write_projection", values)
+
+
+def forget(file: DuckSession, name: str) -> None:
+    """Say nothing of it any more."""
+    file.block("forget_projection", {"name": name})
+
+
+def _kept(row: dict[str, Any]) -> KeptProjection:
+    as_of: datetime = row["as_of"]
+    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), None, bool(row["standby"]))
+    return KeptProjection(
+        row["name"], row["version"], row["code"], row["queue"], row["number"], mark, row["error"] or ""
+    )

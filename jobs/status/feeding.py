@@ -1,0 +1,139 @@
+"""Where each table's changes come from, how far the file has them, and what stands in the way; PostgreSQL is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from app import errors, statements
+from jobs.job import Job
+from jobs.record.state import Saved
+from jobs.source import catalogue, position, readiness, slots
+from jobs.source.connection import Connection
+from jobs.source.failures import translated
+from jobs.status import loghold
+from jobs.tables.table import Table
+from jobs.targets.file import work
+
+
+@dataclass(frozen=True)
+class Fed:
+    """One table: its feed, since when the file has all of it, and what stands in the way, with the next step."""
+
+    table: str
+    feed: str
+    as_of: datetime | None = None
+    place: str = ""
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A slot of Neaptide's in this database; `ours` where it is this target's. `held` is in bytes."""
+
+    slot: str
+    status: str
+    active: bool
+    held: int
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """All of it."""
+
+    tables: tuple[Fed, ...]
+    slots: tuple[Held, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something needs doing."""
+        return bool(self.problems) or any(table.problem for table in self.tables)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape of `--json`."""
+        return asdict(self)
+
+
+def read(job: Job) -> Feeds:
+    """Look at both sides; nothing is changed."""
+    saved = work.peek(job).tables
+    with translated(), job.source.connect(application="neaptide feed") as conn, conn.transaction():
+        tables, troubles = looked(job, conn)
+        held = () if position.identity(conn).standby else _held(job, conn)
+    names = [table.name for table in tables]
+    fed = [_fed(table, saved.get(table.name), troubles.get(table.name)) for table in tables]
+    fed += [_told(name, "", error) for name, error in troubles.items() if name not in names]
+    return Feeds(tuple(fed), held, (*loghold.problems(loghold.read(job.files)), *_strangers(held)))
+
+
+def looked(job: Job, conn: Connection) -> tuple[list[Table], dict[str, errors.NeaptideError]]:
+    """The config's tables that are there, and what keeps each from being followed."""
+    found = catalogue.look(conn, job.settings)
+    logged = [table for table in found.tables if table.mode.from_log]
+    problem = trouble(job, conn) if logged else None
+    if logged and not problem:
+        publication = slots.publication(conn, job.files.known_slot, logged)
+        found.tables = [publication.checked(table) for table in found.tables]
+    troubles = found.failures | readiness.check_tracked(conn, found.tables)
+    return found.tables, troubles | ({table.name: problem for table in logged} if problem else {})
+
+
+def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
+    """Why the log can't be read for this target, with the next step."""
+    if position.identity(conn).standby:
+        return errors.NotTracked("the source is a hot standby, whose log is not read", hint="read from the primary")
+    found = slots.read(conn, job.files.known_slot)
+    if found.wal_level == "logical" and not job.files.known_slot:
+        return errors.NotTracked("this target has no replication slot yet", hint="run `neaptide track`")
+    row = conn.execute(statements.get("wal", "may_replicate")).fetchone()
+    if not (row and row["may"]):
+        return errors.AccessDenied(
+            f"role {row['name'] if row else ''} may not replicate", hint="ALTER ROLE … REPLICATION for that role"
+        )
+    if found.lost:
+        return errors.NotTracked(
+            f"the slot {found.name} is lost: the server has forgotten what it was to hold",
+            hint="run `neaptide feed resync`, or wait for the next run, which makes it anew and copies its tables",
+        )
+    return found.problem()
+
+
+def feed_of(table: Table) -> str:
+    """As the config names it."""
+    if table.mode.from_log:
+        return "wal"
+    return "events" if table.from_events else "watermark"
+
+
+def _fed(table: Table, saved: Saved | None, error: errors.NeaptideError | None) -> Fed:
+    found = _told(table.name, feed_of(table), error)
+    if saved is None:
+        return found
+    mark = saved.watermark
+    place = mark.log.split(" ")[0] if table.mode.from_log and mark.log else mark.snapshot.text
+    return Fed(found.table, found.feed, mark.snapshot.as_of, place, found.problem, found.hint)
+
+
+def _told(name: str, feed: str, error: errors.NeaptideError | None) -> Fed:
+    return Fed(name, feed, problem=error.message if error else "", hint=(error.hint or "") if error else "")
+
+
+def _held(job: Job, conn: Connection) -> tuple[Held, ...]:
+    rows = conn.execute(statements.get("wal", "slots")).fetchall()
+    ours = job.files.known_slot
+    return tuple(Held(row["name"], row["status"], row["active"], row["held"] or 0, row["name"] == ours) for row in rows)
+
+
+def _strangers(held: Iterable[Held]) -> list[str]:
+    """What is held for targets that may be gone: nobody but their owner can know."""
+    return [
+        f"the slot {one.slot} is of another target and has no reader; {loghold.size(one.held)} of log are kept for it:"
+        f" if that target is gone, SELECT pg_drop_replication_slot('{one.slot}')"
+        for one in held
+        if not (one.ours or one.active)
+    ]

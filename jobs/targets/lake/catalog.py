@@ -1,0 +1,159 @@
+"""A lake's catalog asked directly: who writes, which snapshot is the newest, and the notes that all machines share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import errors as refused
+from psycopg.rows import dict_row
+
+from app import errors, statements
+from app.lakes import Lake
+from jobs.sessions import Keep
+from jobs.targets.lake.failures import translated
+from jobs.targets.target import Lease
+
+# The lock of the one writer; advisory locks are each database's own, and a lake has a database.
+_KEY = 0x6E656170746964
+_LOOK_AGAIN = 0.05
+_ABSENT = (refused.UndefinedTable, refused.InvalidSchemaName)
+Session = psycopg.Connection[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The catalog's database. A process that asks often gives a `keep`, a writer its `lease`."""
+
+    lake: Lake
+    keep: Keep | None = None
+    lease: Lease = field(default_factory=Lease)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session there, in autocommit. Raises `errors.CatalogUnavailable`."""
+        with translated():
+            if self.lease.session is not None:
+                yield self.lease.session
+            elif self.keep is not None:
+                with self.keep.catalog.lend(self._connect, lambda conn: conn.execute("SELECT 1")) as conn:
+                    yield conn
+            else:
+                with self._connect() as conn:
+                    yield conn
+
+    def _connect(self) -> Session:
+        conn = psycopg.connect(
+            self.lake.conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None,
+            application_name=f"neaptide lake {socket.gethostname()} {os.getpid()}",
+        )  # fmt: skip
+        # Who locks a table of the catalog stops a run, but not for good.
+        conn.execute("SET statement_timeout = '60s'")
+        return conn
+
+    def row(self, name: str, given: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """The first row of a block of sql/lake.sql; None where what it reads is not there."""
+        with self.session() as conn:
+            try:
+                return conn.execute(statements.get("lake", name).encode(), given).fetchone()
+            except _ABSENT:
+                return None
+
+    # Who writes
+
+    @contextmanager
+    def locked(self, *, wait: bool, timeout: float | None) -> Iterator[None]:
+        """Hold the lock of the one writer. The server lets go of it when the session ends."""
+        with self.session() as conn:
+            self._acquire(conn, wait=wait, timeout=timeout)
+            self.lease.session = conn
+            try:
+                yield
+            finally:
+                self.lease.session = None
+                with suppress(psycopg.Error):
+                    conn.execute(statements.get("lake", "give_back").encode(), {"key": _KEY})
+
+    def _acquire(self, conn: Session, *, wait: bool, timeout: float | None) -> None:
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._take(conn):
+            if not wait or (until is not None and time.monotonic() > until):
+                raise errors.LockHeld(f"another run holds {self.lake.shown}{self.holder()}", hint="wait for it to end")
+            time.sleep(_LOOK_AGAIN)
+
+    def _take(self, conn: Session) -> bool:
+        row = conn.execute(statements.get("lake", "take").encode(), {"key": _KEY}).fetchone()
+        return row is not None and bool(row["taken"])
+
+    def check_held(self) -> None:
+        """Raise `errors.LockHeld` where the lock is not this session's any more."""
+        row = None
+        if self.lease.session is not None:
+            with suppress(errors.NeaptideError):
+                row = self.row("holder", {"key": _KEY})
+        if row is None or not row["own"]:
+            raise errors.LockHeld(f"the lock of {self.lake.shown} was lost: this run is given up")
+
+    def holder(self) -> str:
+        """Which other session holds the lock, in brackets; empty where it is free, or this one's."""
+        row = self.row("holder", {"key": _KEY})
+        if row is None or row["own"]:
+            return ""
+        return f" ({row['application'] or 'a session'}, process {row['pid']} of the catalog's server)"
+
+    # What is there
+
+    def version(self) -> int | None:
+        """The newest snapshot of a whole run; None where no run was ever finished."""
+        row = self.row("version")
+        return None if row is None else row["version"]
+
+    def size(self) -> int:
+        """The bytes of all its files."""
+        row = self.row("size")
+        return int(row["bytes"]) if row else 0
+
+    # Notes
+
+    def read(self, name: str) -> str:
+        """What was noted; empty where nothing was, or this role may not look."""
+        try:
+            row = self.row("read_note", {"name": name})
+        except errors.TargetUnusable:
+            return ""
+        return "" if row is None else str(row["content"])
+
+    def write(self, name: str, content: str) -> None:
+        """Note it."""
+        self._noting("write_note", {"name": name, "content": content})
+
+    def forget(self, name: str) -> None:
+        """Note it no longer."""
+        self.row("forget_note", {"name": name})
+
+    def identity(self) -> str:
+        """What names the lake on every machine."""
+        row = self._noting("keep_note", {"name": "id", "content": secrets.token_hex(16)})
+        assert row is not None
+        return str(row["content"])
+
+    def _noting(self, block: str, given: dict[str, Any]) -> dict[str, Any] | None:
+        with self.session() as conn:
+            try:
+                return _first(conn.execute(statements.get("lake", block).encode(), given))
+            except _ABSENT:
+                # Two machines may make it at once.
+                with suppress(refused.UniqueViolation, refused.DuplicateObject):
+                    conn.execute(statements.get("lake", "create_notes").encode())
+                return _first(conn.execute(statements.get("lake", block).encode(), given))
+
+
+def _first(cursor: psycopg.Cursor[dict[str, Any]]) -> dict[str, Any] | None:
+    return cursor.fetchone() if cursor.description else None

@@ -1,0 +1,59 @@
+"""What is noted of a lake: what concerns it in its catalog, for all machines; what concerns a process, beside here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.targets.file import notes
+from jobs.targets.file.names import Names
+from jobs.targets.file.notes import Form
+from jobs.targets.lake.catalog import Catalog
+
+_SHARED = ("freshness", "paused", "backfill", "kept")
+
+
+@dataclass(frozen=True)
+class LakeNames(Names):
+    """The names of this machine's notes, and the notes of all. There is no file of the link's name."""
+
+    catalog: Catalog | None = None
+
+    @property
+    def shared(self) -> Catalog:
+        """The catalog."""
+        assert self.catalog is not None
+        return self.catalog
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a run was ever finished: it noted so."""
+        return bool(self.shared.read("freshness"))
+
+    def version(self) -> tuple[int, int] | None:
+        """What tells what readers get now from everything else."""
+        newest = self.shared.version()
+        return None if newest is None else (0, newest)
+
+    def shared_id(self) -> str:
+        """What names the lake on every machine."""
+        return self.shared.identity()
+
+    def read(self, what: str, form: Form) -> dict[str, Any]:
+        """What was noted, by whatever machine."""
+        return notes.parsed(self.shared.read(what), form) if what in _SHARED else super().read(what, form)
+
+    def note(self, what: str, content: dict[str, Any]) -> None:
+        """Keep this for all machines, or for this one."""
+        if what in _SHARED:
+            self.shared.write(what, json.dumps(content))
+        else:
+            super().note(what, content)
+
+    def forget(self, what: str) -> None:
+        """Keep it no longer."""
+        if what in _SHARED:
+            self.shared.forget(what)
+        else:
+            super().forget(what)

@@ -1,0 +1,218 @@
+"""A lake as a target: a run is one transaction, and its commit is the publish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import errors
+from app.lakes import Lake
+from jobs import disk, quoting
+from jobs.engine import opening
+from jobs.engine.failures import Damaged
+from jobs.engine.session import DuckSession
+from jobs.record import state as ledger
+from jobs.record.state import State
+from jobs.results import Run
+from jobs.source.session import SourceSession
+from jobs.targets.file import private
+from jobs.targets.lake import upkeep
+from jobs.targets.lake.names import LakeNames
+from jobs.targets.lake.session import LakeSession
+from jobs.targets.target import NO_FILE, LastBase, Seen, Version, Way
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+# There is one way: on from where the lake is.
+_ON = (Way(history=False),)
+
+
+class LakeTarget:
+    """A `Target`: a catalog in PostgreSQL, and a folder of Parquet files."""
+
+    def __init__(self, job: Job, lake: Lake, files: LakeNames) -> None:
+        self._job, self._lake, self._files = job, lake, files
+        self._catalog = files.shared
+
+    @contextmanager
+    def locked(self, *, wait: bool = True, timeout: float | None = None) -> Iterator[None]:
+        """As in `Target`: an advisory lock of the catalog's database, for all machines."""
+        with disk.translated():
+            self._files.link.parent.mkdir(parents=True, exist_ok=True)
+        with self._catalog.locked(wait=wait, timeout=timeout):
+            try:
+                yield
+            finally:
+                private.leave(self._files)
+
+    def is_locked(self) -> bool:
+        """As in `Target`."""
+        return bool(self._catalog.holder())
+
+    def holder(self) -> str:
+        """As in `Target`."""
+        with suppress(errors.NeaptideError):
+            return self._catalog.holder()
+        return ""
+
+    def version(self) -> Version | None:
+        """As in `Target`: the newest snapshot. One that only put files together has the same rows as that before."""
+        return self._catalog.version()
+
+    def clean(self) -> None:
+        """As in `Target`: what is left of this machine's runs."""
+        if os.path.lexists(self._files.private):
+            with disk.translated():
+                private.make(self._files)
+                private.empty(self._files)
+
+    def keep_off(self) -> list[str]:
+        """As in `Target`: who else may write there is a matter of the catalog's server."""
+        return []
+
+    def look(self) -> Seen:
+        """As in `Target`."""
+        version = self.version()
+        if version is None:
+            return Seen(None)
+        known = self._job.keep.state if self._job.keep else None
+        if known and known[0] == version:
+            return Seen(version, known[1])
+        with self._session() as file:
+            state = ledger.read(file)
+        self._remember(version, state)
+        return Seen(version, state)
+
+    def peek(self) -> State:
+        """As in `Target`."""
+        version = self._catalog.version()
+        if version is None:
+            return State()
+        with self._pinned(version) as file:
+            return ledger.read(file)
+
+    @contextmanager
+    def reading(self) -> Iterator[DuckSession]:
+        """As in `Target`: a session that is kept reads what is newest, and nobody else writes who has the lock."""
+        opened = self._session() if self._job.keep else self._pinned(self._catalog.version())
+        with opened as file:
+            yield file
+
+    @contextmanager
+    def inspected(self) -> Iterator[DuckSession]:
+        """As in `Target`: at one snapshot."""
+        version = self._catalog.version()
+        if version is None:
+            raise errors.NoReportingFile(NO_FILE)
+        with self._pinned(version, strict=True) as file:
+            file.close_off()
+            file.refuse_views()
+            yield file
+
+    def ways(self, published: State, *, full: bool, partial: bool, heal: bool) -> tuple[Way, ...]:
+        """As in `Target`."""
+        return _ON
+
+    @contextmanager
+    def writing(
+        self, way: Way, published: State, now: SourceSession, last_base: LastBase, *, onto_published: bool = False
+    ) -> Iterator[tuple[DuckSession, State]]:
+        """As in `Target`: what is known of the lake holds if nobody has written since."""
+        with self._session() as file:
+            file.look()
+            known = self._job.keep.state if self._job.keep else None
+            state = known[1] if known and known[0] == file.seen else ledger.read(file)
+            yield file, state
+            file.unstage()
+
+    @contextmanager
+    def mending(self, *, anew: bool) -> Iterator[DuckSession]:
+        """As in `Target`: the lake itself, in a transaction that is undone where there is nothing to mend."""
+        with self._session() as file:
+            file.look()
+            yield file
+
+    @contextmanager
+    def moving(self, published: Path) -> Iterator[LakeSession]:
+        """A session with a reporting file attached as `file`, to be read."""
+        with self._session() as lake:
+            lake.execute(f"ATTACH {quoting.literal(str(published))} AS file (READ_ONLY)")
+            yield lake
+
+    def drop(self) -> None:
+        """As in `Target`: what was not committed is gone."""
+
+    def set_aside(self, error: Damaged) -> str:
+        """As in `Target`: there is no second copy of a lake."""
+        raise error
+
+    def publish(self, *, over: Version | None = None, forgetting: bool = False, is_new: bool = True) -> str:
+        """As in `Target`: it is public by now. To forget is to let go of every earlier snapshot."""
+        if forgetting:
+            with self._session() as file:
+                upkeep.forget(file)
+        return ""
+
+    def remember(self, state: State) -> None:
+        """As in `Target`."""
+        self._remember(self._catalog.version(), state)
+
+    def tidy(self, run: Run) -> None:
+        """As in `Target`."""
+        if not upkeep.is_due(run):
+            return
+        with suppress(errors.NeaptideError), self._session() as file:
+            upkeep.tidy(file, self._job.settings.target.retention)
+
+    def tidy_now(self) -> None:
+        """The same at once. Raises `errors.LockHeld`, and what goes wrong."""
+        with self.locked(), self._session() as file:
+            upkeep.tidy(file, self._job.settings.target.retention)
+
+    def size(self) -> int:
+        """As in `Target`."""
+        return self._catalog.size()
+
+    def check_rights(self) -> None:
+        """As in `Target`: the data are files of a folder."""
+        folder = Path(self._lake.data)
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise errors.TargetUnusable(
+                f"{there} can't be written to: no permission",
+                hint="give this user the right, or set another [target] data",
+            )
+
+    def _remember(self, version: Version | None, state: State) -> None:
+        if self._job.keep is not None and version is not None:
+            self._job.keep.state = (version, state)
+
+    @contextmanager
+    def _session(self) -> Iterator[LakeSession]:
+        """A session that may write; one that is kept stays attached."""
+        with self._opened(opening.lent(self._job)) as file:
+            file.open_lake(self._lake)
+            file.permit = self._check
+            yield file
+
+    @contextmanager
+    def _pinned(self, version: int | None, *, strict: bool = False) -> Iterator[LakeSession]:
+        """A session of its own that reads one snapshot."""
+        with self._opened(opening.alone(self._job, strict=strict)) as file:
+            file.open_lake(self._lake, snapshot=version)
+            yield file
+
+    @contextmanager
+    def _opened(self, session: AbstractContextManager[DuckSession]) -> Iterator[LakeSession]:
+        with session as file:
+            assert isinstance(file, LakeSession)
+            yield file
+
+    def _check(self) -> None:
+        if self._job.keep is not None:
+            self._job.keep.permit()
+        self._catalog.check_held()

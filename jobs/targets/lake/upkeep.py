@@ -1,0 +1,39 @@
+"""What keeps a lake small: files are put together, and what no reader may go on with any more is deleted.
+
+Each run leaves a few small files. `CHECKPOINT` merges them, writes those anew of which much is deleted, forgets the
+snapshots that are older than the retention, and deletes what belonged to those alone, and files of runs that were cut
+short, once they are that old, too: nobody's file is younger than a run, and the lock lets in one run at a time.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobs.results import Run
+from jobs.targets.lake.session import LakeSession
+
+EVERY = 50
+# A file of which a tenth is deleted is written anew.
+_REWRITE = "0.1"
+
+
+def is_due(run: Run) -> bool:
+    """After one changed run of so many."""
+    return run.changed and int(run.run_id.partition("-")[0]) % EVERY == 0
+
+
+def tidy(file: LakeSession, retention: timedelta) -> None:
+    """Do it all, by the retention of the config."""
+    seconds = f"{int(retention.total_seconds())} seconds"
+    options = {"expire_older_than": seconds, "delete_older_than": seconds, "rewrite_delete_threshold": _REWRITE}
+    for name, value in options.items():
+        file.execute(f"CALL out.set_option('{name}', '{value}')")
+    file.execute("CHECKPOINT out")
+
+
+def forget(file: LakeSession) -> None:
+    """Let no row be found any more that the newest snapshot doesn't have. Readers of an older one lose it."""
+    file.execute("CALL ducklake_expire_snapshots('out', older_than => now())")
+    file.execute("CALL ducklake_rewrite_data_files('out', delete_threshold => 0)")
+    file.execute("CALL ducklake_expire_snapshots('out', older_than => now())")
+    file.execute("CALL ducklake_cleanup_old_files('out', cleanup_all => true)")

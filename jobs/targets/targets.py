@@ -1,0 +1,18 @@
+"""Which target the settings mean."""
+
+from __future__ import annotations
+
+from app import config
+from jobs.sessions import Keep
+from jobs.targets.file.names import Names
+from jobs.targets.lake.catalog import Catalog
+from jobs.targets.lake.names import LakeNames
+from jobs.targets.target import Lease
+
+
+def names(settings: config.Settings, keep: Keep | None = None, lease: Lease | None = None) -> Names:
+    """The target's names on this machine, and its notes."""
+    target, lake = settings.target, settings.lake
+    if lake is None:
+        return Names(settings.target_path, target.mode, target.mode_bits)
+    return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, keep, lease or Lease()))

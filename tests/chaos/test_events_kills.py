@@ -1,0 +1,92 @@
+"""kill -9 of whatever hands events on, at random, while money moves: relay, broker, and the runs that read."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs import faults
+from jobs.broker import relay
+from jobs.broker.nats import NatsBroker
+from jobs.broker.server import EmbeddedBroker
+from tests.support import events, runs
+from tests.support.bank import Bank
+
+ROUNDS = int(os.environ.get("NEAPTIDE_KILLS", "12"))
+# Where a run comes by that finds something new.
+POINTS = ("probed", "work_opened", "snapshot_joined", "table_done", "before_commit", "after_commit", "before_swap")
+
+
+def relaying(bank: Bank, fault: str = "") -> None:
+    """Hand on what there is, in a process of its own, which dies at the point `fault`."""
+    faults._WANTED = fault
+    relay.drain(bank.job.owner, NatsBroker(bank.broker_url))
+
+
+def relayed(bank: Bank, fault: str = "") -> int | None:
+    process = runs.SPAWN.Process(target=relaying, args=(bank, fault))
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    found = EmbeddedBroker(tmp_path / "nats")
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def bank(empty_db: str, tmp_path: Path, server: EmbeddedBroker) -> Bank:
+    """A bank whose writers tell of what they write, synced twice, so that both files exist."""
+    folder = tmp_path / "bank"
+    folder.mkdir()
+    found = Bank.opened(empty_db, folder)
+    found.sync_options, found.broker_url = {"feed": "events"}, server.url()
+    found.track()
+    found.run(*events.of_all(found.job))
+    for _ in range(2):
+        found.sync()
+        found.move()
+    return found
+
+
+def kill_broker(server: EmbeddedBroker) -> None:
+    pid = server.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    server.start()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_doubled_whatever_is_killed(bank: Bank, server: EmbeddedBroker) -> None:
+    draw = random.Random(7)
+    before = bank.check()
+    with bank.moving(pause=0.02):
+        for _ in range(ROUNDS):
+            what = draw.choice(("relay", "broker", "run"))
+            if what == "relay":
+                assert relayed(bank, draw.choice(faults.OF_RELAY)) in (-signal.SIGKILL, 0)
+            elif what == "broker":
+                relayed(bank)
+                kill_broker(server)
+            else:
+                runs.ended(bank.job, fault=draw.choice(POINTS))
+            assert bank.check() >= before
+            bank.sync()
+            before = bank.check()
+    for _ in range(2):
+        assert relayed(bank) == 0
+        bank.sync()
+        bank.assert_equal()
+    # Nobody had to copy a table anew for it.
+    with bank.connect() as conn:
+        assert conn.execute("SELECT count(*) FROM neaptide.outbox").fetchone() == (0,)

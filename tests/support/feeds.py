@@ -1,0 +1,37 @@
+"""The feeds that the suites run with. What a lab or a config says of its feed, unless a test says so itself, is here.
+
+A module with `pytestmark = pytest.mark.each_feed` runs each of its tests with every feed: with the first one in `make
+test`, with the others in `make test-long`. What is about stamps and triggers has the mark `stamps`, and runs with them
+alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+# What [sync] says for each.
+FEEDS: dict[str, dict[str, Any]] = {"watermark": {}, "wal": {"feed": "wal"}, "events": {"feed": "events"}}
+_chosen = ["watermark"]
+
+
+def choose(name: str) -> None:
+    """Every lab and config from here on has this feed."""
+    _chosen[0] = name
+
+
+def chosen() -> dict[str, Any]:
+    """What [sync] says for the feed that was chosen."""
+    return dict(FEEDS[_chosen[0]])
+
+
+def spread(metafunc: pytest.Metafunc) -> None:
+    """Have the test run once with each feed, if it is one of those."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "each_feed" in marks and "stamps" not in marks:
+        first, *others = FEEDS
+        # The first has the name that the test has elsewhere.
+        params = [pytest.param(first, id=pytest.HIDDEN_PARAM)]
+        params += [pytest.param(name, marks=pytest.mark.long) for name in others]
+        metafunc.parametrize("feed", params, indirect=True)
