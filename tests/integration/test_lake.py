@@ -68,12 +68,13 @@ def test_runs_bring_a_lake_up_to_date_as_they_do_a_file(lab: LakeLab) -> None:
         assert store.query("SELECT extra FROM shop.a LIMIT 1").rows == [("-00:00:00.000003",)]
 
 
-def end_sessions(lab: LakeLab) -> None:
-    """As when the catalog's server is restarted."""
+def end_sessions(lab: LakeLab, application: str = "%") -> None:
+    """As when the catalog's server is restarted; those of the lock alone have a name."""
     with psycopg.connect(lab.catalog, autocommit=True) as conn:
         conn.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE %s",
+            [application],
         )
 
 
@@ -212,19 +213,34 @@ def test_one_writer_at_a_time_and_a_lost_lock_gives_up(lab: LakeLab, monkeypatch
         was(name)
         if name == wanted and not passed:
             passed.append(name)
-            end_sessions(lab)
+            end_sessions(lab, application="neaptide lake%")
             lab.run("UPDATE shop.a SET word = 'two' WHERE id = 1")
             other.sync()
 
-    for wanted in ("work_opened", "before_commit"):  # noqa: B007  read by the function above
+    for wanted in ("work_opened", "before_commit"):
         passed.clear()
         lab.run("UPDATE shop.a SET word = 'one' WHERE id = 1")
         monkeypatch.setattr(faults, "point", point)
         with pytest.raises(errors.Retryable):
             lab.sync()
         monkeypatch.undo()
-        assert passed
+        assert passed == [wanted]
         lab.assert_equal()
+
+
+def test_what_is_written_follows_what_was_read(lab: LakeLab) -> None:
+    lab.sync()
+    target = lab.job.target
+    with target.locked(), target.mending(anew=False) as file:
+        with file.transaction():
+            file.begin_writing()
+            file.check_writer()
+        with lab.attached() as other:
+            other.execute("UPDATE shop.a SET word = 'theirs' WHERE id = 1")
+        with pytest.raises(errors.LockHeld, match="somebody else has written"), file.transaction():
+            file.begin_writing()
+    with target.mending(anew=False) as file, file.transaction(), pytest.raises(errors.LockHeld, match="was lost"):
+        file.check_writer()
 
 
 def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 LAKE = "tests/integration/test_lake.py::"
-WRITER = LAKE + "test_one_writer_at_a_time_and_a_lost_lock_gives_up"
+WRITER = LAKE + "test_what_is_written_follows_what_was_read"
 
 MUTANTS = (
     Mutant(
         "a writer of a lake goes on from what was there before another one",
         "jobs/targets/lake/session.py",
         "if self._seen != self._snapshot():",
+        "if False:",
+        WRITER,
+    ),
+    Mutant(
+        "a writer of a lake commits without its lock",
+        "jobs/targets/lake/catalog.py",
+        'if row is None or not row["own"]:',
         "if False:",
         WRITER,
     ),
@@ -37,14 +44,14 @@ MUTANTS = (
         LAKE + "test_models_are_part_of_the_runs_commit",
     ),
     Mutant(
-        "a repair that mends nothing is a commit",
+        "a repair of a lake that mends nothing is a commit",
         "jobs/verify/verify.py",
         "if not file.private and scope.finds_all_equal(checks):",
         "if False:",
         LAKE + "test_a_lake_is_verified_and_mended",
     ),
     Mutant(
-        "a reader that had begun goes on in another snapshot",
+        "a reader of a lake that had begun goes on in another snapshot",
         "app/reporting/lakes.py",
         "            if self._answered:\n",
         "            if False:\n",
