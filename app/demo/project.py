@@ -11,6 +11,7 @@ from app import errors, statements
 FOLDER = "neaptide-demo"
 # What is packed: the folders of the config's sections that have a path in `sql`.
 _FOLDERS = ("reports", "models")
+_FEED = re.compile(r'^feed = "\w+" *', re.MULTILINE)
 _PATH = re.compile(r'^path = "sql/(?P<folder>\w+)" *(?P<comment>#.*)?$', re.MULTILINE)
 
 
@@ -30,6 +31,15 @@ def make(within: Path) -> Path:
             f"{folder} can't be written: {error.strerror}", hint="go to a folder of yours"
         ) from error
     return config
+
+
+def choose_feed(config: Path, name: str) -> None:
+    """Have the config say this of [sync] feed. Raises `errors.UsageError` where it says nothing of it yet."""
+    text = config.read_text(encoding="utf-8")
+    if not _FEED.search(text):
+        raise errors.UsageError(f"{config} says nothing of a feed", hint=f'write feed = "{name}" into its [sync]')
+    # As wide as it was, so that what is said of it stays in its column.
+    config.write_text(_FEED.sub(lambda found: f'feed = "{name}"'.ljust(len(found[0])), text), encoding="utf-8")
 
 
 def _unpack(folder: Path, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app import errors
-from app.face import show
+from app.face import show, watching
 from app.face.base import Command, Face, pass_face
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ _REPORTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("top_products", {"limit": "5"}),
     ("sales_by_country", {}),
 )
-_EXAMPLES = ("neaptide demo", "neaptide demo --orders 5000", "neaptide demo --serve")
+_EXAMPLES = (
+    "neaptide demo",
+    "neaptide demo --orders 5000",
+    "neaptide demo --feed wal",
+    "neaptide demo --serve",
+)
 _PAGE = ("127.0.0.1", 8321)
 
 
@@ -40,9 +45,12 @@ _PAGE = ("127.0.0.1", 8321)
     metavar="FILE",
     help="Import the Online Retail file instead: online_retail.parquet, say.",
 )
+@click.option(
+    "--feed", type=click.Choice(("watermark", "wal", "events")), help="Where changes come from; watch it work."
+)
 @click.option("--serve", is_flag=True, help="Then open the page, and sync while orders come in, until Ctrl-C.")
 @pass_face
-def command(face: Face, *, orders: int, data: Path | None, serve: bool) -> int:
+def command(face: Face, *, orders: int, data: Path | None, feed: str | None, serve: bool) -> int:
     """Show the whole path: orders in, a sync, reports out.
 
     Starts a PostgreSQL of its own, makes the schema of a shop, and places orders over two years through the command
@@ -60,6 +68,8 @@ def command(face: Face, *, orders: int, data: Path | None, serve: bool) -> int:
         raise errors.UsageError(f"there is no file {data}", hint="give the Parquet file with --data FILE.parquet")
     began = time.monotonic()
     _settle(face)
+    if feed is not None:
+        _choose(face, feed)
     face.say("PostgreSQL: starting (the first time takes a moment), and bringing the schema up to date")
     if face.settings.embedded_root is not None:
         bootstrap.embedded(face.settings).start()
@@ -75,10 +85,21 @@ def command(face: Face, *, orders: int, data: Path | None, serve: bool) -> int:
     took = (run.finished_at - run.started_at).total_seconds()
     face.say(f"sync: {rows:,} rows in {took:.1f} s" if run.changed else "sync: nothing changed")
     _reports(face)
+    if feed is not None and not run.failed:
+        watching.show(face, bootstrap.source_url(face.settings), orders)
     if serve and not run.failed:
         return _serve(face, orders)
     _next(face, time.monotonic() - began)
     return 1 if run.failed else 0
+
+
+def _choose(face: Face, feed: str) -> None:
+    """Write the feed into the config, for the commands that come later, too."""
+    from app.demo import project
+
+    project.choose_feed(face.config_path, feed)
+    vars(face).pop("settings", None)
+    face.say(f'{face.config_path.name}: [sync] feed = "{feed}"')
 
 
 def _serve(face: Face, orders: int) -> int:

@@ -10,6 +10,9 @@ from app.face import completion, show
 from app.face.base import Face, Group, json_option, pass_face
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.mechanisms.trial import Outcome
     from jobs.status.feeding import Fed, Feeds
 
 
@@ -58,6 +61,57 @@ def resync(face: Face, *, tables: tuple[str, ...], as_json: bool) -> int:
             face.say(statement)
         run = sync.sync_once(job, tables=list(tables) or None, full=True, progress=face.progress())
     return running.show_run(face, run, as_json=as_json, whole=not tables)
+
+
+@command.command(
+    examples=(
+        "neaptide feed compare --only watermark --only wal",
+        "neaptide feed compare --only wal --seconds 1 --json",
+    )
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Only this mechanism; may be repeated.")
+@click.option("--seconds", type=click.FloatRange(0.5, 600), default=3.0, show_default=True, help="For each rate.")
+@json_option
+@pass_face
+def compare(face: Face, *, only: tuple[str, ...], seconds: float, as_json: bool) -> int:
+    """Run the same work with each mechanism on this machine, and compare.
+
+    On a PostgreSQL of its own that is gone afterwards; neither your database nor your file is touched. How long a
+    committed row takes until a reader has it, while 10, 100 and 1,000 rows a second are written; what the writers lose;
+    what a kill -9 of the daemon costs. Takes some minutes.
+    """
+    from app import errors
+    from app.mechanisms import mechanism, trial
+
+    unknown = [name for name in only if name not in mechanism.NAMES]
+    if unknown:
+        raise errors.UsageError(f"there is no mechanism {unknown[0]!r}", hint=f"one of {', '.join(mechanism.NAMES)}")
+    wanted = [one for one in mechanism.MECHANISMS if not only or one.name in only]
+    found = list(trial.compare(wanted, seconds, face.say))
+    if as_json:
+        show.as_json([one.as_dict() for one in found])
+    else:
+        _show_outcomes(found)
+    return 1 if any(one.wrong for one in found) else 0
+
+
+def _show_outcomes(found: Sequence[Outcome]) -> None:
+    """Two tables, each narrow enough for a terminal."""
+    rates = [f"{one.rate:,}/s" for one in found[0].seen]
+    rows = [
+        (
+            one.mechanism.name, *(f"{at.p50:,.0f} / {at.p95:,.0f}" for at in one.seen), f"{one.writes:.0%}",
+            "-" if one.killed is None else f"{one.killed:.1f} s", one.wrong,
+        )
+        for one in found
+    ]  # fmt: skip
+    click.echo("Commit to visible, p50 / p95 in ms, while so many rows a second are written:\n")
+    show.table(("mechanism", *rates, "writes", "kill -9", "wrong"), rows)
+    click.echo()
+    needs = [
+        (one.mechanism.name, one.mechanism.consistency, one.mechanism.needs, one.mechanism.rights) for one in found
+    ]
+    show.table(("mechanism", "readers see", "needs", "rights"), needs)
 
 
 def _show(face: Face, found: Feeds) -> None:

@@ -119,6 +119,16 @@ def test_the_default_demo_takes_less_than_90_seconds(fresh: Cli) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("feed", ["wal", "events"])
+def test_a_feed_is_shown_at_work_and_stays_in_the_config(fresh: Cli, feed: str) -> None:
+    done = fresh.process("demo", "--orders", "50", "--feed", feed).ok()
+    assert len(re.findall(r"a report has it [\d,]+ ms after the commit", done.out)) == 8 and "median" in done.out
+    assert f'feed = "{feed}"' in (fresh.folder / "config.toml").read_text()
+    assert {one["feed"] for one in fresh("feed", "status", "--json").ok().json["tables"]} == {feed}
+    assert fresh("verify").code == 0
+
+
+@pytest.mark.long
 def test_served_it_shows_orders_as_they_come_in(fresh: Cli) -> None:
     running = fresh.begun("demo", "--orders", "20", "--serve")
     try:

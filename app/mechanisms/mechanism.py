@@ -1,0 +1,50 @@
+"""The ways that are compared: what the config says for each, and what each needs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One way. `settings` is its config; without any, nothing is copied and readers ask the source.
+
+    `told` is what a writer does beside each row, in the same transaction: SQL, in which %(key)s is the row's.
+    """
+
+    name: str
+    settings: str
+    consistency: str
+    needs: str
+    rights: str
+    told: str = ""
+
+    @property
+    def copies(self) -> bool:
+        """Whether there is a second database at all."""
+        return bool(self.settings)
+
+
+_NO_WAKE = '[schedule]\nevery = "1s"\nwake_on_commit = false\n'
+_TOLD = """
+INSERT INTO neaptide.outbox (name, aggregate, key, version, keys)
+VALUES (
+    'Written', 'event', %(key)s, 1,
+    jsonb_build_object('public.event', jsonb_build_array(jsonb_build_array(%(key)s::text)))
+)
+"""
+_ONE_SNAPSHOT = "one snapshot"
+MECHANISMS = (
+    Mechanism("job, every second", _NO_WAKE, _ONE_SNAPSHOT, "nothing", "owner of the tables, once"),
+    Mechanism("watermark", '[schedule]\nevery = "10s"\n', _ONE_SNAPSHOT, "nothing", "owner of the tables, once"),
+    Mechanism(
+        "wal", '[schedule]\nevery = "10s"\n[sync]\nfeed = "wal"\n', _ONE_SNAPSHOT, "wal_level = logical",
+        "REPLICATION; owner of the tables, once",
+    ),
+    Mechanism(
+        "events", '[schedule]\nevery = "10s"\n[sync]\nfeed = "events"\n', _ONE_SNAPSHOT, "writers that tell",
+        "owner of the tables, once", told=_TOLD,
+    ),
+    Mechanism("one database", "", "at once", "nothing", "SELECT"),
+)  # fmt: skip
+NAMES = tuple(one.name for one in MECHANISMS)

@@ -1,0 +1,145 @@
+"""Where a mechanism runs: a database of its own, a reporting file, and a daemon in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from app import bootstrap, errors
+from app.mechanisms.mechanism import Mechanism
+
+if TYPE_CHECKING:
+    from app.oltp.embedded.server import EmbeddedServer
+
+# The same table twice: one that is followed, one that nobody follows.
+_TABLES = ("event", "bare")
+_TABLE = "CREATE TABLE public.{} (id bigserial PRIMARY KEY, body text, updated_at timestamptz NOT NULL DEFAULT now())"
+_DAEMON = (sys.executable, "-c", "from app.cli import main; main()")
+# How long anything here may take, in seconds.
+_PATIENCE = 60.0
+_LOOK_AGAIN = 0.004
+
+
+class Place:
+    """One mechanism at work."""
+
+    def __init__(self, mechanism: Mechanism, url: str, folder: Path) -> None:
+        self.mechanism, self.url, self._folder = mechanism, url, folder
+        self._file, self._config = folder / "reporting.duckdb", folder / "config.toml"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """A session of a writer's, in autocommit."""
+        return psycopg.connect(self.url, autocommit=True)
+
+    def write(self, conn: psycopg.Connection[Any], table: str = "event") -> int:
+        """One row, committed; its key."""
+        with conn.transaction():
+            query = sql.SQL("INSERT INTO public.{} (body) VALUES ('a line of text') RETURNING id")
+            row = conn.execute(query.format(sql.Identifier(table))).fetchone()
+            assert row is not None
+            if self.mechanism.told and table == "event":
+                conn.execute(self.mechanism.told.encode(), {"key": str(row[0])})
+        return int(row[0])
+
+    def wait_for(self, key: int) -> None:
+        """Return once a reader finds the row. Raises `errors.TooStale` where it doesn't come."""
+        until_true(lambda: self.shows(key), f"row {key} in {self.mechanism.name}")
+
+    def shows(self, key: int) -> bool:
+        """Whether a reader that opens what there is finds the row."""
+        if not self.mechanism.copies:
+            with psycopg.connect(self.url) as conn:
+                return conn.execute("SELECT 1 FROM public.event WHERE id = %s", [key]).fetchone() is not None
+        from app.reporting import store
+
+        with suppress(errors.NoReportingFile), store.open(self._file) as file:
+            return bool(file.query("SELECT 1 FROM public.event WHERE id = $id", {"id": key}).rows)
+        return False
+
+    def missing(self) -> int:
+        """Rows that only one side has."""
+        if not self.mechanism.copies:
+            return 0
+        from app.reporting import store
+
+        with self.connect() as conn, store.open(self._file) as file:
+            source = {row[0] for row in conn.execute("SELECT id FROM public.event")}
+            return len(source ^ {row[0] for row in file.query("SELECT id FROM public.event").rows})
+
+    def set_up(self) -> None:
+        """The tables, the config, and what `track` installs."""
+        from jobs.tracking import install
+
+        with self.connect() as conn:
+            for name in _TABLES:
+                conn.execute(_TABLE.format(name).encode())
+        if self.mechanism.copies:
+            self._config.write_text(
+                f'[source]\nurl = "{self.url}"\n[target]\npath = "reporting.duckdb"\n{self.mechanism.settings}'
+                '[[tables]]\nname = "public.event"\n',
+                encoding="utf-8",
+            )
+            self._config.chmod(0o600)
+            install.track(bootstrap.job(bootstrap.load_settings(self._config)), [])
+
+    def start(self) -> None:
+        """The daemon, where there is something to copy."""
+        if self.mechanism.copies:
+            self._process = daemon(self._config, self._folder / "log")
+
+    def kill(self) -> None:
+        """End the daemon as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def opened(server: EmbeddedServer, mechanism: Mechanism, folder: Path) -> Iterator[Place]:
+    """The mechanism at work on an empty table, its first row copied."""
+    number = len(list(folder.iterdir()))
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE mechanism_{number}".encode())
+    own = folder / str(number)
+    own.mkdir()
+    found = Place(mechanism, server.url(f"mechanism_{number}"), own)
+    try:
+        found.set_up()
+        found.start()
+        with found.connect() as conn:
+            found.wait_for(found.write(conn))
+        yield found
+    finally:
+        found.kill()
+
+
+def daemon(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    """A daemon with this config, which the caller ends."""
+    command = [*_DAEMON, "--config", str(config), "daemon"]
+    with log.open("ab") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=_environment())
+
+
+def until_true(asked: Callable[[], bool], what: str) -> None:
+    """Ask again until it is so. Raises `errors.TooStale` after a minute."""
+    until = time.monotonic() + _PATIENCE
+    while not asked():
+        if time.monotonic() > until:
+            raise errors.TooStale(f"waited {_PATIENCE:.0f} s for {what}")
+        time.sleep(_LOOK_AGAIN)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of what the caller's own config is told by."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NEAPTIDE_")}

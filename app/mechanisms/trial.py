@@ -1,0 +1,162 @@
+"""The same work with each mechanism, and what it took."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app import extras
+from app.mechanisms import place
+from app.mechanisms.mechanism import Mechanism
+from app.mechanisms.place import Place
+
+if TYPE_CHECKING:
+    from app.oltp.embedded.server import EmbeddedServer
+
+RATES = (10, 100, 1000)
+# Pairs of bursts by a writer, with the mechanism and without, and how long one lasts, in seconds.
+_PAIRS, _BURST = 20, 0.15
+# From one row that is waited for to the next, in seconds: not in step with any schedule.
+_PAUSE = 0.037
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How long a committed row took until a reader had it, in milliseconds, while so many a second were written."""
+
+    rate: int
+    reached: float
+    rows: int
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one mechanism. `writes` is the rate of writers against those of a bare table, as a share.
+
+    `killed` is how many seconds a row took that was written right after a kill -9 of the daemon, which was started
+    again at once; `wrong` how many rows were lost or doubled in the end.
+    """
+
+    mechanism: Mechanism
+    seen: tuple[Seen, ...]
+    writes: float
+    killed: float | None
+    wrong: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape of `--json`."""
+        found = asdict(self)
+        about = found.pop("mechanism")
+        return {name: about[name] for name in ("name", "consistency", "needs", "rights")} | found
+
+
+def compare(wanted: Sequence[Mechanism], seconds: float, say: Callable[[str], object]) -> Iterator[Outcome]:
+    """Each in turn, on a PostgreSQL of its own that is gone afterwards; `seconds` for each rate of writers."""
+    with _server() as (server, folder):
+        for mechanism in wanted:
+            say(f"{mechanism.name}: rows are written and waited for")
+            with place.opened(server, mechanism, folder) as found:
+                yield _measured(found, seconds)
+
+
+@contextmanager
+def _server() -> Iterator[tuple[EmbeddedServer, Path]]:
+    with extras.needed("demo"):
+        from app.oltp.embedded.server import EmbeddedServer
+    with tempfile.TemporaryDirectory(prefix="neaptide-") as name:
+        server = EmbeddedServer(Path(name) / "postgres")
+        server.start()
+        files = Path(name) / "files"
+        files.mkdir()
+        try:
+            yield server, files
+        finally:
+            server.remove()
+
+
+def _measured(found: Place, seconds: float) -> Outcome:
+    seen = tuple(_seen(found, rate, seconds) for rate in RATES)
+    killed = _killed(found) if found.mechanism.copies else None
+    with found.connect() as conn:
+        found.wait_for(found.write(conn))
+    wrong = found.missing()
+    # What a daemon takes of the processor is no cost of the writes.
+    found.kill()
+    return Outcome(found.mechanism, seen, _writes(found), killed, wrong)
+
+
+def _seen(found: Place, rate: int, seconds: float) -> Seen:
+    """Rows are waited for one after the other while another session writes at the rate."""
+    over, counts = threading.Event(), list[float]()
+    writer = threading.Thread(target=_write, args=(found, rate, over, counts), daemon=True)
+    writer.start()
+    try:
+        delays = sorted(_delays(found, seconds))
+    finally:
+        over.set()
+        writer.join()
+    return Seen(rate, counts[0], len(delays), statistics.median(delays), delays[int(len(delays) * 0.95)])
+
+
+def _delays(found: Place, seconds: float) -> Iterator[float]:
+    with found.connect() as conn:
+        until, first = time.monotonic() + seconds, True
+        while first or time.monotonic() < until:
+            first = False
+            key = found.write(conn)
+            committed = time.perf_counter()
+            found.wait_for(key)
+            yield round((time.perf_counter() - committed) * 1000, 1)
+            time.sleep(_PAUSE)
+
+
+def _write(found: Place, rate: int, over: threading.Event, counts: list[float]) -> None:
+    """Single rows at a steady rate; notes what was reached."""
+    with found.connect() as conn:
+        began, count = time.monotonic(), 0
+        while not over.wait(max(0.0, began + count / rate - time.monotonic())):
+            found.write(conn)
+            count += 1
+        counts.append(round(count / (time.monotonic() - began), 1))
+
+
+def _killed(found: Place) -> float:
+    found.kill()
+    began = time.monotonic()
+    with found.connect() as conn:
+        key = found.write(conn)
+    found.start()
+    found.wait_for(key)
+    return round(time.monotonic() - began, 2)
+
+
+def _writes(found: Place) -> float:
+    """In pairs that change their order, so that what slows the machine down slows both."""
+    ratios = []
+    with found.connect() as conn:
+        # Both tables of one size: to grow costs, too.
+        conn.execute("INSERT INTO public.bare (body) SELECT body FROM public.event")
+        conn.execute("CHECKPOINT")
+        for turn in range(_PAIRS):
+            order = ("event", "bare") if turn % 2 else ("bare", "event")
+            rates = {table: _rate(partial(found.write, conn, table)) for table in order}
+            ratios.append(rates["event"] / rates["bare"])
+    return round(statistics.median(ratios), 3)
+
+
+def _rate(write: Callable[[], object]) -> float:
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < _BURST:
+        write()
+        count += 1
+    return count / (time.monotonic() - began)
