@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import duckdb
+
 from app import errors
 from jobs import faults
 from jobs.engine.session import DuckSession
@@ -71,11 +73,19 @@ class Builder:
         except errors.NeaptideError as error:
             if not is_its_own(error):
                 raise
+            reason = self._reason(one, error)
             if not self._file.private:
-                raise NotBuilt(one.name, told(error)) from error
-            return told(error)
+                raise NotBuilt(one.name, reason) from error
+            return reason
         faults.point("model_built")
         return None
+
+    def _reason(self, one: Standing, error: errors.NeaptideError) -> str:
+        """Why its SELECT failed over these rows, with its file and, for a value that doesn't fit, the way out."""
+        model = self._plan.planning.folder.models[one.name]
+        is_of_a_value = isinstance(error.__cause__, duckdb.ConversionException | duckdb.OutOfRangeException)
+        advice = " (TRY_CAST or NULLIF makes NULL of such a value; or cast it to a wider type)" if is_of_a_value else ""
+        return f"{model.at(0)}: {told(error)}{advice}"
 
     def _build(self, one: Standing) -> None:
         began, run_id = time.monotonic(), self._plan.run_id

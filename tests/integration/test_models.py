@@ -251,7 +251,9 @@ def test_a_model_that_fails_costs_itself_and_those_above_and_heals(lab: Lab) -> 
     check(lab, "shares", "above")
     status = report.read_status(lab.job)
     assert status.is_bad
-    assert any("models.shares is not in the file" in problem for problem in status.problems)
+    (told,) = (problem for problem in status.problems if "models.shares is not in the file" in problem)
+    assert "models/shares.sql:2: DuckDB: Conversion Error" in told
+    assert "TRY_CAST or NULLIF makes NULL of such a value" in told
     again = lab.sync()
     assert not again.changed
     assert {model.model for model in again.failed_models} == {"shares", "above"}
