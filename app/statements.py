@@ -4,7 +4,9 @@
     -- One page of products.
     SELECT …
 
-A block ends where the next begins. Loading refuses a duplicate name, an empty block and a block without purpose.
+The files lie in rooms: `shop/orders`, `queries/orders`. A path without a room is one of the sync's: `source` is
+`sql/sync/source.sql`. A block ends where the next begins. Loading refuses a duplicate name, an empty block and a block
+without purpose.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 
 @cache
 def load(path: str) -> dict[str, str]:
-    """All blocks of `sql/<path>.sql`, by name. Raises `errors.Bug` for a malformed file."""
-    return parse(_root().joinpath(f"{path}.sql").read_text(encoding="utf-8"), where=f"sql/{path}.sql")
+    """All blocks of a file, by name. Raises `errors.Bug` for a malformed one."""
+    file = _file(path)
+    return parse(_root().joinpath(file).read_text(encoding="utf-8"), where=f"sql/{file}")
 
 
 def get(path: str, name: str) -> str:
@@ -30,7 +33,11 @@ def get(path: str, name: str) -> str:
     try:
         return load(path)[name]
     except KeyError:
-        raise errors.Bug(f"sql/{path}.sql has no block {name!r}") from None
+        raise errors.Bug(f"sql/{_file(path)} has no block {name!r}") from None
+
+
+def _file(path: str) -> str:
+    return f"{path if '/' in path else f'sync/{path}'}.sql"
 
 
 def folder(path: str) -> Traversable:

@@ -62,17 +62,17 @@ class RetailFile:
 
     def count(self) -> int:
         """How many rows there are."""
-        row = self._connection.execute(statements.get("retail", "count"), self._bound).fetchone()
+        row = self._connection.execute(statements.get("demo/retail", "count"), self._bound).fetchone()
         return int(row[0]) if row else 0
 
     def returned(self) -> set[tuple[str, str, Decimal]]:
         """Customer, SKU and price of everything that is ever returned."""
-        return set(self._connection.execute(statements.get("retail", "returned"), self._bound).fetchall())
+        return set(self._connection.execute(statements.get("demo/retail", "returned"), self._bound).fetchall())
 
     def invoices(self) -> Iterator[Invoice]:
         """All invoices, oldest first; equal dates in the order of the file."""
         cursor = self._connection.cursor()
-        cursor.execute(statements.get("retail", "lines"), self._bound)
+        cursor.execute(statements.get("demo/retail", "lines"), self._bound)
         for number, rows in groupby(_rows(cursor), key=itemgetter(0)):
             yield _invoice(number, list(rows))
 
@@ -92,7 +92,7 @@ def _check(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     if not path.is_file():
         raise errors.UsageError(f"there is no file {path}", hint="give the Parquet file with --data FILE.parquet")
     try:
-        described = connection.execute(statements.get("retail", "columns"), {"path": str(path)}).fetchall()
+        described = connection.execute(statements.get("demo/retail", "columns"), {"path": str(path)}).fetchall()
     except duckdb.Error as error:
         raise errors.UsageError(f"{path} is no Parquet file that can be read: {error}") from error
     missing = sorted(_COLUMNS - {str(name) for (name,) in described})

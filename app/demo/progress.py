@@ -118,4 +118,4 @@ def transact(engine: Engine, keys: Keys, work: Callable[[Intake], T]) -> T:
 
 
 def _sql(name: str) -> TextClause:
-    return text(statements.get("imports", name))
+    return text(statements.get("demo/imports", name))

@@ -36,7 +36,7 @@ class Connection:
         return row[0]
 
     def block(self, name: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run a block of sql/target.sql."""
+        """Run a block of sql/sync/target.sql."""
         return self.rows(statements.get("target", name), given)
 
     @contextmanager

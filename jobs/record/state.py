@@ -24,7 +24,7 @@ from jobs.source import widths
 from jobs.source.position import Identity
 from jobs.tables import modes
 
-# Raise it with every change of sql/target.sql's tables: files of another format are built anew.
+# Raise it with every change of sql/sync/target.sql's tables: files of another format are built anew.
 FORMAT = 3
 _IDENTITY = ("system_id", "timeline", "database_oid", "database")
 
@@ -178,7 +178,7 @@ def create_schema(file: DuckSession) -> None:
 
 
 def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
-    """As sql/target.sql takes it: one JSON for many rows, because DuckDB's client takes its time over each value."""
+    """As sql/sync/target.sql takes it: one JSON for many rows, as DuckDB's client takes its time over each value."""
     return {
         "table_name": saved.table,
         "relid": saved.relid,

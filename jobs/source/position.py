@@ -148,7 +148,7 @@ def is_durable(conn: Connection, seen: Snapshot) -> bool:
 
 
 def one(conn: Connection, name: str) -> dict[str, Any]:
-    """The only row of a block of sql/source.sql."""
+    """The only row of a block of sql/sync/source.sql."""
     row = conn.execute(statements.get("source", name)).fetchone()
     assert row is not None
     return row

@@ -36,7 +36,7 @@ class Publication:
 
     @classmethod
     def of(cls, name: str, members: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> Publication:
-        """From the rows of sql/wal.sql."""
+        """From the rows of sql/sync/wal.sql."""
         found: dict[int, tuple[Part, ...]] = {}
         for row in parts:
             part = Part(row["relid"], row["name"], row["kind"], row["persistence"], frozenset(row["identity"] or ()))

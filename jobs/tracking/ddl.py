@@ -74,7 +74,7 @@ def dropped(row: dict[str, str]) -> Statement:
 
 
 def block(name: str) -> Statement:
-    """A statement of sql/track.sql."""
+    """A statement of sql/sync/track.sql."""
     return Statement(bare(statements.get("track", name)))
 
 

@@ -36,7 +36,7 @@ class Between:
             self._act()
 
     def after_blocks(self, *names: str) -> None:
-        """The statements of sql/source.sql that a run reads one after the other."""
+        """The statements of sql/sync/source.sql that a run reads one after the other."""
         one = position.one
 
         def wrapped(conn: connection.Connection, name: str) -> dict[str, Any]:

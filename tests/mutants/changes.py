@@ -253,7 +253,7 @@ MUTANTS = (
     ),
     Mutant(
         "a partition that is being detached counts",
-        "sql/catalogue.sql",
+        "sql/sync/catalogue.sql",
         "i.inhparent = t.relid AND NOT i.inhdetachpending",
         "i.inhparent = t.relid",
         PARTITIONS + "test_a_detach_that_waits_for_its_second_half",
@@ -295,7 +295,7 @@ MUTANTS = (
     ),
     Mutant(
         "tombstones are purged that somebody may not have seen yet",
-        "sql/tombstones.sql",
+        "sql/sync/tombstones.sql",
         "t.xid < pg_snapshot_xmin(pg_current_snapshot())",
         "t.xid IS NOT NULL",
         PURGE + "test_tombstones_that_a_running_transaction_may_not_see_yet_stay",

@@ -23,14 +23,14 @@ MUTANTS = (
     ),
     Mutant(
         "settings are left on a process that others share",
-        "sql/session.sql",
+        "sql/sync/session.sql",
         "WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(backend)s::pg_catalog.int4",
         "WHERE %(backend)s::pg_catalog.int4 IS NOT NULL",
         POOLERS + "test_transaction_pooling_is_refused_and_nothing_is_left_behind",
     ),
     Mutant(
         "the daemon's lock is left on a process that others share",
-        "sql/daemon.sql",
+        "sql/sync/daemon.sql",
         "CASE WHEN pg_backend_pid() = %(backend)s THEN pg_try_advisory_lock(%(key)s) END",
         "CASE WHEN pg_backend_pid() <> %(backend)s + 2 THEN pg_try_advisory_lock(%(key)s) END",
         POOLERS + "test_a_statement_that_another_process_answers_ends_the_session",
@@ -72,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         "the pads of the mask key are sent so that a log shows them",
-        "sql/masks.sql",
+        "sql/sync/masks.sql",
         "string_agg(d.digits, '')",
         "repeat('0', 256 + 0 * min(length(d.digits)))",
         FILTERS + "test_neither_the_key_nor_a_clear_value_reaches_the_file_the_log_or_an_error",

@@ -46,7 +46,7 @@ MUTANTS = (
     ),
     Mutant(
         "a stranger's prepared transaction is rolled back",
-        "sql/dual.sql",
+        "sql/sync/dual.sql",
         "AND left(p.gid, length(%(prefix)s)) = %(prefix)s",
         "AND %(prefix)s <> ''",
         DUAL + "test_a_stranger_s_prepared_transaction_is_left_alone",

@@ -25,14 +25,14 @@ MUTANTS = (
     ),
     Mutant(
         "who shows no beginning passes for idle unless its state is disabled",
-        "sql/source.sql",
+        "sql/sync/source.sql",
         "a.state IS DISTINCT FROM 'idle')",
         "a.state = 'disabled')",
         SILENT + "test_a_transaction_of_a_session_that_is_not_tracked_loses_nothing",
     ),
     Mutant(
         "every session that shows no beginning holds the floor, in a transaction or not",
-        "sql/source.sql",
+        "sql/sync/source.sql",
         "AND a.pid IN (SELECT l.pid FROM pg_locks AS l WHERE l.locktype = 'virtualxid') AS unknown",
         "AS unknown",
         SILENT + "test_who_is_in_no_transaction_holds_nothing_up",
@@ -151,14 +151,14 @@ MUTANTS = (
     ),
     Mutant(
         "the functions that a function calls are not looked at",
-        "sql/catalogue.sql",
+        "sql/sync/catalogue.sql",
         "INNER JOIN pg_proc AS q ON q.proname = w.word::name AND q.oid >= 16384",
         "INNER JOIN pg_proc AS q ON q.proname = w.word::name AND q.oid < 0",
         DECIDING + "test_whatever_decides_without_being_copied_is_noticed",
     ),
     Mutant(
         "the functions of operators and casts are not looked at",
-        "sql/catalogue.sql",
+        "sql/sync/catalogue.sql",
         "SELECT u.function FROM unnamed AS u",
         "SELECT u.function FROM unnamed AS u WHERE false",
         DECIDING + "test_whatever_decides_without_being_copied_is_noticed",

@@ -25,7 +25,7 @@ MUTANTS = (
     Mutant("a replica is not waited for", "jobs/replica.py", "while not _has(found, reached):", "while False:", WAITED),
     Mutant(
         "a replica has the moment of the source before it was waited for",
-        "sql/source.sql",
+        "sql/sync/source.sql",
         "WHEN pg_is_in_recovery() THEN least(now(), greatest(c.checkpoint_time, pg_last_xact_replay_timestamp()))\n"
         "        ELSE now()\n    END AS as_of,",
         "WHEN pg_is_in_recovery() THEN now()\n        ELSE now()\n    END AS as_of,",

@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         "a standby exports its snapshot, although nobody joins it",
-        "sql/source.sql",
+        "sql/sync/source.sql",
         "    '' AS exported,",
         "    pg_export_snapshot() AS exported,",
         LOST,

@@ -195,7 +195,7 @@ MUTANTS = (
     ),
     Mutant(
         "any login keeps tombstones from being purged",
-        "sql/tombstones.sql",
+        "sql/sync/tombstones.sql",
         "('neaptide.purge'), 'SELECT'), false) AS may;",
         "('neaptide.purge'), 'SELECT'), false) AND pg_try_advisory_xact_lock(hashtext('neaptide purge')) AS may;",
         "tests/integration/test_tombstone_purge.py::test_only_who_may_purge_keeps_others_from_it",

@@ -57,6 +57,7 @@ def used_blocks() -> set[tuple[str, str]]:
     for where, *rest in calls("get"):
         file, name = text(where), text(rest[0])
         assert file is not None, f"statements.get({ast.unparse(where)}, …) hides which file it reads"
+        file = file if "/" in file else f"sync/{file}"
         used |= {(file, name)} if name else {(file, block) for block in statements.load(file) if block in words()}
     for (where,) in calls("load"):
         used |= {(file, block) for file in loaded_whole(where) for block in statements.load(file)}
@@ -98,8 +99,8 @@ def test_a_malformed_file_is_refused_by_name_and_block(content: str, complaint: 
 
 
 def test_a_block_that_does_not_exist_is_named_in_the_error() -> None:
-    with pytest.raises(errors.Bug, match=r"sql/embedded\.sql has no block 'nonsense'"):
-        statements.get("embedded", "nonsense")
+    with pytest.raises(errors.Bug, match=r"sql/demo/embedded\.sql has no block 'nonsense'"):
+        statements.get("demo/embedded", "nonsense")
 
 
 @pytest.mark.parametrize("file", files_of_blocks())

@@ -59,7 +59,7 @@ class Catalog:
         return conn
 
     def row(self, name: str, given: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """The first row of a block of sql/lake.sql; None where what it reads is not there."""
+        """The first row of a block of sql/sync/lake.sql; None where what it reads is not there."""
         with self.session() as conn:
             try:
                 return conn.execute(statements.get("lake", name).encode(), given).fetchone()
