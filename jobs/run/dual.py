@@ -66,6 +66,8 @@ def opened(job: Job, conn: psycopg.Connection[Any], tell: Callable[[str], None] 
 
 
 def _check(job: Job) -> None:
+    if job.settings.target.is_lake:
+        raise errors.ConfigError("a dual write needs a file: [target] is a lake", hint=_RATHER.removeprefix("or "))
     if job.settings.reads_log or job.settings.reads_events:
         raise errors.ConfigError(
             "a dual write needs tables that are read by watermark: log and events tell of what is committed",

@@ -269,6 +269,10 @@ def test_what_it_can_t_be_done_with_is_named(empty_db: str, tmp_path: Path, monk
     lab.sync_options["feed"] = "wal"
     with pytest.raises(errors.ConfigError, match="by watermark"):
         write(lab, "UPDATE item SET name = 'x'")
+    del lab.sync_options["feed"]
+    lab.target = {"url": "ducklake:postgres:dbname=lake host=localhost", "data": "lake"}
+    with pytest.raises(errors.ConfigError, match="is a lake"):
+        write(lab, "UPDATE item SET name = 'x'")
     assert ask(lab.url, "SELECT count(*) FROM item WHERE name = 'x'") == 0
 
 
