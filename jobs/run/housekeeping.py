@@ -28,7 +28,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         beside.touch(looked)
         done = purge.purge(job)
         if done.left is not None:
-            job.files.note("kept", {"tombstones": done.left})
+            job.files.note("kept", {"tombstones": done.left} | ({"events": done.events} if done.events else {}))
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

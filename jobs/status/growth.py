@@ -19,10 +19,14 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
     found = [Kept("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
-    left = job.files.read("kept", notes.Kept).get("tombstones")
-    if left:
-        limit = f"{sync.tombstone_retention} by [sync] tombstone_retention"
-        found.append(Kept("deleted keys", left["rows"], left["bytes"], limit))
+    kept = job.files.read("kept", notes.Kept)
+    limit = f"{sync.tombstone_retention} by [sync] tombstone_retention"
+    for what, name in (("deleted keys", "tombstones"), ("events", "events")):
+        left = kept.get(name)
+        if left:
+            relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
+            until = "what the relay has yet to hand on" if relayed else limit
+            found.append(Kept(what, left["rows"], left["bytes"], until))
     with suppress(OSError):
         found.append(Kept("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
     return tuple(found)

@@ -26,10 +26,11 @@ _LONGEST = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Purged:
-    """How many were deleted, and what is left of them: bytes and rows, None where nobody knows."""
+    """How many were deleted, and what is left of them and of events: bytes and rows, None where nobody knows."""
 
     gone: int
     left: dict[str, int] | None
+    events: dict[str, int] | None = None
 
 
 def purge(job: Job) -> Purged:
@@ -46,7 +47,7 @@ def purge(job: Job) -> Purged:
         gone += _emptied(lambda: _batch(conn, given), until)
         # Where a broker hands them on, its relay deletes them, and nobody else.
         gone += 0 if job.broker_url else _emptied(lambda: _events(conn, given), until)
-        return Purged(gone, size(conn))
+        return Purged(gone, size(conn), conn.execute(statements.get("outbox", "size")).fetchone())
 
 
 def _emptied(batch: Callable[[], int], until: float) -> int:

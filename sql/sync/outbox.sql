@@ -114,6 +114,15 @@ GROUP BY g.tableoid
 ON CONFLICT (relid) DO UPDATE
 SET xid = greatest(purge.xid, excluded.xid), purged_at = clock_timestamp();
 
+-- name: size
+-- How much there is of the outbox: the size of its table, and its rows by the last count.
+SELECT
+    pg_total_relation_size(c.oid)::bigint AS bytes,
+    greatest(c.reltuples, 0)::bigint AS rows
+FROM pg_class AS c
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'neaptide' AND c.relname = 'outbox';
+
 -- name: may_forget
 -- Whether this role may delete events, and note that it did.
 SELECT

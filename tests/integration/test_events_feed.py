@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import pytest
 from app import errors
 from jobs.feeds.events import told as telling_of
 from jobs.results import Run
+from jobs.run import housekeeping
+from jobs.status import report
 from jobs.tracking import install, purge, visit
 from tests.support.events import telling
 from tests.support.syncing import Lab
@@ -265,3 +267,10 @@ def test_the_role_that_reads_may_have_to_be_let(lab: Lab) -> None:
         finally:
             conn.execute("DROP OWNED BY events_reader")
             conn.execute("DROP ROLE events_reader")
+
+
+def test_status_says_how_many_events_are_kept(lab: Lab) -> None:
+    lab.run("ANALYZE neaptide.outbox")
+    housekeeping.purge_sometimes(lab.job, every=timedelta(0))
+    [kept] = [astuple(one) for one in report.read_status(lab.job).kept if "events" in astuple(one)]
+    assert kept[1] == 2

@@ -173,6 +173,7 @@ class Kept(_Note):
     """The file `.kept`."""
 
     tombstones: Tombstones | None = None
+    events: Tombstones | None = None
 
 
 Form = type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]
