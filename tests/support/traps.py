@@ -19,7 +19,11 @@ MODES: dict[str, dict[str, Any]] = {
     "counted": {"watermark": "xid"},
     "compared": {"watermark": "updated_at", "deletes": "compare", "max_delete_share": 1},
 }
-LOGGED: dict[str, dict[str, Any]] = {"logged": {"feed": "wal"}, "told": {"feed": "events"}}
+# The one that events tell of has no triggers of ours: what they miss, no sweep finds.
+LOGGED: dict[str, dict[str, Any]] = {
+    "logged": {"feed": "wal"},
+    "told": {"feed": "events", "watermark": "none"},
+}
 COLUMNS = "(id bigint PRIMARY KEY, name text)"
 
 
