@@ -45,12 +45,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A choice for each table; `database` and `role` are those of the session that looked."""
+    """A choice for each table; `database` and `role` are those of the session that looked.
+
+    `logged`: the server keeps a log that says which rows changed, and the role may read it.
+    """
 
     database: str
     role: str
     choices: list[Choice]
     may_track: bool = False
+    logged: bool = False
 
     @property
     def taken(self) -> list[Choice]:

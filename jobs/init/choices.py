@@ -54,7 +54,15 @@ def propose(job: Job, schemas: Sequence[str] = (), *, track: bool = False) -> Pr
         choices = _affordable(choices, _in_place(conn, job, choices), track=track)
         [who] = conn.execute(statements.get("init", "who")).fetchall()
         ruled = [_ruled(conn, choice, by_name.get(choice.name)) for choice in choices]
-        return Proposal(who["database"], who["role"], ruled, may_track=bool(job.owner_url) or who["may_create"])
+        may_track = bool(job.owner_url) or who["may_create"]
+        return Proposal(who["database"], who["role"], ruled, may_track, _logged(job))
+
+
+def _logged(job: Job) -> bool:
+    """Whether the owner's role could follow the log as the server is now."""
+    with job.owner.connect(application="neaptide init") as conn, conn.transaction():
+        row = conn.execute(statements.get("wal", "may_replicate")).fetchone()
+    return bool(row and row["may"] and row["logical"])
 
 
 def _affordable(choices: list[Choice], ready: set[str], *, track: bool) -> list[Choice]:

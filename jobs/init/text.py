@@ -43,6 +43,11 @@ wake_on_commit = {wake:<20}# run at once after a commit, not only on the schedul
 margin = "60s"                       # how far the server's clock may step back unnoticed
 on_schema_change = "evolve"          # "fail": leave a table as it is when somebody alters it, and say so
 """
+_LOGGED = """\
+# The server's log can be followed by this role: no trigger and no stamp. With this, and without the entries' own
+# watermark and deletes, run `neaptide track`, then `neaptide sync`:
+# feed = "wal"
+"""
 _WHOLE = 'watermark = "none"'
 # A daemon should be idle for so many times as long as it compares tables.
 _IDLE = 20
@@ -56,7 +61,8 @@ def config_text(url: str, found: Proposal, *, with_password: bool = False) -> st
     note = _ABOUT_SECRETS if had_password and not with_password else ""
     track = _TRACK if any(lacks_triggers(one) for one in found.taken) else ""
     head = _HEAD.format(steps=track + _SYNC)
-    return f"{head}{note}url = {_toml(shown)}\n{_rest(found.seconds())}{''.join(map(_entry, found.choices))}"
+    rest = _rest(found.seconds()) + (_LOGGED if found.logged else "")
+    return f"{head}{note}url = {_toml(shown)}\n{rest}{''.join(map(_entry, found.choices))}"
 
 
 def lacks_triggers(choice: Choice) -> bool:

@@ -90,10 +90,10 @@ def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
     found = slots.read(conn, job.files.known_slot)
     if found.wal_level == "logical" and not job.files.known_slot:
         return errors.NotTracked("this target has no replication slot yet", hint="run `neaptide track`")
-    row = conn.execute(statements.get("wal", "may_replicate")).fetchone()
-    if not (row and row["may"]):
+    role = may_replicate(job)
+    if not role["may"]:
         return errors.AccessDenied(
-            f"role {row['name'] if row else ''} may not replicate", hint="ALTER ROLE … REPLICATION for that role"
+            f"role {role['name']} may not replicate", hint="ALTER ROLE … REPLICATION for that role"
         )
     if found.lost:
         return errors.NotTracked(
@@ -101,6 +101,14 @@ def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
             hint="run `neaptide feed resync`, or wait for the next run, which makes it anew and copies its tables",
         )
     return found.problem()
+
+
+def may_replicate(job: Job) -> dict[str, Any]:
+    """Whether the log may be read, by the role that does so, and whether there is one to read."""
+    with translated(), job.owner.connect(application="neaptide feed") as conn:
+        found = conn.execute(statements.get("wal", "may_replicate")).fetchone()
+    assert found is not None
+    return found
 
 
 def feed_of(table: Table) -> str:

@@ -110,10 +110,12 @@ WHERE s.slot_name = %(name)s;
 
 -- name: may_replicate
 -- Whether the session's role may read the log: with the attribute, or by the role that a managed server has for it.
+-- `logical`: there is something to read.
 SELECT
     r.rolname::text AS name,
     r.rolsuper OR r.rolreplication OR EXISTS (
         SELECT FROM pg_roles AS g WHERE g.rolname = 'rds_replication' AND pg_has_role(r.oid, g.oid, 'member')
-    ) AS may
+    ) AS may,
+    current_setting('wal_level') = 'logical' AND NOT pg_is_in_recovery() AS logical
 FROM pg_roles AS r
 WHERE r.rolname = current_user;

@@ -116,6 +116,20 @@ def test_only_the_schemas_asked_for(cli: Cli, empty_db: str) -> None:
     assert cli("init", "--force", "--schema", "nowhere").code == 2
 
 
+def test_a_log_that_may_be_followed_is_proposed_and_can_be(cli: Cli, empty_db: str) -> None:
+    execute(empty_db, "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALUES (1, 'x')")
+    cli("init", "--track").ok()
+    path = cli.folder / "config.toml"
+    text = path.read_text()
+    assert text.count('# feed = "wal"') == 1
+    path.write_text(
+        re.sub(r"^(watermark|deletes) = .*\n", "", text.replace('# feed = "wal"', 'feed = "wal"'), flags=re.M)
+    )
+    cli("track").ok()
+    cli("sync").ok()
+    assert [one["feed"] for one in cli("feed", "status", "--json").ok().json["tables"]] == ["wal"]
+
+
 def test_a_config_that_is_there_is_not_overwritten(cli: Cli, empty_db: str) -> None:
     execute(empty_db, MUSIC)
     (cli.folder / "config.toml").write_text("# mine\n")
