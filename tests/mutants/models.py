@@ -168,6 +168,13 @@ MUTANTS = (
         DIRECTED,
     ),
     Mutant(
+        "a SELECT that DuckDB can't plan is taken for damage of the file",
+        "jobs/models/upkeep.py",
+        "errors.UnsupportedValue) or _is_internal(error)",
+        "errors.UnsupportedValue)",
+        "tests/unit/test_models_order.py::test_what_duckdb_can_not_plan_is_a_matter_of_its_model_and_damage_is_not",
+    ),
+    Mutant(
         "a model above is told nothing of what changed below",
         "jobs/models/upkeep.py",
         "if done.moved is not None:",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from app import errors
-from jobs.models import file, order
+from jobs.engine import failures
+from jobs.models import file, order, upkeep
 from jobs.models.analysis.shapes import Relation
 
 TABLES = {"shop.orders": Relation({"id": "INTEGER", "total": "DECIMAL(14,2)"}, ("id",))}
@@ -105,3 +107,13 @@ def test_a_head() -> None:
     assert (found.title, found.key, found.text, found.line) == ("T", ("day", 'a "b", c'), "SELECT 1 AS day", 5)
     assert file.parse("sales_daily", "SELECT 1", where="x").title == "Sales daily"
     assert found.table == "models.sales_daily"
+
+
+def test_what_duckdb_can_not_plan_is_a_matter_of_its_model_and_damage_is_not() -> None:
+    with pytest.raises(upkeep.ModelFailed) as caught, upkeep.failing("one"), failures.translated():
+        raise duckdb.InternalException("INTERNAL Error: Failed to bind column reference\nStack Trace: …")
+    assert caught.value.reason == "DuckDB can't carry it out: INTERNAL Error: Failed to bind column reference"
+    with pytest.raises(failures.Damaged), upkeep.failing("one"), failures.translated():
+        raise duckdb.IOException(
+            "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2"
+        )
