@@ -88,9 +88,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _lake_can_be_fed(self) -> Settings:
-        """Each machine would have a slot of its own, and the server would keep its log for those that rest."""
-        if self.target.is_lake and any(self.fed(table).watermark == "wal" for table in self.tables):
-            raise ValueError('tables: the feed "wal" is not supported with a lake')
+        """How far a log or a queue was read is a matter of one machine, and a lake's writer may be any."""
+        if self.target.is_lake and (self.reads_log or self.reads_events):
+            raise ValueError('a lake is fed by watermark: the feeds "wal" and "events" are not supported with it')
         return self
 
     @property

@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pydantic
 import pytest
 
 from app import config, errors
@@ -365,3 +366,28 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(errors.ConfigError, match="can't be read"):
         config.load(path)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ({"url": "ducklake:postgres:dbname=x"}, "a lake has both a url"),
+        ({"data": "lake"}, "a lake has both a url"),
+        ({"url": "postgresql://u@h/x", "data": "lake"}, "must begin with ducklake:postgres:"),
+        ({"url": "ducklake:postgres:host=h password=secret", "data": "lake"}, "names no database"),
+        ({"url": "ducklake:postgres:dbname", "data": "lake"}, "write the url like"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://bucket/lake"}, "data is a folder"),
+    ],
+)
+def test_a_lake_that_is_not_whole_is_refused_without_its_password(target: dict[str, str], told: str) -> None:
+    with pytest.raises(pydantic.ValidationError) as caught:
+        config.Settings(target=target)
+    shown = " ".join(one["msg"] for one in caught.value.errors())
+    assert told in shown and "secret" not in shown
+
+
+@pytest.mark.parametrize("feed", ["wal", "events"])
+def test_a_lake_is_fed_by_watermark(feed: str) -> None:
+    lake = {"url": "ducklake:postgres:dbname=x", "data": "lake"}
+    with pytest.raises(ValueError, match="a lake is fed by watermark"):
+        config.Settings(target=lake, sync={"feed": feed}, tables=[{"name": "public.t"}])
