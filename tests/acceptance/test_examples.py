@@ -14,10 +14,13 @@ from app import cli
 from app.oltp.embedded.server import EmbeddedServer
 from tests.support.cli import Cli
 
-# The demo has nobody to tell, and no events; that is what it says.
+# The demo has nobody to tell, no events and no lake; that is what it says.
 _TOLD = {
     "neaptide alerts test": "no [alerts] urls",
     "neaptide alerts test --json": "no [alerts] urls",
+    **dict.fromkeys(
+        ("neaptide lake migrate", "neaptide lake tidy", "neaptide lake migrate var/old.duckdb"), "the target is a file"
+    ),
     **dict.fromkeys(
         ("neaptide broker start", "neaptide broker status", "neaptide broker status --json", "neaptide broker stop"),
         "names no embedded broker",
