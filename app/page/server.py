@@ -15,7 +15,7 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from app.page import site
+from app.page import routing, site
 from jobs.daemon.monitor import Answers, Door
 from jobs.job import Job
 from jobs.status.board import Board
@@ -80,7 +80,7 @@ class Server:
         self._site = site.Site(job, Answers(job, board, alive))
         seconds = job.settings.query.timeout.total_seconds() + _SPARE
         config = uvicorn.Config(
-            site.app(self._site, Door(http), seconds),
+            routing.app(self._site, Door(http), seconds),
             http=Protocol, ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
             server_header=False, date_header=False, timeout_keep_alive=5, timeout_graceful_shutdown=1,
         )  # fmt: skip

@@ -1,40 +1,28 @@
-"""The site: its pages by their addresses, and what all of them share."""
+"""The site: what all of its pages share."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from app import bootstrap, errors
 from app.charts.worker import Worker
 from app.config import duration
-from app.page import gate, onsource
-from app.page.answers import Failures
+from app.page import onsource
 from app.page.lag import Watch
 from app.page.news import News
 from app.page.reader import Reader
 from app.queries.reports import Catalogue
-from jobs.daemon.monitor import PATHS, Answers, Door
+from jobs.daemon.monitor import Answers
 from jobs.job import Job
 from jobs.results import Status
 from jobs.status import report
 from jobs.targets.file import freshness
 
 _NAVIGATION = (("Overview", "/"), ("Reports", "/reports"), ("Tables", "/tables"), ("SQL", "/sql"), ("Runs", "/runs"))
-# Answers that are worked out at a time; the rest wait.
-_THREADS = 16
 _RUNS = 1000
 
 
@@ -101,48 +89,7 @@ def _age(as_of: datetime | None, now: datetime) -> float | None:
     return max(0.0, (now - as_of).total_seconds()) if as_of else None
 
 
-def app(site: Site, door: Door, seconds: float) -> gate.App:
-    """The whole of it, behind its gate; no answer takes longer than so many seconds."""
-    from app.page import overview, query, reports, runs, tables
-
-    failures = Failures(site.settings, site.head)
-    routes = [
-        *(Route(path, _monitor) for path in PATHS),
-        Route("/events", _events),
-        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
-        *overview.ROUTES, *reports.ROUTES, *tables.ROUTES, *query.ROUTES, *runs.ROUTES,
-    ]  # fmt: skip
-    handlers: dict[Any, Any] = {
-        errors.NeaptideError: failures.expected,
-        HTTPException: failures.unknown,
-        Exception: failures.bug,
-    }
-    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=_lifespan)
-    made.state.site = site
-    return gate.Gate(made, door, seconds)
-
-
-@asynccontextmanager
-async def _lifespan(made: Starlette) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    watching = asyncio.create_task(made.state.site.lag.forever())
-    yield
-    watching.cancel()
-
-
 def of(request: Request) -> Site:
     """The site that a request is for."""
     found: Site = request.app.state.site
     return found
-
-
-def _monitor(request: Request) -> Response:
-    answer = of(request).answers.of(request.url.path)
-    return Response(answer.text, answer.code, {"content-type": answer.kind, "cache-control": "no-store"})
-
-
-async def _events(request: Request) -> Response:
-    news = of(request).news
-    if news.full:
-        return Response("too many pages listen", 503)
-    return StreamingResponse(news.stream(), 200, {"cache-control": "no-store"}, "text/event-stream")
