@@ -90,7 +90,7 @@ def test_a_clock_that_steps_back_beyond_the_margin_is_found_out_and_mended(shift
     run = shifted.sync()
     assert any("clock was set back" in warning for warning in run.warnings)
     assert {name: found[0] for name, found in row_counts(run).items()} == {
-        "stamped": "full", "counted": "delta", "compared": "full", "logged": "delta",
+        "stamped": "full", "counted": "delta", "compared": "full", "logged": "delta", "told": "delta",
     }  # fmt: skip
     for turn in range(2):
         shift_stamps(shifted, "0")
