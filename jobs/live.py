@@ -55,6 +55,10 @@ class _Scope:
         found = (table.schema or "main", table.name) in self._names
         return not table.catalog and (found or (not table.schema and table.name in self._short))
 
+    def macro(self, function: guard.Reference) -> bool:
+        """PostgreSQL keeps no history."""
+        return False
+
     def names(self) -> Collection[str]:
         return [".".join(name) for name in self._names]
 

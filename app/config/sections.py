@@ -126,6 +126,7 @@ class Sync(Section):
     deadline: Duration = timedelta(hours=2)
     keep_runs: int = Field(default=1000, ge=1)
     tombstone_retention: Duration = timedelta(days=7)
+    history_retention: Duration | None = None
     on_schema_change: SchemaRule = "evolve"
     mask_key: SecretStr | None = None
     feed: FeedName = "watermark"

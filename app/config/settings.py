@@ -91,6 +91,8 @@ class Settings(Section):
         """How far a log or a queue was read is a matter of one machine, and a lake's writer may be any."""
         if self.target.is_lake and (self.reads_log or self.reads_events):
             raise ValueError('a lake is fed by watermark: the feeds "wal" and "events" are not supported with it')
+        if self.target.is_lake and any(table.history for table in self.tables):
+            raise ValueError("tables: history is not supported with a lake, which has snapshots of its own")
         return self
 
     @property

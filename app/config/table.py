@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from app.config.sections import FeedName, SchemaRule, Section
 
@@ -27,7 +27,7 @@ class Table(Section):
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
     what has no key. `feed` is where changes come from, by default what [sync] says, if no watermark is given. `index`
     is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
-    `paused` leaves the table as it is published.
+    `paused` leaves the table as it is published. `history` keeps every version of its rows that a run has seen.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Table(Section):
     rules: dict[str, Rule] = Field(default_factory=dict)
     on_schema_change: SchemaRule | None = None
     paused: bool = False
+    history: bool = False
 
     @property
     def is_pattern(self) -> bool:
@@ -69,6 +70,13 @@ class Table(Section):
         if self.feed == "wal" and "watermark" in self.model_fields_set:
             raise ValueError('feed = "wal" needs no watermark: give one or the other')
         return self
+
+    @field_validator("history", mode="before")
+    @classmethod
+    def _history_is_of_runs(cls, given: object) -> object:
+        if given == "commits":
+            raise ValueError('history = "commits" is not built: history = true keeps what each run has seen')
+        return given
 
     @model_validator(mode="after")
     def _an_xid_has_no_brin(self) -> Table:

@@ -25,12 +25,18 @@ _PUBLIC = "public"
 _OWN = ("memory", "reporting", "system", "temp", "pg_catalog", "information_schema")
 _TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'"
 _VIEWS = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = 'reporting' AND NOT internal"
+_MACROS = """
+    SELECT function_name, parameters, macro_definition FROM duckdb_functions()
+    WHERE database_name = 'reporting' AND schema_name = 'history' AND function_type = 'table_macro'
+"""
 _DEEPEST = 20
 # Where the read models are. One that is kept by adding and taking away is a view: behind it lies a table with columns
 # that are none of the model's.
 _MODELS = "models"
 _NEAPTIDE, _BEHIND = "neaptide", "sums of "
 _ROWS, _COUNT = "neaptide_rows", "neaptide_n_"
+# Where the histories are: views, and to each a macro that says what was valid when.
+_HISTORY, _AT = "history", "_at"
 
 
 class Exposure:
@@ -41,6 +47,7 @@ class Exposure:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._made: set[tuple[str, str]] = set()
+        self._defined: set[tuple[str, str]] = set()
 
     def has(self, table: Reference) -> bool:
         """Whether the file has a table or a view of this name; by the name of the file itself only a table."""
@@ -54,8 +61,13 @@ class Exposure:
 
     def names(self) -> Collection[str]:
         """All tables, as they are written in a query."""
-        models = [name for name in self._views if name[0] == _MODELS]
+        models = [name for name in self._views if name[0] in (_MODELS, _HISTORY)]
         return [".".join(name) for name in (*self._tables, *models) if not _is_behind(*name)]
+
+    def macro(self, function: Reference) -> bool:
+        """Whether it is the macro of a history."""
+        table = (function.schema, function.name.removesuffix(_AT))
+        return function[:2] == ("", _HISTORY) and function.name in self._macros and table in self._views
 
     def check(self, sql: str) -> guard.Checked:
         """Judge a statement, and make what it reads readable by the names in it."""
@@ -66,7 +78,19 @@ class Exposure:
         if checked.lists:
             self._forget()
         self._make({(table.schema or _MAIN, table.name) for table in checked.tables if not table.catalog}, depth)
+        for macro in checked.macros:
+            self._define(macro.name, depth)
         return checked
+
+    def _define(self, name: str, depth: int) -> None:
+        """Make a macro callable: its query is judged like a view's."""
+        if (_HISTORY, name) in self._defined:
+            return
+        parameters, query = self._macros[name]
+        text = self._exposed(query, depth + 1).text
+        given = ", ".join(map(_quoted, parameters))
+        self._connection.execute(f"CREATE MACRO memory.{_HISTORY}.{_quoted(name)}({given}) AS TABLE {text}")
+        self._defined.add((_HISTORY, name))
 
     def _make(self, names: Iterable[tuple[str, str]], depth: int) -> None:
         """Make these names readable, with one call: a view of two of them may have made one of them on its way."""
@@ -117,6 +141,11 @@ class Exposure:
     def _tables(self) -> frozenset[tuple[str, str]]:
         rows = self._connection.execute(_TABLES).fetchall()
         return frozenset((guard.fold(schema), guard.fold(name)) for schema, name in rows)
+
+    @cached_property
+    def _macros(self) -> dict[str, tuple[list[str], str]]:
+        rows = self._connection.execute(_MACROS).fetchall()
+        return {guard.fold(name): (parameters, query) for name, parameters, query in rows}
 
     @cached_property
     def _views(self) -> dict[tuple[str, str], str]:

@@ -75,6 +75,9 @@ class Scope(Protocol):
     def names(self) -> Collection[str]:
         """Those that may be read, to suggest one."""
 
+    def macro(self, function: Reference) -> bool:
+        """Whether a function in FROM is a macro of the file's that may be called."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -84,6 +87,7 @@ class Checked:
     tables: frozenset[Reference]
     plans: bool = False
     lists: bool = False
+    macros: frozenset[Reference] = frozenset()
 
 
 def check(sql: str, connection: duckdb.DuckDBPyConnection, scope: Scope) -> Checked:
@@ -167,22 +171,23 @@ def _explained(text: str, connection: duckdb.DuckDBPyConnection, scope: Scope) -
     if cut is None or "error" in tree:
         raise errors.UsageError("only a reading statement can be explained here", hint=_HINT)
     passed = _judged(cut[1], tree, scope)
-    return Checked(cut[0] + passed.text, passed.tables, plans=True, lists=passed.lists)
+    return Checked(cut[0] + passed.text, passed.tables, plans=True, lists=passed.lists, macros=passed.macros)
 
 
 def _judged(text: str, tree: dict[str, Any], scope: Scope) -> Checked:
     if "error" in tree:
         raise errors.UsageError("this PIVOT can't be judged", hint="list the values: ON status IN ('open', 'paid')")
     tables: set[Reference] = set()
+    macros: set[Reference] = set()
     lists = False
-    for node, known in _nodes(tree):
+    for node, known in _nodes(tree, macros, scope):
         _check_kind(node)
         if node.get("type") == "BASE_TABLE":
             tables |= _read(node, known, scope)
         if node.get("type") == "SHOW_REF" and not isinstance(node.get("query"), dict):
             _check_list(node, scope)
             lists = True
-    return Checked(text, frozenset(tables), lists=lists)
+    return Checked(text, frozenset(tables), lists=lists, macros=frozenset(macros))
 
 
 def _check_kind(node: dict[str, Any]) -> None:
@@ -234,8 +239,10 @@ def _read(node: dict[str, Any], known: frozenset[str], scope: Scope) -> set[Refe
     return {table}
 
 
-def _nodes(tree: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every node, with the common table expressions that are known where it stands."""
+def _nodes(
+    tree: dict[str, Any], macros: set[Reference], scope: Scope
+) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every node, with the common table expressions that are known where it stands; notes the macros on the way."""
     waiting: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while waiting:
         node, known = waiting.pop()
@@ -243,15 +250,24 @@ def _nodes(tree: dict[str, Any]) -> Iterator[tuple[dict[str, Any], frozenset[str
             waiting += [(one, known) for one in node]
         elif isinstance(node, dict):
             yield node, known
-            waiting.extend(_below(node, known))
+            waiting.extend(_below(_called(node, macros, scope), known))
+
+
+def _called(node: dict[str, Any], macros: set[Reference], scope: Scope) -> dict[str, Any]:
+    """The node itself; of a function in FROM what stands below it, which are its arguments."""
+    if node.get("type") != "TABLE_FUNCTION":
+        return node
+    function = node["function"]
+    name = Reference(*(fold(str(function.get(part) or "")) for part in ("catalog", "schema", "function_name")))
+    if scope.macro(name):
+        macros.add(name)
+    else:
+        _check_function(function, functions.ROW_MAKERS)
+    return {**node, "function": list(function.values())}
 
 
 def _below(node: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
     """What stands below a node. An expression knows those before it; a recursive one, in its second part, itself."""
-    if node.get("type") == "TABLE_FUNCTION":
-        _check_function(node["function"], functions.ROW_MAKERS)
-        # Below it stand its arguments.
-        node = {**node, "function": list(node["function"].values())}
     for expression in (node.get("cte_map") or {}).get("map", []):
         yield expression["value"], known
         known |= {fold(expression["key"])}

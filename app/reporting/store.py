@@ -48,7 +48,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 _TABLES = """
 SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting' AND schema_name <> 'neaptide'
-UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'reporting' AND schema_name = 'models'
+UNION ALL SELECT schema_name, view_name FROM duckdb_views()
+WHERE database_name = 'reporting' AND schema_name IN ('models', 'history')
 ORDER BY ALL
 """
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.

@@ -49,6 +49,16 @@ class Merge:
         """How many new versions of rows were read."""
         return self._found.rows
 
+    @property
+    def found(self) -> Changes:
+        """What it was given."""
+        return self._found
+
+    @property
+    def fresh(self) -> str:
+        """The rows that go in; after `drop_unchanged` those of what was found that the file doesn't have."""
+        return self._changed
+
     def drop_unchanged(self) -> None:
         """Leave out the rows that stand in the file to the letter already: read again, but not new."""
         if not self._table.key:

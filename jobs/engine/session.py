@@ -135,10 +135,10 @@ class DuckSession(Bridge, Memory):
         table = quoting.as_argument("out", schema, name)
         return None if table is None else int(self.rows(statements.get("status", "size"), {"name": table})[0]["bytes"])
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str, database: str = "out") -> bool:
         """Whether the file has a table or view of this quoted name; asked without a look at every attached database."""
         try:
-            self.connection.execute(f"SELECT 1 FROM out.{name} LIMIT 0")
+            self.connection.execute(f"SELECT 1 FROM {database}.{name} LIMIT 0")
         except duckdb.CatalogException:
             return False
         except duckdb.Error as error:

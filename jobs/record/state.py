@@ -17,7 +17,8 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.record import models, projections
+from jobs.record import history, models, projections
+from jobs.record.history import Histories
 from jobs.record.models import Models
 from jobs.record.projections import KeptProjection
 from jobs.source import widths
@@ -69,6 +70,7 @@ class State:
     begun: frozenset[str] = frozenset()
     models: Models = field(default_factory=Models)
     projections: dict[str, KeptProjection] = field(default_factory=dict)
+    history: Histories = field(default_factory=dict)
     # The file would not open: it is built anew.
     damaged: bool = False
 
@@ -95,8 +97,8 @@ def read(file: DuckSession, known: State | None = None) -> State:
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     wal = about.get("wal") or ""
     row_group = about.get("row_group", widths.ROW_GROUP)
-    made = projections.read(file)
-    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file), made)
+    made, kept = projections.read(file), history.read(file)
+    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file), made, kept)
 
 
 def _check_format(found: int) -> None:

@@ -10,6 +10,7 @@ from jobs.apply import swap
 from jobs.engine.session import DuckSession
 from jobs.feeds import mass_delete
 from jobs.feeds.watermark import load, misfits, nulls
+from jobs.history.keeper import Keeper
 from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
@@ -38,7 +39,7 @@ class Anew:
             self._file.regroup(self._row_group)
         return self._row_group
 
-    def copy(self, run_id: str) -> dict[str, TableRun]:
+    def copy(self, run_id: str, keeper: Keeper) -> dict[str, TableRun]:
         """Copy them all, and set aside those that can't be."""
         steps, now = self.steps, self._now
         if not steps:
@@ -52,17 +53,21 @@ class Anew:
         now.settle()
         self._context.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
-        return {step.table.name: self._swapped(step, copied[step.table.name], run_id) for step in steps}
+        return {step.table.name: self._swapped(step, copied[step.table.name], run_id, keeper) for step in steps}
 
-    def _swapped(self, step: Step, copied: load.Copied, run_id: str) -> TableRun:
+    def _swapped(self, step: Step, copied: load.Copied, run_id: str, keeper: Keeper) -> TableRun:
         """Let what was copied take the table's place, with its watermark, if nobody sees that before the run's end."""
         began, table = time.monotonic(), step.table
         if self._file.private:
             with self._file.transaction():
-                self.swap([step], run_id)
+                keeper.begin()
+                swap.swap(self._file, table)
+                keeper.replaced(table)
+                ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
+                keeper.end((), ())
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
-        notes = (*table.notes, *nulls.told(self._context.feed, self._now, step))
+        notes = (*table.notes, *nulls.told(self._context.feed, self._now, step), *keeper.notes.pop(table.name, ()))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
 
     def swap(self, steps: list[Step], run_id: str) -> None:

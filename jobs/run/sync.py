@@ -209,6 +209,9 @@ class _Runner:
         """
         self._is_new = way.empty
         earlier = self._job.files.published if way.history else None
+        # Before the file that they may be left in loses its name.
+        past, told = self._job.target.past(anew=not way.history)
+        self._now.warnings.extend(told)
         written = self._job.target.writing(
             way, self._context.published, self._now, carry.base, onto_published=self._options.onto_published
         )
@@ -217,7 +220,7 @@ class _Runner:
             self._context.deadline.guard(file)
             file.use_threads(1)
             file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
-            writer = Writer(self._context, file, state, earlier)
+            writer = Writer(self._context, file, state, earlier, past)
             run = writer.run()
             self._release()
             self._released = True

@@ -6,6 +6,7 @@ from jobs.apply.merge import Merge
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
+from jobs.history import keeper
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
 from jobs.run import planning, projecting
@@ -29,6 +30,8 @@ def _nothing_new(context: Context) -> bool:
     if any(step.action == FULL for step in steps) or context.orphans(published):
         return False
     if standing.differ(context.models, published.models) or projecting.has_news(context):
+        return False
+    if keeper.differ(now.tables, published.history):
         return False
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:

@@ -12,6 +12,8 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
+from jobs.history import keeper
+from jobs.history.keeper import Keeper
 from jobs.models.build import Builder, NotBuilt
 from jobs.models.upkeep import ModelFailed, Plan, Upkeep
 from jobs.plan.steps import FULL, Step
@@ -21,23 +23,27 @@ from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
 from jobs.run import anew, carry, planning, projecting
 from jobs.run.anew import Anew
-from jobs.run.context import Context, NeedsSync, TableFailed
-from jobs.run.deltas import Deltas
+from jobs.run.context import Context, NeedsSync, TableFailed, diagnosed
+from jobs.run.deltas import Deltas, Ready
 from jobs.run.recording import Recording
 from jobs.source import states
+from jobs.source.catalogue import Table
 from jobs.targets.file import compact
 
 
 class Writer:
     """What one attempt does to its work file, found in this state.
 
-    `earlier` is the file whose record of runs is taken over.
+    `earlier` is the file whose record of runs is taken over, `past` the one whose histories are.
     """
 
-    def __init__(self, context: Context, file: DuckSession, state: State, earlier: Path | None) -> None:
+    def __init__(
+        self, context: Context, file: DuckSession, state: State, earlier: Path | None, past: Path | None
+    ) -> None:
         self._context, self._now, self._file, self._state = context, context.now, file, state
         self._carried = carry.found(file, state, context.published)
         self._record = Recording(context, file, state, self._carried, earlier)
+        self._keeper = _keeper(context, file, self._record.run_id, past)
         self._loaded: dict[str, TableRun] = {}
         # Why models failed while they were kept, in this run.
         self._failed_models: dict[str, str] = {}
@@ -56,7 +62,7 @@ class Writer:
             raise NeedsSync
         whole = self._begin(steps)
         with self._context.phases.phase("load"):
-            self._loaded = whole.copy(self._record.run_id)
+            self._loaded = whole.copy(self._record.run_id, self._keeper)
         self._whole = whole
         while True:
             steps = [step for step in steps if step.table.name not in self._now.failures]
@@ -141,11 +147,14 @@ class Writer:
             self._whole.swap([step for step in steps if step.table.name in self._loaded], record.run_id)
         upkeep = Upkeep(file, context.models, record.run_id, self._failed_models)
         upkeep.begin()
+        self._keeper.begin()
         done = self._brought_up(steps, deltas, upkeep)
         record.write_identity()
         record.write_watermarks([step for step in steps if step.table.name not in self._loaded])
         done += self._remove_orphans()
-        upkeep.after(*_replaced(done, record.keep_last()))
+        taken_over = record.keep_last()
+        self._keep_histories(steps, taken_over)
+        upkeep.after(*_replaced(done, taken_over))
         self._models = upkeep.plan
         projecting.project(context, file, self._state, self._failed_projections)
         context.held = ledger.as_of(file)
@@ -160,15 +169,45 @@ class Writer:
         """The record of each table; all are gathered before any is applied, and so is what models have to know."""
         pending = [(step, place) for place, step in enumerate(steps) if step.table.name not in self._loaded]
         gathered = [deltas.gather(step, place) for step, place in pending]
-        ready = [deltas.ready(one, compared=upkeep.reads(one.step.table.name)) for one in gathered]
+        ready = [deltas.ready(one, compared=_is_compared(one.step.table, upkeep)) for one in gathered]
         upkeep.before({one.name: deltas.witnessed(one) for one in ready if one.merge and upkeep.reads(one.name)})
-        done = self._loaded | {one.name: deltas.apply(one) for one in ready}
+        done = self._loaded | {one.name: self._apply(one, deltas) for one in ready}
         return [done[step.table.name] for step in steps]
+
+    def _apply(self, ready: Ready, deltas: Deltas) -> TableRun:
+        """One table's changes, and what they are to its history."""
+        table = ready.gathered.step.table
+        with diagnosed(self._now, table):
+            self._keeper.before(table, ready.merge, ready.gathered.found)
+            done = deltas.apply(ready)
+            self._keeper.after(table)
+        return replace(done, notes=(*done.notes, *self._keeper.notes.pop(table.name, ())))
+
+    def _keep_histories(self, steps: list[Step], taken_over: list[str]) -> None:
+        """Of tables that nothing was read of, and of those that are no longer to have one."""
+        self._keeper.took_over(taken_over)
+        self._keeper.hold(self._now.failures)
+        tables = [step.table for step in steps]
+        self._now.warnings.extend(self._keeper.end(tables, self._context.orphans(self._state)))
 
     def _remove_orphans(self) -> list[TableRun]:
         gone = self._context.orphans(self._state)
         swap.remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def _keeper(context: Context, file: DuckSession, run_id: str, past: Path | None) -> Keeper:
+    """What keeps the histories; what a backfill finds may have been so for long."""
+    marks = dict.fromkeys(context.options.ranges, "backfill")
+    wanted = any(table.spec.history for table in context.now.tables) or context.published.history
+    retention = context.job.settings.sync.history_retention
+    label = f"h{run_id.rpartition('-')[2]}"
+    return Keeper(file, context.now.snapshot.as_of, label, past if wanted else None, retention, marks)
+
+
+def _is_compared(table: Table, upkeep: Upkeep) -> bool:
+    """Whether a row that is equal to what the file has must not pass for a changed one."""
+    return upkeep.reads(table.name) or keeper.needs_comparison(table)
 
 
 def _replaced(done: list[TableRun], taken_over: list[str]) -> tuple[set[str], set[str]]:

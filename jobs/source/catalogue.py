@@ -311,9 +311,11 @@ def _check_access(table: Table, row: Row) -> None:
 
 def _separate(found: Found, file_stem: str) -> None:
     """Move tables to the failures whose names DuckDB can't have, or can't tell from another's."""
-    twins = selection.twins([table.target for table in found.tables])
+    targets = [table.target for table in found.tables]
+    twins = selection.twins(targets)
+    histories = selection.of_history(targets, [table.target for table in found.tables if table.spec.history])
     for table in list(found.tables):
-        error = selection.problem(table.target, file_stem) or twins.get(table.target)
+        error = selection.problem(table.target, file_stem) or twins.get(table.target) or histories.get(table.target)
         if error:
             found.tables.remove(table)
             found.failures[table.name] = error

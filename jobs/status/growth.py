@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from contextlib import suppress
 
 import duckdb
 
 from app import __version__, statements
+from jobs import quoting
 from jobs.engine.session import DuckSession
+from jobs.history import place as places
 from jobs.job import Job
+from jobs.record import history
 from jobs.results import Kept
 from jobs.targets.file import notes
 
@@ -27,9 +31,21 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
             relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
             until = "what the relay has yet to hand on" if relayed else limit
             found.append(Kept(what, left["rows"], left["bytes"], until))
+    found.extend(_histories(job, file))
     with suppress(OSError):
         found.append(Kept("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
     return tuple(found)
+
+
+def _histories(job: Job, file: DuckSession) -> Iterator[Kept]:
+    retention = job.settings.sync.history_retention
+    limit = f"{retention} by [sync] history_retention" if retention else "none: set [sync] history_retention"
+    for table in history.read(file):
+        place = places.of(table)
+        count = file.one(f"SELECT count(*) FROM {place.versions}")
+        names = [quoting.as_argument("out", "neaptide", f"{place.name} {part}") for part in ("versions", "ends")]
+        sizes = [file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"] for name in names if name]
+        yield Kept(f"history of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
 
 
 def versions() -> dict[str, str]:

@@ -12,6 +12,9 @@ from jobs.tables import modes
 from jobs.types import column_plan, masks
 from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
+# What a history says of a version, beside the table's columns.
+HISTORY = ("valid_from", "valid_to", "is_current", "operation", "ended_by")
+
 
 def choose(
     spec: config.Table, name: str, infos: Sequence[ColumnInfo], key: Sequence[str], *, parquet: bool = False
@@ -29,7 +32,23 @@ def choose(
     _check_casts(spec, name, infos, key)
     plans = tuple(_plan(spec, info, key, parquet=parquet) for info in copied)
     _check_case(name, (plan.name for plan in plans))
+    if spec.history:
+        _check_history(name, [plan.name for plan in plans], key)
     return copied, plans
+
+
+def _check_history(name: str, columns: Sequence[str], key: Sequence[str]) -> None:
+    if not key:
+        raise errors.ConfigError(
+            f"{name}: history tells the versions of a row by its key, and the table has none",
+            hint="give it a primary key, name columns that are one by key = [...], or leave history out",
+        )
+    taken = next((column for column in columns if quoting.fold(column) in HISTORY), None)
+    if taken is not None:
+        raise errors.ConfigError(
+            f"{name}: its history has a column {quoting.fold(taken)} of its own",
+            hint=f'give the table\'s another name: rename_columns = {{ {quoting.identifier(taken)} = "…" }}',
+        )
 
 
 def _check_names(spec: config.Table, name: str, infos: Sequence[ColumnInfo]) -> None:

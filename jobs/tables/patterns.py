@@ -118,6 +118,24 @@ def twins(targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], errors.Co
     return found
 
 
+def of_history(
+    targets: Sequence[tuple[str, str]], kept: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], errors.ConfigError]:
+    """The tables of which a history is `kept` that would have the name of another's, or of a table that is copied."""
+    there = {quoting.fold(name) for schema, name in targets if quoting.fold(schema) == "history"}
+    found = {}
+    for target in kept:
+        name = quoting.fold(target[1])
+        alike = [quoting.join_name(*one) for one in kept if quoting.fold(one[1]) == name]
+        if len(alike) > 1 or name in there or any(f"{quoting.fold(one[1])}_at" == name for one in kept):
+            others = f"the histories of {' and '.join(alike)}" if len(alike) > 1 else "a history and another table"
+            found[target] = errors.ConfigError(
+                f"{others} would both be called history.{target[1]}",
+                hint='give one of the tables another name in the file: rename = "…"',
+            )
+    return found
+
+
 def _twin(kind: str, names: Iterable[str], target: tuple[str, str]) -> errors.ConfigError:
     return errors.ConfigError(
         f"DuckDB can't tell the {kind} {' and '.join(sorted(names))} apart",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from jobs.engine.failures import Damaged
@@ -91,6 +92,11 @@ class Target(Protocol):
         self, way: Way, published: State, now: SourceSession, last_base: LastBase, *, onto_published: bool = False
     ) -> AbstractContextManager[tuple[DuckSession, State]]:
         """A session with what is to be written attached as `out`, and what that says of itself."""
+
+    def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
+        """The file that histories are taken over from, and what there is to say of it; `anew` where what is published
+        is damaged. Asked before anything is written.
+        """
 
     def mending(self, *, anew: bool) -> AbstractContextManager[DuckSession]:
         """A session with a copy of what is published attached as `out`, or something empty where it is made `anew`."""

@@ -29,7 +29,7 @@ from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession, source_session
 from jobs.targets.file import freshness, strangers, work
-from jobs.verify import models
+from jobs.verify import histories, models
 from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
 
@@ -193,6 +193,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
                     if step.table.name not in checks:
                         checks[step.table.name] = _check(file, step, scope, now, progress)
         scope.models[:] = models.compare(file, job.models, scope.tables)
+        checks |= {check.table: check for check in histories.compare(file, now.tables)}
     states.check(job, now.conn, now.tables)
     return list(checks.values())
 
@@ -203,6 +204,8 @@ def _mended(
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
     published = work.given_up(job) if altered else job.target.peek()
+    past, told = job.target.past(anew=altered)
+    now.warnings.extend(told)
     with job.target.mending(anew=altered) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
@@ -215,7 +218,7 @@ def _mended(
         while run is None:
             with phases.phase("compare"), setting_aside(now, tried), file.transaction():
                 file.begin_writing()
-                checks, done = _mended_at_once(job, file, scope, now, progress, published, began)
+                checks, done = _mended_at_once(job, file, scope, now, progress, published, began, past)
                 states.check(job, now.conn, now.tables)
                 if has_models and not file.private:
                     scope.models[:] = models.mend(file, job.models, done.run_id, scope.tables, tried)
@@ -241,18 +244,28 @@ def _mended(
 
 
 def _mended_at_once(
-    job: Job, file: DuckSession, scope: Scope, now: SourceSession, progress: Progress, published: State, began: datetime
+    job: Job,
+    file: DuckSession,
+    scope: Scope,
+    now: SourceSession,
+    progress: Progress,
+    published: State,
+    began: datetime,
+    past: Path | None,
 ) -> tuple[list[TableCheck], Run]:
     """Compare and mend, and write down what was found; in the caller's transaction."""
     file.join_snapshot(now.snapshot, now.spool)
     state = ledger.read(file)
     steps = plan.steps(now.tables, state, now.snapshot)
     checks = [_check(file, step, scope, now, progress) for step in steps]
-    if not scope.tables:
-        swap.remove_tables(file, sorted(state.tables.keys() - now.known()))
+    gone = [] if scope.tables else sorted(state.tables.keys() - now.known())
+    swap.remove_tables(file, gone)
     if not scope.same_source:
         _disown(file, state, now, steps)
-    return checks, _record(job, file, now, steps, checks, published, began)
+    histories.mend(file, now, [step.table for step in steps], checks, past)
+    run = _record(job, file, now, steps, checks, published, began)
+    histories.settle(file, [step.table for step in steps], gone)
+    return checks, run
 
 
 def _disown(file: DuckSession, state: State, now: SourceSession, steps: list[Step]) -> None:

@@ -230,7 +230,7 @@ WHERE t.database_name = 'out';
 -- name: no_tables
 -- What stands in the file under Neaptide's own names, or under those of the copied tables, and is no table: a view may do
 -- anything to whoever reads it. The one that is Neaptide's is for readers, and so are those of models: columns of a
--- table of Neaptide's, and nothing else.
+-- table of Neaptide's, and nothing else; or of two of them, as a history has it.
 SELECT format('{}.{}', v.schema_name, v.view_name) AS name
 FROM duckdb_views() AS v
 WHERE v.database_name = 'out' AND NOT v.internal
@@ -239,6 +239,16 @@ WHERE v.database_name = 'out' AND NOT v.internal
         v.sql,
         'CREATE VIEW (models\.)?(\w+|"([^"]|"")+") AS SELECT (\w+|"([^"]|"")+")(, (\w+|"([^"]|"")+"))* '
             || 'FROM neaptide\.(\w+|"([^"]|"")+");'
+    ))
+    AND NOT (v.schema_name = 'history' AND regexp_full_match(
+        v.sql,
+        'CREATE VIEW history\.(\w+|"([^"]|"")+") AS SELECT (v\.(\w+|"([^"]|"")+"), )+v\.valid_from, '
+            || 'COALESCE\(e\.valid_to, v\.valid_to\) AS valid_to, '
+            || '\(COALESCE\(e\.valid_to, v\.valid_to\) IS NULL\) AS is_current, v\.operation, '
+            || 'COALESCE\(e\.ended_by, v\.ended_by\) AS ended_by FROM neaptide\.(\w+|"([^"]|"")+") AS v '
+            || 'LEFT JOIN neaptide\.(\w+|"([^"]|"")+") AS e ON '
+            || '[(]+v\.(\w+|"([^"]|"")+") = e\.(\w+|"([^"]|"")+")[)]+'
+            || '( AND [(]?v\.(\w+|"([^"]|"")+") = e\.(\w+|"([^"]|"")+")[)]+)+;'
     ));
 
 -- name: create_projections

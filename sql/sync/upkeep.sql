@@ -72,10 +72,13 @@ FROM (
 );
 
 -- name: columns
--- The columns of every table and view that a model may read.
+-- The columns of every table and view that a model may read. A history changes in other ways than a table does.
 SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type
 FROM duckdb_columns() AS c
 WHERE c.database_name = 'out' AND c.schema_name <> 'neaptide'
+    AND NOT (c.schema_name = 'history' AND c.table_name IN (
+        SELECT v.view_name FROM duckdb_views() AS v WHERE v.database_name = 'out' AND v.schema_name = 'history'
+    ))
 ORDER BY c.schema_name, c.table_name, c.column_index;
 
 -- name: keys

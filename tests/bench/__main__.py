@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import first_load, growth, idle, machine, memory, models, reports, small_runs, source
+from tests.bench import first_load, growth, history, idle, machine, memory, models, reports, small_runs, source
 from tests.bench.bench import Bench
 from tests.bench.figures import Report, line, verdict
 
@@ -19,6 +19,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "small": small_runs.measure,
     "tables": small_runs.measure_tables,
     "models": models.measure,
+    "history": history.measure,
     "reports": reports.measure,
     "growth": growth.measure,
 }

@@ -34,7 +34,14 @@ def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
 
 
 def job(
-    url: str, path: str, tables: Sequence[str], *, connections: int = 4, keep: Any = None, models: bool = False
+    url: str,
+    path: str,
+    tables: Sequence[str],
+    *,
+    connections: int = 4,
+    keep: Any = None,
+    models: bool = False,
+    history: bool = False,
 ) -> Any:
     """A job for these tables; nothing but the number of connections, and the shop's models, differs from defaults."""
     from pydantic import SecretStr
@@ -45,7 +52,7 @@ def job(
     settings = config.Settings(
         source=config.Source(url=SecretStr(url), max_connections=connections),
         target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT),
-        tables=[config.Table(name=name) for name in tables],
+        tables=[config.Table(name=name, history=history) for name in tables],
         models=config.Models(path=machine.ROOT / "sql" / "models" if models else Path("no models")),
     )
     return Job(settings, url, keep)
@@ -125,7 +132,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
 
 def runs(
     url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
-    kept: bool = True, beside: bool = False,
+    kept: bool = True, beside: bool = False, history: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs one after the other in a process that keeps its sessions, as the daemon does; `changes` before each.
 
@@ -137,7 +144,7 @@ def runs(
     from jobs.sessions import Keep
 
     keep = Keep() if kept else None
-    wanted = job(url, path, tables, keep=keep)
+    wanted = job(url, path, tables, keep=keep, history=history)
     sync.sync_once(wanted)
     seconds, processor, phases, limits, written = [], [], [], [], 0
     bare = _limit(url, path, changes) if beside else None

@@ -131,8 +131,8 @@ MUTANTS = (
     Mutant(
         "a repair copies a child of another moment",
         "jobs/verify/verify.py",
-        "published, began)\n                states.check(job, now.conn, now.tables)",
-        "published, began)",
+        "published, began, past)\n                states.check(job, now.conn, now.tables)",
+        "published, began, past)",
         CHILDREN + "test_a_comparison_is_begun_again_too",
     ),
     Mutant(

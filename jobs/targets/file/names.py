@@ -48,6 +48,11 @@ class Names:
         return self.private / "copy.duckdb"
 
     @property
+    def past(self) -> Path:
+        """The file before a damaged one, until another is published: see jobs/targets/file/past.py."""
+        return self.private / "past.duckdb"
+
+    @property
     def lock(self) -> Path:
         return self.beside("lock")
 

@@ -42,7 +42,7 @@ def room_to_spill(files: Names) -> Path | None:
 
 def empty(files: Names) -> None:
     """Remove what an earlier run left: spilled data and half-made names."""
-    for path in set(files.private.iterdir()) - {files.work, *versions.named_logs(files.work)}:
+    for path in set(files.private.iterdir()) - {files.work, files.past, *versions.named_logs(files.work)}:
         if not path.is_dir() or path.is_symlink():
             path.unlink(missing_ok=True)
         elif not (path.name.startswith(SPILL) and _is_running(path.name.split(".")[1])):

@@ -63,6 +63,7 @@ class Publisher:
         faults.point("swap_made")
         self.files.passing.replace(self.files.link)
         faults.point("after_swap")
+        self.files.past.unlink(missing_ok=True)
         self._point_to(published)
         _sync_to_disk(self.files.link.parent)
         self.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import errors
@@ -14,7 +15,7 @@ from jobs.engine.session import DuckSession
 from jobs.record.state import State
 from jobs.results import Run
 from jobs.source.session import SourceSession
-from jobs.targets.file import compact, draft, lock, strangers, work
+from jobs.targets.file import compact, draft, lock, past, strangers, work
 from jobs.targets.target import NO_FILE, LastBase, Seen, Version, Way
 
 if TYPE_CHECKING:
@@ -97,8 +98,21 @@ class FileTarget:
     ) -> Iterator[tuple[DuckSession, State]]:
         """As in `Target`."""
         resumed = draft.begin(self._files, fresh=way.fresh or onto_published, empty=way.empty)
-        with work.opened_work(self._job, resumed, published, now, last_base) as found:
-            yield found
+        try:
+            with work.opened_work(self._job, resumed, published, now, last_base) as found:
+                yield found
+        except Damaged:
+            # Whichever of the two it was: the other's histories may be read.
+            past.keep(self._files, None if way.fresh or way.empty else self._files.work)
+            raise
+
+    def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
+        """As in `Target`."""
+        if not anew:
+            return self._files.published, []
+        past.keep(self._files, self._files.spare)
+        found = past.left(self._job)
+        return found, past.told(self._job, found)
 
     @contextmanager
     def mending(self, *, anew: bool) -> Iterator[DuckSession]:

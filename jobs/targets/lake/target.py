@@ -129,6 +129,10 @@ class LakeTarget:
             yield file, state
             file.unstage()
 
+    def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
+        """As in `Target`: a lake keeps no histories but its own snapshots."""
+        return None, []
+
     @contextmanager
     def mending(self, *, anew: bool) -> Iterator[DuckSession]:
         """As in `Target`: the lake itself, in a transaction that is undone where there is nothing to mend."""

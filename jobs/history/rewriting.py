@@ -1,0 +1,177 @@
+"""A history written anew: in the columns that its table has now, or without the versions that ended long ago."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from jobs import quoting
+from jobs.engine import rows
+from jobs.engine.session import DuckSession
+from jobs.history import place
+from jobs.record.history import Column, KeptHistory
+from jobs.tables.columns import HISTORY
+from jobs.tables.table import Table
+
+_FOLLOWED = ("table", "key", "columns", "config")
+_WHERE, _MASK_VERSION = 3, 6
+
+
+def signature(table: Table) -> dict[str, Any]:
+    """The part of the table's signature that its history follows."""
+    return {name: table.signature[name] for name in _FOLLOWED}
+
+
+@dataclass
+class Rewrite:
+    """What becomes of a history whose table is another one now: its `columns`, each with what it is made of.
+
+    `anew` says why nothing of it may be kept. `altered` are columns whose values are not what they were.
+    """
+
+    columns: list[Column] = field(default_factory=list)
+    made_of: list[str] = field(default_factory=list)
+    altered: set[str] = field(default_factory=set)
+    blanked: bool = False
+    notes: list[str] = field(default_factory=list)
+    anew: str = ""
+
+    def add(self, column: Column, made_of: str, *, altered: bool = False) -> None:
+        """One column more."""
+        self.columns.append(column)
+        self.made_of.append(made_of)
+        if altered:
+            self.altered.add(column.name)
+
+
+def planned(file: DuckSession, kept: KeptHistory, table: Table) -> Rewrite | None:
+    """How the history follows its table; None where it can stay as it is."""
+    if kept.signature == signature(table):
+        return None
+    found = Rewrite(anew=_hides(kept, table))
+    if not found.anew:
+        _match(file, kept, table, found)
+    return found
+
+
+def _hides(kept: KeptHistory, table: Table) -> str:
+    """Why old versions may be what nobody is to see any more, and can't be told from the others."""
+    old, new = kept.signature["config"], table.signature["config"]
+    if old[_WHERE] != new[_WHERE]:
+        return "where was changed, and can't be asked of old versions"
+    before = {column["place"]: column for column in kept.signature["columns"]}
+    for info, plan in zip(table.copied, table.columns, strict=True):
+        if (
+            plan.name in table.key
+            and info.name in table.spec.mask
+            and _is_masked_anew(before, old, new, info.attnum, table)
+        ):
+            return f"the key's column {plan.name} is masked now"
+    return ""
+
+
+def _is_masked_anew(before: dict[int, Any], old: list[Any], new: list[Any], number: int, table: Table) -> bool:
+    after = next(column for column in table.signature["columns"] if column["place"] == number)
+    was = before.get(number)
+    if was is None:
+        return False
+    return bool(
+        old[_MASK_VERSION] != new[_MASK_VERSION] or any(was[part] != after[part] for part in ("source", "target"))
+    )
+
+
+def _match(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) -> None:
+    """A column is known by its number in PostgreSQL; of a table that was made anew, by its name."""
+    same_table = kept.signature["table"] == table.signature["table"]
+    before = {column["place"]: column for column in kept.signature["columns"]}
+    old, new = kept.signature["config"], table.signature["config"]
+    left: dict[int | str | None, Column] = {
+        column.place if same_table else column.name: column for column in kept.columns if column.place is not None
+    }
+    for info, plan in zip(table.copied, table.columns, strict=True):
+        column = Column(plan.name, plan.duckdb_type, info.attnum)
+        mine = left.get(info.attnum if same_table else plan.name)
+        if mine is None:
+            found.add(column, "NULL", altered=True)
+        elif info.name in table.spec.mask and (not same_table or _is_masked_anew(before, old, new, info.attnum, table)):
+            # What it was, nobody is to see; what it is, the table has.
+            left.pop(mine.place if same_table else mine.name)
+            found.blanked = True
+            found.add(column, f"CASE WHEN h.valid_to IS NULL THEN t.{quoting.identifier(plan.name)} END")
+            found.notes.append(f"{plan.name} is masked now: of versions that ended it is NULL in the history")
+        elif mine.kind == plan.duckdb_type or _fits(file, kept, mine, plan.duckdb_type):
+            left.pop(mine.place if same_table else mine.name)
+            value = f"h.{quoting.identifier(mine.name)}"
+            found.add(column, value if mine.kind == plan.duckdb_type else f"CAST({value} AS {plan.duckdb_type})")
+        elif plan.name in table.key:
+            found.anew = f"the key's column {plan.name} is kept as {plan.duckdb_type} now, which old versions are not"
+        else:
+            found.add(column, "NULL", altered=True)
+    _retire(kept, table, found, {id(column) for column in left.values()})
+
+
+def _retire(kept: KeptHistory, table: Table, found: Rewrite, left: set[int]) -> None:
+    """Columns that the table has no longer stay for the versions that had them, unless the config leaves them out."""
+    there = {info.attnum for info in table.infos} - {info.attnum for info in table.copied}
+    for column in kept.columns:
+        if column.place is not None and id(column) not in left:
+            continue
+        if column.place in there and kept.signature["table"] == table.signature["table"]:
+            found.notes.append(f"{column.name} is not copied any more, and is gone from the history")
+            continue
+        name = _free(column.name, {quoting.fold(one.name) for one in found.columns})
+        found.add(Column(name, column.kind, None), f"h.{quoting.identifier(column.name)}")
+        if column.place is not None:
+            found.notes.append(f"the history keeps {column.name} as it was, as {name}, for the versions that had it")
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while quoting.fold(name) in taken or quoting.fold(name) in HISTORY:
+        name += "_old"
+    return name
+
+
+def _fits(file: DuckSession, kept: KeptHistory, column: Column, kind: str) -> bool:
+    """Whether each value that the column had is one of the new type, too, and the same."""
+    name, versions = quoting.identifier(column.name), place.of(kept.table).versions
+    back = f"TRY_CAST(TRY_CAST({name} AS {kind}) AS {column.kind})"
+    return not file.one(f"SELECT count(*) FROM {versions} WHERE {name} IS NOT NULL AND {back} IS DISTINCT FROM {name}")
+
+
+def rewrite(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) -> KeptHistory:
+    """Write all versions in the new columns; returns what there is to say of it now."""
+    now = replace(kept, columns=tuple(found.columns), signature=signature(table))
+    as_it_is = [f"h.{quoting.identifier(column.name)}" for column in kept.columns]
+    if (now.columns, now.key, found.made_of) == (kept.columns, kept.key, as_it_is):
+        return now
+    now = replace(now, shape=secrets.token_hex(4))
+    made_of = dict(zip((column.name for column in found.columns), found.made_of, strict=True))
+    same = " AND ".join(f"{made_of[name]} = t.{quoting.identifier(name)}" for name in table.key)
+    _write(file, kept, now, found.made_of, f" LEFT JOIN {rows.out(table)} AS t ON {same}" if found.blanked else "")
+    return now
+
+
+def forget(file: DuckSession, kept: KeptHistory, until: datetime) -> KeptHistory:
+    """Keep only what was valid at that moment or later."""
+    now = replace(kept, forgotten=until, shape=secrets.token_hex(4))
+    kept_since = f"h.valid_to IS NULL OR h.valid_to > TIMESTAMPTZ {quoting.literal(until.isoformat())}"
+    _write(file, kept, now, [f"h.{quoting.identifier(column.name)}" for column in kept.columns], f" WHERE {kept_since}")
+    return now
+
+
+def _write(file: DuckSession, before: KeptHistory, now: KeptHistory, made_of: list[str], more: str) -> None:
+    """The ends go into the versions on the way, so that none is left apart."""
+    here, moved = place.of(before.table), f"out.neaptide.{quoting.identifier('history anew')}"
+    file.execute(f"DROP TABLE IF EXISTS {moved}")
+    place.create_versions(file, moved, now)
+    names = quoting.listed(column.name for column in now.columns)
+    file.execute(
+        f"INSERT INTO {moved} ({names}, valid_from, valid_to, operation, ended_by)"
+        f" SELECT {', '.join(made_of)}, h.valid_from, h.valid_to, h.operation, h.ended_by FROM {here.view} AS h{more}"
+    )
+    place.create(file, now)
+    file.execute(f"DROP TABLE {here.versions}")
+    file.execute(f"ALTER TABLE {moved} RENAME TO {here.bare_versions}")
+    place.show(file, now)

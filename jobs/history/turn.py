@@ -1,0 +1,164 @@
+"""One run's part of one history: which versions end, and which begin.
+
+A row's present version is found without a look at what it holds: its key is in the table, and its beginning is that of
+the history, or one of the few later ones. So what is told as a change has to be one: a row that was only read again is
+left out before (`jobs.apply.merge`), and one that the last run changed is compared with what that run has written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs import quoting
+from jobs.engine import rows
+from jobs.engine.session import DuckSession
+from jobs.feeds import changes
+from jobs.feeds.changes import Changes
+from jobs.history import place
+from jobs.history.taking import Theirs
+from jobs.record.history import KeptHistory
+from jobs.tables.table import Table
+
+
+@dataclass
+class Turn:
+    """What a run that sees the source at `moment` does to the history of a table, in the transaction of its rows.
+
+    `mark` is what is said of versions that are no change of the source's, "repair" say. `written` is how many versions
+    began or ended.
+    """
+
+    file: DuckSession
+    table: Table
+    kept: KeptHistory
+    theirs: Theirs | None
+    moment: datetime
+    label: str
+    mark: str = ""
+    written: int = 0
+    _untold: str = ""
+    _made: list[str] = field(default_factory=list)
+
+    def before(self, fresh: str, found: Changes | None, recent: Changes | None) -> None:
+        """While the table is as it was: `found` are its changes, `fresh` those of their rows that it doesn't have.
+
+        `recent` are those of them that were read now; what the run before has left of its own may be more than what it
+        changed of the file that it was to bring over.
+        """
+        self._leave(found)
+        if found is None:
+            return
+        key = self._key
+        coming = self._make("coming", self._candidates(fresh, found, recent))
+        asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {found.gone}")
+        self._write(coming, found.gone, self._present(asked))
+
+    def after(self) -> None:
+        """Once the table is as it will be: what the last run wrote of rows that nobody told this one of any more.
+
+        Where keys are compared, one that came and went between two runs onto this file is in no comparison.
+        """
+        if self.theirs is None or not self.file.one(f"SELECT count(*) FROM {self._untold}"):
+            return
+        key, left = self._key, self._untold
+        coming = f"SELECT {self._columns} FROM {rows.out(self.table)} SEMI JOIN {left} USING ({key})"
+        coming = self._make("found", coming)
+        gone = f"(SELECT {key} FROM {left} ANTI JOIN {coming} USING ({key}))"
+        alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {left} USING ({key}))"
+        self._write(coming, gone, alive)
+
+    def _candidates(self, fresh: str, found: Changes, recent: Changes | None) -> str:
+        """A SELECT of the rows that may begin a version."""
+        key, parts = self._key, []
+        if recent is not None:
+            now = f" SEMI JOIN {recent.changed} USING ({key})" if recent is not found else ""
+            others = f" ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""
+            parts.append(f"SELECT {self._columns} FROM {fresh}{now}{others}")
+        if self.theirs:
+            # Equal to what this file has, it may still differ from what the last run wrote into the other.
+            parts.append(f"SELECT {self._columns} FROM {found.changed} SEMI JOIN {self.theirs.keys} USING ({key})")
+        return " UNION ALL ".join(parts) or f"SELECT {self._columns} FROM {fresh} WHERE false"
+
+    def _leave(self, found: Changes | None) -> None:
+        """Note what the last run wrote that is not among these changes."""
+        if self.theirs is None:
+            return
+        key, seen = self._key, ""
+        if found is not None:
+            told = f"SELECT {key} FROM {found.changed} UNION ALL SELECT {key} FROM {found.gone}"
+            seen = f" ANTI JOIN ({told}) USING ({key})"
+        self._untold = self._make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
+
+    def drop(self) -> None:
+        """Free the temporary tables that it made."""
+        for name in self._made:
+            self.file.execute(f"DROP TABLE IF EXISTS {changes.bare(name)}")
+        self._made.clear()
+
+    @property
+    def _key(self) -> str:
+        return quoting.listed(self.table.key)
+
+    @property
+    def _columns(self) -> str:
+        return quoting.listed(plan.name for plan in self.table.columns)
+
+    @property
+    def _now(self) -> str:
+        return f"TIMESTAMPTZ {quoting.literal(self.moment.isoformat())}"
+
+    def _make(self, what: str, query: str) -> str:
+        name = f"temp.{what}_{self.label}"
+        changes.make(self.file, name, query)
+        self._made.append(name)
+        return name
+
+    def _present(self, asked: str) -> str:
+        """The keys among these that have a version now, each with that one's beginning."""
+        key, versions = self._key, place.of(self.table.name).versions
+        begun = f"TIMESTAMPTZ {quoting.literal(self.kept.begun.isoformat())}"
+        others = f" ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""
+        there = self._make("there", f"SELECT {key} FROM {rows.out(self.table)} SEMI JOIN {asked} USING ({key}){others}")
+        # Most versions are as old as the history, and their row groups say so.
+        later = (
+            f"SELECT {key}, max(valid_from) AS valid_from FROM {versions} SEMI JOIN {there} USING ({key})"
+            f" WHERE valid_from > {begun} GROUP BY ALL"
+        )
+        present = (
+            f"SELECT {key}, coalesce(l.valid_from, {begun}) AS valid_from FROM {there}"
+            f" LEFT JOIN ({later}) AS l USING ({key})"
+        )
+        if self.theirs:
+            present += f" UNION ALL SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {asked} USING ({key})"
+        return self._make("present", present)
+
+    def _write(self, coming: str, gone: str, present: str) -> None:
+        """End the versions that are present, and begin the coming ones, where they differ."""
+        key, here = self._key, place.of(self.table.name)
+        same = " AND ".join(
+            f"{rows.exact(plan, 'c')} IS NOT DISTINCT FROM {rows.exact(plan, 'a')}" for plan in self.table.columns
+        )
+        names = ", ".join(f"c.{quoting.identifier(plan.name)}" for plan in self.table.columns)
+        new = f"SELECT {names}, p.valid_from AS before FROM {coming} AS c LEFT JOIN {present} AS p USING ({key})"
+        if self.theirs:
+            joined = " AND ".join(f"c.{name} = a.{name}" for name in map(quoting.identifier, self.table.key))
+            new += f" ANTI JOIN {self.theirs.alive} AS a ON {joined} AND {same}"
+        new = self._make(f"new{len(self._made)}", new)
+        old = f"SELECT {key}, before AS valid_from FROM {new} WHERE before IS NOT NULL"
+        out = f"SELECT {key}, valid_from FROM {present} SEMI JOIN {gone} USING ({key}) ANTI JOIN {coming} USING ({key})"
+        for which, word in ((old, "update"), (out, "delete")):
+            self.written += self.file.one(
+                f"INSERT INTO {here.ends} ({key}, valid_from, valid_to, ended_by)"
+                f" SELECT {key}, valid_from, {self._now}, {self._word(word)} FROM ({which})"
+            )
+        operation = (
+            self.mark and quoting.literal(self.mark)
+        ) or "CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END"
+        self.written += self.file.one(
+            f"INSERT INTO {here.versions} ({self._columns}, valid_from, operation)"
+            f" SELECT {self._columns}, {self._now}, {operation} FROM {new}"
+        )
+
+    def _word(self, word: str) -> str:
+        return quoting.literal(self.mark or word)

@@ -1,0 +1,100 @@
+"""What the reporting file says of the histories in it: since when each is kept, and as of which rows of its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app import statements
+from jobs.engine.session import DuckSession
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a history. `place` is its number in PostgreSQL, None of one that the table has no longer."""
+
+    name: str
+    kind: str
+    place: int | None
+
+
+@dataclass(frozen=True)
+class KeptHistory:
+    """The history of one table.
+
+    `moment` is when a version last began or ended, `run_id` the run whose rows of the table are its current versions:
+    where the table's watermark is of another run, somebody wrote to the table who knows of no history. `shape` is
+    another word each time that all versions are written anew. `signature` is the part of the table's that they follow.
+    """
+
+    table: str
+    begun: datetime
+    moment: datetime
+    shape: str
+    signature: dict[str, Any]
+    columns: tuple[Column, ...]
+    run_id: str = ""
+    # Versions that ended before this are no longer kept.
+    forgotten: datetime | None = None
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that tell its table's rows apart."""
+        found: list[str] = self.signature["key"]
+        return found
+
+
+Histories = Mapping[str, KeptHistory]
+
+
+def read(file: DuckSession) -> dict[str, KeptHistory]:
+    """What the attached file says; nothing in one that was made before there were any."""
+    return _read(file, "read_ledger") if file.has("neaptide.history") else {}
+
+
+def read_published(file: DuckSession) -> dict[str, KeptHistory]:
+    """The same of the file that is attached beside it, as `published`."""
+    return _read(file, "read_theirs") if file.has("neaptide.history", "published") else {}
+
+
+def create(file: DuckSession) -> None:
+    """The ledger's table, where it is not there yet."""
+    if not file.has("neaptide.history"):
+        file.execute(statements.get("history", "create_ledger"))
+
+
+def write(file: DuckSession, kept: KeptHistory) -> None:
+    """Put this in place of what was said of it."""
+    forget(file, [kept.table])
+    row = {
+        "table_name": kept.table, "begun": kept.begun, "moment": kept.moment, "forgotten": kept.forgotten,
+        "shape": kept.shape, "signature": json.dumps(kept.signature), "run_id": kept.run_id,
+        "columns": json.dumps([[column.name, column.kind, column.place] for column in kept.columns]),
+    }  # fmt: skip
+    file.execute(statements.get("history", "write_line"), row)
+
+
+def forget(file: DuckSession, names: Iterable[str]) -> None:
+    """Say no more of these."""
+    file.execute(statements.get("history", "forget_lines"), {"names": json.dumps(list(names))})
+
+
+def catch_up(file: DuckSession, names: Iterable[str]) -> None:
+    """Say that these are as of the present rows of their tables."""
+    if names := list(names):
+        file.execute(statements.get("history", "catch_up"), {"names": json.dumps(names)})
+
+
+def _read(file: DuckSession, block: str) -> dict[str, KeptHistory]:
+    return {row["table_name"]: _kept(row) for row in file.rows(statements.get("history", block))}
+
+
+def _kept(row: dict[str, Any]) -> KeptHistory:
+    columns = tuple(Column(*column) for column in json.loads(row["columns"]))
+    return KeptHistory(
+        row["table_name"], row["begun"], row["moment"], row["shape"], json.loads(row["signature"]), columns,
+        row["run_id"] or "", row["forgotten"],
+    )  # fmt: skip

@@ -1,0 +1,232 @@
+"""A history holds every version of a row that a run has seen, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from app import errors, reporting
+from jobs.sessions import Keep
+from jobs.status import report
+from jobs.verify import verify
+from tests.support import strangers
+from tests.support.histories import Replay
+from tests.support.syncing import Lab
+
+MODES: dict[str, dict[str, Any]] = {
+    "stamped": {},
+    "counted": {"watermark": "xid"},
+    "compared": {"deletes": "compare", "max_delete_share": 1},
+    "whole": {"watermark": "none", "max_delete_share": 1},
+}
+
+
+def made(url: str, folder: Path, **given: Any) -> Replay:
+    """A table for each mode, with a history, synced once."""
+    specs = [{"name": f"public.{name}", "history": True, **mode, **given} for name, mode in MODES.items()]
+    lab = Lab(url, folder, specs, keep=Keep())
+    for name in MODES:
+        lab.run(
+            f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text)",
+            f"INSERT INTO {name} SELECT g, g, 'first' FROM generate_series(1, 5) AS g",
+        )
+    lab.track()
+    replay = Replay(lab, [spec["name"] for spec in specs])
+    synced(replay)
+    return replay
+
+
+def synced(replay: Replay, *statements: str, **given: Any) -> None:
+    """Write to each table, sync, and compare the histories with the model's."""
+    for statement in statements:
+        replay.lab.run(*(statement.replace("{t}", name) for name in MODES))
+    attempt = replay.begun()
+    replay.lab.sync(**given)
+    replay.note(attempt)
+    replay.lab.assert_equal()
+    replay.check()
+
+
+def test_every_version_that_a_run_has_seen_is_there_and_no_other(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path)
+    synced(replay, "UPDATE {t} SET n = n + 10 WHERE id < 3")
+    synced(replay, "UPDATE {t} SET n = n + 10 WHERE id < 2", "DELETE FROM {t} WHERE id = 5")
+    synced(replay, "INSERT INTO {t} VALUES (5, 1, 'again'), (6, 1, 'new')", "UPDATE {t} SET n = n - 10 WHERE id = 1")
+    synced(replay, "UPDATE {t} SET n = n")
+    synced(replay, "DELETE FROM {t} WHERE id = 6")
+    synced(replay, "UPDATE {t} SET id = 60 WHERE id = 2")
+    synced(replay)
+    synced(replay, "TRUNCATE {t}", "INSERT INTO {t} VALUES (1, 1, 'first')")
+    synced(replay, full=True)
+    synced(replay, "UPDATE {t} SET note = NULL", full=True)
+    synced(replay, "UPDATE {t} SET note = 'x'")
+
+
+def test_readers_see_what_was_valid_when(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path)
+    then = replay.attempts[-1].until
+    synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1", "DELETE FROM {t} WHERE id = 2")
+    link = tmp_path / "reporting.duckdb"
+    with reporting.open(link) as store:
+        assert store.query("SELECT id, n FROM history.stamped_at($1) ORDER BY id", [then]).rows[:2] == [(1, 1), (2, 2)]
+        assert store.query("SELECT n FROM history.stamped_at(now()) WHERE id = 1").rows == [(99,)]
+        found = store.query("SELECT operation, ended_by FROM history.stamped WHERE id = 2").rows
+        assert found == [("load", "delete")]
+        assert ("history", "stamped") in store.tables()
+        for query, words in (
+            ("FROM history.stamped_at(TIMESTAMPTZ '2001-01-01')", "history.stamped reaches back to"),
+            ("FROM history.nothing_at(now())", "is not allowed here"),
+        ):
+            with pytest.raises(errors.QueryFailed, match=words):
+                store.query(query)
+    with duckdb.connect(str(link), read_only=True) as file:
+        assert file.execute("SELECT count(*) FROM history.stamped_at(now()) WHERE n IS NOT NULL").fetchone() == (4,)
+
+
+def test_a_damaged_file_costs_no_history_that_the_other_file_has(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path)
+    synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1")
+    # In both files.
+    synced(replay, "UPDATE {t} SET n = 98 WHERE id = 2", "DELETE FROM {t} WHERE id = 3")
+    replay.lab.sync()
+    published = replay.lab.job.files.published
+    assert published is not None
+    assert len(replay.lab.both) == 2
+    before = versions(tmp_path, "stamped")
+    published.chmod(0o600)
+    published.write_bytes(bytes(published.stat().st_size))
+    run = replay.lab.sync()
+    assert any("histories were taken over from the file before" in one for one in run.warnings), run.warnings
+    replay.lab.assert_equal()
+    # The last run's versions begin with this one instead, which is said; nothing else is lost.
+    assert len(versions(tmp_path, "stamped")) == len(before)
+    assert verify.verify(replay.lab.job).equal
+
+
+def test_where_all_of_it_is_lost_it_is_said(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path)
+    for path in replay.lab.both:
+        path.chmod(0o600)
+        path.write_bytes(bytes(path.stat().st_size))
+    run = replay.lab.sync()
+    assert any("the histories begin anew" in one for one in run.warnings), run.warnings
+    assert {operation for *_, operation in versions(tmp_path, "stamped")} == {"load"}
+
+
+def versions(folder: Path, name: str) -> list[tuple[Any, ...]]:
+    """Key, value and operation of each version."""
+    with duckdb.connect(str(folder / "reporting.duckdb"), read_only=True) as file:
+        return file.execute(f"SELECT id, n, operation FROM history.{name} ORDER BY ALL").fetchall()
+
+
+def test_verify_compares_and_mends_the_present_versions(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path)
+    synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1")
+    lost = 'DELETE FROM neaptide."stamped versions" WHERE id = 2'
+    strangers.altered_as_ours(replay.lab.job.files, lambda file: file.execute(lost))
+    found = {table.table: table for table in verify.verify(replay.lab.job).tables}
+    assert found["history of public.stamped"].missing == 1
+    assert found["history of public.counted"].equal
+    assert not verify.verify(replay.lab.job, repair=True).equal
+    assert (2, 2, "repair") in versions(tmp_path, "stamped")
+    assert verify.verify(replay.lab.job).equal
+
+
+def test_what_the_config_says_of_a_history(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(
+        empty_db, tmp_path, [{"name": "public.a", "watermark": "none"}, {"name": "public.b", "watermark": "none"}]
+    )
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "CREATE TABLE b (n int)", "INSERT INTO a VALUES (1, 1)")
+    lab.sync()
+    for spec in lab.specs:
+        spec["history"] = True
+    failed = {table.table: table.error for table in lab.sync().failed}
+    assert list(failed) == ["public.b"]
+    assert "the table has none" in str(failed["public.b"])
+    assert versions(tmp_path, "a") == [(1, 1, "load")]
+    lab.specs[0]["rename_columns"] = {"n": "valid_to"}
+    with pytest.raises(errors.ConfigError, match="has a column valid_to of its own"):
+        lab.sync()
+    del lab.specs[0]["rename_columns"]
+    lab.specs[0]["history"] = False
+    run = lab.sync()
+    assert any("the history of public.a was removed" in one for one in run.warnings)
+    with pytest.raises(duckdb.CatalogException):
+        versions(tmp_path, "a")
+
+
+def test_a_history_follows_the_schema_and_shows_nothing_that_is_masked(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a", "watermark": "none", "history": True}])
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int, mail text)")
+    lab.run("INSERT INTO a VALUES (1, 1, 'x@y'), (2, 2, 'z')")
+    lab.sync()
+    lab.run("UPDATE a SET n = 10, mail = 'new' WHERE id = 1")
+    lab.sync()
+    lab.run("ALTER TABLE a ALTER n TYPE bigint", "ALTER TABLE a RENAME n TO m", "ALTER TABLE a ADD o int DEFAULT 7")
+    lab.sync()
+    assert read(tmp_path, "SELECT id, m, o, operation, ended_by FROM history.a ORDER BY id, valid_from") == [
+        (1, 1, None, "load", "update"), (1, 10, None, "update", "schema"), (1, 10, 7, "schema", None),
+        (2, 2, None, "load", "schema"), (2, 2, 7, "schema", None),
+    ]  # fmt: skip
+    lab.run("ALTER TABLE a DROP m")
+    lab.specs[0]["mask"] = {"mail": "redact"}
+    lab.sync()
+    assert read(tmp_path, "SELECT id, m, mail, is_current FROM history.a ORDER BY id, valid_from") == [
+        (1, 1, None, False), (1, 10, None, False), (1, 10, "***", True), (2, 2, None, False), (2, 2, "***", True),
+    ]  # fmt: skip
+    assert read(tmp_path, "DESCRIBE FROM history.a_at(now())")[0][0] == "id"
+    lab.run("UPDATE a SET o = 8 WHERE id = 1")
+    lab.sync()
+    assert read(tmp_path, "SELECT m, o FROM history.a WHERE is_current ORDER BY id") == [(None, 8), (2, 7)]
+    lab.specs[0]["where"] = "id < 2"
+    (table,) = lab.sync().tables
+    assert any("its history begins anew: where was changed" in note for note in table.notes)
+    assert read(tmp_path, "SELECT id, operation FROM history.a") == [(1, "load")]
+    assert verify.verify(lab.job).equal
+
+
+def test_what_ended_before_the_time_that_is_kept_is_forgotten(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a", "watermark": "none", "history": True}])
+    lab.sync_options["history_retention"] = "1ms"
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 1), (2, 2)")
+    lab.sync()
+    for n in range(4):
+        lab.run(f"UPDATE a SET n = {n + 10} WHERE id = 1")
+        lab.sync()
+    assert read(tmp_path, "SELECT n, is_current FROM history.a ORDER BY valid_from, n") == [
+        (2, True), (12, False), (13, True)
+    ]  # fmt: skip
+    with pytest.raises(duckdb.Error, match="reaches back to"):
+        read(tmp_path, "FROM history.a_at(TIMESTAMPTZ '2020-01-01')")
+    assert verify.verify(lab.job).equal
+
+
+def read(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """What a reader gets."""
+    with duckdb.connect(str(folder / "reporting.duckdb"), read_only=True) as file:
+        return file.execute(query).fetchall()
+
+
+def test_its_size_and_limit_stand_in_the_status_and_no_model_reads_it(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a", "watermark": "none", "history": True}])
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 1), (2, 2)")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "m.sql").write_text("SELECT id, count(*) AS n FROM history.a GROUP BY id")
+    run = lab.sync()
+    assert [model.model for model in run.failed_models] == ["m"]
+    assert "history.a" in str(run.failed_models[0].error)
+    (kept,) = [one for one in report.read_status(lab.job).kept if one.what == "history of public.a"]
+    assert kept.count == 2
+    assert "history_retention" in kept.limit
+
+
+def test_a_key_that_came_and_went_where_keys_are_compared_has_ended(empty_db: str, tmp_path: Path) -> None:
+    """The file that is written when it is gone has never had it."""
+    replay = made(empty_db, tmp_path)
+    synced(replay, "UPDATE {t} SET n = 9 WHERE id = 1")
+    synced(replay, "INSERT INTO {t} VALUES (7, 7)")
+    synced(replay, "DELETE FROM {t} WHERE id = 7")
+    synced(replay, "INSERT INTO {t} VALUES (8, 8)")

@@ -1,0 +1,119 @@
+"""Random changes with runs in between: the histories are those of a model in plain Python, whatever happened."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from jobs import faults
+from jobs.verify import verify
+from tests.integration.test_history import MODES, made
+from tests.support import runs
+from tests.support.histories import Replay
+
+SEED = os.environ.get("NEAPTIDE_SEED")
+WRITES = (
+    "INSERT INTO {t} VALUES ({a}, {n}, 'new') ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+    "INSERT INTO {t} SELECT g, {n} FROM generate_series({a}, {b}) AS g ON CONFLICT DO NOTHING",
+    "UPDATE {t} SET n = {n} WHERE id = {a}",
+    "UPDATE {t} SET n = n % 3 WHERE id IN ({a}, {b})",
+    "UPDATE {t} SET n = n",
+    "UPDATE {t} SET note = NULL WHERE id >= {a}",
+    "DELETE FROM {t} WHERE id = {a}",
+    "DELETE FROM {t} WHERE id >= {a}",
+    "WITH gone AS (DELETE FROM {t} WHERE id = {a}) INSERT INTO {t} SELECT {b} + 20, {n} ON CONFLICT DO NOTHING",
+    "UPDATE {t} SET id = {b} + 10 WHERE id = {a} AND NOT EXISTS (SELECT FROM {t} WHERE id = {b} + 10)",
+    "TRUNCATE {t}",
+)
+KILLS = [point for point in faults.POINTS if point not in ("before_freshness", "after_freshness")]
+
+
+class Story:
+    """What happens to one source and its file, drawn from a seed."""
+
+    def __init__(self, replay: Replay, draw: random.Random) -> None:
+        self.replay, self.lab, self.draw = replay, replay.lab, draw
+
+    def write(self) -> None:
+        """A few statements, into each table others."""
+        for name in MODES:
+            for _ in range(self.draw.randint(0, 3)):
+                which = self.draw.choices(WRITES, [4] * 10 + [1])[0]
+                a, b, n = (self.draw.randint(0, 9) for _ in range(3))
+                self.lab.run(which.replace("{t}", name).format(a=a, b=b, n=n))
+
+    def turn(self) -> None:
+        """Something that brings the file up to date, or dies on the way."""
+        kind = self.draw.choices(("sync", "other", "full", "repair", "killed", "held"), (6, 3, 1, 2, 4, 1))[0]
+        print(len(self.replay.attempts), kind)
+        getattr(self, f"_{kind}")()
+
+    def _sync(self) -> None:
+        attempt = self.replay.begun()
+        self.lab.sync(force_deletes=True)
+        self.replay.note(attempt)
+
+    def _other(self) -> None:
+        """A run of another process."""
+        keep, self.lab.keep = self.lab.keep, None
+        self._sync()
+        self.lab.keep = keep
+
+    def _full(self) -> None:
+        attempt = self.replay.begun()
+        self.lab.sync(full=True)
+        self.replay.note(attempt)
+
+    def _held(self) -> None:
+        """A reader has the file that is next."""
+        if self.lab.job.files.spare is None:
+            return self._sync()
+        with duckdb.connect(str(self.lab.spare), read_only=True):
+            self._sync()
+        return None
+
+    def _repair(self) -> None:
+        """What no run was told of: a verify brings the file up to date first, then finds and mends it."""
+        self._sync()
+        attempt = self.replay.begun()
+        verify.verify(self.lab.job)
+        self.replay.note(attempt)
+        self.lab.run("DELETE FROM stamped WHERE id = 4", "DELETE FROM neaptide.tombstone")
+        attempt = self.replay.begun()
+        verify.verify(self.lab.job, repair=True)
+        self.replay.note(attempt, mark="repair")
+
+    def _killed(self) -> None:
+        keep, self.lab.keep = self.lab.keep, None
+        attempt, point = self.replay.begun(), self.draw.choice(KILLS)
+        code = runs.ended(self.lab.job, fault=point, full=self.draw.random() < 0.2)
+        self.lab.keep = keep
+        print(point, code)
+        self.replay.note(attempt, certain=code == 0)
+        self.write()
+        self._sync()
+
+
+def told(replay: Replay, draw: random.Random, turns: int) -> None:
+    """So many turns, and after each a comparison."""
+    story = Story(replay, draw)
+    for _ in range(turns):
+        story.write()
+        story.turn()
+        replay.lab.assert_equal()
+        replay.check()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("turn", range(6))
+def test_histories_follow_random_changes(empty_db: str, tmp_path: Path, turn: int) -> None:
+    seed = int(SEED) if SEED else random.randrange(2**32)
+    try:
+        told(made(empty_db, tmp_path), random.Random(seed), 25)
+    except BaseException as error:
+        error.add_note(f"again with: NEAPTIDE_SEED={seed} pytest tests/integration/test_history_random.py")
+        raise

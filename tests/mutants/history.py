@@ -1,0 +1,75 @@
+"""Mutants of the histories of tables."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+RUNS = "tests/integration/test_history.py::"
+EVERY = RUNS + "test_every_version_that_a_run_has_seen_is_there_and_no_other"
+SCHEMA = RUNS + "test_a_history_follows_the_schema_and_shows_nothing_that_is_masked"
+
+MUTANTS = (
+    Mutant(
+        "what the last run wrote of a history is not taken over",
+        "jobs/history/taking.py",
+        "return theirs is not None and (mine is None or theirs.moment > mine.moment)",
+        "return theirs is not None and mine is None",
+        EVERY,
+    ),
+    Mutant(
+        "a row that the last run changed begins a version once more",
+        "jobs/history/turn.py",
+        ' ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""\n            parts',
+        '" if self.theirs else ""\n            parts',
+        EVERY,
+    ),
+    Mutant(
+        "a row as this file has it is taken for what the last run wrote",
+        "jobs/history/turn.py",
+        'f"SELECT {self._columns} FROM {found.changed} SEMI JOIN {self.theirs.keys} USING ({key})"',
+        'f"SELECT {self._columns} FROM {fresh} SEMI JOIN {self.theirs.keys} USING ({key})"',
+        EVERY,
+    ),
+    Mutant(
+        "a key that came and went unseen stays current",
+        "jobs/history/turn.py",
+        "if self.theirs is None or not self.file.one(",
+        "if True or not self.file.one(",
+        RUNS + "test_a_key_that_came_and_went_where_keys_are_compared_has_ended",
+    ),
+    Mutant(
+        "a full copy doubles the history",
+        "jobs/history/whole.py",
+        'ON {key} WHERE c.valid_from IS NULL OR NOT ({same(())})"',
+        'ON {key}"',
+        EVERY,
+    ),
+    Mutant(
+        "a mask leaves the old values in the history",
+        "jobs/history/rewriting.py",
+        "elif info.name in table.spec.mask and (",
+        "elif False and (",
+        SCHEMA,
+    ),
+    Mutant(
+        "a new filter leaves what it hides in the history",
+        "jobs/history/rewriting.py",
+        "if old[_WHERE] != new[_WHERE]:",
+        "if False:",
+        SCHEMA,
+    ),
+    Mutant(
+        "the histories of a damaged file go with it",
+        "jobs/targets/file/target.py",
+        "past.keep(self._files, self._files.spare)",
+        "pass",
+        RUNS + "test_a_damaged_file_costs_no_history_that_the_other_file_has",
+    ),
+    Mutant(
+        "a repair passes for a change of the source",
+        "jobs/verify/histories.py",
+        'marks={table.name: "repair" for table in wanted}',
+        "marks={}",
+        RUNS + "test_verify_compares_and_mends_the_present_versions",
+    ),
+)

@@ -1,0 +1,112 @@
+"""What the history of a table has to be, replayed in plain Python from what the source held at each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import duckdb
+
+from tests.support.syncing import Lab, column_names
+
+State = dict[str, tuple[str, ...]]
+# Row, operation, the attempt that began it, the attempt that ended it, and how it ended.
+Version = tuple[tuple[str, ...], str, int, int | None, str | None]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run: between which moments of the clock it took its snapshot, what the source held, what it is marked with.
+
+    Of one that was killed nobody knows whether it counts: `certain` is False.
+    """
+
+    since: datetime
+    until: datetime
+    states: dict[str, State]
+    mark: str = ""
+    certain: bool = True
+
+
+@dataclass
+class Replay:
+    """All attempts so far. `key` is the place of the key among the columns."""
+
+    lab: Lab
+    tables: list[str]
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def state(self, table: str) -> State:
+        """What the source holds, by key."""
+        return {str(row[0]): row for row in self.lab.source_rows(table)}
+
+    def begun(self) -> Attempt:
+        """An attempt that is about to begin; nobody writes until it is noted."""
+        now = datetime.now(UTC)
+        return Attempt(now, now, {table: self.state(table) for table in self.tables})
+
+    def note(self, attempt: Attempt, **given: Any) -> None:
+        """It is over."""
+        self.attempts.append(replace(attempt, until=datetime.now(UTC), **given))
+
+    def check(self) -> None:
+        """Every version in the file is the model's, and it has no other."""
+        for table in self.tables:
+            found = sorted(self._found(table), key=repr)
+            expected = [sorted(one, key=repr) for one in self._possible(table)]
+            assert found in expected, _told(table, found, expected)
+
+    def _possible(self, table: str) -> Iterator[list[Version]]:
+        doubtful = [place for place, one in enumerate(self.attempts) if not one.certain]
+        for counted in product((True, False), repeat=len(doubtful)):
+            left_out = {place for place, counts in zip(doubtful, counted, strict=True) if not counts}
+            yield _replayed(table, [(n, one) for n, one in enumerate(self.attempts) if n not in left_out])
+
+    def _found(self, table: str) -> Iterator[Version]:
+        _schema, name = table.split(".")
+        with (
+            self.lab.connect() as conn,
+            duckdb.connect(str(self.lab.folder / "reporting.duckdb"), read_only=True) as file,
+        ):
+            columns = ", ".join(f'"{column}"::VARCHAR' for column in column_names(conn, table))
+            file.execute("SET TimeZone = 'UTC'")
+            rows = file.execute(
+                f"SELECT valid_from, valid_to, operation, ended_by, is_current, {columns} FROM history.{name}"
+            ).fetchall()
+        for since, until, operation, ended_by, current, *values in rows:
+            assert current == (until is None)
+            assert (until is None) == (ended_by is None)
+            yield tuple(values), operation, self._place(since), until and self._place(until), ended_by
+
+    def _place(self, moment: datetime) -> int:
+        return next(n for n, one in enumerate(self.attempts) if one.since <= moment <= one.until)
+
+
+def _replayed(table: str, attempts: list[tuple[int, Attempt]]) -> list[Version]:
+    alive: dict[str, tuple[tuple[str, ...], str, int]] = {}
+    done: list[Version] = []
+    first = True
+    for place, one in attempts:
+        now = one.states[table]
+        for key in [key for key in alive if alive[key][0] != now.get(key)]:
+            row, operation, since = alive[key]
+            done.append((row, operation, since, place, one.mark or ("update" if key in now else "delete")))
+            if key not in now:
+                del alive[key]
+        for key, row in now.items():
+            if key not in alive:
+                alive[key] = (row, "load" if first else one.mark or "insert", place)
+            elif alive[key][0] != row:
+                alive[key] = (row, one.mark or "update", place)
+        first = False
+    return done + [(row, operation, since, None, None) for row, operation, since in alive.values()]
+
+
+def _told(table: str, found: list[Version], expected: list[list[Version]]) -> str:
+    nearest = min(expected, key=lambda one: len(set(one) ^ set(found)))
+    extra, missing = sorted(set(found) - set(nearest), key=repr), sorted(set(nearest) - set(found), key=repr)
+    doubled = sorted((one for one in set(found) if found.count(one) > 1), key=repr)
+    return f"{table}: too many {extra}, missing {missing}, twice {doubled}"
