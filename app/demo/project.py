@@ -11,7 +11,9 @@ from app import errors, statements
 FOLDER = "neaptide-demo"
 # What is packed: the folders of the config's sections that have a path in `sql`.
 _FOLDERS = ("reports", "models")
+# Each setting of a mechanism with the blanks behind it, which keep the remarks in their column.
 _FEED = re.compile(r'^feed = "\w+" *', re.MULTILINE)
+_DUAL = re.compile(r"^dual = \w+ *", re.MULTILINE)
 _PATH = re.compile(r'^path = "sql/(?P<folder>\w+)" *(?P<comment>#.*)?$', re.MULTILINE)
 
 
@@ -33,13 +35,15 @@ def make(within: Path) -> Path:
     return config
 
 
-def choose_feed(config: Path, name: str) -> None:
-    """Have the config say this of [sync] feed. Raises `errors.UsageError` where it says nothing of it yet."""
+def choose_mechanism(config: Path, *, feed: str, dual: bool) -> None:
+    """Have the config say this in [sync]. Raises `errors.UsageError` where it says nothing of it yet."""
     text = config.read_text(encoding="utf-8")
-    if not _FEED.search(text):
-        raise errors.UsageError(f"{config} says nothing of a feed", hint=f'write feed = "{name}" into its [sync]')
-    # As wide as it was, so that what is said of it stays in its column.
-    config.write_text(_FEED.sub(lambda found: f'feed = "{name}"'.ljust(len(found[0])), text), encoding="utf-8")
+    for setting, wanted in ((_FEED, f'feed = "{feed}"'), (_DUAL, f"dual = {str(dual).lower()}")):
+        said = setting.search(text)
+        if said is None:
+            raise errors.UsageError(f"{config} says nothing of a mechanism", hint=f"write {wanted} into its [sync]")
+        text = setting.sub(wanted.ljust(len(said[0])), text)
+    config.write_text(text, encoding="utf-8")
 
 
 def _unpack(folder: Path, name: str) -> None:

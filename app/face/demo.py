@@ -30,9 +30,11 @@ _EXAMPLES = (
     "neaptide demo",
     "neaptide demo --orders 5000",
     "neaptide demo --feed wal",
+    "neaptide demo --feed dual",
     "neaptide demo --serve",
 )
 _PAGE = ("127.0.0.1", 8321)
+_DUAL = "dual"
 
 
 @click.command("demo", cls=Command, examples=_EXAMPLES)
@@ -46,7 +48,9 @@ _PAGE = ("127.0.0.1", 8321)
     help="Import the Online Retail file instead: online_retail.parquet, say.",
 )
 @click.option(
-    "--feed", type=click.Choice(("watermark", "wal", "events")), help="Where changes come from; watch it work."
+    "--feed",
+    type=click.Choice(("watermark", "wal", "events", _DUAL)),
+    help="How changes get into the file; watch it work.",
 )
 @click.option("--serve", is_flag=True, help="Then open the page, and sync while orders come in, until Ctrl-C.")
 @pass_face
@@ -86,7 +90,7 @@ def command(face: Face, *, orders: int, data: Path | None, feed: str | None, ser
     face.say(f"sync: {rows:,} rows in {took:.1f} s" if run.changed else "sync: nothing changed")
     _reports(face)
     if feed is not None and not run.failed:
-        watching.show(face, bootstrap.source_url(face.settings), orders)
+        _watch(face, feed, orders)
     if serve and not run.failed:
         return _serve(face, orders)
     _next(face, time.monotonic() - began)
@@ -94,12 +98,22 @@ def command(face: Face, *, orders: int, data: Path | None, feed: str | None, ser
 
 
 def _choose(face: Face, feed: str) -> None:
-    """Write the feed into the config, for the commands that come later, too."""
+    """Write it into the config, for the commands that come later, too."""
     from app.demo import project
 
-    project.choose_feed(face.config_path, feed)
+    dual = feed == _DUAL
+    project.choose_mechanism(face.config_path, feed="watermark" if dual else feed, dual=dual)
     vars(face).pop("settings", None)
-    face.say(f'{face.config_path.name}: [sync] feed = "{feed}"')
+    face.say(f"{face.config_path.name}: [sync] " + ("dual = true" if dual else f'feed = "{feed}"'))
+
+
+def _watch(face: Face, feed: str, orders: int) -> None:
+    from app import bootstrap
+
+    if feed == _DUAL:
+        watching.show_dual(face)
+    else:
+        watching.show(face, bootstrap.source_url(face.settings), orders)
 
 
 def _serve(face: Face, orders: int) -> int:

@@ -1,12 +1,13 @@
-"""A feed at work: orders come in, and a reader waits for each of them."""
+"""A mechanism at work: something is written, time and again, and a reader waits for it."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,14 @@ import click
 from app.face.base import Face
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from sqlalchemy import Engine
 
+    from app.domain.money import Money
+
 _ORDERS, _PAUSE = 8, 0.3
+_CENT = Decimal("0.01")
 
 
 def show(face: Face, url: str, orders: int) -> None:
@@ -34,13 +40,54 @@ def show(face: Face, url: str, orders: int) -> None:
         made.dispose()
 
 
+def show_dual(face: Face) -> None:
+    """Raise the price of a product by a cent, time and again, on both sides at once, and say what a report has then."""
+    product, price = _product(face)
+    click.echo(f"\n{_ORDERS} prices, one after the other, each written to both sides by its command:\n")
+    found = []
+    for _turn in range(_ORDERS):
+        price = type(price).of(price.amount + _CENT, price.currency)
+        began = time.monotonic()
+        _price(face, product, price)
+        found.append((time.monotonic() - began) * 1000)
+        told = "has it" if _product(face)[1] == price else "LACKS it"
+        click.echo(f"  {price}: written in {found[-1]:,.0f} ms, and a report {told} at once")
+    _median(found)
+
+
+def _price(face: Face, product: UUID, price: Money) -> None:
+    from app import bootstrap
+    from app.commands import bus
+    from app.commands.product import ChangePrice
+
+    with bootstrap.write_side(face.settings, tell=face.say) as units:
+        bus.handle(ChangePrice(product_id=product, unit_price=price, at=face.now()), units)
+
+
+def _product(face: Face) -> tuple[UUID, Money]:
+    """The oldest product that is on sale, and its price, as a report has them."""
+    from app import bootstrap
+    from app.domain.money import Money
+
+    with bootstrap.reporting_file(face.settings) as store:
+        found = store.query(
+            "SELECT id, unit_price, currency FROM shop.products WHERE status = 'active' ORDER BY created_at, id LIMIT 1"
+        )
+    product, amount, currency = found.rows[0]
+    return product, Money.of(amount, currency)
+
+
+def _median(found: Sequence[float]) -> None:
+    click.echo(f"\nmedian {statistics.median(found):,.0f} ms")
+
+
 def _watch(face: Face, made: Engine, orders: int) -> None:
     found = []
     for turn in range(1, _ORDERS + 1):
         time.sleep(_PAUSE)
         found.append(_seconds(face, made, orders + turn) * 1000)
         click.echo(f"  order {orders + turn:,}: a report has it {found[-1]:,.0f} ms after the commit")
-    click.echo(f"\nmedian {statistics.median(found):,.0f} ms")
+    _median(found)
 
 
 def _warm(face: Face, made: Engine, orders: int) -> None:

@@ -129,6 +129,16 @@ def test_a_feed_is_shown_at_work_and_stays_in_the_config(fresh: Cli, feed: str) 
 
 
 @pytest.mark.long
+def test_a_dual_write_is_shown_at_work_and_stays_in_the_config(fresh: Cli) -> None:
+    done = fresh.process("demo", "--orders", "50", "--feed", "dual").ok()
+    assert len(re.findall(r"written in [\d,]+ ms, and a report has it at once", done.out)) == 8 and "median" in done.out
+    assert re.search("^dual = true", (fresh.folder / "config.toml").read_text(), re.MULTILINE)
+    assert fresh("verify").code == 0
+    fresh.process("demo", "--orders", "50", "--feed", "watermark").ok()
+    assert re.search("^dual = false", (fresh.folder / "config.toml").read_text(), re.MULTILINE)
+
+
+@pytest.mark.long
 def test_served_it_shows_orders_as_they_come_in(fresh: Cli) -> None:
     running = fresh.begun("demo", "--orders", "20", "--serve")
     try:
