@@ -47,7 +47,8 @@ def migrate(job: Job, files: Names) -> Migrated:
     with target.locked():
         if target.version() is not None:
             raise errors.UsageError("the lake holds a run already", hint="`neaptide sync` goes on with it")
-        with target.moving(published) as lake:
+        with target.sessions.writing() as lake:
+            lake.execute(f"ATTACH {quoting.literal(str(published))} AS file (READ_ONLY)")
             found = _copied(lake)
         # What was noted beside the file is true of the lake, too, which is of the same run.
         if noted := files.read("freshness", notes.Freshness):

@@ -22,7 +22,7 @@ _CHANGED = ("INTERVAL", "TIME WITH TIME ZONE", "TIMETZ", "HUGEINT", "BIT", "ENUM
 
 
 class LakeSession(DuckSession):
-    """A `DuckSession` on a lake. Made by jobs/targets/lake/target.py.
+    """A `DuckSession` on a lake. Made by jobs/targets/lake/sessions.py.
 
     All of a run is one transaction of it: a transaction within that is a part of it. Tables that are copied are staged
     in a file of this machine's, since readers see what a lake has been given.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import errors
 from app.lakes import Lake
-from jobs import disk, quoting
-from jobs.engine import opening
+from jobs import disk
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.record import state as ledger
@@ -21,7 +20,7 @@ from jobs.source.session import SourceSession
 from jobs.targets.file import private
 from jobs.targets.lake import upkeep
 from jobs.targets.lake.names import LakeNames
-from jobs.targets.lake.session import LakeSession
+from jobs.targets.lake.sessions import LakeSessions
 from jobs.targets.target import NO_FILE, LastBase, Seen, Version, Way
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ class LakeTarget:
     def __init__(self, job: Job, lake: Lake, files: LakeNames) -> None:
         self._job, self._lake, self._files = job, lake, files
         self._catalog = files.shared
+        self.sessions = LakeSessions(job, lake, self._catalog)
 
     @contextmanager
     def locked(self, *, wait: bool = True, timeout: float | None = None) -> Iterator[None]:
@@ -79,12 +79,11 @@ class LakeTarget:
         version = self.version()
         if version is None:
             return Seen(None)
-        known = self._job.keep.state if self._job.keep else None
-        if known and known[0] == version:
-            return Seen(version, known[1])
-        with self._session() as file:
-            state = ledger.read(file)
-        self._remember(version, state)
+        state = self.sessions.known(version)
+        if state is None:
+            with self.sessions.writing() as file:
+                state = ledger.read(file)
+            self.sessions.remember(version, state)
         return Seen(version, state)
 
     def peek(self) -> State:
@@ -92,13 +91,13 @@ class LakeTarget:
         version = self._catalog.version()
         if version is None:
             return State()
-        with self._pinned(version) as file:
+        with self.sessions.pinned(version) as file:
             return ledger.read(file)
 
     @contextmanager
     def reading(self) -> Iterator[DuckSession]:
         """As in `Target`: a session that is kept reads what is newest, and nobody else writes who has the lock."""
-        opened = self._session() if self._job.keep else self._pinned(self._catalog.version())
+        opened = self.sessions.writing() if self._job.keep else self.sessions.pinned(self._catalog.version())
         with opened as file:
             yield file
 
@@ -108,7 +107,7 @@ class LakeTarget:
         version = self._catalog.version()
         if version is None:
             raise errors.NoReportingFile(NO_FILE)
-        with self._pinned(version, strict=True) as file:
+        with self.sessions.pinned(version, strict=True) as file:
             file.close_off()
             file.refuse_views()
             yield file
@@ -122,11 +121,9 @@ class LakeTarget:
         self, way: Way, published: State, now: SourceSession, last_base: LastBase, *, onto_published: bool = False
     ) -> Iterator[tuple[DuckSession, State]]:
         """As in `Target`: what is known of the lake holds if nobody has written since."""
-        with self._session() as file:
+        with self.sessions.writing() as file:
             file.look()
-            known = self._job.keep.state if self._job.keep else None
-            state = known[1] if known and known[0] == file.seen else ledger.read(file)
-            yield file, state
+            yield file, self.sessions.known(file.seen) or ledger.read(file)
             file.unstage()
 
     def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
@@ -136,16 +133,9 @@ class LakeTarget:
     @contextmanager
     def mending(self, *, anew: bool) -> Iterator[DuckSession]:
         """As in `Target`: the lake itself, in a transaction that is undone where there is nothing to mend."""
-        with self._session() as file:
+        with self.sessions.writing() as file:
             file.look()
             yield file
-
-    @contextmanager
-    def moving(self, published: Path) -> Iterator[LakeSession]:
-        """A session with a reporting file attached as `file`, to be read."""
-        with self._session() as lake:
-            lake.execute(f"ATTACH {quoting.literal(str(published))} AS file (READ_ONLY)")
-            yield lake
 
     def drop(self) -> None:
         """As in `Target`: what was not committed is gone."""
@@ -157,24 +147,24 @@ class LakeTarget:
     def publish(self, *, over: Version | None = None, forgetting: bool = False, is_new: bool = True) -> str:
         """As in `Target`: it is public by now. To forget is to let go of every earlier snapshot."""
         if forgetting:
-            with self._session() as file:
+            with self.sessions.writing() as file:
                 upkeep.forget(file)
         return ""
 
     def remember(self, state: State) -> None:
         """As in `Target`."""
-        self._remember(self._catalog.version(), state)
+        self.sessions.remember(self._catalog.version(), state)
 
     def tidy(self, run: Run) -> None:
         """As in `Target`."""
         if not upkeep.is_due(run):
             return
-        with suppress(errors.NeaptideError), self._session() as file:
+        with suppress(errors.NeaptideError), self.sessions.writing() as file:
             upkeep.tidy(file, self._job.settings.target.retention)
 
     def tidy_now(self) -> None:
         """The same at once. Raises `errors.LockHeld`, and what goes wrong."""
-        with self.locked(), self._session() as file:
+        with self.locked(), self.sessions.writing() as file:
             upkeep.tidy(file, self._job.settings.target.retention)
 
     def size(self) -> int:
@@ -186,37 +176,5 @@ class LakeTarget:
         folder = Path(self._lake.data)
         there = next(one for one in (folder, *folder.parents) if one.exists())
         if not os.access(there, os.W_OK | os.X_OK):
-            raise errors.TargetUnusable(
-                f"{there} can't be written to: no permission",
-                hint="give this user the right, or set another [target] data",
-            )
-
-    def _remember(self, version: Version | None, state: State) -> None:
-        if self._job.keep is not None and version is not None:
-            self._job.keep.state = (version, state)
-
-    @contextmanager
-    def _session(self) -> Iterator[LakeSession]:
-        """A session that may write; one that is kept stays attached."""
-        with self._opened(opening.lent(self._job)) as file:
-            file.open_lake(self._lake)
-            file.permit = self._check
-            yield file
-
-    @contextmanager
-    def _pinned(self, version: int | None, *, strict: bool = False) -> Iterator[LakeSession]:
-        """A session of its own that reads one snapshot."""
-        with self._opened(opening.alone(self._job, strict=strict)) as file:
-            file.open_lake(self._lake, snapshot=version)
-            yield file
-
-    @contextmanager
-    def _opened(self, session: AbstractContextManager[DuckSession]) -> Iterator[LakeSession]:
-        with session as file:
-            assert isinstance(file, LakeSession)
-            yield file
-
-    def _check(self) -> None:
-        if self._job.keep is not None:
-            self._job.keep.permit()
-        self._catalog.check_held()
+            hint = "give this user the right, or set another [target] data"
+            raise errors.TargetUnusable(f"{there} can't be written to: no permission", hint=hint)

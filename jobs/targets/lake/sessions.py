@@ -1,0 +1,61 @@
+"""How a lake is opened: to write to it, or to read one snapshot; and what is known of it between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from app.lakes import Lake
+from jobs.engine import opening
+from jobs.engine.session import DuckSession
+from jobs.record.state import State
+from jobs.targets.lake.catalog import Catalog
+from jobs.targets.lake.session import LakeSession
+from jobs.targets.target import Version
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+
+class LakeSessions:
+    """The sessions of one lake."""
+
+    def __init__(self, job: Job, lake: Lake, catalog: Catalog) -> None:
+        self._job, self._lake, self._catalog = job, lake, catalog
+
+    @contextmanager
+    def writing(self) -> Iterator[LakeSession]:
+        """A session that may write; one that is kept stays attached."""
+        with self._opened(opening.lent(self._job)) as file:
+            file.open_lake(self._lake)
+            file.permit = self._check
+            yield file
+
+    @contextmanager
+    def pinned(self, version: int | None, *, strict: bool = False) -> Iterator[LakeSession]:
+        """A session of its own that reads one snapshot; one for other people's SQL is `strict`."""
+        with self._opened(opening.alone(self._job, strict=strict)) as file:
+            file.open_lake(self._lake, snapshot=version)
+            yield file
+
+    def known(self, version: Version | None) -> State | None:
+        """What the lake says of itself at this version, where that is remembered."""
+        found = self._job.keep.state if self._job.keep else None
+        return found[1] if found and found[0] == version else None
+
+    def remember(self, version: Version | None, state: State) -> None:
+        """Keep for the next run what the lake says of itself at this version."""
+        if self._job.keep is not None and version is not None:
+            self._job.keep.state = (version, state)
+
+    @contextmanager
+    def _opened(self, session: AbstractContextManager[DuckSession]) -> Iterator[LakeSession]:
+        with session as file:
+            assert isinstance(file, LakeSession)
+            yield file
+
+    def _check(self) -> None:
+        if self._job.keep is not None:
+            self._job.keep.permit()
+        self._catalog.check_held()
