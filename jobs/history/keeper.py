@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from jobs import quoting
 from jobs.apply.merge import Merge
 from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.history import place, rewriting, taking, whole
+from jobs.history.known import Known
 from jobs.history.taking import Theirs
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
@@ -47,14 +47,6 @@ def needs_comparison(table: Table) -> bool:
     return stamp is None or stamp.rounded or stamp.column not in copied
 
 
-def remove(file: DuckSession, names: Iterable[str]) -> None:
-    """Take the histories of these tables out of the file."""
-    names = list(names)
-    for name in names:
-        place.remove(file, name)
-    ledger.forget(file, names)
-
-
 @dataclass
 class Keeper:
     """The histories of one file, in a run that sees the source at `as_of`.
@@ -70,20 +62,17 @@ class Keeper:
     retention: timedelta | None = None
     marks: dict[str, str] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
-    _mine: dict[str, KeptHistory] = field(default_factory=dict)
-    _theirs: dict[str, KeptHistory] = field(default_factory=dict)
-    _stale: set[str] = field(default_factory=set)
     _turns: dict[str, Turn] = field(default_factory=dict)
     _handled: set[str] = field(default_factory=set)
+    _known: Known = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = Known(self.file)
 
     def begin(self) -> None:
         """Read what both files say; call it in each transaction, and first of all."""
         self._turns, self._handled = {}, set()
-        self._mine = ledger.read(self.file)
-        if self.past is not None:
-            self.file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(self.past))} AS published (READ_ONLY)")
-            self._theirs = ledger.read_published(self.file)
-        self._stale = self._strange("out", self._mine) | self._strange("published", self._theirs)
+        self._known.read(self.past)
 
     def before(self, table: Table, merge: Merge | None, recent: Changes | None) -> None:
         """What the changes that are about to be applied do to the table's history; `recent` were read in this run."""
@@ -91,7 +80,7 @@ class Keeper:
             return
         kept, theirs = self._taken_over(table)
         self._handled.add(table.name)
-        if kept is None or table.name in self._stale or kept.signature != rewriting.signature(table):
+        if kept is None or table.name in self._known.stale or kept.signature != rewriting.signature(table):
             # Then it is compared as a whole.
             if theirs:
                 taking.drop(self.file, theirs)
@@ -114,7 +103,7 @@ class Keeper:
         turn.drop()
         if turn.theirs:
             taking.drop(self.file, turn.theirs)
-        self._write(replace(turn.kept, moment=turn.moment) if turn.written else turn.kept)
+        self._known.write(replace(turn.kept, moment=turn.moment) if turn.written else turn.kept)
 
     def replaced(self, table: Table) -> None:
         """Bring the history in line with a table of which nobody knows what changed."""
@@ -128,15 +117,16 @@ class Keeper:
     def took_over(self, names: Iterable[str]) -> None:
         """Tables that were taken as they are published, and nothing else is done to: so are their histories."""
         for name in names:
-            if name in self._theirs:
-                place.copy(self.file, self._theirs[name])
-                self._write(self._theirs[name])
-            elif name in self._mine:
-                self._remove(name)
+            if name in self._known.theirs:
+                place.copy(self.file, self._known.theirs[name])
+                self._known.write(self._known.theirs[name])
+            elif name in self._known.mine:
+                self._known.remove(name)
+                self._handled.discard(name)
 
     def hold(self, names: Iterable[str]) -> None:
         """Tables that can't be copied into a file that is built anew lose no history by that."""
-        self.took_over(name for name in names if name in self._theirs and name not in self._mine)
+        self.took_over(name for name in names if name in self._known.theirs and name not in self._known.mine)
 
     def end(self, tables: Iterable[Table], gone: Iterable[str]) -> list[str]:
         """Remove what the config no longer wants of these tables, and of those that are `gone`; what there is to say.
@@ -144,30 +134,31 @@ class Keeper:
         Call it when the watermarks are written.
         """
         unwanted = [table.name for table in tables if not table.spec.history]
-        dropped = [name for name in (*unwanted, *gone) if name in self._mine or name in self._theirs]
+        dropped = [name for name in (*unwanted, *gone) if name in self._known]
         for name in dropped:
-            self._remove(name)
-        for name in self._handled & self._mine.keys():
-            self._forget(self._mine[name])
+            self._known.remove(name)
+        self._handled.difference_update(dropped)
+        for name in self._handled & self._known.mine.keys():
+            self._forget(self._known.mine[name])
         ledger.catch_up(self.file, self._handled)
         # Once: the other file gives up its own in the next run.
-        seen = (name for name in dropped if name in self._theirs)
+        seen = (name for name in dropped if name in self._known.theirs)
         return [f"the history of {name} was removed: the config no longer asks for it" for name in seen]
 
     def _taken_over(self, table: Table) -> tuple[KeptHistory | None, Theirs | None]:
-        mine, theirs = self._mine.get(table.name), self._theirs.get(table.name)
+        mine, theirs = self._known.mine.get(table.name), self._known.theirs.get(table.name)
         if theirs is None or not taking.is_ahead(mine, theirs):
             return mine, None
         ledger.create(self.file)
         found = taking.take_over(self.file, mine, theirs, self._label(table))
         if found is None:
             # It is of the published file's rows, the table is older.
-            self._stale.add(table.name)
-        self._write(theirs)
+            self._known.stale.add(table.name)
+        self._known.write(theirs)
         return theirs, found
 
     def _compared(self, table: Table) -> None:
-        kept = self._mine.get(table.name)
+        kept = self._known.mine.get(table.name)
         found = rewriting.planned(self.file, kept, table) if kept else None
         for note in found.notes if found else ():
             self._note(table.name, note)
@@ -178,7 +169,7 @@ class Keeper:
         moment, altered = self._moment(kept), found.altered if found else ()
         mark = self.marks.get(table.name, "")
         count = whole.compare(self.file, table, moment, self._label(table), mark=mark, altered=altered)
-        self._write(replace(kept, moment=moment) if count else kept)
+        self._known.write(replace(kept, moment=moment) if count else kept)
 
     def _begun(self, table: Table, before: KeptHistory | None, reason: str) -> None:
         ledger.create(self.file)
@@ -188,7 +179,7 @@ class Keeper:
         )
         count = whole.begin(self.file, table, kept)
         self._note(table.name, f"its history begins {'anew: ' + reason if reason else f'with {count:,} rows'}")
-        self._write(kept)
+        self._known.write(kept)
 
     def _forget(self, kept: KeptHistory) -> None:
         """Now and then, what ended before the time that is to be kept."""
@@ -196,18 +187,7 @@ class Keeper:
             return
         until, last = self.as_of - self.retention, kept.forgotten or kept.begun
         if until - last > self.retention / _SELDOM:
-            self._write(rewriting.forget(self.file, kept, until))
-
-    def _remove(self, name: str) -> None:
-        if name in self._mine:
-            remove(self.file, [name])
-        self._mine.pop(name, None)
-        self._handled.discard(name)
-
-    def _write(self, kept: KeptHistory) -> None:
-        ledger.create(self.file)
-        ledger.write(self.file, kept)
-        self._mine[kept.table] = kept
+            self._known.write(rewriting.forget(self.file, kept, until))
 
     def _moment(self, kept: KeptHistory) -> datetime:
         """This run's, later than any that the history knows of: the source's clock may have been set back."""
@@ -218,11 +198,3 @@ class Keeper:
 
     def _note(self, name: str, note: str) -> None:
         self.notes.setdefault(name, []).append(note)
-
-    def _strange(self, catalog: str, histories: Histories) -> set[str]:
-        """Tables that were written to, since, by a version that knows of no history."""
-        if not histories:
-            return set()
-        marks = self.file.rows(f"SELECT table_name, run_id FROM {catalog}.neaptide.watermarks")
-        runs = {row["table_name"]: row["run_id"] for row in marks}
-        return {name for name, kept in histories.items() if runs.get(name) != kept.run_id}

@@ -9,7 +9,7 @@ from pathlib import Path
 from jobs import quoting
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
-from jobs.history import keeper, rewriting, whole
+from jobs.history import keeper, known, rewriting, whole
 from jobs.record import history as ledger
 from jobs.results import TableCheck
 from jobs.source.catalogue import Table
@@ -51,7 +51,7 @@ def mend(
 def settle(file: DuckSession, tables: Iterable[Table], gone: Iterable[str]) -> None:
     """Once the watermarks are written: the histories are as of these, and those of tables that are gone go, too."""
     if kept := ledger.read(file):
-        keeper.remove(file, gone)
+        known.remove(file, gone)
         ledger.catch_up(file, [table.name for table in tables if table.name in kept])
 
 

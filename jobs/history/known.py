@@ -1,0 +1,63 @@
+"""The histories that a file and the published one say they have, as a run changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs import quoting
+from jobs.engine.session import DuckSession
+from jobs.history import place
+from jobs.record import history as ledger
+from jobs.record.history import Histories, KeptHistory
+
+
+def remove(file: DuckSession, names: Iterable[str]) -> None:
+    """Take the histories of these tables out of the file."""
+    names = list(names)
+    for name in names:
+        place.remove(file, name)
+    ledger.forget(file, names)
+
+
+@dataclass
+class Known:
+    """What one transaction knows: `mine` of the file that is written, `theirs` of the published one.
+
+    Of the `stale` ones the table was written to, since, by somebody who knows of no history.
+    """
+
+    file: DuckSession
+    mine: dict[str, KeptHistory] = field(default_factory=dict)
+    theirs: dict[str, KeptHistory] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+
+    def read(self, past: Path | None) -> None:
+        """Look what both files say; `past` is the published one, where its histories matter."""
+        self.mine = ledger.read(self.file)
+        if past is not None:
+            self.file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(past))} AS published (READ_ONLY)")
+            self.theirs = ledger.read_published(self.file)
+        self.stale = self._strange("out", self.mine) | self._strange("published", self.theirs)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.mine or name in self.theirs
+
+    def write(self, kept: KeptHistory) -> None:
+        """Put this in place of what the file said of it."""
+        ledger.create(self.file)
+        ledger.write(self.file, kept)
+        self.mine[kept.table] = kept
+
+    def remove(self, name: str) -> None:
+        """Take a history out of the file, where it is there."""
+        if self.mine.pop(name, None):
+            remove(self.file, [name])
+
+    def _strange(self, catalog: str, histories: Histories) -> set[str]:
+        if not histories:
+            return set()
+        marks = self.file.rows(f"SELECT table_name, run_id FROM {catalog}.neaptide.watermarks")
+        runs = {row["table_name"]: row["run_id"] for row in marks}
+        return {name for name, kept in histories.items() if runs.get(name) != kept.run_id}
