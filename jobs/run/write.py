@@ -14,10 +14,9 @@ from jobs.feeds import feed
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.history import keeper
 from jobs.history.keeper import Keeper
-from jobs.models.build import Builder, NotBuilt
-from jobs.models.upkeep import ModelFailed, Plan, Upkeep
+from jobs.models.build import Builder
+from jobs.models.upkeep import Plan, Upkeep
 from jobs.plan.steps import FULL, Step
-from jobs.projections.projector import ProjectionFailed
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
@@ -25,6 +24,7 @@ from jobs.run import anew, carry, planning, projecting
 from jobs.run.anew import Anew
 from jobs.run.context import Context, NeedsSync, TableFailed, diagnosed
 from jobs.run.deltas import Deltas, Ready
+from jobs.run.given_up import GIVEN_UP, GivenUp
 from jobs.run.recording import Recording
 from jobs.source import states
 from jobs.source.catalogue import Table
@@ -45,11 +45,7 @@ class Writer:
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
         self._loaded: dict[str, TableRun] = {}
-        # Why models failed while they were kept, in this run.
-        self._failed_models: dict[str, str] = {}
-        # Why models could not be built in it.
-        self._unbuilt: dict[str, str] = {}
-        self._failed_projections: dict[str, str] = {}
+        self._given_up = GivenUp()
         self._models: Plan | None = None
         self._whole: Anew
 
@@ -57,7 +53,7 @@ class Writer:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.told(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
-        self._check_covered(steps)
+        _check_covered(self._context, steps)
         if self._context.prepare is not None and any(step.action == FULL for step in steps):
             raise NeedsSync
         whole = self._begin(steps)
@@ -71,13 +67,8 @@ class Writer:
             except TableFailed as failed:
                 # What the transaction did so far is gone; the others' share of it is done again.
                 self._context.fail({failed.table: failed.error})
-            except ModelFailed as failed:
-                # So it is with the tables: DuckDB gives up a transaction for one error.
-                self._failed_models[failed.name] = failed.reason
-            except ProjectionFailed as failed:
-                self._failed_projections[failed.name] = failed.reason
-            except NotBuilt as failed:
-                self._unbuilt[failed.name] = failed.reason
+            except GIVEN_UP as failed:
+                self._given_up.add(failed)
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
@@ -92,17 +83,7 @@ class Writer:
         if self._models is None or all(one.is_current for one in self._models.standings):
             return []
         with self._context.phases.phase("models"):
-            return Builder(self._file, self._models, self._unbuilt).run()
-
-    def _check_covered(self, steps: list[Step]) -> None:
-        """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
-        behind = {step.table.name for step in steps if step.reason in (UNCOVERED, PURGED)}
-        if behind:
-            followed = {
-                s.table.name for s in planning.steps(self._context, self._context.published) if s.action != FULL
-            }
-            if behind & followed:
-                raise Damaged("the spare file lies too far behind")
+            return Builder(self._file, self._models, self._given_up.unbuilt).run()
 
     def _begin(self, steps: list[Step]) -> Anew:
         """Let the file say what it is, and be ready for the tables that are copied anew."""
@@ -145,7 +126,7 @@ class Writer:
         if not file.private:
             ledger.create_schema(file)
             self._whole.swap([step for step in steps if step.table.name in self._loaded], record.run_id)
-        upkeep = Upkeep(file, context.models, record.run_id, self._failed_models)
+        upkeep = Upkeep(file, context.models, record.run_id, self._given_up.models)
         upkeep.begin()
         self._keeper.begin()
         done = self._brought_up(steps, deltas, upkeep)
@@ -156,7 +137,7 @@ class Writer:
         self._keep_histories(steps, taken_over)
         upkeep.after(*_replaced(done, taken_over))
         self._models = upkeep.plan
-        projecting.project(context, file, self._state, self._failed_projections)
+        projecting.project(context, file, self._state, self._given_up.projections)
         context.held = ledger.as_of(file)
         run = context.result(record.run_id, (*done, *context.failed()), changed=True)
         run = replace(run, models=tuple(upkeep.plan.runs))
@@ -194,6 +175,15 @@ class Writer:
         gone = self._context.orphans(self._state)
         swap.remove_tables(self._file, gone)
         return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def _check_covered(context: Context, steps: list[Step]) -> None:
+    """Raise `Damaged` where the published file can be brought up to date, and this one lies too far behind."""
+    behind = {step.table.name for step in steps if step.reason in (UNCOVERED, PURGED)}
+    if behind:
+        followed = {s.table.name for s in planning.steps(context, context.published) if s.action != FULL}
+        if behind & followed:
+            raise Damaged("the spare file lies too far behind")
 
 
 def _keeper(context: Context, file: DuckSession, run_id: str, past: Path | None) -> Keeper:
