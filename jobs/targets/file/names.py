@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,9 @@ class Names:
 
     def versions(self) -> list[Version]:
         """Every file that is or was a version, the newest first: at most two of them."""
-        try:
+        with suppress(FileNotFoundError):
             return [version for version in versions.listed(self.link) if version.is_file]
-        except FileNotFoundError:
-            return []
+        return []
 
     @property
     def published(self) -> Path | None:
