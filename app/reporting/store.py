@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,10 +19,10 @@ from typing import TypeVar
 
 import duckdb
 
-from app import errors, exact, execution, notes, versions
+from app import errors, exact, execution, versions
 from app.execution import Limits, Spill
 from app.lakes import Lake
-from app.reporting import answer, parquet
+from app.reporting import answer, parquet, published
 from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 from app.reporting.result import Result, distinct
@@ -239,50 +239,18 @@ def _open_if_there(opened: Callable[[], Store]) -> Store | None:
 def _open_now(path: Path, limits: Limits) -> Store:
     """Open what the link points to; again, a bounded number of times, while it moves or is locked."""
     for attempt in range(1, _ATTEMPTS + 1):
-        file, before = _published(path)
+        file, before = published.found(path)
         try:
             store = _store(path, file, limits)
         except duckdb.Error as error:
-            if attempt == _ATTEMPTS or not (_is_lock(error) or _moved(path, before)):
+            if attempt == _ATTEMPTS or not (_is_lock(error) or published.has_moved(path, before)):
                 raise _unopened(path, error) from error
             time.sleep(_PAUSE)
             continue
-        if attempt == _ATTEMPTS or not _moved(path, before):
+        if attempt == _ATTEMPTS or not published.has_moved(path, before):
             return store
         store.close()
     raise errors.Bug
-
-
-def _published(path: Path) -> tuple[Path, tuple[int, int]]:
-    """The file behind the link, and which file on disk it is."""
-    try:
-        file = _by_its_own_name(path) if not path.is_symlink() else path.resolve(strict=True)
-        status = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise errors.NoReportingFile(f"there is no reporting file at {path} yet", hint=_SYNC) from None
-    except (OSError, RuntimeError) as error:
-        raise errors.TargetUnusable(f"{path} can't be opened: {error}") from error
-    if not os.access(file, os.R_OK):
-        raise errors.TargetUnusable(
-            f"{path} can't be opened: no permission", hint="give this user the right to read it"
-        )
-    return file, (status.st_dev, status.st_ino)
-
-
-def _by_its_own_name(path: Path) -> Path:
-    """Where `path` is a second name of the published file, not a link to it, its first.
-
-    DuckDB gives a process that has a path open already the same database again, whatever has that name by now.
-    """
-    inode = path.stat().st_ino
-    return next((version.path for version in versions.listed(path) if version.inode == inode), path)
-
-
-def _moved(path: Path, before: tuple[int, int]) -> bool:
-    with suppress(OSError):
-        status = path.stat()
-        return (status.st_dev, status.st_ino) != before
-    return True
 
 
 def _store(path: Path, file: Path, limits: Limits) -> Store:
@@ -301,7 +269,7 @@ def _store(path: Path, file: Path, limits: Limits) -> Store:
         session.execute("SET TimeZone = 'UTC'")
         return Store(
             connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
-            as_of=max(as_of, _checked_as_of(path, run_id) or as_of),
+            as_of=max(as_of, published.checked_as_of(path, run_id) or as_of),
         )  # fmt: skip
     except BaseException:
         if not worker.lost:
@@ -331,14 +299,6 @@ def freshness(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, str]:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _checked_as_of(path: Path, run_id: str) -> datetime | None:
-    """The later `as_of` of a run that found nothing to change; None where the small file belongs to another run."""
-    content = notes.parsed(path.with_name(path.name + ".freshness"))
-    with suppress(ValueError):
-        return notes.moment(content.get("as_of")) if content.get("run_id") == run_id else None
-    return None
 
 
 def _is_lock(error: duckdb.Error) -> bool:
