@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from jobs.plan.steps import Step
 from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.results import ModelCheck, Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
 from jobs.run import prepared, recording, sync
 from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
@@ -32,37 +32,7 @@ from jobs.targets.file import freshness, strangers, work
 from jobs.verify import histories, models
 from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What to compare: tables (all if empty), the share of key ranges, how many differences to name, and to mend.
-
-    `same_source` is False where the file was made from another one. `published` are the runs that it took, `models`
-    what was found of the read models.
-    """
-
-    tables: tuple[str, ...] = ()
-    sample: float | None = None
-    limit: int = 20
-    repair: bool = False
-    same_source: bool = True
-    published: list[Run] = field(default_factory=list)
-    models: list[ModelCheck] = field(default_factory=list)
-
-    @property
-    def models_equal(self) -> bool:
-        """Whether no read model differed from its SELECT."""
-        return all(model.equal for model in self.models)
-
-    def finds_all_equal(self, checks: list[TableCheck]) -> bool:
-        """Whether nothing had to be mended."""
-        return all(check.equal for check in checks) and self.models_equal and self.same_source
-
-    def note(self, run: Run) -> None:
-        """A run that was done on the way; the hooks are told of one that published."""
-        if run.changed:
-            self.published.append(run)
+from jobs.verify.scope import Scope
 
 
 def verify(
