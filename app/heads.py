@@ -55,7 +55,13 @@ def one(head: Head, key: str, where: str, error: type[errors.NeaptideError]) -> 
     return found[0] if found else ""
 
 
+def _swapped(key: str, keys: Collection[str]) -> list[str]:
+    """The key whose neighbouring letters changed places: of `key` that leaves too little to be near by `_NEAR`."""
+    swaps = {key[:place] + key[place + 1] + key[place] + key[place + 2 :] for place in range(len(key) - 1)}
+    return [known for known in keys if known in swaps]
+
+
 def _refuse_misspelled(key: str, keys: Collection[str], where: str, error: type[errors.NeaptideError]) -> None:
-    near = difflib.get_close_matches(key.lower(), keys, n=1, cutoff=_NEAR)
+    near = difflib.get_close_matches(key.lower(), keys, n=1, cutoff=_NEAR) or _swapped(key.lower(), keys)
     if near:
         raise error(f"{where}: the head has no line `-- {key}: …`", hint=f"did you mean {near[0]}?")

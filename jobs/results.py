@@ -123,7 +123,10 @@ class DryRun(_Report):
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table of the reporting file. `floor` is None where no floor is known; `lag` is seconds behind the clock."""
+    """One table of the reporting file. `floor` is None where no floor is known; `lag` is seconds behind the clock.
+
+    `changed_at` is the source's moment in the run that last changed it, None where that run's record is gone.
+    """
 
     table: str
     rows: int
@@ -138,6 +141,7 @@ class TableStatus:
     rows_out: int = 0
     bytes: int | None = 0
     columns: int = 0
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,8 @@ class Status(_Report):
 
     `daemon` is what the daemon of this target wrote last: state, process, next run, last error; None without one.
     `kept` is what grows, each with its limit; `format` is the file's, `versions` what is installed.
+    `today` counts the file's runs since midnight, UTC: `runs`, `failed` (a table was left as it was), and `whole`,
+    false where older records of today may be gone. `page` is the address at which the daemon answers.
     `log` is what the server held of its log for the target at the last run, in bytes; None for a target without a slot.
     """
 
@@ -246,6 +252,8 @@ class Status(_Report):
     format: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     log: dict[str, Any] | None = None
+    today: dict[str, Any] | None = None
+    page: str | None = None
 
     @property
     def is_bad(self) -> bool:

@@ -18,8 +18,8 @@ from app.face.base import Command, Face, json_option, pass_face
 if TYPE_CHECKING:
     from jobs.results import Kept, Status, TableStatus
 
-_COLUMNS = ("table", "rows", "kept by", "deletes", "lag", "last change", "size")
-_SPARE = ("size", "deletes", "kept by")
+_COLUMNS = ("table", "rows", "kept by", "deletes", "lag", "last change", "at, UTC", "size")
+_SPARE = ("size", "deletes", "at, UTC", "kept by")
 _FAILED = "failed"
 _GAP = "   "
 _RUNS = 5
@@ -86,7 +86,7 @@ def _show(found: Status, as_json: bool) -> None:
 def _lines(found: Status, look: show.Look) -> list[str]:
     """How it stands, what is wrong, the tables, and the last run: as much of it as there is room for."""
     problems = [look.painted(f"! {problem}", "failed" if found.is_bad else "warn") for problem in found.problems]
-    head = [*_fitted(_head(found, look), look), *_fitted(_daemon(found.daemon, look), look), *problems]
+    head = [*_fitted(_head(found, look), look), *_fitted(_daemon(found, look), look), *problems]
     last = [*_last_run(found, look), *_kept(found, look)]
     room = None if look.height is None else look.height - len(head) - len(last) - 2
     body = _tables(found, look, room)
@@ -104,19 +104,23 @@ def _head(found: Status, look: show.Look) -> list[str]:
         return [word, _short(found.path)]
     now = found.as_of + timedelta(seconds=found.age)
     rows, size = sum(one.rows for one in found.tables), choice.size(found.file_bytes)
+    models = [show.counted(len(found.models), "model")] if found.models else []
+    held = [show.counted(len(found.tables), "table"), *models, show.counted(rows, "row"), size]
     return [
         word,
         f"as of {show.clock(found.as_of, now)}, {values.age(found.age)} ago",
-        f"{show.counted(len(found.tables), 'table')}, {show.counted(rows, 'row')}, {size}",
+        ", ".join(held),
         *(["a run is under way"] if found.running else []),
         _short(found.path),
     ]
 
 
-def _daemon(daemon: dict[str, Any] | None, look: show.Look) -> list[str]:
-    """What the daemon does and when it runs next."""
+def _daemon(found: Status, look: show.Look) -> list[str]:
+    """What the daemon does, how its runs went, when it runs next, and where it answers."""
+    daemon = found.daemon
     if daemon is None:
-        return ["no daemon: neaptide daemon keeps the file up to date"]
+        served = f", and answers on {found.page}" if found.page else ""
+        return [f"no daemon: neaptide daemon keeps the file up to date{served}"]
     now = datetime.now(UTC)
     if daemon["alive"] is False:
         word = look.painted("ended" if daemon["state"] == "stopping" else "died")
@@ -124,16 +128,25 @@ def _daemon(daemon: dict[str, Any] | None, look: show.Look) -> list[str]:
     due = datetime.fromisoformat(daemon["next_run"]) if daemon["next_run"] else None
     return [
         f"daemon {daemon['state']} since {show.clock(datetime.fromisoformat(daemon['started_at']), now)}",
+        *_its_runs(daemon.get("runs") or {}),
         *([f"next run at the latest in {values.age((due - now).total_seconds())}"] if due else []),
+        *([f"page on {found.page}"] if found.page else []),
         f"process {daemon['pid']} on {daemon['host']}",
     ]
+
+
+def _its_runs(runs: dict[str, int]) -> list[str]:
+    """What the daemon ran since its start; most runs find nothing changed."""
+    failed, quiet = runs.get("failed", 0), runs.get("unchanged", 0)
+    parts = [f"{quiet:,} found nothing new" if quiet else "", f"{failed:,} failed" if failed else ""]
+    return [", ".join(filter(None, [show.counted(sum(runs.values()), "run"), *parts]))] if runs else []
 
 
 def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
     """The tables in as many lines; where they don't all fit, those that failed come first."""
     if not found.tables:
         return []
-    rows = [_row(one) for one in found.tables]
+    rows = [_row(one, found) for one in found.tables]
     lines = show.drawn(_COLUMNS, rows, look, spare=_SPARE)
     if room is None or len(lines) <= room:
         return lines
@@ -142,14 +155,14 @@ def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
     return [*show.drawn(_COLUMNS, rows[:shown], look, spare=_SPARE), f"… {len(rows) - shown:,} more"]
 
 
-def _row(one: TableStatus) -> tuple[Any, ...]:
+def _row(one: TableStatus, found: Status) -> tuple[Any, ...]:
     from jobs.init import choice
 
     lag = "" if one.lag is None else values.age(one.lag)
     size = None if one.bytes is None else choice.size(one.bytes)
     # What is compared whole needs no tombstones, whatever the config says of them.
     deletes = "compare" if one.mode == "none" else one.deletes
-    return (one.table, one.rows, one.mode, deletes, lag, _last_change(one), size)
+    return (one.table, one.rows, one.mode, deletes, lag, _last_change(one), _at(one, found), size)
 
 
 def _last_change(one: TableStatus) -> str:
@@ -158,15 +171,33 @@ def _last_change(one: TableStatus) -> str:
     return f"{one.last_action} +{one.rows_in:,} -{one.rows_out:,}"
 
 
+def _at(one: TableStatus, found: Status) -> str:
+    """When it last changed: the time of today, or else the day."""
+    if one.changed_at is None or found.as_of is None:
+        return ""
+    changed, now = (
+        moment.astimezone(UTC) for moment in (one.changed_at, found.as_of + timedelta(seconds=found.age or 0))
+    )
+    return f"{changed:%H:%M:%S}" if changed.date() == now.date() else f"{changed:%Y-%m-%d}"
+
+
 def _last_run(found: Status, look: show.Look) -> list[str]:
-    """The newest run in a sentence, and what befell its tables."""
+    """The runs of today and the newest one in a sentence, and what befell its tables."""
     if not found.runs:
         return []
     run = found.runs[0]
     parts = ", ".join(runs.phases(run))
-    text = f"last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
+    text = f"{_today(found.today)}last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
     warnings = [f"! {warning}" for warning in run["warnings"]]
     return [*textwrap.wrap(text, look.width), *warnings, *runs.told(run, look)]
+
+
+def _today(today: dict[str, Any] | None) -> str:
+    """How many runs changed the file today, and in how many a table failed."""
+    if today is None:
+        return ""
+    more = "" if today["whole"] else " or more"
+    return f"runs that changed the file today: {today['runs']:,}{more}, {today['failed']:,} failed; "
 
 
 def _kept(found: Status, look: show.Look) -> list[str]:

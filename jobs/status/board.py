@@ -113,6 +113,7 @@ def _content(board: Board) -> dict[str, Any]:
         "last_error": board.last_error,
         "last_error_at": _text(board.last_error_at),
         "failures_in_a_row": board.failures_in_a_row,
+        "runs": dict(board.runs),
         "problems": list(board.problems.values()),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import duckdb
 
@@ -24,7 +25,7 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
     found = [Kept("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
     kept = job.files.read("kept", notes.Kept)
-    limit = f"{sync.tombstone_retention} by [sync] tombstone_retention"
+    limit = f"{_span(sync.tombstone_retention)} by [sync] tombstone_retention"
     for what, name in (("deleted keys", "tombstones"), ("events", "events")):
         left = kept.get(name)
         if left:
@@ -39,13 +40,17 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
 
 def _histories(job: Job, file: DuckSession) -> Iterator[Kept]:
     retention = job.settings.sync.history_retention
-    limit = f"{retention} by [sync] history_retention" if retention else "none: set [sync] history_retention"
+    limit = f"{_span(retention)} by [sync] history_retention" if retention else "none: set [sync] history_retention"
     for table in history.read(file):
         place = places.of(table)
         count = file.one(f"SELECT count(*) FROM {place.versions}")
         names = [quoting.as_argument("out", "neaptide", f"{place.name} {part}") for part in ("versions", "ends")]
         sizes = [file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"] for name in names if name]
         yield Kept(f"history of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
+
+
+def _span(span: timedelta) -> str:
+    return str(span).removesuffix(", 0:00:00")
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app import config, statements
@@ -27,8 +27,9 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
     complaints = [*_of_daemon(daemon), *loghold.problems(log), *_of_dual(job, running)]
     if job.target.version() is None:
         return Status(
-            str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon
-        )
+            str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon,
+            page=_page(job),
+        )  # fmt: skip
     with job.target.inspected() as file:
         state = ledger.read(file)
         run_id = state.run_id
@@ -47,8 +48,19 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
             str(job.files.link), as_of, age, level, running, job.target.size(),
             tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
-            growth.versions(), log,
+            growth.versions(), log, _today(job, file, now), _page(job),
         )  # fmt: skip
+
+
+def _today(job: Job, file: DuckSession, now: datetime) -> dict[str, Any]:
+    """What the file remembers of the runs since midnight."""
+    since = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return file.rows(statements.get("status", "today"), {"since": since, "keep": job.settings.sync.keep_runs})[0]
+
+
+def _page(job: Job) -> str | None:
+    listen = job.settings.http.listen
+    return f"http://{listen}/" if listen else None
 
 
 def meant(job: Job, table: str) -> bool:
@@ -135,6 +147,7 @@ def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now:
         row["rows_out"] or 0,
         file.bytes_of(*quoting.split_name(row["table_name"])),
         len(file.rows(f"DESCRIBE out.{name}")),
+        row["changed_at"],
     )
 
 

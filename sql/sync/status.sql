@@ -8,11 +8,13 @@ SELECT
     w.floor,
     r.action,
     r.rows_in,
-    r.rows_out
+    r.rows_out,
+    r.changed_at
 FROM out.neaptide.watermarks AS w
 LEFT JOIN (
-    SELECT t.table_name, t.action, t.rows_in, t.rows_out
+    SELECT t.table_name, t.action, t.rows_in, t.rows_out, h.as_of AS changed_at
     FROM out.neaptide.table_runs AS t
+    LEFT JOIN out.neaptide.runs AS h ON h.run_id = t.run_id
     WHERE t.action <> 'none' OR t.reason <> ''
     QUALIFY row_number() OVER (PARTITION BY t.table_name ORDER BY t.run_id DESC) = 1
 ) AS r ON r.table_name = w.table_name
@@ -33,6 +35,19 @@ SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows
 FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT $most;
+
+-- name: today
+-- The runs since a moment that changed something, in how many of them a table failed, and whether older ones are kept.
+SELECT
+    count(*) FILTER (WHERE r.started_at >= $since) AS runs,
+    count(*) FILTER (WHERE r.started_at >= $since AND f.run_id IS NOT NULL) AS failed,
+    count(*) FILTER (WHERE r.started_at < $since) > 0 OR count(*) < $keep AS whole
+FROM out.neaptide.runs AS r
+LEFT JOIN (
+    SELECT DISTINCT t.run_id
+    FROM out.neaptide.table_runs AS t
+    WHERE t.error IS NOT NULL
+) AS f ON f.run_id = r.run_id;
 
 -- name: runs_kept
 -- How many runs the file remembers.

@@ -89,6 +89,8 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "message"),
     [
+        ("-- kye: id", "the head has no line `-- kye: …`"),
+        ("-- titel: x", "the head has no line `-- titel: …`"),
         ("-- requires: id", "the head has no line `-- requires: …`"),
         ("-- require: rows", "require: 'rows' is not known"),
         ("-- key: a,,b", "is no list of columns"),
@@ -117,3 +119,10 @@ def test_what_duckdb_can_not_plan_is_a_matter_of_its_model_and_damage_is_not() -
         raise duckdb.IOException(
             "IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2"
         )
+
+
+@pytest.mark.parametrize(
+    "remark", ["note: of the year", "they: agreed", "TODO: less", "see: https://example.com", "kid"]
+)
+def test_a_remark_stays_one(remark: str) -> None:
+    assert file.parse("m", f"-- {remark}\n-- key: a\nSELECT 1 AS a", where="models/m.sql").key == ("a",)

@@ -17,7 +17,9 @@ PLAIN = show.Look(80)
 
 
 def _table(name: str, action: str = "delta") -> TableStatus:
-    return TableStatus(name, 1234, "updated_at", "tombstone", AS_OF, 3.0, AS_OF, "7:7:", action, 2, 1, 262_144)
+    return TableStatus(
+        name, 1234, "updated_at", "tombstone", AS_OF, 3.0, AS_OF, "7:7:", action, 2, 1, 262_144, 9, AS_OF
+    )
 
 
 def _run(run_id: str = "000000001-abcdef", *, reason: str = "first copy", tables: int = 8) -> dict[str, Any]:
@@ -44,6 +46,48 @@ def test_the_first_line_answers_and_no_name_is_cut() -> None:
     assert sum("shop.order_returns_" in line for line in lines) == 8
     assert all(len(line) <= 80 for line in lines)
     assert len(status._lines(_status(), show.Look(200))) < len(lines)
+
+
+def _text(found: Status, look: show.Look = PLAIN) -> str:
+    return " ".join(" ".join(status._lines(found, look)).split())
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        ({"runs": 4812, "failed": 1, "whole": True}, "runs that changed the file today: 4,812, 1 failed; last run"),
+        ({"runs": 1000, "failed": 0, "whole": False}, "today: 1,000 or more, 0 failed; last run"),
+        (None, "rows: load 0.31 (neaptide runs)"),
+    ],
+)
+def test_the_runs_of_today_are_counted(today: dict[str, Any] | None, told: str) -> None:
+    assert told in _text(_status(today=today))
+
+
+@pytest.mark.parametrize(
+    ("later", "shown"), [(0, "20:45:11"), (3, "20:45:11"), (86_400, "2026-11-23"), (400 * 86_400, "2026-11-23")]
+)
+def test_a_table_says_when_it_last_changed(later: float, shown: str) -> None:
+    [row] = [line for line in status._lines(_status(1, age=later), show.Look(100)) if "order_returns" in line]
+    assert f"delta +2 -1  {shown}" in row
+    gone = replace(_table("shop.t"), changed_at=None)
+    assert shown not in "".join(status._tables(replace(_status(0), tables=(gone,)), show.Look(100), None))
+
+
+DAEMON = {
+    "alive": True, "state": "leading", "started_at": AS_OF.isoformat(), "next_run": None, "pid": 7, "host": "shop",
+    "runs": {"changed": 12, "unchanged": 4800, "failed": 1},
+}  # fmt: skip
+
+
+def test_the_daemon_says_how_its_runs_went_and_where_it_answers() -> None:
+    told = _text(_status(daemon=DAEMON, page="http://127.0.0.1:8321/"))
+    assert "4,813 runs, 4,800 found nothing new, 1 failed page on http://127.0.0.1:8321/ process 7 on shop" in told
+    without = _text(_status(daemon={**DAEMON, "runs": {}}))
+    assert "page on" not in without
+    assert "daemon leading since 2026-11-23 20:45:11 UTC process 7" in without
+    asleep = _text(_status(page="http://127.0.0.1:8321/"))
+    assert "no daemon: neaptide daemon keeps the file up to date, and answers on http://127.0.0.1:8321/" in asleep
 
 
 def test_one_line_says_what_befell_eight_tables() -> None:

@@ -128,6 +128,7 @@ class Daemon(_Note):
     last_error: Shown | None
     last_error_at: Past | None
     failures_in_a_row: int = Field(ge=0, lt=2**31)
+    runs: dict[Shown, Annotated[int, Field(ge=0, lt=2**63)]] = Field(default_factory=dict)
     problems: list[Shown] = Field(default_factory=list)
 
 
