@@ -198,7 +198,8 @@ def readiness(job: Job) -> dict[str, Any]:
     ready, log = level in ("ok", "warn"), loghold.read(job.files)
     found = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
     held = {"log_held_bytes": log["held"]} if log else {}
-    return {**found, "problems": [*problems, *loghold.problems(log)], **held}
+    held_for = loghold.problems(log, followed=job.settings.reads_log)
+    return {**found, "problems": [*problems, *held_for], **held}
 
 
 def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:

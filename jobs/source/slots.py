@@ -22,6 +22,8 @@ _FLUSHES = 170000
 # How long whoever reads from a slot may take to end.
 _PATIENCE = 10.0
 LOST = ("lost",)
+# What is said of a slot that isn't there, where others have a state.
+GONE = "gone"
 Connection = psycopg.Connection[Any]
 
 

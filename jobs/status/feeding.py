@@ -68,7 +68,8 @@ def read(job: Job) -> Feeds:
     names = [table.name for table in tables]
     fed = [_fed(table, saved.get(table.name), troubles.get(table.name)) for table in tables]
     fed += [_told(name, "", error) for name, error in troubles.items() if name not in names]
-    return Feeds(tuple(fed), held, (*loghold.problems(loghold.read(job.files)), *_strangers(held)))
+    told = loghold.problems(loghold.read(job.files), followed=job.settings.reads_log)
+    return Feeds(tuple(fed), held, (*told, *_strangers(held)))
 
 
 def looked(job: Job, conn: Connection) -> tuple[list[Table], dict[str, errors.NeaptideError]]:

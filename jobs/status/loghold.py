@@ -9,6 +9,11 @@ from jobs.targets.file.names import Names
 
 # So much log is held only where no run confirms any more: by far more than two runs need.
 _MUCH = 2**30
+# What a slot's state means where nothing can be read from it; `anew` is one that a run could not make yet.
+_UNUSABLE = {
+    "gone": "is not there: run `neaptide track`",
+    "anew": "was lost or failed, and is made anew by the next run, which copies its tables",
+}
 
 
 def read(files: Names) -> dict[str, Any] | None:
@@ -16,14 +21,19 @@ def read(files: Names) -> dict[str, Any] | None:
     found = notes.parsed(files.beside("slot"))
     if not all(isinstance(found.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
         return None
-    return {name: found[name] for name in ("slot", "held", "status")} | {"safe": found.get("safe")}
+    status = "anew" if found.get("anew") is True else found["status"]
+    return {"slot": found["slot"], "held": found["held"], "status": status, "safe": found.get("safe")}
 
 
-def problems(found: dict[str, Any] | None) -> list[str]:
-    """What is to be done about it, as sentences."""
+def problems(found: dict[str, Any] | None, *, followed: bool = True) -> list[str]:
+    """What is to be done about it, as sentences; `followed` says whether the config has a table that needs the slot."""
     if found is None:
         return []
     slot, held, safe = found["slot"], found["held"], found["safe"]
+    if not followed:
+        return [f"no table follows the log any more, and the server holds it for the slot {slot}: run `neaptide track`"]
+    if found["status"] in _UNUSABLE:
+        return [f"the slot {slot} {_UNUSABLE[found['status']]}"]
     bounded = isinstance(safe, int) and safe < held
     if held < _MUCH and not bounded:
         return []

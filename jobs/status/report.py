@@ -24,7 +24,7 @@ from jobs.targets.target import NO_FILE
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     running, daemon, log = job.target.is_locked(), board.read(job.files), loghold.read(job.files)
-    complaints = [*_of_daemon(daemon), *loghold.problems(log), *_of_dual(job, running)]
+    complaints = [*_of_daemon(daemon), *loghold.problems(log, followed=job.settings.reads_log), *_of_dual(job, running)]
     if job.target.version() is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon,

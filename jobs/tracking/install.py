@@ -7,6 +7,7 @@ the triggers do, `jobs.tracking.ddl` which statements are missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -42,7 +43,10 @@ def track(job: Job, names: list[str], warn: Warn = lambda _: None) -> list[str]:
     Raises `errors.SourceTimeout` if a table stays locked by others for longer than `LOCK_TIMEOUT`, and
     `errors.NotTracked` where the schema `neaptide` is in somebody else's hands.
     """
-    return _execute(job, lambda conn: _installing(job, conn, names, warn))
+    found = _execute(job, lambda conn: _installing(job, conn, names, warn))
+    if not job.settings.reads_log:
+        _forget_slot(job)
+    return found
 
 
 def lacking(conn: Connection, tables: list[Table], owner: str) -> list[list[Statement]]:
@@ -63,7 +67,15 @@ def untrack(job: Job, names: list[str]) -> list[str]:
 
     With no names from every table of the database, whatever the config says of it, and the schema with it.
     """
-    return _execute(job, lambda conn: removing(job, conn, names))
+    found = _execute(job, lambda conn: removing(job, conn, names))
+    _forget_slot(job)
+    return found
+
+
+def _forget_slot(job: Job) -> None:
+    """What `status` says of it is of a slot that is dropped; of one that isn't, the next run says it again."""
+    with suppress(OSError):
+        job.files.forget("slot")
 
 
 def missing(job: Job) -> list[str]:

@@ -34,6 +34,8 @@ def installing(
     """
     wanted = [table for table in tables if table.mode.from_log]
     members = _members(conn, name)
+    if not wanted and every:
+        return _abandoned(conn, name)
     if not wanted and not members:
         return []
     found, slot = slots.publication(conn, name, wanted), slots.read(conn, name)
@@ -60,6 +62,12 @@ def removing_all(conn: Connection) -> list[Statement]:
     names = [row["name"] for row in conn.execute(statements.get("wal", "slots"))]
     publications = [row["name"] for row in conn.execute(statements.get("wal", "publications"))]
     return [*(one for name in names for one in _dropping(conn, name)), *map(_dropped, publications)]
+
+
+def _abandoned(conn: Connection, name: str) -> list[Statement]:
+    """What takes away the slot and the publication that no table needs: nobody would confirm what the slot holds."""
+    there = {row["name"] for block in ("slots", "publications") for row in conn.execute(statements.get("wal", block))}
+    return [*_dropping(conn, name), _dropped(name)] if name in there else []
 
 
 def _members(conn: Connection, name: str) -> list[dict[str, Any]]:

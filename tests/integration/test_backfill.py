@@ -17,6 +17,7 @@ from tests.support.cli import Cli, Done
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
 TABLE = "CREATE TABLE {} (id {} PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 KEYS = {"bigint": "g", "uuid": "md5(g::text)::uuid", "text": "'k' || g || 'Ä'", "date": "DATE '2020-01-01' + g"}
 

@@ -15,6 +15,7 @@ from tests.support.cli import Cli
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
 TABLE = "CREATE TABLE {} (id bigint PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 
 

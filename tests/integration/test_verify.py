@@ -10,6 +10,7 @@ import pytest
 from jobs.verify import verify
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
 ITEMS = """
 CREATE TABLE item (
     id bigint PRIMARY KEY, name text, price numeric(10, 2), updated_at timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 FEED = "tests/integration/test_wal_feed.py::"
+SLOT = "tests/integration/test_wal_slot.py::"
 RULE = "tests/unit/test_wal.py::"
 
 MUTANTS = (
@@ -91,5 +92,19 @@ MUTANTS = (
         "for flushed in (self.confirmed, 0) if confirming else (0,):",
         "for flushed in (self.confirmed,):",
         FEED + "test_a_server_that_stops_waits_for_no_file",
+    ),
+    Mutant(
+        "a slot that was dropped and could not be made anew waits for somebody",
+        "jobs/feeds/wal/opening.py",
+        'return noted.get("anew") is True and noted.get("slot") == slot.name',
+        "return False",
+        SLOT + "test_a_slot_that_is_dropped_or_lost_is_told_and_made_good",
+    ),
+    Mutant(
+        "the log is held for a slot that no table needs",
+        "jobs/tracking/publishing.py",
+        "if not wanted and every:",
+        "if False:",
+        SLOT + "test_nothing_is_held_for_tables_that_are_followed_in_another_way",
     ),
 )

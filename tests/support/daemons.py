@@ -119,10 +119,11 @@ def write_config(lab: Lab, *, every: str = "1h", more: str = "", schedule: str =
     """A config for the lab's source, target and tables."""
     lab.folder.mkdir(parents=True, exist_ok=True)
     tables = "".join(f"[[tables]]\nname = {json.dumps(spec['name'])}\n" for spec in lab.specs)
+    feed = "".join(f'{key} = "{value}"\n' for key, value in lab.sync_options.items() if key == "feed")
     path = lab.folder / "config.toml"
     passing = path.with_suffix(".passing")
     passing.write_text(
-        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "{margin}"\n'
+        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "{margin}"\n{feed}'
         f'[schedule]\nevery = "{every}"\n{schedule}\n{more}\n{tables}'
     )
     passing.replace(path)

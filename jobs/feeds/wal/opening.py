@@ -44,10 +44,12 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
     if not tables:
         return None
     try:
-        slot, publication = check(job, now)
-        _note(job, slot)
-        if slot.lost or _fails(job, slot):
+        slot, publication = _looked(job, now)
+        anew = _is_to_be_made(job, slot)
+        _note(job, slot, anew=anew)
+        if anew:
             _renew(job, slot)
+        _check(slot)
         if all(table.lack for table in now.tables if table.mode.from_log):
             return None
         return _caught_up(job, now, slot, publication, guard)
@@ -60,14 +62,23 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
 
 def check(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
     """The slot and the publication; what tables lack is said of each. Raises `errors.NotTracked` for want of a slot."""
+    slot, publication = _looked(job, now)
+    _check(slot)
+    return slot, publication
+
+
+def _looked(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
     tables = [table for table in now.tables if table.mode.from_log]
     slot = slots.read(now.conn, job.files.slot)
     publication = slots.publication(now.conn, slot.name, tables)
     now.tables = [publication.checked(table) for table in now.tables]
+    return slot, publication
+
+
+def _check(slot: Slot) -> None:
     problem = slot.problem()
     if problem:
         raise problem
-    return slot, publication
 
 
 def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publication, guard: Guard) -> WalFeed:
@@ -157,6 +168,16 @@ def _fails(job: Job, slot: Slot) -> bool:
     return _times(notes.parsed(job.files.beside("slot")), slot) >= _TRIES
 
 
+def _is_to_be_made(job: Job, slot: Slot) -> bool:
+    """Whether a slot of ours can't be read any more, or was dropped by a run that could not make it anew."""
+    if slot.wal_level != "logical":
+        return False
+    if slot.there:
+        return slot.ours and (slot.lost or _fails(job, slot))
+    noted = notes.parsed(job.files.beside("slot"))
+    return noted.get("anew") is True and noted.get("slot") == slot.name
+
+
 def _told(job: Job, slot: Slot, error: psycopg.Error) -> errors.NeaptideError:
     """The error to show; one that the log itself is to blame for is noted beside the file."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or _NO_SENDER in str(error).lower().replace(" ", ""):
@@ -181,12 +202,13 @@ def _times(noted: dict[str, Any], slot: Slot) -> int:
     return times if isinstance(times, int) else 0
 
 
-def _note(job: Job, slot: Slot, *, failed: bool = False) -> None:
-    """Leave beside the file what `status` says of the slot, and whether it fails.
+def _note(job: Job, slot: Slot, *, failed: bool = False, anew: bool = False) -> None:
+    """Leave beside the file what `status` says of the slot, whether it fails, and whether it is to be made anew.
 
     Who can't write there can't sync either, and is told so elsewhere.
     """
     times = _times(notes.parsed(job.files.beside("slot")), slot) + failed
-    content = {"slot": slot.name, "held": slot.held, "safe": slot.safe, "status": slot.status}
+    content = {"slot": slot.name, "held": slot.held, "safe": slot.safe, "status": slot.status or slots.GONE}
+    content |= {"anew": True} if anew else {}
     with suppress(OSError, errors.NeaptideError):
         job.files.note("slot", content | ({"failed": text(slot.confirmed), "times": times} if times else {}))
