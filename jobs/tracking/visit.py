@@ -99,7 +99,7 @@ def _known(conn: Connection, role: str) -> str:
     hint = (
         f"did you mean {' or '.join(near)}?" if near else f"make it first: CREATE ROLE {quoting.readable(role)} LOGIN"
     )
-    raise errors.UsageError(f"there is no role {role} that can log in", hint=hint)
+    raise errors.UsageError(f"there is no role {role}", hint=hint)
 
 
 def _rights(conn: Connection, tables: list[Table], role: str) -> list[Statement]:
@@ -125,10 +125,12 @@ def _rights(conn: Connection, tables: list[Table], role: str) -> list[Statement]
 
 
 def _advice(conn: Connection, tables: list[Table], role: str) -> Iterator[str]:
-    """What only a superuser can give, as comments."""
+    """What others than the owner have to give, as comments."""
     shown = quoting.identifier(role)
     rows: list[dict[str, Any]] = install.ask(conn, "rights", relids=[table.relid for table in tables], role=role)
     [stats] = install.ask(conn, "sees_sessions", role=role)
+    if not all(one["logs_in"] for one in install.ask(conn, "readers") if one["name"] == role):
+        yield f"{escapes.visible(role)} can't log in: who syncs has to be a member. GRANT {shown} TO …;"
     if any(row["filtered"] for row in rows):
         yield f"By a superuser, as row-level security would hide rows: ALTER ROLE {shown} BYPASSRLS;"
     if not stats["sees"] and any(table.mode.by_clock for table in tables):

@@ -203,10 +203,12 @@ WHERE
     AND (cardinality(%(relids)s::oid[]) = 0 OR c.oid = ANY(%(relids)s::oid[]));
 
 -- name: readers
--- The roles that can log in, to look for one among them.
-SELECT r.rolname::text AS name
+-- The roles that were made, and whether each can log in: a group can't, and is granted to its members.
+SELECT
+    r.rolname::text AS name,
+    r.rolcanlogin AS logs_in
 FROM pg_roles AS r
-WHERE r.rolcanlogin;
+WHERE NOT starts_with(r.rolname, 'pg_');
 
 -- name: rights
 -- What a role lacks to read some tables, and what Neaptide notes in its schema: a schema's name, a table's, or both.

@@ -44,6 +44,7 @@ class Place:
     owner: str
     reader: str
     psql: Path
+    super: str
 
     @property
     def reading(self) -> str:
@@ -67,7 +68,7 @@ def place(postgres: Cluster, empty_db: str, tmp_path: Path) -> Iterator[Place]:
             conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'word'".encode())
         conn.execute(MADE.format(owner=owner, database=database).encode())
         (tmp_path / "config.toml").write_text(CONFIG.format(url=urls[1]))
-        yield Place(Cli(tmp_path), *urls, postgres.bin("psql"))
+        yield Place(Cli(tmp_path), *urls, postgres.bin("psql"), empty_db)
         conn.execute(f"RESET ROLE; DROP OWNED BY {owner}, {reader} CASCADE; DROP ROLE {owner}, {reader}".encode())
 
 
@@ -102,6 +103,22 @@ def test_whoever_may_not_track_is_told_of_print(place: Place) -> None:
     told = place.cli("track").err
     assert "may not" in told
     assert "neaptide track --print" in told
+
+
+def test_a_group_may_be_granted_what_its_members_need(place: Place) -> None:
+    group = f"g_{place.reading[2:]}"
+    with psycopg.connect(place.super, autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {group}".encode())
+        try:
+            printed = place.cli("track", "--print", "--role", group).ok().out
+            assert f'-- {group} can\'t log in: who syncs has to be a member. GRANT "{group}" TO …;' in printed
+            assert f'GRANT SELECT ON TABLE "S p"."seen" TO "{group}";' in printed
+            done = place.visit(printed)
+            assert (done.returncode, "ERROR" in done.stderr) == (0, False)
+            conn.execute(f"GRANT {group} TO {place.reading}".encode())
+            place.cli("sync").ok()
+        finally:
+            conn.execute(f"DROP OWNED BY {group}; DROP ROLE {group}".encode())
 
 
 def test_a_role_that_is_not_there_is_no_role(place: Place) -> None:
