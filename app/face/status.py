@@ -213,7 +213,8 @@ def _growth(one: Kept) -> str:
     from jobs.init import choice
 
     size = "" if one.bytes is None else f", {choice.size(one.bytes)}"
-    what = one.what.removesuffix("s") if one.count == 1 else one.what
+    noun, of, name = one.what.partition(" of ")
+    what = (noun.removesuffix("s") if one.count == 1 else noun) + of + name
     return f"{one.count:,} {what}{size} (limit: {one.limit})"
 
 

@@ -46,7 +46,7 @@ def _histories(job: Job, file: DuckSession) -> Iterator[Kept]:
         count = file.one(f"SELECT count(*) FROM {place.versions}")
         names = [quoting.as_argument("out", "neaptide", f"{place.name} {part}") for part in ("versions", "ends")]
         sizes = [file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"] for name in names if name]
-        yield Kept(f"history of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
+        yield Kept(f"versions of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
 
 
 def _span(span: timedelta) -> str:

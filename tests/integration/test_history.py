@@ -218,7 +218,7 @@ def test_its_size_and_limit_stand_in_the_status_and_no_model_reads_it(empty_db: 
     run = lab.sync()
     assert [model.model for model in run.failed_models] == ["m"]
     assert "history.a" in str(run.failed_models[0].error)
-    (kept,) = [one for one in report.read_status(lab.job).kept if one.what == "history of public.a"]
+    (kept,) = [one for one in report.read_status(lab.job).kept if one.what == "versions of public.a"]
     assert kept.count == 2
     assert "history_retention" in kept.limit
 
