@@ -1,71 +1,25 @@
-"""Tables whose changes come from the log: what the stream tells, what it can't, and what becomes of the slot."""
+"""Tables whose changes come from the log: what the stream tells, and what it can't."""
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import conninfo
 
 from app import errors
-from jobs.feeds.wal import feed as following
-from jobs.feeds.wal import log as changes
-from jobs.feeds.wal import stream
 from jobs.feeds.wal.reader import LogReader
 from jobs.position.snapshot import position
-from jobs.results import Run
-from jobs.sessions import Keep
-from jobs.targets.file import work
 from jobs.tracking import install, visit
-from tests.support.cluster import Cluster
 from tests.support.syncing import Lab, read
+from tests.support.wallab import made, synced, told
 
 
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A table of a hundred rows, tracked and synced twice, so that both files exist."""
     return made(empty_db, tmp_path)
-
-
-def made(url: str, folder: Path, **given: Any) -> Lab:
-    found = Lab(url, folder, [{"name": "public.item"}], sync_options={"feed": "wal"}, **given)
-    found.run(
-        "CREATE TABLE item (id bigint PRIMARY KEY, name text)",
-        "INSERT INTO item SELECT g, 'row ' || g FROM generate_series(1, 100) AS g",
-    )
-    found.track()
-    for _ in range(2):
-        found.sync()
-        found.run("UPDATE item SET name = name || '.' WHERE id = 1")
-    found.sync()
-    return found
-
-
-def synced(lab: Lab, **given: Any) -> dict[str, tuple[str, int, str]]:
-    """One run, after which both sides are equal: each table's action, the rows read and the reason."""
-    run = lab.sync(**given)
-    lab.assert_equal()
-    return told(run)
-
-
-def told(run: Run) -> dict[str, tuple[str, int, str]]:
-    return {
-        one.table.removeprefix("public."): (one.action, one.rows_read, one.error or one.reason) for one in run.tables
-    }
-
-
-def slot(lab: Lab) -> dict[str, Any]:
-    with lab.connect(row_factory=psycopg.rows.dict_row) as conn:
-        row = conn.execute("SELECT * FROM pg_replication_slots WHERE slot_name = %s", [lab.job.files.slot]).fetchone()
-    assert row is not None
-    return row
 
 
 def test_track_adds_nothing_to_the_tables_and_untrack_leaves_nothing(lab: Lab) -> None:
@@ -286,158 +240,3 @@ def test_a_table_that_changes_its_feed_between_runs(lab: Lab) -> None:
                 "DELETE FROM item WHERE id = (SELECT max(id) FROM item)",
             )
             synced(lab)
-
-
-def test_the_server_is_told_only_of_what_both_files_have(lab: Lab) -> None:
-    before = slot(lab)["confirmed_flush_lsn"]
-    for turn in range(3):
-        lab.run(f"UPDATE item SET name = 'turn {turn}' WHERE id = {turn + 1}")
-        seen = {saved.watermark.log.split(" ")[0] for saved in _state(lab).tables.values()}
-        synced(lab)
-        # The file that was published until now is the spare one: it lacks what comes after.
-        assert {slot(lab)["confirmed_flush_lsn"]} == seen
-    assert slot(lab)["confirmed_flush_lsn"] > before
-
-
-def _state(lab: Lab) -> Any:
-    return work.peek(lab.job)
-
-
-def test_an_idle_database_lets_go_of_the_log_and_goes_on_without_a_copy_of_its_tables(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(following, "IDLE", 0)
-    lab.run("CREATE TABLE other AS SELECT g FROM generate_series(1, 1000) AS g")
-    before = slot(lab)["confirmed_flush_lsn"]
-    assert synced(lab) == {"item": ("none", 0, "")}
-    assert slot(lab)["confirmed_flush_lsn"] > before
-    for turn in range(3):
-        lab.run(f"UPDATE item SET name = 'turn {turn}' WHERE id = {turn + 1}")
-        assert synced(lab)["item"][0] == "delta"
-
-
-def test_more_keys_than_may_be_held_have_the_table_copied(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MOST_KEYS", 50)
-    lab.run("UPDATE item SET name = name || '!'")
-    assert synced(lab)["item"] == ("full", 100, following.MANY)
-    lab.run("UPDATE item SET name = 'few' WHERE id = 2")
-    synced(lab)
-    monkeypatch.undo()
-    lab.run("UPDATE item SET name = 'fewer' WHERE id = 2")
-    assert synced(lab)["item"][0] == "delta"
-
-
-def test_a_slot_that_is_gone_and_a_publication_without_the_table(lab: Lab) -> None:
-    name = lab.job.files.slot
-    lab.specs = [*lab.specs, {"name": "public.plain", "watermark": "none"}]
-    lab.run("CREATE TABLE plain (id int)", f"SELECT pg_drop_replication_slot('{name}')")
-    lab.run("UPDATE item SET name = 'unseen' WHERE id = 1", "DELETE FROM item WHERE id = 2")
-    found = told(lab.sync())
-    assert found["plain"][0] == "full"
-    assert "neaptide track" in found["item"][2]
-    assert name in found["item"][2]
-    lab.track()
-    assert synced(lab)["item"] == ("full", 99, following.UNCOVERED)
-    lab.run(f"ALTER PUBLICATION {name} DROP TABLE item", "DELETE FROM item WHERE id = 3")
-    assert "is not in the publication" in told(lab.sync())["item"][2]
-    lab.track()
-    assert synced(lab)["item"] == ("full", 98, following.ANEW)
-    lab.run(f"ALTER PUBLICATION {name} SET (publish = 'insert')", "DELETE FROM item WHERE id = 4")
-    assert "does not tell all" in told(lab.sync())["item"][2]
-    lab.track()
-    assert synced(lab)["item"][0] == "full"
-    lab.run("DELETE FROM item WHERE id = 5")
-    assert synced(lab)["item"][0] == "delta"
-
-
-def test_a_slot_that_somebody_else_moved_on_loses_nothing(lab: Lab) -> None:
-    lab.run("UPDATE item SET name = 'taken away' WHERE id = 1", "DELETE FROM item WHERE id = 2")
-    lab.run(f"SELECT pg_replication_slot_advance('{lab.job.files.slot}', pg_current_wal_lsn())")
-    assert synced(lab)["item"] == ("full", 99, following.UNCOVERED)
-    lab.run("UPDATE item SET name = 'again' WHERE id = 1")
-    assert synced(lab)["item"][0] == "delta"
-
-
-def test_a_stream_that_fails_twice_at_one_place_has_its_slot_made_anew(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ends(*_: object) -> None:
-        raise psycopg.errors.InternalError_("could not map filenumber") from None
-
-    lab.specs = [*lab.specs, {"name": "public.plain", "watermark": "none"}]
-    lab.run("CREATE TABLE plain (id int)", "UPDATE item SET name = 'unread' WHERE id = 1")
-    monkeypatch.setattr(psycopg.errors.InternalError_, "sqlstate", "XX000")
-    with monkeypatch.context() as failing:
-        failing.setattr(stream.Stream, "take", ends)
-        for _ in range(2):
-            found = told(lab.sync())
-            assert "filenumber" in found["item"][2]
-            assert found["plain"][2] == "" or found["plain"][0] == "full"
-    assert synced(lab)["item"] == ("full", 100, following.UNCOVERED)
-    lab.run("UPDATE item SET name = 'read' WHERE id = 1")
-    assert synced(lab)["item"][0] == "delta"
-
-
-def test_a_role_that_may_not_replicate_and_a_reader_from_elsewhere(lab: Lab) -> None:
-    role = f"reader_{uuid.uuid4().hex[:8]}"
-    lab.run(
-        f"CREATE ROLE {role} LOGIN PASSWORD 'x'",
-        f"GRANT SELECT ON item TO {role}",
-        "CREATE TABLE plain (id int)",
-        f"GRANT SELECT ON plain TO {role}",
-    )
-    parts = conninfo.conninfo_to_dict(lab.url)
-    url = f"postgresql://{role}:x@{parts['host']}:{parts['port']}/{parts['dbname']}"
-    both = [*lab.specs, {"name": "public.plain", "watermark": "none"}]
-    lab.run("UPDATE item SET name = 'unread' WHERE id = 1")
-    found = told(replace(lab, url=url, specs=both).sync())
-    assert found["plain"][0] == "full"
-    assert "REPLICATION" in found["item"][2]
-    lab.run(f"ALTER ROLE {role} REPLICATION")
-    assert synced(lab)["item"][0] == "delta"
-    lab.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
-
-
-def test_a_run_takes_the_slot_over_from_the_daemon_and_gives_it_back(lab: Lab) -> None:
-    kept = replace(lab, keep=Keep())
-    try:
-        for turn in range(3):
-            lab.run(f"UPDATE item SET name = 'kept {turn}' WHERE id = {turn + 1}")
-            assert synced(kept)["item"][0] == "delta"
-            assert slot(lab)["active"]
-            lab.run(
-                f"UPDATE item SET name = 'alone {turn}' WHERE id = {turn + 2}",
-                f"DELETE FROM item WHERE id = {90 + turn}",
-            )
-            assert synced(lab)["item"][0] == "delta"
-    finally:
-        assert kept.keep
-        kept.keep.close()
-
-
-def test_a_server_that_stops_waits_for_no_file(lab: Lab, postgres: Cluster) -> None:
-    """It waits for its log to be received, and would wait for it to be confirmed, which takes both files."""
-    kept = replace(lab, keep=Keep())
-    assert kept.keep
-    lab.run("UPDATE item SET name = 'not in both' WHERE id = 1")
-    synced(kept)
-    stop = threading.Event()
-    listening = threading.Thread(target=_listen, args=(kept.keep, stop))
-    listening.start()
-    began = time.monotonic()
-    postgres.server.stop()
-    took = time.monotonic() - began
-    stop.set()
-    listening.join()
-    postgres.server.start()
-    kept.keep.close()
-    assert took < 30
-    lab.url = postgres.url(lab.url.rsplit("/", 1)[1])
-    lab.run("UPDATE item SET name = 'after it' WHERE id = 2")
-    assert synced(lab)["item"][0] == "delta"
-
-
-def _listen(keep: Keep, stop: threading.Event) -> None:
-    with suppress(psycopg.Error):
-        while not stop.wait(0.02):
-            keep.log.take()

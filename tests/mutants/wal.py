@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 FEED = "tests/integration/test_wal_feed.py::"
 SLOT = "tests/integration/test_wal_slot.py::"
+RECOVERY = "tests/integration/test_wal_recovery.py::"
 RULE = "tests/unit/test_wal.py::"
 
 MUTANTS = (
@@ -14,7 +15,7 @@ MUTANTS = (
         "jobs/feeds/wal/feed.py",
         "self.reader.confirm(oldest if bearable else self._reached)",
         "self.reader.confirm(self._reached)",
-        FEED + "test_the_server_is_told_only_of_what_both_files_have",
+        RECOVERY + "test_the_server_is_told_only_of_what_both_files_have",
     ),
     Mutant(
         "a transaction that the snapshot does not see is left behind",
@@ -28,14 +29,14 @@ MUTANTS = (
         "jobs/feeds/wal/feed.py",
         "found is None or found.reached < self.reader.log.since or",
         "found is None or",
-        FEED + "test_a_slot_that_somebody_else_moved_on_loses_nothing",
+        RECOVERY + "test_a_slot_that_somebody_else_moved_on_loses_nothing",
     ),
     Mutant(
         "a table that was out of the publication goes on as if nothing had happened",
         "jobs/feeds/wal/feed.py",
         'return "" if found.version == self._publication.version(step.table) else ANEW',
         'return ""',
-        FEED + "test_a_slot_that_is_gone_and_a_publication_without_the_table",
+        RECOVERY + "test_a_slot_that_is_gone_and_a_publication_without_the_table",
     ),
     Mutant(
         "the run does not wait for what the log has yet to tell",
@@ -91,7 +92,7 @@ MUTANTS = (
         "jobs/feeds/wal/stream.py",
         "for flushed in (self.confirmed, 0) if confirming else (0,):",
         "for flushed in (self.confirmed,):",
-        FEED + "test_a_server_that_stops_waits_for_no_file",
+        RECOVERY + "test_a_server_that_stops_waits_for_no_file",
     ),
     Mutant(
         "a slot that was dropped and could not be made anew waits for somebody",
