@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 CHARTS = "tests/unit/test_charts.py::"
 PAGE = "tests/acceptance/test_page.py::"
+ACCESS = "tests/acceptance/test_page_access.py::"
 HOSTILE_PAGE = "test_a_hostile_name_and_value_are_text_everywhere"
 HOSTILE = CHARTS + "test_hostile_names_and_values_are_text_in_every_picture"
 
@@ -44,28 +45,28 @@ MUTANTS = (
         "app/page/gate.py",
         'return site in ("none", "same-origin") or',
         "return True or",
-        PAGE + "test_nobody_else_s_page_may_ask",
+        ACCESS + "test_nobody_else_s_page_may_ask",
     ),
     Mutant(
         "any name is answered by the page",
         "app/page/gate.py",
         "if not all(map(self._door.knows, hosts)):",
         "if False:",
-        PAGE + "test_nobody_else_s_page_may_ask",
+        ACCESS + "test_nobody_else_s_page_may_ask",
     ),
     Mutant(
         "the page's origin is not looked at",
         "app/page/gate.py",
         "not in [host.lower() for host in hosts]",
         "not in (urlsplit(origin).netloc.lower(),)",
-        PAGE + "test_nobody_else_s_page_may_ask",
+        ACCESS + "test_nobody_else_s_page_may_ask",
     ),
     Mutant(
         "the page needs no token",
         "app/page/gate.py",
         "if not self._door.allows(_authorization(headers)):",
         "if False:",
-        PAGE + "test_with_a_token_nobody_gets_in_without_it",
+        ACCESS + "test_with_a_token_nobody_gets_in_without_it",
     ),
     Mutant("a value is markup", "app/page/looks.py", "autoescape=True", "autoescape=False", PAGE + HOSTILE_PAGE),
     Mutant(
@@ -101,6 +102,6 @@ MUTANTS = (
         "app/page/server.py",
         "call_later(_DEADLINE, self.transport.abort)",
         "call_later(1e6, self.transport.abort)",
-        PAGE + "test_slow_clients_are_let_go_of_and_leave_room_for_others",
+        ACCESS + "test_slow_clients_are_let_go_of_and_leave_room_for_others",
     ),
 )

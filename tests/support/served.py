@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
+from app import bootstrap
 from app.config import Settings
 from app.page import command
+from tests.support.cli import Cli
 
 HTML = {"Accept": "text/html"}
+PAGES = ("/", "/reports", "/reports/sales_monthly", "/tables", "/tables/shop.orders", "/sql", "/runs")
 # Elements that have no end.
 _VOID = {"meta", "link", "input", "img", "source", "br"}
 
@@ -106,3 +110,13 @@ class Read(HTMLParser):
         scripts = [str(one) for one in self.of("script") if one.get("src") != "/static/page.js"]
         styles = [tag for tag, _ in self.elements if tag in ("style", "iframe", "object", "embed", "base")]
         return inline + scripts + styles + [str(one) for one in self.of("a") if "script:" in one.get("href", "")]
+
+
+def settings_of(project: Cli, **more: object) -> Settings:
+    """A project's settings, with these in place of its own."""
+    return bootstrap.load_settings(project.folder / "config.toml").model_copy(update=more)
+
+
+def asked(sql: str, ending: str = "", **more: str) -> str:
+    """The address of a statement's answer."""
+    return f"/sql{ending}?{urlencode({'q': sql, **more})}"
