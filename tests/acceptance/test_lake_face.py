@@ -6,9 +6,9 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.integration.test_lake import SHOP
 from tests.support import cluster
 from tests.support.cli import Cli
+from tests.support.lakelab import SHOP
 from tests.support.syncing import Lab
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_lake import SHOP
 from tests.support import cluster, daemons
-from tests.support.lakelab import LakeLab, lake_url
+from tests.support.lakelab import SHOP, LakeLab, lake_url
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 LAKE = "tests/integration/test_lake.py::"
+READERS = "tests/integration/test_lake_readers.py::"
 WRITER = LAKE + "test_what_is_written_follows_what_was_read"
 
 MUTANTS = (
@@ -55,6 +56,6 @@ MUTANTS = (
         "app/reporting/lakes.py",
         "            if self._answered:\n",
         "            if False:\n",
-        LAKE + "test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone",
+        READERS + "test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone",
     ),
 )

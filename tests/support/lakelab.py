@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
 from app import config
 from app.lakes import Lake
 from app.reporting import store
 from jobs.job import Job
 from tests.support import syncing
+from tests.support.cluster import Cluster
 from tests.support.syncing import Lab
+
+SHOP = (
+    "CREATE SCHEMA shop",
+    "CREATE TABLE shop.a (id int PRIMARY KEY, word text, price numeric(30,4), at timestamptz, u uuid)",
+    "CREATE TABLE shop.b (id int, part int, flag boolean, PRIMARY KEY (id, part))",
+    "CREATE TABLE shop.c (word text)",
+    "INSERT INTO shop.a SELECT n, 'w' || n, n / 3.0, now(), gen_random_uuid() FROM generate_series(1, 3000) AS n",
+    "INSERT INTO shop.b SELECT n, n % 3, n % 2 = 0 FROM generate_series(1, 1000) AS n",
+    "INSERT INTO shop.c SELECT 'x' FROM generate_series(1, 10)",
+)
+SPECS = [{"name": "shop.a"}, {"name": "shop.b"}, {"name": "shop.c", "watermark": "none", "deletes": "compare"}]
 
 
 @dataclass
@@ -73,3 +88,31 @@ class LakeLab(Lab):
 def lake_url(catalog: str) -> str:
     """The target's URL for a catalog in the database of this URL."""
     return f"ducklake:postgres:{catalog}"
+
+
+@contextmanager
+def shop_lake(postgres: Cluster, url: str, folder: Path) -> Iterator[LakeLab]:
+    """Three tables of every kind of key in an empty database, tracked, and a catalog for their lake."""
+    catalog = postgres.create_database()
+    lab = LakeLab(url, folder, [dict(spec) for spec in SPECS], catalog=catalog)
+    lab.run(*SHOP)
+    lab.track()
+    yield lab
+    postgres.drop_database(catalog)
+
+
+def end_sessions(lab: LakeLab, application: str = "%") -> None:
+    """As when the catalog's server is restarted; those of the lock alone have a name."""
+    with psycopg.connect(lab.catalog, autocommit=True) as conn:
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE %s",
+            [application],
+        )
+
+
+def snapshots(lab: LakeLab) -> list[dict[str, object]]:
+    """Every snapshot of the lake, with what changed in it."""
+    with lab.attached() as lake:
+        found = lake.execute("SELECT snapshot_id, changes FROM reporting.snapshots() ORDER BY 1").fetchall()
+        return [{"id": number, **changes} for number, changes in found]

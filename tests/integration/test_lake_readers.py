@@ -1,0 +1,141 @@
+"""Readers of a lake: what they see, what they are told, and what they can't reach."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from app import errors
+from jobs.sessions import Keep
+from jobs.status import report
+from tests.support import cluster
+from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
+
+
+@pytest.fixture
+def lab(postgres: cluster.Cluster, empty_db: str, tmp_path: Path) -> Iterator[LakeLab]:
+    with shop_lake(postgres, empty_db, tmp_path) as lab:
+        yield lab
+
+
+def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> None:
+    lab.sync()
+    with lab.open() as reader, lab.open() as late:
+        assert reader.query("SELECT count(*) FROM shop.b").rows == [(1000,)]
+        lab.run("DELETE FROM shop.b WHERE id <= 400")
+        lab.sync()
+        assert reader.query("SELECT count(*) FROM shop.b").rows == [(1000,)]
+        with lab.attached() as lake:
+            lake.execute("CALL ducklake_expire_snapshots('reporting', older_than => now())")
+            lake.execute("CALL ducklake_cleanup_old_files('reporting', cleanup_all => true)")
+        with pytest.raises(errors.SnapshotGone):
+            reader.query("SELECT count(*) FROM shop.b")
+        # This one had not begun: it goes on with what is there.
+        before = late.run_id
+        assert late.query("SELECT count(*) FROM shop.b").rows == [(600,)]
+        assert late.run_id > before
+
+
+ATTACKS = (
+    "SELECT * FROM postgres_query('__ducklake_metadata_reporting', 'SELECT 1')",
+    "SELECT * FROM postgres_scan('dbname=x', 'public', 'ducklake_snapshot')",
+    "SELECT * FROM postgres_scan_pushdown('dbname=x', 'public', 'ducklake_snapshot')",
+    "SELECT * FROM __ducklake_metadata_reporting.public.ducklake_snapshot",
+    "SELECT * FROM __ducklake_metadata_reporting.ducklake_snapshot",
+    "FROM ducklake_snapshots('reporting')",
+    "FROM ducklake_table_info('reporting')",
+    "FROM ducklake_list_files('reporting', 'a', schema => 'shop')",
+    "FROM reporting.snapshots()",
+    "FROM reporting.current_snapshot()",
+    "CALL ducklake_expire_snapshots('reporting', older_than => now())",
+    "FROM ducklake_expire_snapshots('reporting', older_than => now())",
+    "FROM ducklake_cleanup_old_files('reporting', cleanup_all => true)",
+    "FROM ducklake_merge_adjacent_files('reporting')",
+    "FROM ducklake_add_data_files('reporting', 'a', '/etc/passwd')",
+    "FROM duckdb_secrets()",
+    "FROM duckdb_databases()",
+    "FROM which_secret('postgres:', 'postgres')",
+    "FROM read_parquet('{data}/**/*.parquet')",
+    "FROM '{data}/shop/a/*.parquet'",
+    "FROM glob('{data}/**')",
+    "FROM read_text('{data}/**')",
+    "SELECT * FROM shop.a AT (VERSION => 1)",
+    "ATTACH 'ducklake:postgres:dbname=x' AS other",
+    "ATTACH 'dbname=x' AS other (TYPE postgres)",
+    "USE __ducklake_metadata_reporting",
+    "CHECKPOINT reporting",
+    "SELECT current_setting('allowed_directories')",
+    "INSERT INTO reporting.shop.a VALUES (1)",
+    "DELETE FROM reporting.shop.a",
+)
+
+
+def test_report_sql_reaches_neither_the_catalog_nor_the_files(lab: LakeLab) -> None:
+    lab.sync()
+    before = snapshots(lab)
+    with lab.open() as store:
+        for attack in ATTACKS:
+            with pytest.raises((errors.UsageError, errors.QueryFailed)):
+                store.query(attack.replace("{data}", str(lab.data)))
+        # Nor would it without the guard: what it names is out of the session's reach, or shows no password.
+        session = store._session
+        shown = " ".join(map(str, session.execute("SELECT path FROM duckdb_databases()").fetchall()))
+        assert "dbname" not in shown and "password" not in shown
+        password = conninfo_to_dict(lab.catalog)["password"]
+        assert str(password) not in str(session.execute("FROM duckdb_secrets()").fetchall())
+        with pytest.raises(duckdb.Error):
+            session.execute("FROM read_text('/etc/passwd')")
+    assert snapshots(lab) == before
+    assert str(lab.job) and str(conninfo_to_dict(lab.catalog)["password"]) not in repr(lab.job) + repr(lab.job.target)
+
+
+def test_what_is_wrong_with_a_lake_is_told_clearly(lab: LakeLab) -> None:
+    with pytest.raises(errors.NoReportingFile), lab.open():
+        pass
+    assert report.read_status(lab.job).level == "missing"
+    lab.sync()
+    gone = replace(lab, catalog=make_conninfo(lab.catalog, port="1"))
+    for act in (gone.sync, lambda: gone.open().__enter__(), lambda: report.read_status(gone.job)):
+        with pytest.raises(errors.CatalogUnavailable) as caught:
+            act()
+        assert str(conninfo_to_dict(lab.catalog)["password"]) not in str(caught.value)
+    moved = lab.data.rename(lab.data.with_name("moved"))
+    lab.run("UPDATE shop.a SET word = 'x'")
+    for act in (lab.sync, lambda: _count(lab)):
+        with pytest.raises(errors.TargetUnusable, match=r"parquet|lake"):
+            act()
+    if lab.data.exists():
+        shutil.rmtree(lab.data)
+    moved.rename(lab.data)
+    lab.sync()
+    lab.assert_equal()
+
+
+def _count(lab: LakeLab) -> object:
+    with lab.open() as store:
+        return store.query("SELECT count(*) FROM shop.a WHERE word <> ''").rows
+
+
+def test_a_dead_catalog_ends_no_process(lab: LakeLab) -> None:
+    lab.sync()
+    with lab.open() as store:
+        keep = Keep()
+        kept = replace(lab, keep=keep)
+        kept.sync()
+        store.query("SELECT 1")
+        end_sessions(lab)
+        lab.run("UPDATE shop.a SET word = 'after' WHERE id = 1")
+        with suppress(errors.NeaptideError):
+            kept.sync()
+        kept.sync()
+        lab.assert_equal()
+        with suppress(errors.NeaptideError):
+            store.query("SELECT count(*) FROM shop.a")
+        keep.close()
