@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from app import errors
-from jobs import faults, results
+from jobs import results
 from jobs.run import dryrun
 from jobs.sessions import Keep
 from jobs.status import report
-from jobs.targets.file import compact
-from jobs.verify import verify
-from tests.support import modellab, runs
+from tests.support import modellab
 from tests.support.modellab import check, write
+from tests.support.modelshop import MODELS, MOVES, actions, moved, opened
 from tests.support.syncing import Lab
 
-BUYERS = "CREATE TABLE shop.buyers (id int PRIMARY KEY, name text, country text)"
-BILLS = (
-    "CREATE TABLE shop.bills (id int PRIMARY KEY, buyer int, day date, state text, total numeric(12, 2), "
-    "weight double precision)"
-)
-LINES = "CREATE TABLE shop.lines (bill int, place int, article int, amount numeric(10, 2), PRIMARY KEY (bill, place))"
-FILL = (
-    "INSERT INTO shop.buyers SELECT g, 'buyer ' || g, CASE WHEN g % 4 > 0 THEN 'C' || g % 3 END "
-    "FROM generate_series(1, 12) AS g",
-    "INSERT INTO shop.bills SELECT g, 1 + g % 12, '2024-01-01'::date + g % 5, CASE WHEN g % 5 = 0 THEN 'open' "
-    "ELSE 'paid' END, g, g % 3 FROM generate_series(1, 40) AS g",
-    "INSERT INTO shop.lines SELECT 1 + g % 40, g / 40, g % 7, g FROM generate_series(1, 119) AS g",
-)
-MODELS = {
-    "wide": (
-        "SELECT l.bill, l.place, b.day, b.state, b.weight, y.name, l.amount FROM shop.lines l "
-        "JOIN shop.bills b ON b.id = l.bill LEFT JOIN shop.buyers y ON y.id = b.buyer WHERE b.state <> 'void'",
-        "bill, place",
-    ),
-    "per_day": (
-        "SELECT CAST(b.day AS VARCHAR) AS date, y.country, count(*) AS n, "
-        "CAST(sum(l.amount) AS DECIMAL(18, 2)) AS amount, "
-        "sum(l.amount) FILTER (WHERE b.state = 'open') AS open FROM shop.lines l "
-        "JOIN shop.bills b ON b.id = l.bill JOIN shop.buyers y ON y.id = b.buyer GROUP BY date, y.country",
-        "",
-    ),
-    "totals": (
-        "SELECT y.id, count(b.id) AS n, max(b.total) AS largest FROM shop.buyers y "
-        "LEFT JOIN shop.bills b ON b.buyer = y.id GROUP BY y.id",
-        "id",
-    ),
-    "ranked": ("SELECT id, rank() OVER (ORDER BY total DESC) AS rank FROM shop.bills", ""),
-    "loyal": ("SELECT n, count(*) AS buyers FROM models.totals GROUP BY n", ""),
-}
-MOVES = (
-    "UPDATE shop.bills SET day = day + 1, state = 'void' WHERE id = 3",
-    "DELETE FROM shop.lines WHERE bill = 3",
-    "UPDATE shop.buyers SET country = 'C9', name = 'moved' WHERE id IN (2, 4)",
-    "DELETE FROM shop.buyers WHERE id = 5",
-    "INSERT INTO shop.lines VALUES (7, 90, NULL, 5), (999, 1, 1, 1)",
-    "INSERT INTO shop.bills VALUES (999, 2, '2024-02-01', 'open', NULL, '-0')",
-    "UPDATE shop.bills SET id = 500 WHERE id = 8",
-    "UPDATE shop.bills SET weight = '-0' WHERE id < 3",
-    "DELETE FROM shop.bills WHERE id = 999",
-    "UPDATE shop.lines SET amount = amount + 1 WHERE article = 2",
-)
 MODES: dict[str, dict[str, Any]] = {
     "updated_at": {},
     "xid": {"watermark": "xid"},
@@ -75,39 +25,10 @@ MODES: dict[str, dict[str, Any]] = {
 OTHERS = ("xid", "none", "compare")
 
 
-def opened(url: str, folder: Path, keep: Keep | None = None, **spec: Any) -> Lab:
-    """Three tables of a shop, synced, with a model of each kind."""
-    lab = Lab(url, folder, [{"name": f"shop.{name}", **spec} for name in ("buyers", "bills", "lines")], keep=keep)
-    stamp = "" if spec.get("watermark") in ("xid", "none") else ", updated_at timestamptz"
-    lab.run("CREATE SCHEMA shop", *(f"{table[:-1]}{stamp})" for table in (BUYERS, BILLS, LINES)), *FILL)
-    lab.track()
-    for name, (select, key) in MODELS.items():
-        write(lab, name, select, key)
-    lab.sync()
-    check(lab)
-    return lab
-
-
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """The shop in the common mode."""
     return opened(empty_db, tmp_path)
-
-
-def actions(run: results.Run) -> dict[str, str]:
-    return {model.model: model.action for model in run.models}
-
-
-def moved(lab: Lab, turns: int = 2) -> results.Run:
-    """One change of an order and one of a line, synced, so often."""
-    for turn in range(turns):
-        lab.run(
-            f"UPDATE shop.bills SET total = coalesce(total, 0) + 1, day = day + 1 WHERE id = {10 + turn}",
-            f"UPDATE shop.lines SET amount = amount + 1 WHERE bill = {11 + turn}",
-        )
-        run = lab.sync()
-        check(lab)
-    return run
 
 
 @pytest.mark.parametrize("mode", ["updated_at", *(pytest.param(mode, marks=pytest.mark.long) for mode in OTHERS)])
@@ -297,104 +218,6 @@ def test_a_bad_file_is_told_and_the_rest_goes_on(lab: Lab, text: str) -> None:
     check(lab)
 
 
-def test_verify_finds_and_mends_a_model_that_is_wrong(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jobs.models import restricted
-
-    with monkeypatch.context() as broken:
-        broken.setattr(restricted.Restricted, "find", lambda _: False)
-        lab.run("UPDATE shop.buyers SET name = 'told nobody' WHERE id = 3")
-        lab.sync()
-    found = verify.verify(lab.job)
-    assert not found.equal
-    assert {one.model: (one.missing, one.extra) for one in found.models if not one.equal} == {"wide": (12, 12)}
-    mended = verify.verify(lab.job, repair=True)
-    assert [one.model for one in mended.models if one.repaired] == ["wide"]
-    check(lab)
-    assert verify.verify(lab.job).equal
-    moved(lab)
-
-
-def test_a_table_that_verify_mends_takes_its_models_along(lab: Lab) -> None:
-    with lab.connect() as conn:
-        conn.execute("SET session_replication_role = replica")
-        conn.execute("ALTER TABLE shop.buyers DISABLE TRIGGER ALL")
-        conn.execute("UPDATE shop.buyers SET name = 'unseen' WHERE id = 3")
-        conn.execute("ALTER TABLE shop.buyers ENABLE TRIGGER ALL")
-    lab.track()
-    found = verify.verify(lab.job, repair=True)
-    if found.tables[0].different:
-        assert {one.model for one in found.models if one.repaired} >= {"wide"}
-    check(lab)
-    lab.sync()
-    moved(lab)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "point",
-    [
-        "table_done",
-        *faults.OF_MODELS,
-        "before_commit",
-        "after_commit",
-        "snapshot_released",
-        "after_checkpoint",
-        "after_swap",
-    ],
-)
-def test_a_run_that_is_killed_leaves_models_that_the_next_one_knows(lab: Lab, point: str) -> None:
-    moved(lab)
-    lab.run(*MOVES)
-    if point == "model_built":
-        write(lab, "totals", MODELS["totals"][0] + " HAVING count(*) > 0", "id")
-    runs.killed_at(lab.job, point)
-    lab.run("UPDATE shop.bills SET day = day + 1 WHERE id = 20")
-    lab.sync()
-    check(lab)
-    moved(lab)
-    check(lab, both=True)
-
-
-@pytest.mark.long
-def test_a_compact_copy_holds_the_models(lab: Lab) -> None:
-    moved(lab)
-    compact.rebuild(lab.job, lab.spare)
-    run = moved(lab)
-    assert "built" not in actions(run).values()
-    check(lab, both=True)
-
-
-@pytest.mark.long
-def test_an_older_file_gets_its_models(lab: Lab) -> None:
-    """As a version leaves it that knows of no models: it moves the watermarks and leaves the ledger alone."""
-    moved(lab)
-    texts = {path: path.read_text() for path in (lab.folder / "models").iterdir()}
-
-    def unknowing(work: Callable[[], object]) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jobs.run.write.Upkeep.begin", lambda _: None)
-            patch.setattr("jobs.run.unchanged.standing.differ", lambda *_: False)
-            work()
-
-    lab.run(*MOVES)
-    unknowing(lab.sync)
-    assert texts
-    assert lab.sync().changed
-    check(lab)
-    moved(lab)
-
-
-def test_a_version_that_keeps_models_otherwise_builds_them_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not lab.sync().changed
-    monkeypatch.setattr("jobs.models.standing.UPKEEP", 1000)
-    assert {model.reason for model in lab.sync().models} <= {
-        "this version keeps it otherwise",
-        "models.totals is built anew",
-    }
-    check(lab)
-    assert not lab.sync().changed
-
-
 def test_a_dry_run_says_what_would_happen_to_each(lab: Lab) -> None:
     lab.run("UPDATE shop.buyers SET name = 'x' WHERE id = 1")
     write(lab, "loyal", "SELECT n, count(*) AS buyers FROM models.totals GROUP BY n HAVING count(*) > 1")
@@ -405,24 +228,3 @@ def test_a_dry_run_says_what_would_happen_to_each(lab: Lab) -> None:
     }  # fmt: skip
     assert plan["loyal"].reason == "its text changed"
     assert plan["bad"].error
-
-
-def test_a_file_of_models_holds_no_views_of_others(lab: Lab) -> None:
-    path = lab.both[0]
-    path.chmod(0o600)
-    with duckdb.connect(str(path)) as file:
-        file.execute("CREATE OR REPLACE VIEW models.per_day AS SELECT * FROM read_csv('/etc/passwd')")
-    with pytest.raises(errors.TargetUnusable):
-        report.read_status(lab.job)
-
-
-@pytest.mark.long
-def test_what_another_program_made_of_a_model_does_not_outlive_a_repair(lab: Lab) -> None:
-    path = lab.both[0]
-    path.chmod(0o600)
-    with duckdb.connect(str(path)) as file:
-        file.execute("UPDATE models.wide SET name = 'forged'")
-    verify.verify(lab.job, repair=True, tables=["shop.bills"])
-    assert "wide" not in modellab.names(lab.both[0]) or modellab.difference(lab.both[0], "wide", MODELS["wide"][0]) == 0
-    lab.sync()
-    check(lab)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobs.sessions import Keep
-from tests.integration.test_models import BILLS, BUYERS, FILL, LINES, MODELS
 from tests.support import runs
 from tests.support.modellab import check, write
+from tests.support.modelshop import BILLS, BUYERS, FILL, LINES, MODELS
 from tests.support.modelsteps import HARD, follow
 from tests.support.syncing import Lab
 
