@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Mechanism:
     """One way. `settings` is its config; without any, nothing is copied and readers ask the source.
 
-    `told` is what a writer does beside each row, in the same transaction: SQL, in which %(key)s is the row's.
+    `told` is what a writer does beside each row, in the same transaction: SQL, in which %(key)s is the row's. Where it
+    is `dual`, the writer commits the file as well.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Mechanism:
     needs: str
     rights: str
     told: str = ""
+    dual: bool = False
 
     @property
     def copies(self) -> bool:
@@ -44,6 +46,10 @@ MECHANISMS = (
     Mechanism(
         "events", '[schedule]\nevery = "10s"\n[sync]\nfeed = "events"\n', _ONE_SNAPSHOT, "writers that tell",
         "owner of the tables, once", told=_TOLD,
+    ),
+    Mechanism(
+        "dual", '[schedule]\nevery = "10s"\nwake_on_commit = false\n', "one snapshot and the write",
+        "max_prepared_transactions", "owner of the tables, once", dual=True,
     ),
     Mechanism("one database", "", "at once", "nothing", "SELECT"),
 )  # fmt: skip

@@ -43,13 +43,23 @@ class Place:
 
     def write(self, conn: psycopg.Connection[Any], table: str = "event") -> int:
         """One row, committed; its key."""
+        if self.mechanism.dual and table == "event":
+            return self._write_both()
         with conn.transaction():
-            query = sql.SQL("INSERT INTO public.{} (body) VALUES ('a line of text') RETURNING id")
-            row = conn.execute(query.format(sql.Identifier(table))).fetchone()
-            assert row is not None
+            key = _inserted(conn, table)
             if self.mechanism.told and table == "event":
-                conn.execute(self.mechanism.told.encode(), {"key": str(row[0])})
-        return int(row[0])
+                conn.execute(self.mechanism.told.encode(), {"key": str(key)})
+        return key
+
+    def _write_both(self) -> int:
+        """As a command does it, which has a session of its own."""
+        from jobs.run import dual
+
+        job = bootstrap.job(bootstrap.load_settings(self._config))
+        with psycopg.connect(self.url) as conn, dual.opened(job, conn) as writing:
+            key = _inserted(conn, "event")
+            writing.commit()
+        return key
 
     def wait_for(self, key: int) -> None:
         """Return once a reader finds the row. Raises `errors.TooStale` where it doesn't come."""
@@ -103,6 +113,13 @@ class Place:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def _inserted(conn: psycopg.Connection[Any], table: str) -> int:
+    query = sql.SQL("INSERT INTO public.{} (body) VALUES ('a line of text') RETURNING id")
+    row = conn.execute(query.format(sql.Identifier(table))).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @contextmanager
