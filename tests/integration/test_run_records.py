@@ -44,6 +44,17 @@ def test_each_run_has_all_its_phases_and_its_true_end_at_once_and_for_good(lab: 
     assert [row[0] for row in kept[:-1]] == [end for _, end, _, _ in made[:-1]]
 
 
+def test_the_last_change_of_a_table_is_told_and_a_quiet_run_is_none(lab: Lab) -> None:
+    for key in range(2):
+        lab.run(f"INSERT INTO item VALUES ({key})")
+        run = lab.sync()
+    assert not lab.sync().changed
+    found = report.read_status(lab.job)
+    assert [table.changed_at for table in found.tables] == [run.as_of]
+    assert found.today is not None
+    assert found.today["failed"] == 0
+
+
 def test_a_repair_tells_its_phases_too(lab: Lab) -> None:
     lab.run("INSERT INTO item VALUES (1)")
     lab.sync()

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+import duckdb
 import pytest
 
+from app import statements
 from app.face import runs, show, status, sync
 from jobs.results import Kept, Run, Status, TableRun, TableStatus
 
@@ -187,3 +189,33 @@ def test_runs_stand_in_one_line_each_with_the_phases_that_there_is_room_for() ->
 )
 def test_what_grows_is_counted_in_its_noun(kept: Kept, told: str) -> None:
     assert status._growth(kept) == told
+
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "failed", "keep", "told"),
+    [
+        ((), (), 1000, (0, 0, True)),
+        ((13, 12.1), (), 1000, (0, 0, True)),
+        ((12.1, 11.9, 3, 1), (0, 2, 2), 1000, (3, 1, True)),
+        ((12.1, 11.9, 3), (1,), 3, (2, 1, True)),
+        ((12, 3), (), 2, (2, 0, False)),
+    ],
+)
+def test_runs_since_midnight(
+    hours: tuple[float, ...], failed: tuple[int, ...], keep: int, told: tuple[int, int, bool]
+) -> None:
+    with duckdb.connect() as conn:
+        conn.execute("ATTACH ':memory:' AS out; CREATE SCHEMA out.neaptide")
+        conn.execute("CREATE TABLE out.neaptide.runs (run_id VARCHAR, started_at TIMESTAMPTZ)")
+        conn.execute("CREATE TABLE out.neaptide.table_runs (run_id VARCHAR, error VARCHAR)")
+        for place, before in enumerate(hours):
+            began = NOON - timedelta(hours=before)
+            conn.execute("INSERT INTO out.neaptide.runs VALUES (?, ?)", [str(place), began])
+            conn.execute("INSERT INTO out.neaptide.table_runs VALUES (?, NULL)", [str(place)])
+        for place in failed:
+            conn.execute("INSERT INTO out.neaptide.table_runs VALUES (?, 'it is locked')", [str(place)])
+        since = {"since": NOON - timedelta(hours=12), "keep": keep}
+        assert conn.execute(statements.get("status", "today"), since).fetchall() == [told]
