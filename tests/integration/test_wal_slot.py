@@ -13,8 +13,8 @@ from jobs.status import feeding, loghold
 from jobs.status.board import Board
 from jobs.status.report import read_status
 from jobs.tracking import install
-from tests.integration.test_wal_feed import made, synced
 from tests.support.syncing import Lab
+from tests.support.wallab import made, synced
 
 SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
 FORGETS = (
