@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from app.face import shop
 from app.face.base import Face, Group, pass_face
+
+if TYPE_CHECKING:
+    from app.queries.customers import Customer
+    from app.queries.pages import Page
+    from app.reporting.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,26 +92,9 @@ def show_(face: Face, *, customer: str, as_json: bool, max_staleness: timedelta 
 @click.option(
     "--sort", default="reference", show_default=True, metavar="KEY", help="reference, name, …; -KEY turns it."
 )
-@shop.page_options
-@shop.reading_options
-@pass_face
-def list_(
-    face: Face,
-    *,
-    text: str | None,
-    country: str | None,
-    sort: str,
-    page: int,
-    size: int,
-    as_json: bool,
-    max_staleness: timedelta | None,
-) -> None:
+@shop.listing("reference", "name", "city", "country")
+def list_(store: Store, **asked: Any) -> Page[Customer]:
     """List customers."""
     from app.queries import customers
 
-    found = shop.read(
-        face,
-        max_staleness,
-        lambda store: customers.find_all(store, country=country, text=text, sort=sort, page=page, size=size),
-    )
-    shop.show_page(face, found, ("reference", "name", "city", "country"), as_json)
+    return customers.find_all(store, **asked)

@@ -15,7 +15,9 @@ from app.face.base import Face, Group, pass_face
 
 if TYPE_CHECKING:
     from app.commands.order import OrderLine
-    from app.queries.orders import OrderDetails
+    from app.queries.orders import Order, OrderDetails
+    from app.queries.pages import Page
+    from app.reporting.store import Store
 
 _ITEM = re.compile(r"(?P<product>[^:@]+)(?::(?P<quantity>\d+))?(?:@(?P<price>\d+(?:\.\d+)?))?")
 _Given = tuple[str, int, Decimal | None]
@@ -160,35 +162,13 @@ def show_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
 @command.command("list", examples=("neaptide order list --size 5", "neaptide order list C-0001 --status shipped"))
 @click.argument("customer", required=False)
 @click.option("--status", type=click.Choice(["open", "paid", "shipped", "cancelled"]))
-@shop.page_options
-@shop.reading_options
-@pass_face
-def list_(
-    face: Face,
-    *,
-    customer: str | None,
-    status: str | None,
-    page: int,
-    size: int,
-    as_json: bool,
-    max_staleness: timedelta | None,
-) -> None:
+@shop.listing("number", "customer", "placed_at", "status", "total", "paid", "currency")
+def list_(store: Store, *, customer: str | None, **asked: Any) -> Page[Order]:
     """List all orders, or a customer's, newest first; the customer by id or reference."""
     from app.queries import orders
 
-    found = shop.read(
-        face,
-        max_staleness,
-        lambda store: orders.find_all(
-            store,
-            customer_id=None if customer is None else shop.identify(store, customer, "customer_by_reference"),
-            status=status,
-            page=page,
-            size=size,
-        ),
-    )
-    columns = ("number", "customer", "placed_at", "status", "total", "paid", "currency")
-    shop.show_page(face, found, columns, as_json)
+    customer_id = None if customer is None else shop.identify(store, customer, "customer_by_reference")
+    return orders.find_all(store, customer_id=customer_id, **asked)
 
 
 def _show_parts(found: OrderDetails) -> None:

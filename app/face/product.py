@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.face import shop
 from app.face.base import Face, Group, pass_face
+
+if TYPE_CHECKING:
+    from app.queries.pages import Page
+    from app.queries.products import Product
+    from app.reporting.store import Store
 
 
 @click.group(cls=Group, examples=("neaptide product list --text clock",))
@@ -85,26 +91,9 @@ def show_(face: Face, *, product: str, as_json: bool, max_staleness: timedelta |
 @click.option("--text", help="Only those with this in their SKU or name.")
 @click.option("--status", type=click.Choice(["active", "discontinued"]))
 @click.option("--sort", default="sku", show_default=True, metavar="KEY", help="sku, name, price, …; -KEY turns it.")
-@shop.page_options
-@shop.reading_options
-@pass_face
-def list_(
-    face: Face,
-    *,
-    text: str | None,
-    status: str | None,
-    sort: str,
-    page: int,
-    size: int,
-    as_json: bool,
-    max_staleness: timedelta | None,
-) -> None:
+@shop.listing("sku", "name", "unit_price", "currency", "status")
+def list_(store: Store, **asked: Any) -> Page[Product]:
     """List products."""
     from app.queries import products
 
-    found = shop.read(
-        face,
-        max_staleness,
-        lambda store: products.find_all(store, status=status, text=text, sort=sort, page=page, size=size),
-    )
-    shop.show_page(face, found, ("sku", "name", "unit_price", "currency", "status"), as_json)
+    return products.find_all(store, **asked)

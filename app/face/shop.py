@@ -14,7 +14,7 @@ import click
 from app import errors
 from app.face import show
 from app.face.base import Command as Base
-from app.face.base import Duration, Face
+from app.face.base import Duration, Face, pass_face
 
 if TYPE_CHECKING:
     from app.commands.command import Command
@@ -102,6 +102,26 @@ def page_options(function: F) -> F:
     """`--page` and `--size`."""
     size = click.option("--size", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows per page.")
     return click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)(size(function))
+
+
+def listing(*columns: str) -> Callable[[Callable[..., Page[Any]]], Callable[..., None]]:
+    """Makes a command's body of a question to the store: it shows the page that is found, of each item these columns.
+
+    The question gets the command's own options, `page` and `size`.
+    """
+
+    def body(question: Callable[..., Page[Any]]) -> Callable[..., None]:
+        @page_options
+        @reading_options
+        @pass_face
+        def shown(face: Face, /, *, as_json: bool, max_staleness: timedelta | None, **asked: Any) -> None:
+            found = read(face, max_staleness, lambda store: question(store, **asked))
+            show_page(face, found, columns, as_json)
+
+        shown.__doc__ = question.__doc__
+        return shown
+
+    return body
 
 
 def now() -> datetime:

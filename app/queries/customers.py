@@ -49,13 +49,8 @@ def find_all(
 
     Raises `errors.UsageError` for an unknown sort key (`SORT_KEYS`, `-key` for descending) or an impossible page.
     """
-    filters = {"country": country, "text": text}
+    filters: dict[str, object] = {"country": country, "text": text}
     order = pages.order_by(sort, SORT_KEYS, tie="id")
-    found = store.query(
-        statements.get("queries/customers", "find_all").format(order_by=order),
-        {**filters, **pages.bounds(page, size)},
-    )
-    total = store.query(statements.get("queries/customers", "count_all"), filters).rows[0][0]
-    return pages.Page(
-        tuple(Customer(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
-    )
+    find = statements.get("queries/customers", "find_all").format(order_by=order)
+    count = statements.get("queries/customers", "count_all")
+    return pages.read(store, Customer, find, count, filters, page, size)

@@ -98,11 +98,9 @@ def find_all(
 
     Raises `errors.UsageError` for an impossible page.
     """
-    filters = {"customer_id": customer_id, "status": status}
-    statement = _of_one_table(store, "find_all", "named_find_all", "named_orders")
-    found = store.query(statement, {**filters, **pages.bounds(page, size)})
-    total = store.query(statements.get("queries/orders", "count_all"), filters).rows[0][0]
-    return pages.Page(tuple(Order(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of)
+    filters: dict[str, object] = {"customer_id": customer_id, "status": status}
+    find = _of_one_table(store, "find_all", "named_find_all", "named_orders")
+    return pages.read(store, Order, find, statements.get("queries/orders", "count_all"), filters, page, size)
 
 
 def _of_one_table(store: Store, joined: str, named: str, model: str) -> str:

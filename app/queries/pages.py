@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from app import errors
+from app.reporting.store import Store
 
 Item = TypeVar("Item")
 LARGEST = 10_000
@@ -49,3 +50,15 @@ def order_by(sort: str, keys: Mapping[str, str], tie: str) -> str:
         raise errors.UsageError(f"can't sort by {sort!r}", hint=f"sort by {', '.join(keys)}, or -key for descending")
     direction = "DESC" if sort.startswith("-") else "ASC"
     return f"{keys[name]} {direction}, {tie} ASC"
+
+
+def read(
+    store: Store, item: Callable[..., Item], find: str, count: str, filters: dict[str, object], number: int, size: int
+) -> Page[Item]:
+    """One page of what the statement `find` gives, each row as an item; `count` counts them on all pages.
+
+    Raises `errors.UsageError` for an impossible page.
+    """
+    found = store.query(find, {**filters, **bounds(number, size)})
+    total = store.query(count, filters).rows[0][0]
+    return Page(tuple(item(**row, as_of=found.as_of) for row in found.records()), number, size, total, found.as_of)

@@ -50,13 +50,8 @@ def find_all(
 
     Raises `errors.UsageError` for an unknown sort key (`SORT_KEYS`, `-key` for descending) or an impossible page.
     """
-    filters = {"status": status, "currency": currency, "text": text}
+    filters: dict[str, object] = {"status": status, "currency": currency, "text": text}
     order = pages.order_by(sort, SORT_KEYS, tie="id")
-    found = store.query(
-        statements.get("queries/products", "find_all").format(order_by=order),
-        {**filters, **pages.bounds(page, size)},
-    )
-    total = store.query(statements.get("queries/products", "count_all"), filters).rows[0][0]
-    return pages.Page(
-        tuple(Product(**row, as_of=found.as_of) for row in found.records()), page, size, total, found.as_of
-    )
+    find = statements.get("queries/products", "find_all").format(order_by=order)
+    count = statements.get("queries/products", "count_all")
+    return pages.read(store, Product, find, count, filters, page, size)
