@@ -38,8 +38,8 @@ class Replaced(NamedTuple):
 class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
-    def __init__(self, target: DuckSession, table: Table, found: Changes, label: str) -> None:
-        self._target, self._table, self._found, self._label = target, table, found, label
+    def __init__(self, session: DuckSession, table: Table, found: Changes, label: str) -> None:
+        self._session, self._table, self._found, self._label = session, table, found, label
         self._changed = found.changed
         self._places = ""
         self._own: list[str] = []
@@ -69,7 +69,7 @@ class Merge:
         )
         there = f"EXISTS (SELECT 1 FROM {out(self._table)} AS b WHERE {self._placed()}{same})"
         # In a table of its own: to the other file, which is of another moment, all of them may be new.
-        with self._target.fetching_by_place():
+        with self._session.fetching_by_place():
             fresh = self._make("fresh", f"SELECT c.* FROM {self._changed} AS c WHERE NOT {there}")
         self._changed = fresh
 
@@ -80,12 +80,12 @@ class Merge:
         """
         old, new = f"temp.old_{self._label}", f"temp.new_{self._label}"
         columns = quoting.listed(plan.name for plan in self._table.columns)
-        changes.make(self._target, new, f"SELECT {columns} FROM {self._changed}")
+        changes.make(self._session, new, f"SELECT {columns} FROM {self._changed}")
         if self._table.key:
-            with self._target.fetching_by_place():
-                changes.make(self._target, old, f"SELECT {columns} FROM {out(self._table)} AS b WHERE {self._goes()}")
+            with self._session.fetching_by_place():
+                changes.make(self._session, old, f"SELECT {columns} FROM {out(self._table)} AS b WHERE {self._goes()}")
         else:
-            changes.make(self._target, old, f"SELECT {columns} FROM {out(self._table)}")
+            changes.make(self._session, old, f"SELECT {columns} FROM {out(self._table)}")
         return Replaced(old, new)
 
     def _goes(self) -> str:
@@ -96,7 +96,7 @@ class Merge:
             return goes
         if self._found.keys:
             there = f"SELECT rowid FROM {out(self._table)} WHERE {_in(key, gone)}"
-            self._target.execute(f"INSERT INTO {self._places} {there}")
+            self._session.execute(f"INSERT INTO {self._places} {there}")
         return f"b.rowid IN (SELECT place FROM {self._places}) AND ({goes})"
 
     def is_empty(self) -> bool:
@@ -110,7 +110,7 @@ class Merge:
         """How many rows would go in and how many would go out; without a key, all of them."""
         where = f" WHERE {_in(self._table.key, self._found.gone)}" if self._table.key else ""
         gone = f"SELECT count(*) FROM {out(self._table)}{where}"
-        return Counts(self._target.one(f"SELECT count(*) FROM {self._changed}"), self._target.one(gone))
+        return Counts(self._session.one(f"SELECT count(*) FROM {self._changed}"), self._session.one(gone))
 
     def apply(self) -> Counts:
         """Deleted keys out; changed keys out; new versions in."""
@@ -119,18 +119,18 @@ class Merge:
             return self._replace()
         gone = f"DELETE FROM {name} WHERE {_in(key, self._found.gone)}"
         with self._scanning():
-            removed = self._target.one(gone) if self._found.keys else 0
-            self._target.execute(f"DELETE FROM {name} WHERE {_in(key, self._changed)}")
+            removed = self._session.one(gone) if self._found.keys else 0
+            self._session.execute(f"DELETE FROM {name} WHERE {_in(key, self._changed)}")
         return Counts(self._insert(), removed)
 
     def drop(self) -> None:
         """Free the temporary tables that it made."""
         for name in self._own:
-            self._target.execute(f"DROP TABLE IF EXISTS {changes.bare(name)}")
+            self._session.execute(f"DROP TABLE IF EXISTS {changes.bare(name)}")
 
     def _make(self, what: str, rows: str) -> str:
         name = f"temp.{what}_{self._label}"
-        changes.make(self._target, name, rows)
+        changes.make(self._session, name, rows)
         self._own.append(name)
         return name
 
@@ -150,17 +150,17 @@ class Merge:
     def _scanning(self) -> AbstractContextManager[None]:
         """For statements that look at every key of the file's table."""
         worthwhile = self._table.pages > _MANY_PAGES and self._found.rows > _MANY_KEYS
-        return self._target.all_threads() if worthwhile else nullcontext()
+        return self._session.all_threads() if worthwhile else nullcontext()
 
     def _replace(self) -> Counts:
         """A table without a key: all of it goes and comes."""
-        removed = self._target.one(f"DELETE FROM {out(self._table)}")
+        removed = self._session.one(f"DELETE FROM {out(self._table)}")
         return Counts(self._insert(), removed)
 
     def _insert(self) -> int:
         columns = quoting.listed(plan.name for plan in self._table.columns)
         return int(
-            self._target.one(f"INSERT INTO {out(self._table)} ({columns}) SELECT {columns} FROM {self._changed}")
+            self._session.one(f"INSERT INTO {out(self._table)} ({columns}) SELECT {columns} FROM {self._changed}")
         )
 
     def _same_rows(self) -> bool:
@@ -168,7 +168,7 @@ class Merge:
         columns = ", ".join(plan.exact_sql for plan in self._table.columns)
         mine, theirs = f"SELECT {columns} FROM {self._changed}", f"SELECT {columns} FROM {out(self._table)}"
         query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
-        return bool(self._target.one(query) == 0)
+        return bool(self._session.one(query) == 0)
 
 
 def _near(key: Sequence[str], rows: str) -> str:

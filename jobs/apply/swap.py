@@ -11,17 +11,17 @@ from jobs.feeds.watermark.load import loading_name
 from jobs.tables.table import Table
 
 
-def swap(target: DuckSession, table: Table) -> None:
+def swap(session: DuckSession, table: Table) -> None:
     """Let the loaded rows take the table's place. Part of the caller's transaction."""
-    loaded = loading_name(target, table)
-    if not target.private:
+    loaded = loading_name(session, table)
+    if not session.private:
         # What is staged lies in another database. It stays there, for a transaction that has to be done again.
-        create_table(target, table)
-        with target.all_threads():
-            target.execute(f"INSERT INTO {out(table)} FROM {loaded}")
+        create_table(session, table)
+        with session.all_threads():
+            session.execute(f"INSERT INTO {out(table)} FROM {loaded}")
         return
-    target.execute(f"DROP TABLE IF EXISTS {out(table)}")
-    target.execute(f"ALTER TABLE {loaded} RENAME TO {quoting.identifier(table.target[1])}")
+    session.execute(f"DROP TABLE IF EXISTS {out(table)}")
+    session.execute(f"ALTER TABLE {loaded} RENAME TO {quoting.identifier(table.target[1])}")
 
 
 def remove_tables(file: DuckSession, names: list[str]) -> None:

@@ -23,13 +23,13 @@ def source_rows(table: Table, columns: Sequence[column_plan.ColumnPlan], where: 
     return Wire(columns, query, GUESTS if table.runs_code else TABLES)
 
 
-def create_table(target: DuckSession, table: Table, name: str = "") -> None:
+def create_table(session: DuckSession, table: Table, name: str = "") -> None:
     """An empty table of the planned columns, in place of any that is there. No keys, no indexes (design §3)."""
-    columns = ", ".join(target.defined(plan.name, plan.duckdb_type, table.key) for plan in table.columns)
+    columns = ", ".join(session.defined(plan.name, plan.duckdb_type, table.key) for plan in table.columns)
     place = name or out(table)
-    target.execute(f"CREATE SCHEMA IF NOT EXISTS {place.partition('.')[0]}.{quoting.identifier(table.target[0])}")
-    target.execute(f"DROP TABLE IF EXISTS {place}")
-    target.execute(f"CREATE TABLE {place} ({columns})")
+    session.execute(f"CREATE SCHEMA IF NOT EXISTS {place.partition('.')[0]}.{quoting.identifier(table.target[0])}")
+    session.execute(f"DROP TABLE IF EXISTS {place}")
+    session.execute(f"CREATE TABLE {place} ({columns})")
 
 
 def exact(plan: column_plan.ColumnPlan, table: str) -> str:

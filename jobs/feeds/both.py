@@ -86,7 +86,7 @@ class Feeds:
 
     def gather(
         self,
-        target: DuckSession,
+        session: DuckSession,
         step: Step,
         now: SourceSession,
         label: str,
@@ -96,7 +96,7 @@ class Feeds:
     ) -> Changes:
         """By the table's feed."""
         feed = self._of(step.table)
-        return feed.gather(target, step, now, label, force_deletes=force_deletes, published=published)
+        return feed.gather(session, step, now, label, force_deletes=force_deletes, published=published)
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """By the table's feed."""

@@ -24,26 +24,26 @@ AT_ONCE = 10_000
 
 
 def gather(
-    target: DuckSession, table: Table, wanted: Iterable[Key], label: str, *, forced: bool, published: Path | None
+    session: DuckSession, table: Table, wanted: Iterable[Key], label: str, *, forced: bool, published: Path | None
 ) -> Changes:
     """Read what became of these keys into two tables. Raises `errors.TooManyDeletes`."""
     changed, gone = f"temp.changed_{label}", f"temp.gone_{label}"
     parts = list(_parts(wanted))
-    target.use_threads(1)
+    session.use_threads(1)
     for place, part in enumerate(parts or [()]):
         rows = source_rows(table, table.columns, filters.both(among(table, part), filters.kept(table)))
         if place == 0:
-            intake.make(target, changes.bare(changed), rows)
+            intake.make(session, changes.bare(changed), rows)
             columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
-            target.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
+            session.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
         else:
-            intake.insert(target, changed, rows)
-        intake.insert(target, gone, _gone(table, part))
+            intake.insert(session, changed, rows)
+        intake.insert(session, gone, _gone(table, part))
     if len(parts) > 1:
-        _leave_one(target, changed, table)
-    found = changes.counted(target, changed, gone)
-    changes.take_threads(target, found.rows)
-    error = None if forced else _loss(target, table, found, published)
+        _leave_one(session, changed, table)
+    found = changes.counted(session, changed, gone)
+    changes.take_threads(session, found.rows)
+    error = None if forced else _loss(session, table, found, published)
     if error:
         raise error
     return found
@@ -96,19 +96,19 @@ def _same(table: Table, one: str, other: str) -> str:
     )
 
 
-def _leave_one(target: DuckSession, changed: str, table: Table) -> None:
+def _leave_one(session: DuckSession, changed: str, table: Table) -> None:
     """Two spellings of one key may stand in two questions: its row was read twice then."""
     key = quoting.listed(table.key)
-    target.execute(f"DELETE FROM {changed} WHERE rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})")
+    session.execute(f"DELETE FROM {changed} WHERE rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})")
 
 
-def _loss(target: DuckSession, table: Table, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
+def _loss(session: DuckSession, table: Table, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
     """The error where more is gone than an entry allows that asks for it."""
     if not table.deletes.compares or not found.keys:
         return None
     key = quoting.listed(table.key)
     present = f"SELECT {key} FROM {out(table)} ANTI JOIN {found.gone} USING ({key})"
-    return mass_delete.refused(target, table, present, published)
+    return mass_delete.refused(session, table, present, published)
 
 
 def conditions(table: Table, wanted: Iterable[Key]) -> Iterator[str]:

@@ -25,13 +25,13 @@ class Changes:
     keys: int
 
 
-def counted(target: DuckSession, changed: str, gone: str) -> Changes:
+def counted(session: DuckSession, changed: str, gone: str) -> Changes:
     """The changes that stand in these two tables."""
-    rows, keys = (target.one(f"SELECT count(*) FROM {name}") for name in (changed, gone))
+    rows, keys = (session.one(f"SELECT count(*) FROM {name}") for name in (changed, gone))
     return Changes(changed, gone, rows, keys)
 
 
-def joined(target: DuckSession, table: Table, earlier: Changes, later: Changes, label: str) -> Changes:
+def joined(session: DuckSession, table: Table, earlier: Changes, later: Changes, label: str) -> Changes:
     """Both of them, in two tables more, as if all had been read now: where they differ, the later ones are right."""
     key = quoting.listed(table.key)
     columns = quoting.listed(plan.name for plan in table.columns)
@@ -39,20 +39,20 @@ def joined(target: DuckSession, table: Table, earlier: Changes, later: Changes, 
     rows = f"SELECT {columns} FROM {earlier.changed} ANTI JOIN {newer} USING ({key})"
     keys = f"SELECT {key} FROM {earlier.gone} ANTI JOIN {later.changed} USING ({key})"
     changed, gone = f"temp.both_changed_{label}", f"temp.both_gone_{label}"
-    make(target, changed, f"SELECT {columns} FROM {later.changed} UNION ALL {rows}")
-    make(target, gone, f"SELECT {key} FROM {later.gone} UNION ALL {keys}")
-    return counted(target, changed, gone)
+    make(session, changed, f"SELECT {columns} FROM {later.changed} UNION ALL {rows}")
+    make(session, gone, f"SELECT {key} FROM {later.gone} UNION ALL {keys}")
+    return counted(session, changed, gone)
 
 
-def make(target: DuckSession, name: str, rows: str) -> None:
+def make(session: DuckSession, name: str, rows: str) -> None:
     """A temporary table of what the SELECT `rows` finds; the name begins with `temp.`."""
-    target.execute(f"CREATE TEMP TABLE {bare(name)} AS {rows}")
+    session.execute(f"CREATE TEMP TABLE {bare(name)} AS {rows}")
 
 
-def drop(target: DuckSession, changes: Changes) -> None:
+def drop(session: DuckSession, changes: Changes) -> None:
     """Free their two tables."""
     for name in (changes.changed, changes.gone):
-        target.execute(f"DROP TABLE IF EXISTS {bare(name)}")
+        session.execute(f"DROP TABLE IF EXISTS {bare(name)}")
 
 
 def bare(name: str) -> str:
@@ -60,6 +60,6 @@ def bare(name: str) -> str:
     return name.removeprefix("temp.")
 
 
-def take_threads(target: DuckSession, rows: int) -> None:
+def take_threads(session: DuckSession, rows: int) -> None:
     """As many threads as it is worth to compare and apply so many rows with."""
-    target.use_threads(None if rows > _MANY else 1)
+    session.use_threads(None if rows > _MANY else 1)

@@ -54,7 +54,7 @@ class Feed(Protocol):
 
     def gather(
         self,
-        target: DuckSession,
+        session: DuckSession,
         step: Step,
         now: SourceSession,
         label: str,

@@ -11,17 +11,17 @@ from jobs.plan.steps import Step
 from jobs.tables.table import Table
 
 
-def refused(target: DuckSession, table: Table, present: str, published: Path | None) -> errors.TooManyDeletes | None:
+def refused(session: DuckSession, table: Table, present: str, published: Path | None) -> errors.TooManyDeletes | None:
     """The error where too many of the file's keys are missing from `present`, a DuckDB SELECT of the source's keys.
 
     The file being written may be a run older than the published one: what that has taken over already is no news.
     """
-    lost, total = _lost(target, table, "out", present)
+    lost, total = _lost(session, table, "out", present)
     if _is_bearable(table, lost, total):
         return None
     if published is not None:
-        target.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
-        lost, total = _lost(target, table, "published", present)
+        session.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+        lost, total = _lost(session, table, "published", present)
         if _is_bearable(table, lost, total):
             return None
     return errors.TooManyDeletes(
@@ -30,7 +30,7 @@ def refused(target: DuckSession, table: Table, present: str, published: Path | N
     )
 
 
-def refused_anew(target: DuckSession, step: Step, loaded: str, published: Path | None) -> errors.TooManyDeletes | None:
+def refused_anew(session: DuckSession, step: Step, loaded: str, published: Path | None) -> errors.TooManyDeletes | None:
     """The error for a table that was copied anew into `loaded` where too many of the file's keys are missing there.
 
     A TRUNCATE by accident has the table copied anew, past the comparison of keys that would refuse it.
@@ -42,13 +42,13 @@ def refused_anew(target: DuckSession, step: Step, loaded: str, published: Path |
     # Another key can't be compared, and what another filter leaves out was asked for.
     if any(before.get(part) != now[part] for part in ("key", "config")):
         return None
-    return refused(target, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
+    return refused(session, table, f"SELECT {quoting.listed(table.key)} FROM {loaded}", published)
 
 
-def _lost(target: DuckSession, table: Table, base: str, present: str) -> tuple[int, int]:
+def _lost(session: DuckSession, table: Table, base: str, present: str) -> tuple[int, int]:
     name, keys = f"{base}.{table.file_quoted}", quoting.listed(table.key)
-    lost = target.one(f"SELECT count(*) FROM (SELECT {keys} FROM {name} EXCEPT ({present}))")
-    return lost, target.one(f"SELECT count(*) FROM {name}")
+    lost = session.one(f"SELECT count(*) FROM (SELECT {keys} FROM {name} EXCEPT ({present}))")
+    return lost, session.one(f"SELECT count(*) FROM {name}")
 
 
 def _is_bearable(table: Table, lost: int, total: int) -> bool:

@@ -13,35 +13,35 @@ from jobs.tables.ranges import Range
 from jobs.tables.table import Table
 
 
-def gather(target: DuckSession, table: Table, wanted: Range, label: str, *, ahead: bool = False) -> Changes:
+def gather(session: DuckSession, table: Table, wanted: Range, label: str, *, ahead: bool = False) -> Changes:
     """The range's rows in the joined snapshot, and the file's keys in it that the source doesn't have there.
 
     Rows that the file has already are left out, unless it is `ahead`: changes of an earlier run go into it before.
     """
     changed, gone, key = f"temp.ranged_{label}", f"temp.unranged_{label}", quoting.listed(table.key)
     where = filters.both(wanted.source(table), filters.kept(table))
-    intake.make(target, changes.bare(changed), source_rows(table, table.columns, where))
+    intake.make(session, changes.bare(changed), source_rows(table, table.columns, where))
     inside = wanted.file(table) if wanted.in_both else "false"
-    changes.make(target, gone, f"(SELECT {key} FROM {out(table)} WHERE {inside}) EXCEPT (SELECT {key} FROM {changed})")
+    changes.make(session, gone, f"(SELECT {key} FROM {out(table)} WHERE {inside}) EXCEPT (SELECT {key} FROM {changed})")
     if wanted.in_both and not ahead:
-        _drop_unchanged(target, table, changed, inside)
-    return changes.counted(target, changed, gone)
+        _drop_unchanged(session, table, changed, inside)
+    return changes.counted(session, changed, gone)
 
 
-def _drop_unchanged(target: DuckSession, table: Table, changed: str, inside: str) -> None:
+def _drop_unchanged(session: DuckSession, table: Table, changed: str, inside: str) -> None:
     """By the range, whose place in the file DuckDB knows: by their keys it would look for them in all of the table."""
     names = [quoting.identifier(name) for name in table.key]
     keys = " AND ".join(f"b.{name} = c.{name}" for name in names)
     same = " AND ".join(f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in table.columns)
     there = f"SELECT 1 FROM (SELECT * FROM {out(table)} WHERE {inside}) AS b WHERE {keys} AND {same}"
-    target.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
+    session.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
 
 
-def joined(target: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:
+def joined(session: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:
     """Both as one; what was found is of the same snapshot."""
     if found is None:
         return ranged
-    both = changes.joined(target, table, found, ranged, label)
-    changes.drop(target, found)
-    changes.drop(target, ranged)
+    both = changes.joined(session, table, found, ranged, label)
+    changes.drop(session, found)
+    changes.drop(session, ranged)
     return both

@@ -48,20 +48,20 @@ class Outcome:
 class Comparison:
     """Compares the table in `out` with the source in the joined snapshot. `sample` is the share of ranges looked at."""
 
-    def __init__(self, target: DuckSession, table: Table, *, limit: int = 20, sample: float | None = None) -> None:
-        self._target = target
+    def __init__(self, session: DuckSession, table: Table, *, limit: int = 20, sample: float | None = None) -> None:
+        self._session = session
         self._table = table
         self._limit = limit
         self._sample = sample
-        self._ranges = _Ranges.of(target, table)
+        self._ranges = _Ranges.of(session, table)
 
     def run(self) -> Outcome:
         """Sums, then the rows of the ranges whose sums differ. Leaves `temp.found` for `mend`."""
         self._sums()
-        n_source, n_file = (self._target.one(f"SELECT coalesce(sum(n), 0)::BIGINT FROM temp.{t}") for t in _SUMS)
-        bad = [row["range"] for row in self._target.rows(_BAD_RANGES)]
+        n_source, n_file = (self._session.one(f"SELECT coalesce(sum(n), 0)::BIGINT FROM temp.{t}") for t in _SUMS)
+        bad = [row["range"] for row in self._session.rows(_BAD_RANGES)]
         self._fetch(bad)
-        counts = {row["kind"]: row["n"] for row in self._target.rows(_COUNTS)}
+        counts = {row["kind"]: row["n"] for row in self._session.rows(_COUNTS)}
         if self._table.deletes.keeps:
             counts.pop("extra", None)
         found = self._differences(counts)
@@ -74,21 +74,21 @@ class Comparison:
         table, name = self._table, apply.out(self._table)
         columns = quoting.listed(plan.name for plan in table.columns)
         if not table.key:
-            self._target.execute(f"DELETE FROM {name}")
-            return intake.insert(self._target, name, self._source(""))
+            self._session.execute(f"DELETE FROM {name}")
+            return intake.insert(self._session, name, self._source(""))
         kinds = "('missing', 'different')" if table.deletes.keeps else "('missing', 'different', 'extra')"
         wrong = f"SELECT {_listed_keys(table)} FROM temp.found WHERE kind IN {kinds}"
         key = quoting.listed(table.key)
-        self._target.execute(f"DELETE FROM {name} WHERE ({key}) IN ({wrong})")
-        self._target.execute(
+        self._session.execute(f"DELETE FROM {name} WHERE ({key}) IN ({wrong})")
+        self._session.execute(
             f"INSERT INTO {name} ({columns}) SELECT {columns} FROM temp.in_source WHERE ({key}) IN ({wrong})"
         )
-        return int(self._target.one(f"SELECT count(*) FROM temp.found WHERE kind IN {kinds}"))
+        return int(self._session.one(f"SELECT count(*) FROM temp.found WHERE kind IN {kinds}"))
 
     def drop(self) -> None:
         """Free the temporary tables."""
         for name in (*_SUMS, "in_source", "in_file", "found"):
-            self._target.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            self._session.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     def _source(self, where: str) -> Wire:
         both = " AND ".join(f"({part})" for part in (where, filters.kept(self._table)) if part)
@@ -105,8 +105,8 @@ class Comparison:
                 f" FROM ({side}) WHERE {drawn} GROUP BY 1"
             )
 
-        intake.make(self._target, source, self._source(""), summed)
-        self._target.execute(f"CREATE TEMP TABLE {file} AS {summed(f'SELECT * FROM {apply.out(self._table)}')}")
+        intake.make(self._session, source, self._source(""), summed)
+        self._session.execute(f"CREATE TEMP TABLE {file} AS {summed(f'SELECT * FROM {apply.out(self._table)}')}")
 
     def _fetch(self, bad: Sequence[int]) -> None:
         """The rows of these ranges from both sides, and which of them differ and how."""
@@ -116,9 +116,9 @@ class Comparison:
         def chosen(rows: str) -> str:
             return f"SELECT * FROM ({rows}) WHERE {listed}"
 
-        intake.make(self._target, "in_source", self._source(where), chosen)
-        self._target.execute(f"CREATE TEMP TABLE in_file AS SELECT * FROM {apply.out(self._table)} WHERE {listed}")
-        self._target.execute(_found_by_key(self._table) if self._table.key else _found_by_row(self._table))
+        intake.make(self._session, "in_source", self._source(where), chosen)
+        self._session.execute(f"CREATE TEMP TABLE in_file AS SELECT * FROM {apply.out(self._table)} WHERE {listed}")
+        self._session.execute(_found_by_key(self._table) if self._table.key else _found_by_row(self._table))
 
     def _differences(self, counts: dict[str, int]) -> tuple[Difference, ...]:
         names = self._table.key or tuple(plan.name for plan in self._table.columns)
@@ -126,7 +126,7 @@ class Comparison:
         columns = ", ".join(
             f"{self._held(kinds[name], f'k{place}')} AS {quoting.identifier(name)}" for place, name in enumerate(names)
         )
-        rows = self._target.rows(f"SELECT kind, columns, {columns} FROM temp.found ORDER BY ALL LIMIT {self._limit}")
+        rows = self._session.rows(f"SELECT kind, columns, {columns} FROM temp.found ORDER BY ALL LIMIT {self._limit}")
         kept = [row for row in rows if row["kind"] in counts]
         return tuple(
             Difference({name: row[name] for name in names}, row["kind"], tuple(row["columns"] or ())) for row in kept
@@ -137,7 +137,7 @@ class Comparison:
         if duckdb_type.startswith("FLOAT"):
             texts, doubles = (duckdb_type.replace("FLOAT", other) for other in ("VARCHAR", "DOUBLE"))
             return f"CAST(CAST({value} AS {texts}) AS {doubles})"
-        return exact.expression(self._target.connection.type(duckdb_type), value)
+        return exact.expression(self._session.connection.type(duckdb_type), value)
 
 
 _SUMS = ("sums_source", "sums_file")
@@ -162,19 +162,19 @@ class _Ranges:
     width: int = 0
 
     @classmethod
-    def of(cls, target: DuckSession, table: Table) -> _Ranges:
-        rows = target.one(f"SELECT count(*) FROM {apply.out(table)}")
+    def of(cls, session: DuckSession, table: Table) -> _Ranges:
+        rows = session.one(f"SELECT count(*) FROM {apply.out(table)}")
         count = max(1, min(max(rows, table.rows) // _ROWS_PER_RANGE, _MOST_RANGES))
         keys = table.key_plans()
         if len(keys) == 1 and keys[0].duckdb_type in _INTEGERS:
-            return cls._of_integers(target, table, keys[0], count)
+            return cls._of_integers(session, table, keys[0], count)
         cut = keys or table.columns
         return cls(f"(hash({', '.join(plan.exact_sql for plan in cut)}) % {count})::BIGINT", count)
 
     @classmethod
-    def _of_integers(cls, target: DuckSession, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
+    def _of_integers(cls, session: DuckSession, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
         name = quoting.identifier(key.name)
-        found = target.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
+        found = session.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
         lowest, highest = found["lowest"] or 0, found["highest"] or 0
         width = max(1, -(-(highest - lowest + 1) // count))
         # Keys outside of what the file holds fall into the first and the last range.

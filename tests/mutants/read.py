@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "verify names a difference by what Python gets of its value",
         "jobs/verify/compare.py",
-        "return exact.expression(self._target.connection.type(duckdb_type), value)",
+        "return exact.expression(self._session.connection.type(duckdb_type), value)",
         "return value",
         LAST + "test_verify_names_what_differs_by_its_value",
     ),

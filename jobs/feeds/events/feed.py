@@ -82,7 +82,7 @@ class EventsFeed:
 
     def gather(
         self,
-        target: DuckSession,
+        session: DuckSession,
         step: Step,
         now: SourceSession,
         label: str,
@@ -94,9 +94,9 @@ class EventsFeed:
         found = None if step.unreadable or step.reason == SWEEP else self._keys(step, now)
         if found is None:
             whole = _sweeping(step)
-            return self._swept.gather(target, whole, now, label, force_deletes=force_deletes, published=published)
+            return self._swept.gather(session, whole, now, label, force_deletes=force_deletes, published=published)
         try:
-            return by_key.gather(target, step.table, found, label, forced=force_deletes, published=published)
+            return by_key.gather(session, step.table, found, label, forced=force_deletes, published=published)
         except errors.NeaptideError as error:
             if type(error) is not errors.NeaptideError or told.readable(now.conn, step.table, found):
                 raise

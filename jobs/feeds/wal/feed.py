@@ -54,7 +54,7 @@ class WalFeed:
 
     def gather(
         self,
-        target: DuckSession,
+        session: DuckSession,
         step: Step,
         now: SourceSession,
         label: str,
@@ -66,8 +66,8 @@ class WalFeed:
         keys = self._changed(step, now).keys if step.action == DELTA else None
         if keys is None:
             whole = replace(step, action=WHOLE)
-            return self._whole.gather(target, whole, now, label, force_deletes=force_deletes, published=published)
-        return by_key.gather(target, step.table, keys, label, forced=force_deletes, published=published)
+            return self._whole.gather(session, whole, now, label, force_deletes=force_deletes, published=published)
+        return by_key.gather(session, step.table, keys, label, forced=force_deletes, published=published)
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""

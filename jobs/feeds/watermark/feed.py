@@ -23,7 +23,7 @@ class WatermarkFeed:
 
     def gather(
         self,
-        target: DuckSession,
+        session: DuckSession,
         step: Step,
         now: SourceSession,
         label: str,
@@ -32,7 +32,7 @@ class WatermarkFeed:
         published: Path | None = None,
     ) -> Changes:
         """Of a table that is compared whole, all of it."""
-        return gather.gather(target, step, now.snapshot, label, force_deletes=force_deletes, published=published)
+        return gather.gather(session, step, now.snapshot, label, force_deletes=force_deletes, published=published)
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """The source tells of changes for as long as `jobs.plan` takes them for told."""

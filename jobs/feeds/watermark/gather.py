@@ -31,7 +31,7 @@ _FEW_PAGES = 1000
 
 
 def gather(
-    target: DuckSession,
+    session: DuckSession,
     step: Step,
     now: Snapshot,
     label: str,
@@ -45,9 +45,9 @@ def gather(
     Raises `errors.TooManyDeletes` where more rows are gone than the table's entry allows, also when compared with the
     `published` file.
     """
-    reading = _Reading(target, step, now, label)
+    reading = _Reading(session, step, now, label)
     found = reading.changes()
-    changes.take_threads(target, found.rows)
+    changes.take_threads(session, found.rows)
     error = None if force_deletes else reading.loss(found, published)
     if error:
         raise error
@@ -58,8 +58,8 @@ def gather(
 class _Reading:
     """What is read of one table for one step."""
 
-    def __init__(self, target: DuckSession, step: Step, now: Snapshot, label: str) -> None:
-        self._target, self._step, self._table = target, step, step.table
+    def __init__(self, session: DuckSession, step: Step, now: Snapshot, label: str) -> None:
+        self._session, self._step, self._table = session, step, step.table
         self._changed, self._gone = f"temp.changed_{label}", f"temp.gone_{label}"
         self._keys, self._has_keys = f"temp.present_{label}", False
         stamp = step.table.stamp
@@ -67,10 +67,10 @@ class _Reading:
 
     def changes(self) -> Changes:
         """Rows, then keys."""
-        self._target.use_threads(1)
+        self._session.use_threads(1)
         self._read_rows()
         self._read_gone()
-        return changes.counted(self._target, self._changed, self._gone)
+        return changes.counted(self._session, self._changed, self._gone)
 
     def loss(self, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
         """The error where too much of a table is gone whose keys are compared."""
@@ -78,23 +78,23 @@ class _Reading:
         if not table.deletes.compares or not found.keys:
             return None
         present = f"SELECT {quoting.listed(table.key)} FROM {self._changed}" if table.stamp is None else self._present()
-        return mass_delete.refused(self._target, table, present, published)
+        return mass_delete.refused(self._session, table, present, published)
 
     def end(self) -> None:
         """Free what nobody needs after this."""
         if self._has_keys:
-            self._target.execute(f"DROP TABLE {changes.bare(self._keys)}")
+            self._session.execute(f"DROP TABLE {changes.bare(self._keys)}")
 
     def _read_rows(self) -> None:
         table, since = self._table, self._since
         rows = source_rows(table, table.columns, filters.both(since, filters.kept(table)))
-        with self._target.in_order_of_pages() if since and table.pages > _FEW_PAGES else nullcontext():
-            intake.make(self._target, changes.bare(self._changed), rows)
+        with self._session.in_order_of_pages() if since and table.pages > _FEW_PAGES else nullcontext():
+            intake.make(self._session, changes.bare(self._changed), rows)
 
     def _read_gone(self) -> None:
         table, plans = self._table, self._table.key_plans()
         columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in plans)
-        self._target.execute(f"CREATE TEMP TABLE {changes.bare(self._gone)} ({columns or 'nothing INTEGER'})")
+        self._session.execute(f"CREATE TEMP TABLE {changes.bare(self._gone)} ({columns or 'nothing INTEGER'})")
         if not plans:
             return
         if table.stamp is None and not table.deletes.keeps:
@@ -105,11 +105,11 @@ class _Reading:
             self._read_recorded()
         if table.stamp is not None and filters.left(table):
             left = filters.both(self._since, filters.left(table))
-            intake.insert(self._target, self._gone, source_rows(table, plans, left))
+            intake.insert(self._session, self._gone, source_rows(table, plans, left))
 
     def _read_recorded(self) -> None:
         try:
-            intake.insert(self._target, self._gone, _tombstoned_keys(self._table, self._step.mark))
+            intake.insert(self._session, self._gone, _tombstoned_keys(self._table, self._step.mark))
         except errors.NeaptideError as error:
             # No access, a lost session or a full disk is no matter of a key.
             if type(error) is not errors.NeaptideError:
@@ -118,15 +118,15 @@ class _Reading:
 
     def _read_absent(self, present: str) -> None:
         inside = f"SELECT {quoting.listed(self._table.key)} FROM {out(self._table)}"
-        self._target.execute(f"INSERT INTO {self._gone} ({inside}) EXCEPT ({present})")
+        self._session.execute(f"INSERT INTO {self._gone} ({inside}) EXCEPT ({present})")
 
     def _present(self) -> str:
         """A DuckDB SELECT of the keys that the source has."""
         wire = source_rows(self._table, self._table.key_plans(), filters.kept(self._table))
-        if self._target.spool is None:
+        if self._session.spool is None:
             return wire.joined()
         if not self._has_keys:
-            intake.make(self._target, changes.bare(self._keys), wire)
+            intake.make(self._session, changes.bare(self._keys), wire)
             self._has_keys = True
         return f"SELECT * FROM {self._keys}"
 

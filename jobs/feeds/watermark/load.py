@@ -60,34 +60,34 @@ class Copied:
 
 
 def copy_tables(
-    target: DuckSession, tables: Sequence[Table], now: SourceSession, *, workers: int, progress: Progress
+    session: DuckSession, tables: Sequence[Table], now: SourceSession, *, workers: int, progress: Progress
 ) -> tuple[dict[str, Copied], list[Failure]]:
     """Copy these tables into their loading names and commit them there. Swap each afterwards.
 
     Returns what was copied by table name, and the tables that can't be, each with its error.
     """
     for table in tables:
-        drop(target, table)
-        rows.create_table(target, table, loading_name(target, table))
+        drop(session, table)
+        rows.create_table(session, table, loading_name(session, table))
         progress.start(table.name, table.rows)
     pieces = [piece for table in tables for piece in cut(table, now)]
-    target.use_threads(1)
-    copied, failures = _Workers(target, now, progress).run(pieces, min(workers, len(pieces)))
+    session.use_threads(1)
+    copied, failures = _Workers(session, now, progress).run(pieces, min(workers, len(pieces)))
     for table, _error in failures:
-        drop(target, table)
+        drop(session, table)
     for table in tables:
         progress.finish(table.name)
     return copied, failures
 
 
-def drop(target: DuckSession, table: Table) -> None:
+def drop(session: DuckSession, table: Table) -> None:
     """Forget what an earlier load left."""
-    target.execute(f"DROP TABLE IF EXISTS {loading_name(target, table)}")
+    session.execute(f"DROP TABLE IF EXISTS {loading_name(session, table)}")
 
 
-def loading_name(target: DuckSession, table: Table) -> str:
+def loading_name(session: DuckSession, table: Table) -> str:
     """Where the rows go until they are complete: beside the table, since a rename can't change the schema."""
-    return f"{target.staging}.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
+    return f"{session.staging}.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"
 
 
 def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
@@ -124,8 +124,8 @@ def _size(table: Table, now: SourceSession) -> tuple[int, int]:
 class _Workers:
     """Sessions of one DuckDB instance, each in a thread and a transaction of its own, joined to the same snapshot."""
 
-    def __init__(self, target: DuckSession, now: SourceSession, progress: Progress) -> None:
-        self._target, self._now, self._progress = target, now, progress
+    def __init__(self, session: DuckSession, now: SourceSession, progress: Progress) -> None:
+        self._session, self._now, self._progress = session, now, progress
         self._left: SimpleQueue[Piece] = SimpleQueue()
         self._counts: Counter[str] = Counter()
         self._began: dict[str, float] = {}
@@ -162,7 +162,7 @@ class _Workers:
         return copied, list(self._failed.values())
 
     def _work(self) -> None:
-        session = _Session(self._target.cursor())
+        session = self._session.cursor()
         try:
             while not self._left.empty() and not self._failures:
                 self._load(session)
@@ -171,7 +171,7 @@ class _Workers:
         except Exception as error:  # noqa: BLE001  a thread's error must reach the caller
             self._failures.append(errors.Bug(f"{type(error).__name__}: {error}"))
 
-    def _load(self, session: _Session) -> None:
+    def _load(self, session: DuckSession) -> None:
         """Pieces until none is left, or one of huge rows is done, in one transaction.
 
         A table that can't be read ends the transaction: what was read of others in it goes back to the pieces left. A
@@ -180,15 +180,15 @@ class _Workers:
         done: list[tuple[Piece, int]] = []
         piece: Piece | None = None
         try:
-            with session.target.transaction():
-                session.target.join_snapshot(self._now.snapshot, self._now.spool)
+            with session.transaction():
+                session.join_snapshot(self._now.snapshot, self._now.spool)
                 for piece in self._pieces():
                     done.append((piece, self._take(session, piece)))
                     if piece.huge or self._alone:
                         break
             if piece is not None and piece.huge:
-                session.target.execute("SET max_vacuum_tasks = 0")
-                session.target.execute(f"CHECKPOINT {session.target.staging}")
+                session.execute("SET max_vacuum_tasks = 0")
+                session.execute(f"CHECKPOINT {session.staging}")
         except errors.NeaptideError as error:
             if piece is None or not misfits.is_of_a_table(error):
                 raise
@@ -215,11 +215,11 @@ class _Workers:
             if piece.table.name not in self._failed:
                 yield piece
 
-    def _take(self, session: _Session, piece: Piece) -> int:
+    def _take(self, session: DuckSession, piece: Piece) -> int:
         name = piece.table.name
         with self._lock:
             self._began.setdefault(name, time.monotonic())
-        rows = session.execute_piece(piece)
+        rows = _copied(session, piece)
         with self._lock:
             self._ended[name] = time.monotonic()
             self._progress.advance(name, rows)
@@ -227,10 +227,6 @@ class _Workers:
         return rows
 
 
-@dataclass(frozen=True)
-class _Session:
-    target: DuckSession
-
-    def execute_piece(self, piece: Piece) -> int:
-        wire = rows.source_rows(piece.table, piece.table.columns, piece.where)
-        return intake.insert(self.target, loading_name(self.target, piece.table), wire)
+def _copied(session: DuckSession, piece: Piece) -> int:
+    wire = rows.source_rows(piece.table, piece.table.columns, piece.where)
+    return intake.insert(session, loading_name(session, piece.table), wire)
