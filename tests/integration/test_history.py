@@ -217,7 +217,7 @@ def test_its_size_and_limit_stand_in_the_status_and_no_model_reads_it(empty_db: 
     (tmp_path / "models" / "m.sql").write_text("SELECT id, count(*) AS n FROM history.a GROUP BY id")
     run = lab.sync()
     assert [model.model for model in run.failed_models] == ["m"]
-    assert "history.a" in str(run.failed_models[0].error)
+    assert "history.a is a history" in str(run.failed_models[0].error)
     (kept,) = [one for one in report.read_status(lab.job).kept if one.what == "versions of public.a"]
     assert kept.count == 2
     assert "history_retention" in kept.limit

@@ -24,6 +24,8 @@ from jobs.models.analysis.shapes import Relation
 _CATALOG = "neaptide scratch"
 # Where a name without a schema is looked for.
 _SEARCHED = ("main", "public")
+# Where the histories of tables lie, unless the source has a schema of this name.
+_HISTORIES = "history"
 _OPTIONS: dict[str, Any] = {"threads": 1, "enable_external_access": False}
 
 
@@ -52,6 +54,9 @@ class Scratch:
             if found := self._known.get((quoting.fold(one), quoting.fold(table))):
                 return found[0]
         written = f"{schema}.{table}" if schema else table
+        if quoting.fold(schema) == _HISTORIES:
+            told = f"{written} is a history, which changes in other ways than a table: no model can read it"
+            raise Refused(told, "ask it in a report or by `neaptide sql`", at)
         near = difflib.get_close_matches(written, [name for name, _ in self._known.values()], n=3, cutoff=0.5)
         advice = f"did you mean {' or '.join(near)}?" if near else "`neaptide tables` lists what there is"
         raise Refused(f"there is no table or model {written}", advice, at)
