@@ -20,6 +20,7 @@ from jobs.daemon.backoff import Backoff
 from jobs.job import Job
 from jobs.results import Run
 from jobs.status import board as health
+from jobs.status import loghold
 from jobs.status.board import Board
 from jobs.targets.file import beside, notes
 from jobs.targets.file.names import Names
@@ -97,6 +98,7 @@ class Alerting:
         stale = monitor.readiness(self._job)
         if stale["level"] in ("warn", "fail"):
             found.append(Condition("stale", "stale", stale["problems"][0]))
+        found += (Condition("problem", "slot", told) for told in loghold.problems(loghold.read(self._job.files)))
         problems = dict(self._board.problems)
         return [*found, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
 

@@ -7,12 +7,16 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import config
+from jobs.daemon.alerting import Alerting
+from jobs.status.board import Board
 from tests.support.cli import Cli
 from tests.support.daemons import running, wait_until, write_config
 from tests.support.syncing import Lab
@@ -116,6 +120,29 @@ def test_what_was_told_is_not_told_again_by_the_next_process_and_its_end_is(lab:
         wait_until(lambda: hook.facts("resolved", "guard"))
     assert len(hook.facts("firing", "guard")) == 1
     assert "nothing was told" in Cli(lab.folder)("alerts", "list").ok().err
+
+
+@pytest.mark.long
+def test_log_that_the_server_holds_is_told_once_and_resolved_once(lab: Lab, hook: Hook) -> None:
+    """As runs note it beside the file."""
+    alerting(lab, hook.url)
+    lab.sync()
+    job = replace(lab.job, settings=config.load(lab.folder / "config.toml"))
+    board = Board()
+    alerts = Alerting(job, board)
+    alerts.start()
+    try:
+        alerts.ran(lab.sync())
+        for held in (2**31, 2**32):
+            job.files.note("slot", {"slot": "neaptide_1", "held": held, "safe": None, "status": "reserved"})
+            wait_until(lambda: hook.facts("firing", "problem"))
+        assert "2,048 MB of its log for the slot neaptide_1" in hook.facts("firing", "problem")[0]["message"]
+        job.files.note("slot", {"slot": "neaptide_1", "held": 0, "safe": None, "status": "reserved"})
+        wait_until(lambda: hook.facts("resolved", "problem"))
+    finally:
+        alerts.close()
+    assert [one["key"] for one in hook.facts("firing", "problem")] == ["slot"]
+    assert [one["key"] for one in hook.facts("resolved", "problem")] == ["slot"]
 
 
 def test_an_alert_is_tried_out_at_each_url(lab: Lab, hook: Hook) -> None:

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from app import errors
+from jobs.targets.file import pauses, work
 from jobs.verify import verify
 from tests.support.cli import Cli
 from tests.support.daemons import running, write_config
@@ -134,3 +135,24 @@ def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
     config.write_text(config.read_text() + "paused = true\n")
     done = neaptide("resume", "public.b")
     assert done.code == 2 and "paused = true" in done.err
+
+
+def test_log_that_is_held_for_a_paused_table_is_told_before_it_is_let_go(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a"}], sync_options={"feed": "wal"})
+    lab.run(TABLE.format("a"), "INSERT INTO a VALUES (1, 0)")
+    lab.track()
+    lab.sync()
+    lab.specs[0]["paused"] = True
+    before = json.loads(lab.job.files.beside("slot").read_text())["held"]
+    lab.run("CREATE TABLE other AS SELECT g FROM generate_series(1, 20000) AS g")
+    (one,) = lab.sync().tables
+    assert one.action == "paused" and not one.notes
+    # As the run found it, although nobody reads the slot.
+    note = json.loads(lab.job.files.beside("slot").read_text())
+    assert note["held"] > before + 1_000_000
+    for held, safe, told in ((800 * 2**20, None, True), (700 * 2**20, None, False), (5, 4, True)):
+        lab.job.files.note("slot", note | {"held": held, "safe": safe})
+        assert bool(pauses.warnings(lab.job, work.peek(lab.job), ["public.a"], datetime.now(UTC))) == told
+    lab.specs[0]["paused"] = False
+    lab.sync()
+    lab.assert_equal()

@@ -42,6 +42,9 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
     """
     tables = [table for table in now.tables if table.mode.from_log]
     if not tables:
+        if job.settings.reads_log and now.paused():
+            # Nobody reads the slot of tables that are paused, all of them, and the server holds its log for them.
+            _note(job, slots.read(now.conn, job.files.slot))
         return None
     try:
         slot, publication = _looked(job, now)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app import errors
+from app.notes import parsed
 from jobs import disk
 from jobs.record.state import Saved, State
 from jobs.tables import modes
@@ -20,8 +21,10 @@ from jobs.targets.file.names import Names
 if TYPE_CHECKING:
     from jobs.job import Job
 
-# From this share of the retention on it is told that keys of deleted rows are about to be forgotten.
+# From this share of what is kept on it is told that it is about to be forgotten.
 _NEAR = 0.75
+# So much log is held for one table while others go on.
+_MUCH = 2**30
 
 
 def read(files: Names) -> dict[str, str]:
@@ -82,7 +85,9 @@ def _known(job: Job, names: Iterable[str]) -> list[str]:
 
 
 def told(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
-    """What there is to say of a paused table whose deleted keys are about to be forgotten, or are."""
+    """What there is to say of a paused table of which something is about to be forgotten that it needs, or is."""
+    if saved is not None and modes.watermark(saved.mode).from_log:
+        return _of_log(job.files)
     deletes = {spec.name: modes.DELETES[spec.deletes] for spec in job.settings.tables}
     if saved is None or modes.watermark(saved.mode).reads_all or not deletes.get(saved.table, modes.RECORDED).recorded:
         return ()
@@ -94,6 +99,15 @@ def told(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
         return (f"keys of rows deleted since it was paused may be purged ([sync] tombstone_retention): {what}",)
     hours = left.total_seconds() / 3600
     return (f"keys of rows deleted since it was paused are purged in {hours:.1f} h: after that, {what}",)
+
+
+def _of_log(files: Names) -> tuple[str, ...]:
+    """The same of a table that is followed from the log: what the last run found held of it."""
+    slot = parsed(files.beside("slot"))
+    held, safe = slot.get("held"), slot.get("safe")
+    if not isinstance(held, int) or (held < _NEAR * _MUCH and not (isinstance(safe, int) and safe < held)):
+        return ()
+    return (f"the server holds {held / 2**20:,.0f} MB of its log: once that is let go, it is copied anew when resumed",)
 
 
 def warnings(job: Job, state: State, names: list[str], now: datetime) -> list[str]:
