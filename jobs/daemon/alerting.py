@@ -98,7 +98,8 @@ class Alerting:
         stale = monitor.readiness(self._job)
         if stale["level"] in ("warn", "fail"):
             found.append(Condition("stale", "stale", stale["problems"][0]))
-        found += (Condition("problem", "slot", told) for told in loghold.problems(loghold.read(self._job.files)))
+        held = loghold.problems(loghold.read(self._job.files), followed=self._job.settings.reads_log)
+        found += (Condition("problem", "slot", told) for told in held)
         problems = dict(self._board.problems)
         return [*found, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
 

@@ -37,6 +37,15 @@ def _drop_unchanged(session: DuckSession, table: Table, changed: str, inside: st
     session.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
 
 
+def told(session: DuckSession, table: Table, found: Changes | None, label: str) -> str:
+    """A table of the keys that were found without the range; "" where none were read."""
+    if found is None or not table.spec.history:
+        return ""
+    key, name = quoting.listed(table.key), f"temp.told_{label}"
+    changes.make(session, name, f"SELECT {key} FROM {found.changed} UNION SELECT {key} FROM {found.gone}")
+    return name
+
+
 def joined(session: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:
     """Both as one; what was found is of the same snapshot."""
     if found is None:

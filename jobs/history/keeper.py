@@ -38,21 +38,13 @@ def differ(tables: Iterable[Table], kept: Histories) -> bool:
     return any(bool(table.spec.history) != (table.name in kept) for table in tables)
 
 
-def needs_comparison(table: Table) -> bool:
-    """Whether a row that was written may be equal to what it was: where no stamp of the write is copied with it."""
-    stamp = table.stamp
-    if not table.spec.history:
-        return False
-    copied = {info.name for info in table.copied} - set(table.spec.mask)
-    return stamp is None or stamp.rounded or stamp.column not in copied
-
-
 @dataclass
 class Keeper:
     """The histories of one file, in a run that sees the source at `as_of`.
 
-    `past` is the file that is published, or what is left of the ones before. `marks` says of tables what is said of
-    versions that are no change of the source since the last run. `notes` are what there is to say of tables.
+    `past` is the file that is published, or what is left of the ones before. `mark` is what is said of all versions
+    where tables are compared whole that were mended. Of the tables `ranged`, rows were read that no other run would
+    have: what only these tell may have been so for long. `notes` are what there is to say of tables.
     """
 
     file: DuckSession
@@ -60,7 +52,8 @@ class Keeper:
     label: str
     past: Path | None = None
     retention: timedelta | None = None
-    marks: dict[str, str] = field(default_factory=dict)
+    mark: str = ""
+    ranged: frozenset[str] = frozenset()
     notes: dict[str, list[str]] = field(default_factory=dict)
     _turns: dict[str, Turn] = field(default_factory=dict)
     _handled: set[str] = field(default_factory=set)
@@ -74,8 +67,24 @@ class Keeper:
         self._turns, self._handled = {}, set()
         self._known.read(self.past)
 
-    def before(self, table: Table, merge: Merge | None, recent: Changes | None) -> None:
-        """What the changes that are about to be applied do to the table's history; `recent` were read in this run."""
+    def needs_comparison(self, table: Table) -> bool:
+        """Whether a row that was read may be equal to what it was: where no stamp of the write is copied with it.
+
+        Of tables that events tell of, no trigger of ours moves a stamp; and what a dual write wrote is read once more,
+        since its watermark's snapshot does not see it.
+        """
+        if not table.spec.history:
+            return False
+        if table.from_events or table.name in self._known.dual:
+            return True
+        copied = {info.name for info in table.copied} - set(table.spec.mask)
+        return table.stamp is None or table.stamp.rounded or table.stamp.column not in copied
+
+    def before(self, table: Table, merge: Merge | None, recent: Changes | None, told: str = "") -> None:
+        """What the changes that are about to be applied do to the table's history; `recent` were read in this run.
+
+        `told` is a table of the keys that no mark is meant for.
+        """
         if not table.spec.history:
             return
         kept, theirs = self._taken_over(table)
@@ -85,9 +94,8 @@ class Keeper:
             if theirs:
                 taking.drop(self.file, theirs)
             return
-        turn = Turn(
-            self.file, table, kept, theirs, self._moment(kept), self._label(table), self.marks.get(table.name, "")
-        )
+        mark = "backfill" if table.name in self.ranged else ""
+        turn = Turn(self.file, table, kept, theirs, self._moment(kept), self._label(table), mark, told)
         self._turns[table.name] = turn
         turn.before(merge.fresh if merge else "", merge.found if merge else None, recent)
 
@@ -167,8 +175,7 @@ class Keeper:
             return
         kept = rewriting.rewrite(self.file, kept, table, found) if found else kept
         moment, altered = self._moment(kept), found.altered if found else ()
-        mark = self.marks.get(table.name, "")
-        count = whole.compare(self.file, table, moment, self._label(table), mark=mark, altered=altered)
+        count = whole.compare(self.file, table, moment, self._label(table), mark=self.mark, altered=altered)
         self._known.write(replace(kept, moment=moment) if count else kept)
 
     def _begun(self, table: Table, before: KeptHistory | None, reason: str) -> None:

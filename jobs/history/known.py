@@ -25,13 +25,15 @@ def remove(file: DuckSession, names: Iterable[str]) -> None:
 class Known:
     """What one transaction knows: `mine` of the file that is written, `theirs` of the published one.
 
-    Of the `stale` ones the table was written to, since, by somebody who knows of no history.
+    Of the `stale` ones the table was written to, since, by somebody who knows of no history. The tables `dual` were
+    brought up to date last by a dual write, in one of the files.
     """
 
     file: DuckSession
     mine: dict[str, KeptHistory] = field(default_factory=dict)
     theirs: dict[str, KeptHistory] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
+    dual: set[str] = field(default_factory=set)
 
     def read(self, past: Path | None) -> None:
         """Look what both files say; `past` is the published one, where its histories matter."""
@@ -40,6 +42,8 @@ class Known:
             self.file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(past))} AS published (READ_ONLY)")
             self.theirs = ledger.read_published(self.file)
         self.stale = self._strange("out", self.mine) | self._strange("published", self.theirs)
+        self.dual = ledger.read_dual(self.file, published=False) if self.mine else set()
+        self.dual |= ledger.read_dual(self.file, published=True) if self.theirs else set()
 
     def __contains__(self, name: str) -> bool:
         return name in self.mine or name in self.theirs

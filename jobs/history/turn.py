@@ -25,8 +25,8 @@ from jobs.tables.table import Table
 class Turn:
     """What a run that sees the source at `moment` does to the history of a table, in the transaction of its rows.
 
-    `mark` is what is said of versions that are no change of the source's, "repair" say. `written` is how many versions
-    began or ended.
+    `mark` is what is said of versions that are no change of the source's, "backfill" say: of all but the keys in the
+    table `told`. `written` is how many versions began or ended.
     """
 
     file: DuckSession
@@ -36,6 +36,7 @@ class Turn:
     moment: datetime
     label: str
     mark: str = ""
+    told: str = ""
     written: int = 0
     _untold: str = ""
     _made: list[str] = field(default_factory=list)
@@ -66,6 +67,8 @@ class Turn:
         coming = self._make("found", coming)
         gone = f"(SELECT {key} FROM {left} ANTI JOIN {coming} USING ({key}))"
         alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {left} USING ({key}))"
+        # No range was read for these.
+        self.mark = ""
         self._write(coming, gone, alive)
 
     def _candidates(self, fresh: str, found: Changes, recent: Changes | None) -> str:
@@ -150,15 +153,18 @@ class Turn:
         for which, word in ((old, "update"), (out, "delete")):
             self.written += self.file.one(
                 f"INSERT INTO {here.ends} ({key}, valid_from, valid_to, ended_by)"
-                f" SELECT {key}, valid_from, {self._now}, {self._word(word)} FROM ({which})"
+                f" SELECT {key}, valid_from, {self._now}, {self._said(quoting.literal(word))} FROM ({which})"
             )
-        operation = (
-            self.mark and quoting.literal(self.mark)
-        ) or "CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END"
+        operation = self._said("CASE WHEN before IS NULL THEN 'insert' ELSE 'update' END")
         self.written += self.file.one(
             f"INSERT INTO {here.versions} ({self._columns}, valid_from, operation)"
             f" SELECT {self._columns}, {self._now}, {operation} FROM {new}"
         )
 
-    def _word(self, word: str) -> str:
-        return quoting.literal(self.mark or word)
+    def _said(self, word: str) -> str:
+        """The mark, or the word for a row that a run would have seen without it."""
+        if not self.mark:
+            return word
+        key = self._key if len(self.table.key) == 1 else f"({self._key})"
+        told = f"{key} IN (SELECT {key} FROM {self.told})" if self.told else "false"
+        return f"CASE WHEN {told} THEN {word} ELSE {quoting.literal(self.mark)} END"

@@ -60,6 +60,12 @@ def read_published(file: DuckSession) -> dict[str, KeptHistory]:
     return _read(file, "read_theirs") if file.has("neaptide.history", "published") else {}
 
 
+def read_dual(file: DuckSession, *, published: bool) -> set[str]:
+    """The tables whose watermark is that of a dual write, in the file or in the published one beside it."""
+    found = statements.get("history", "read_their_dual") if published else statements.get("history", "read_dual")
+    return {row["table_name"] for row in file.rows(found)}
+
+
 def create(file: DuckSession) -> None:
     """The ledger's table, where it is not there yet."""
     if not file.has("neaptide.history"):

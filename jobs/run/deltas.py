@@ -22,13 +22,17 @@ from jobs.run.context import Context, diagnosed
 
 @dataclass(frozen=True)
 class Gathered:
-    """One table's part of a run before it is applied: None as what was found where nothing was read."""
+    """One table's part of a run before it is applied: None as what was found where nothing was read.
+
+    `told` is a table of the keys that were found without the range that was asked for, where one was.
+    """
 
     step: Step
     label: str
     notes: tuple[str, ...] = ()
     found: Changes | None = None
     seconds: float = 0.0
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,13 @@ class Deltas:
         began = time.monotonic()
         self._context.progress.start(name, None)
         with diagnosed(self._now, step.table):
-            found = self._read(step, label) if step.news else None
+            found, told = self._read(step, label) if step.news else None, ""
             if wanted:
+                told = ranged.told(self._file, step.table, found, label)
                 again = ranged.gather(self._file, step.table, wanted, label, ahead=bool(self._carried.tables.get(name)))
                 found = ranged.joined(self._file, step.table, found, again, f"{label}_ranged")
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
-        return Gathered(step, label, notes, found, time.monotonic() - began)
+        return Gathered(step, label, notes, found, time.monotonic() - began, told)
 
     def ready(self, gathered: Gathered, *, compared: bool) -> Ready:
         """Put together what was read of one table now and what the run before left of it.
@@ -113,6 +118,8 @@ class Deltas:
             counts = merge.apply()
             merge.drop()
             self._free(table.name, found, ready.both)
+            if gathered.told:
+                self._file.execute(f"DROP TABLE {changes.bare(gathered.told)}")
         self._context.progress.finish(table.name)
         faults.point("table_done")
         seconds = gathered.seconds + ready.seconds + time.monotonic() - began

@@ -12,7 +12,6 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
-from jobs.history import keeper
 from jobs.history.keeper import Keeper
 from jobs.models.build import Builder
 from jobs.models.upkeep import Plan, Upkeep
@@ -150,16 +149,20 @@ class Writer:
         """The record of each table; all are gathered before any is applied, and so is what models have to know."""
         pending = [(step, place) for place, step in enumerate(steps) if step.table.name not in self._loaded]
         gathered = [deltas.gather(step, place) for step, place in pending]
-        ready = [deltas.ready(one, compared=_is_compared(one.step.table, upkeep)) for one in gathered]
+        ready = [deltas.ready(one, compared=self._is_compared(one.step.table, upkeep)) for one in gathered]
         upkeep.before({one.name: deltas.witnessed(one) for one in ready if one.merge and upkeep.reads(one.name)})
         done = self._loaded | {one.name: self._apply(one, deltas) for one in ready}
         return [done[step.table.name] for step in steps]
+
+    def _is_compared(self, table: Table, upkeep: Upkeep) -> bool:
+        """Whether a row that is equal to what the file has must not pass for a changed one."""
+        return upkeep.reads(table.name) or self._keeper.needs_comparison(table)
 
     def _apply(self, ready: Ready, deltas: Deltas) -> TableRun:
         """One table's changes, and what they are to its history."""
         table = ready.gathered.step.table
         with diagnosed(self._now, table):
-            self._keeper.before(table, ready.merge, ready.gathered.found)
+            self._keeper.before(table, ready.merge, ready.gathered.found, ready.gathered.told)
             done = deltas.apply(ready)
             self._keeper.after(table)
         return replace(done, notes=(*done.notes, *self._keeper.notes.pop(table.name, ())))
@@ -187,17 +190,11 @@ def _check_covered(context: Context, steps: list[Step]) -> None:
 
 
 def _keeper(context: Context, file: DuckSession, run_id: str, past: Path | None) -> Keeper:
-    """What keeps the histories; what a backfill finds may have been so for long."""
-    marks = dict.fromkeys(context.options.ranges, "backfill")
+    """What keeps the histories."""
     wanted = any(table.spec.history for table in context.now.tables) or context.published.history
     retention = context.job.settings.sync.history_retention
-    label = f"h{run_id.rpartition('-')[2]}"
-    return Keeper(file, context.now.snapshot.as_of, label, past if wanted else None, retention, marks)
-
-
-def _is_compared(table: Table, upkeep: Upkeep) -> bool:
-    """Whether a row that is equal to what the file has must not pass for a changed one."""
-    return upkeep.reads(table.name) or keeper.needs_comparison(table)
+    label, ranged = f"h{run_id.rpartition('-')[2]}", frozenset(context.options.ranges)
+    return Keeper(file, context.now.snapshot.as_of, label, past if wanted else None, retention, ranged=ranged)
 
 
 def _replaced(done: list[TableRun], taken_over: list[str]) -> tuple[set[str], set[str]]:

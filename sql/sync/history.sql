@@ -39,3 +39,17 @@ VALUES ($table_name, $begun, $moment, $forgotten, $shape, $signature::JSON, $col
 UPDATE out.neaptide.history
 SET run_id = (SELECT max(w.run_id) FROM out.neaptide.watermarks AS w WHERE w.table_name = history.table_name)
 WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
+
+-- name: read_dual
+-- The tables that a dual write brought up to date last.
+SELECT w.table_name
+FROM out.neaptide.watermarks AS w
+INNER JOIN out.neaptide.runs AS r ON w.run_id = r.run_id
+WHERE r.kind = 'dual';
+
+-- name: read_their_dual
+-- The same of the published file.
+SELECT w.table_name
+FROM published.neaptide.watermarks AS w
+INNER JOIN published.neaptide.runs AS r ON w.run_id = r.run_id
+WHERE r.kind = 'dual';

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from app import errors
 from jobs import faults
+from jobs.run import dual
 from jobs.verify import verify
 from tests.integration.test_history import MODES, made
 from tests.support import runs
@@ -48,7 +51,8 @@ class Story:
 
     def turn(self) -> None:
         """Something that brings the file up to date, or dies on the way."""
-        kind = self.draw.choices(("sync", "other", "full", "repair", "killed", "held"), (6, 3, 1, 2, 4, 1))[0]
+        kinds = {"sync": 6, "other": 3, "full": 1, "repair": 2, "killed": 4, "held": 1, "dual": 4}
+        kind = self.draw.choices([*kinds], [*kinds.values()])[0]
         print(len(self.replay.attempts), kind)
         getattr(self, f"_{kind}")()
 
@@ -86,6 +90,21 @@ class Story:
         attempt = self.replay.begun()
         verify.verify(self.lab.job, repair=True)
         self.replay.note(attempt, mark="repair")
+
+    def _dual(self) -> None:
+        """A command that writes to the source and the file, or brings the file up to date and gives up."""
+        attempt = self.replay.begun()
+        with (
+            suppress(errors.ConcurrencyConflict),
+            self.lab.connect(autocommit=False) as conn,
+            dual.opened(self.lab.job, conn) as writing,
+        ):
+            for name in MODES:
+                a, b, n = (self.draw.randint(0, 9) for _ in range(3))
+                which = self.draw.choice(WRITES[:-1])
+                conn.execute(which.replace("{t}", name).format(a=a, b=b, n=n).encode())
+            writing.commit()
+        self.replay.note(attempt, states=self.replay.begun().states)
 
     def _killed(self) -> None:
         keep, self.lab.keep = self.lab.keep, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 RUNS = "tests/integration/test_history.py::"
+FEEDS = "tests/integration/test_history_feeds.py::"
 EVERY = RUNS + "test_every_version_that_a_run_has_seen_is_there_and_no_other"
 SCHEMA = RUNS + "test_a_history_follows_the_schema_and_shows_nothing_that_is_masked"
 
@@ -68,8 +69,36 @@ MUTANTS = (
     Mutant(
         "a repair passes for a change of the source",
         "jobs/verify/histories.py",
-        'marks={table.name: "repair" for table in wanted}',
-        "marks={}",
+        'mark="repair"',
+        'mark=""',
         RUNS + "test_verify_compares_and_mends_the_present_versions",
+    ),
+    Mutant(
+        "a row that an event tells of begins a version although it is what it was",
+        "jobs/history/keeper.py",
+        "if table.from_events or table.name in self._known.dual:",
+        "if table.name in self._known.dual:",
+        FEEDS + "test_every_version_of_every_feed_and_way_of_deleting",
+    ),
+    Mutant(
+        "a row of a dual write begins a version once more when it is read again",
+        "jobs/history/keeper.py",
+        "if table.from_events or table.name in self._known.dual:",
+        "if table.from_events:",
+        FEEDS + "test_a_dual_write_is_a_run_like_every_other",
+    ),
+    Mutant(
+        "what every run finds is marked as a backfill's",
+        "jobs/history/turn.py",
+        'IN (SELECT {key} FROM {self.told})" if self.told else "false"',
+        'IN (SELECT {key} FROM {self.told})" if False else "false"',
+        FEEDS + "test_what_a_backfill_finds_is_marked_and_nothing_else",
+    ),
+    Mutant(
+        "nobody looks at the slot while all that it is for is paused",
+        "jobs/feeds/wal/opening.py",
+        "if job.settings.reads_log and now.paused():",
+        "if False:",
+        "tests/integration/test_pause.py::test_log_that_is_held_for_a_paused_table_is_told_before_it_is_let_go",
     ),
 )

@@ -21,7 +21,7 @@ Version = tuple[tuple[str, ...], str, int, int | None, str | None]
 class Attempt:
     """One run: between which moments of the clock it took its snapshot, what the source held, what it is marked with.
 
-    Of one that was killed nobody knows whether it counts: `certain` is False.
+    Of one that was killed nobody knows whether it counts: `certain` is False. No mark is meant for the keys `told`.
     """
 
     since: datetime
@@ -29,19 +29,32 @@ class Attempt:
     states: dict[str, State]
     mark: str = ""
     certain: bool = True
+    told: frozenset[str] = frozenset()
+
+    def said(self, key: str, word: str) -> str:
+        """What a version says that begins or ends by this attempt."""
+        return word if key in self.told else self.mark or word
 
 
 @dataclass
 class Replay:
-    """All attempts so far. `key` is the place of the key among the columns."""
+    """All attempts so far. The key is the first column.
+
+    `keeping` are tables whose deleted rows stay in the file, `marked` those with a column "gone" that marks them.
+    """
 
     lab: Lab
     tables: list[str]
     attempts: list[Attempt] = field(default_factory=list)
+    keeping: frozenset[str] = frozenset()
+    marked: frozenset[str] = frozenset()
 
     def state(self, table: str) -> State:
-        """What the source holds, by key."""
-        return {str(row[0]): row for row in self.lab.source_rows(table)}
+        """What the file is to hold of what the source holds, by key."""
+        with self.lab.connect() as conn:
+            names = column_names(conn, table)
+        gone = names.index("gone") if table in self.marked else None
+        return {str(row[0]): row for row in self.lab.source_rows(table) if gone is None or row[gone] != "true"}
 
     def begun(self) -> Attempt:
         """An attempt that is about to begin; nobody writes until it is noted."""
@@ -63,7 +76,8 @@ class Replay:
         doubtful = [place for place, one in enumerate(self.attempts) if not one.certain]
         for counted in product((True, False), repeat=len(doubtful)):
             left_out = {place for place, counts in zip(doubtful, counted, strict=True) if not counts}
-            yield _replayed(table, [(n, one) for n, one in enumerate(self.attempts) if n not in left_out])
+            attempts = [(n, one) for n, one in enumerate(self.attempts) if n not in left_out]
+            yield _replayed(table, attempts, keeps=table in self.keeping)
 
     def _found(self, table: str) -> Iterator[Version]:
         _schema, name = table.split(".")
@@ -85,22 +99,24 @@ class Replay:
         return next(n for n, one in enumerate(self.attempts) if one.since <= moment <= one.until)
 
 
-def _replayed(table: str, attempts: list[tuple[int, Attempt]]) -> list[Version]:
+def _replayed(table: str, attempts: list[tuple[int, Attempt]], *, keeps: bool) -> list[Version]:
     alive: dict[str, tuple[tuple[str, ...], str, int]] = {}
     done: list[Version] = []
     first = True
     for place, one in attempts:
         now = one.states[table]
+        if keeps:
+            now = {key: row for key, (row, *_) in alive.items()} | now
         for key in [key for key in alive if alive[key][0] != now.get(key)]:
             row, operation, since = alive[key]
-            done.append((row, operation, since, place, one.mark or ("update" if key in now else "delete")))
+            done.append((row, operation, since, place, one.said(key, "update" if key in now else "delete")))
             if key not in now:
                 del alive[key]
         for key, row in now.items():
             if key not in alive:
-                alive[key] = (row, "load" if first else one.mark or "insert", place)
+                alive[key] = (row, "load" if first else one.said(key, "insert"), place)
             elif alive[key][0] != row:
-                alive[key] = (row, one.mark or "update", place)
+                alive[key] = (row, one.said(key, "update"), place)
         first = False
     return done + [(row, operation, since, None, None) for row, operation, since in alive.values()]
 

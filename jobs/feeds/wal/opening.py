@@ -44,7 +44,8 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
     if not tables:
         if job.settings.reads_log and now.paused():
             # Nobody reads the slot of tables that are paused, all of them, and the server holds its log for them.
-            _note(job, slots.read(now.conn, job.files.slot))
+            slot = slots.read(now.conn, job.files.slot)
+            _note(job, slot, anew=_is_to_be_made(job, slot))
         return None
     try:
         slot, publication = _looked(job, now)
