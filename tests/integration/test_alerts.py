@@ -127,7 +127,9 @@ def test_log_that_the_server_holds_is_told_once_and_resolved_once(lab: Lab, hook
     """As runs note it beside the file."""
     alerting(lab, hook.url)
     lab.sync()
-    job = replace(lab.job, settings=config.load(lab.folder / "config.toml"))
+    settings = config.load(lab.folder / "config.toml")
+    followed = settings.model_copy(update={"sync": settings.sync.model_copy(update={"feed": "wal"})})
+    job = replace(lab.job, settings=followed)
     board = Board()
     alerts = Alerting(job, board)
     alerts.start()

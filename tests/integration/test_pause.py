@@ -93,6 +93,7 @@ def test_a_caller_that_wants_all_of_it_fresh_is_told_what_is_paused(lab: Lab) ->
     assert done.code == 1 and "public.a" in done.err and "paused" in done.err
 
 
+@pytest.mark.stamps
 def test_deleted_keys_that_are_about_to_be_purged_are_told_before(lab: Lab) -> None:
     neaptide = Cli(lab.folder)
     neaptide("pause", "public.a").ok()
@@ -137,6 +138,7 @@ def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
     assert done.code == 2 and "paused = true" in done.err
 
 
+@pytest.mark.stamps
 def test_log_that_is_held_for_a_paused_table_is_told_before_it_is_let_go(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.a"}], sync_options={"feed": "wal"})
     lab.run(TABLE.format("a"), "INSERT INTO a VALUES (1, 0)")
