@@ -70,8 +70,8 @@ class Keeper:
     def needs_comparison(self, table: Table) -> bool:
         """Whether a row that was read may be equal to what it was: where no stamp of the write is copied with it.
 
-        Of tables that events tell of, no trigger of ours moves a stamp; and what a dual write wrote is read once more,
-        since its watermark's snapshot does not see it.
+        An event may tell of a row that nobody wrote; and what a dual write wrote is read once more, since its
+        watermark's snapshot does not see it.
         """
         if not table.spec.history:
             return False

@@ -97,6 +97,10 @@ def test_every_version_of_every_feed_and_way_of_deleting(empty_db: str, tmp_path
     synced(replay, "UPDATE {t} SET gone = false, n = 7 WHERE id = 1", "UPDATE {t} SET n = 8 WHERE id = 2")
     synced(replay, "DELETE FROM {t} WHERE id = 6")
     synced(replay, "UPDATE {t} SET id = 60 WHERE id = 2")
+    keys = '{"public.told": [["3"]], "public.told_stamp": [["4"]]}'
+    wrong = f"VALUES ('Changed', 'told', '3', 0, '{keys}')"
+    replay.lab.run(f"INSERT INTO neaptide.outbox (name, aggregate, key, version, keys) {wrong}")
+    synced(replay)
     synced(replay)
     synced(replay, "UPDATE {t} SET note = 'x'")
     synced(replay, "TRUNCATE {t}", "INSERT INTO {t} VALUES (1, 1, 'first') ON CONFLICT DO NOTHING")
