@@ -25,6 +25,8 @@ from tests.chaos.test_kills import _SPAWN
 from tests.support.bank import Bank, Watcher, state_of, whole, wrong_sql
 from tests.support.daemons import wait_until
 
+pytestmark = pytest.mark.each_feed
+
 PUBLISHES = int(os.environ.get("NEAPTIDE_PUBLISHES", "60"))
 # The command line, of the version of the `duckdb` module: PyPI has it as duckdb-cli.
 DUCKDB = os.environ.get("NEAPTIDE_DUCKDB") or shutil.which("duckdb")
@@ -35,8 +37,6 @@ import sys, time
 from pathlib import Path
 import duckdb
 from tests.support.bank import Watcher, whole
-
-pytestmark = pytest.mark.each_feed
 
 watcher, path, over = Watcher(), sys.argv[1], Path(sys.argv[2])
 print("ready", flush=True)
@@ -96,8 +96,8 @@ def fresh_readers(bank: Bank, count: int) -> Iterator[list[subprocess.Popen[str]
     line = [sys.executable, "-c", _READER, str(bank.link), str(over)]
     found = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(count)]
     for process in found:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
     try:
         yield found
     finally:

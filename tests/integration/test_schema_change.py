@@ -99,9 +99,9 @@ def test_what_the_catalogue_says_again_is_not_worked_out_again(lab: Lab, monkeyp
     asked: list[str] = []
     original = catalogue._made
 
-    def made_anew(facts: Any, spec: Any, row: Any, version: str) -> catalogue.Table:
+    def made_anew(facts: Any, spec: Any, row: Any, version: str, **given: Any) -> catalogue.Table:
         asked.append(row["name"])
-        return original(facts, spec, row, version)
+        return original(facts, spec, row, version, **given)
 
     monkeypatch.setattr(catalogue, "_made", made_anew)
     lab.run("UPDATE item SET n = 5 WHERE id = 1")
