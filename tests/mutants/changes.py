@@ -15,7 +15,7 @@ MODES = "tests/integration/test_traps_modes.py::"
 PURGE = "tests/integration/test_tombstone_purge.py::"
 TRACK = "tests/integration/test_track.py::"
 VERIFY = "tests/integration/test_verify.py::"
-RULE = "tests/unit/test_watermark.py::"
+RULE = "tests/unit/position/test_watermark.py::"
 
 
 MUTANTS = (
@@ -235,7 +235,7 @@ MUTANTS = (
         "jobs/tables/triggers.py",
         "_STAMPS[kind].fullmatch(values[-1])",
         "_STAMPS[kind].search(values[-1])",
-        "tests/unit/test_triggers.py::test_what_is_a_certain_stamp",
+        "tests/unit/tables/test_triggers.py::test_what_is_a_certain_stamp",
     ),
     Mutant(
         "partitions that come, go or are truncated are not seen",

@@ -9,7 +9,7 @@ LEAD = "tests/integration/test_daemon_lead.py::"
 CLOCK = "tests/integration/test_daemon_clock.py::"
 HTTP = "tests/integration/test_http.py::"
 WAITS = "tests/integration/test_waits.py::"
-AGES = "tests/unit/test_ages.py::"
+AGES = "tests/unit/daemon/test_ages.py::"
 
 MUTANTS = (
     Mutant(
@@ -31,14 +31,14 @@ MUTANTS = (
         "jobs/daemon/agenda.py",
         "return due if step > timedelta() else",
         "return due if step else",
-        "tests/unit/test_agenda.py::test_after_a_step_the_next_run_is_due_when_it_should_be",
+        "tests/unit/daemon/test_agenda.py::test_after_a_step_the_next_run_is_due_when_it_should_be",
     ),
     Mutant(
         "all times that a clock set by years has passed are gone through",
         "jobs/daemon/schedule.py",
         "        return previous_fire_time + (gone_by + 1) * self._interval",
         "        return previous_fire_time + self._interval",
-        "tests/unit/test_schedule.py::test_after_a_clock_that_was_set_by_years_the_next_time_lies_right_ahead",
+        "tests/unit/daemon/test_schedule.py::test_after_a_clock_that_was_set_by_years_the_next_time_lies_right_ahead",
     ),
     Mutant(
         "a look that lies ahead silences the next ones",

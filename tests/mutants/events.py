@@ -99,7 +99,7 @@ MUTANTS = (
         "jobs/broker/server.py",
         ", sync_interval: always",
         "",
-        "tests/unit/test_broker.py::test_what_the_embedded_broker_confirms_is_on_its_disk",
+        "tests/unit/broker/test_broker.py::test_what_the_embedded_broker_confirms_is_on_its_disk",
     ),
     Mutant(
         "an event that comes twice is handled twice",

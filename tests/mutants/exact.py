@@ -6,12 +6,12 @@ from tests.mutants.mutant import Mutant
 
 SILENT = "tests/integration/test_traps_silent.py::"
 SOURCE = "tests/integration/test_traps_source.py::"
-CLOCK = "tests/unit/test_clock.py::"
+CLOCK = "tests/unit/position/test_clock.py::"
 TAKEN = "tests/integration/test_taken_over.py::"
 CHILDREN = "tests/integration/test_children.py::"
 DECIDING = "tests/integration/test_deciding.py::"
-RULE = "tests/unit/test_watermark.py::"
-SIGNATURES = "tests/unit/test_signatures.py::"
+RULE = "tests/unit/position/test_watermark.py::"
+SIGNATURES = "tests/unit/tables/test_signatures.py::"
 FILTERS = "tests/integration/test_filters.py::"
 AS_OF = "tests/integration/test_as_of.py::"
 

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 PARQUET = "tests/integration/test_parquet.py::"
 KEPT = PARQUET + "test_every_value_is_kept"
 REFUSED = PARQUET + "test_what_parquet_has_no_value_for_is_refused"
-BOOK = "tests/unit/test_workbook.py::"
+BOOK = "tests/unit/face/test_workbook.py::"
 FILES = "tests/acceptance/test_files.py::"
 
 MUTANTS = (

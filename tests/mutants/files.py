@@ -135,7 +135,7 @@ MUTANTS = (
         "app/notes.py",
         "datetime.now(UTC) + _AHEAD",
         "datetime.max.replace(tzinfo=UTC)",
-        "tests/unit/test_notes.py::test_freshness_of_another_form_is_none",
+        "tests/unit/targets/test_notes.py::test_freshness_of_another_form_is_none",
     ),
     Mutant(
         "init writes a password into a file that others read",

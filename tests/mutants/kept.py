@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 CARRY = "tests/integration/test_carry.py::"
 QUIET = "tests/integration/test_quiet_marks.py::"
 CRASH = "tests/chaos/test_source_crash.py::"
-RULE = "tests/unit/test_watermark.py::"
+RULE = "tests/unit/position/test_watermark.py::"
 
 MUTANTS = (
     Mutant(

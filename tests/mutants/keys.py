@@ -11,7 +11,7 @@ VERIFY = "tests/integration/test_verify.py::"
 RENAMED = UNREADABLE + "test_an_object_is_renamed_and_dropped_and_its_row_is_updated_and_deleted"
 ARRIVES = UNREADABLE + "test_a_delete_arrives_though_no_row_could_have_its_key_any_more"
 FAILING = "tests/integration/test_failing_rows.py::"
-SIGNATURES = "tests/unit/test_signatures.py::"
+SIGNATURES = "tests/unit/tables/test_signatures.py::"
 
 MUTANTS = (
     Mutant(

@@ -100,7 +100,7 @@ MUTANTS = (
         "jobs/models/analysis/parts.py",
         "if found and not any(term.refs for term in found):",
         "if False:",
-        "tests/unit/test_models_analysis.py::test_the_cheapest_exact_upkeep",
+        "tests/unit/models/test_analysis.py::test_the_cheapest_exact_upkeep",
     ),
     Mutant(
         "a condition on groups is kept while keys are looked for",
@@ -144,7 +144,7 @@ MUTANTS = (
         "jobs/models/analysis/shapes.py",
         " and len({kind(one) for one in term.equal}) == 1:",
         ":",
-        "tests/unit/test_models_analysis.py::test_what_is_counted_once_is_the_key_of_a_parent",
+        "tests/unit/models/test_analysis.py::test_what_is_counted_once_is_the_key_of_a_parent",
     ),
     Mutant(
         "a model's file that was read is not looked at again",
@@ -172,7 +172,7 @@ MUTANTS = (
         "jobs/models/upkeep.py",
         "errors.UnsupportedValue) or _is_internal(error)",
         "errors.UnsupportedValue)",
-        "tests/unit/test_models_order.py::test_what_duckdb_can_not_plan_is_a_matter_of_its_model_and_damage_is_not",
+        "tests/unit/models/test_order.py::test_what_duckdb_can_not_plan_is_a_matter_of_its_model_and_damage_is_not",
     ),
     Mutant(
         "a model above is told nothing of what changed below",

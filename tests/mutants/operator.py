@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 BACKFILL = "tests/integration/test_backfill.py::"
 PAUSE = "tests/integration/test_pause.py::"
-ALERTS = "tests/unit/test_alerts.py::"
+ALERTS = "tests/unit/alerts/test_alerts.py::"
 
 MUTANTS = (
     Mutant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-CHARTS = "tests/unit/test_charts.py::"
+CHARTS = "tests/unit/charts/test_charts.py::"
 PAGE = "tests/acceptance/test_page.py::"
 ACCESS = "tests/acceptance/test_page_access.py::"
 HOSTILE_PAGE = "test_a_hostile_name_and_value_are_text_everywhere"

@@ -8,7 +8,7 @@ SQL = "tests/integration/test_reporting_sql.py::"
 ATTACKS = "tests/integration/test_query_attacks.py::"
 LIMITS = "tests/integration/test_query_limits.py::"
 LAST = "tests/integration/test_last_step.py::"
-SPELLED = "tests/unit/test_tables.py::test_a_value_is_spelled_in_each_format"
+SPELLED = "tests/unit/face/test_tables.py::test_a_value_is_spelled_in_each_format"
 ODD = "tests/integration/test_odd_names.py::"
 REFUSED = SQL + "test_anything_else_is_refused_and_leaves_no_trace"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-UNIT = "tests/unit/test_triggers.py::"
+UNIT = "tests/unit/tables/test_triggers.py::"
 SESSIONS = "tests/integration/test_stamps_of_sessions.py::"
 PARTS = "tests/integration/test_followed_parts.py::"
 OWNERS = "tests/integration/test_owners_ddl.py::"
@@ -65,7 +65,7 @@ MUTANTS = (
         "jobs/position/watermark.py",
         "        floor -= ROUNDING\n",
         "        floor -= ROUNDING * 0\n",
-        "tests/unit/test_watermark.py::test_a_rounded_stamp_is_looked_for_a_second_further_back",
+        "tests/unit/position/test_watermark.py::test_a_rounded_stamp_is_looked_for_a_second_further_back",
     ),
     Mutant(
         "a part of another table is followed by statement triggers",

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 FEED = "tests/integration/test_wal_feed.py::"
 SLOT = "tests/integration/test_wal_slot.py::"
 RECOVERY = "tests/integration/test_wal_recovery.py::"
-RULE = "tests/unit/test_wal.py::"
+RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
     Mutant(

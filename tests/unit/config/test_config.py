@@ -13,7 +13,7 @@ from app import config, errors
 from app.config import values
 from tests.support.configs import SECRET, load, refusal
 
-SAMPLE = Path(__file__).parents[2] / "config.toml"
+SAMPLE = Path(__file__).parents[3] / "config.toml"
 
 
 def test_the_sample_loads_and_shows_the_defaults() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from app import errors, statements
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SQL = REPOSITORY / "sql"
 ONE = "-- name: find\n-- Finds it.\nSELECT 1;\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.mutants import registered
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_each_change_applies_exactly_once() -> None:
