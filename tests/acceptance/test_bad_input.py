@@ -165,6 +165,7 @@ def test_no_reporting_file_yet(neaptide: Cli) -> None:
     told(neaptide("product", "list"), "neaptide sync", code=1)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("damage", [b"", b"not a database", b"\x00" * 20000])
 def test_a_corrupt_reporting_file_is_said_and_a_sync_mends_it(neaptide: Cli, damage: bytes) -> None:
     neaptide("sync").ok()

@@ -188,6 +188,7 @@ def test_a_run_of_some_tables_never_replaces_a_damaged_file_by_a_part(bank: Bank
     bank.assert_equal()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("where", ["among the rows", "anywhere"])
 def test_random_damage_is_always_found_or_harmless(bank: Bank, where: str) -> None:
     """Every block has a checksum of 64 bits, so what a flipped bit changes is never read as a value.

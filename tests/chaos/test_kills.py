@@ -53,6 +53,7 @@ def kill_at(bank: Bank, point: str) -> None:
     runs.killed_at(bank.job, point, full=point in IN_A_LOAD)
 
 
+@pytest.mark.long
 def test_the_command_line_dies_where_the_environment_says(bank: Bank) -> None:
     before = bank.check()
     code, err = bank.finished("sync", fault="before_swap")

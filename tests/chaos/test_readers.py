@@ -224,6 +224,7 @@ def test_readers_in_the_process_that_syncs_see_each_publish_and_never_an_older_o
     bank.assert_equal()
 
 
+@pytest.mark.long
 def test_a_reader_that_lost_its_lock_is_still_seen(bank: Bank) -> None:
     """Its process opened the file a second time and closed it, which drops the first one's lock (fcntl(2))."""
     code = """
@@ -249,6 +250,7 @@ print(whole(kept), flush=True)
     assert not in_use.is_open(bank.link.resolve())
 
 
+@pytest.mark.long
 def test_a_reader_that_resolved_the_link_long_ago_opens_a_whole_file(bank: Bank) -> None:
     """DuckDB resolves the link first and opens the name later: whatever happens in between, the name is good."""
     for _ in range(3):

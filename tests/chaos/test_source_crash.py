@@ -133,6 +133,7 @@ def test_the_wait_for_the_disk_ends_though_a_transaction_that_still_runs_stays_i
     lab.assert_equal()
 
 
+@pytest.mark.long
 def test_restarts_between_and_during_runs_lose_nothing(open_folder: Path, tmp_path: Path) -> None:
     with servers.primary(open_folder / "server") as server:
         lab = item_lab(server.url(), tmp_path)

@@ -143,7 +143,7 @@ def _plan(lab: Lab) -> None:
 WAYS = {"sync": _sync, "live": _ask_live, "dry run": _plan, "verify": _verify, "repair": _repair}
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["symlink", "pointer"])
 def test_no_row_is_lost_whatever_reads_while_subtransactions_are_open(
     pair: Pair, labs: tuple[Lab, Lab], mode: str, monkeypatch: pytest.MonkeyPatch

@@ -103,6 +103,7 @@ def test_a_run_with_nothing_to_do_builds_an_altered_file_anew(lab: Lab, statemen
     assert_never_seen(lab)
 
 
+@pytest.mark.few(1)
 def test_verify_names_what_another_program_wrote_until_it_is_repaired(lab: Lab) -> None:
     strangers.writes(lab.folder / "reporting.duckdb", "UPDATE public.item SET name = 'forged' WHERE id = 7")
     for repair in (False, False, True):
@@ -136,6 +137,7 @@ def test_nothing_that_another_program_planted_outlives_a_repair(lab: Lab, plante
     assert_never_seen(lab)
 
 
+@pytest.mark.few(1)
 def test_a_file_that_was_opened_for_writing_and_left_as_it_was_is_still_ours(lab: Lab) -> None:
     before = lab.both[0]
     strangers.writes(before, "SELECT 1")

@@ -149,7 +149,7 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     lab.assert_equal()
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -200,7 +200,7 @@ def test_nobody_but_the_owner_reads_what_is_written_whatever_the_umask(lab: Lab,
     assert {mode for name, mode in found.items() if not name.endswith(".purged")} == {0o600}, found
 
 
-@pytest.mark.few(1)
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["symlink", "pointer"])
 def test_the_mode_and_the_group_that_the_operator_gave_are_kept(lab: Lab, mode: str) -> None:
     lab.mode = mode

@@ -215,6 +215,7 @@ def test_another_process_syncs_or_dies_in_between(lab: Lab, point: str, emptied:
         assert len(names) == len(set(names))
 
 
+@pytest.mark.long
 def test_a_reader_of_the_spare_and_a_table_that_fails_for_a_while(lab: Lab, precedes: list[str]) -> None:
     with duckdb.connect(str(lab.spare), read_only=True):
         change(lab, 1)
@@ -231,6 +232,7 @@ def test_a_reader_of_the_spare_and_a_table_that_fails_for_a_while(lab: Lab, prec
         synced(lab)
 
 
+@pytest.mark.long
 def test_the_history_is_whole_in_both_files(lab: Lab) -> None:
     for turn in range(6):
         change(lab, turn, f"id = {turn + 1}")
@@ -244,6 +246,7 @@ def test_the_history_is_whole_in_both_files(lab: Lab) -> None:
     assert all({table["table"] for table in run["tables"]} >= {"public.stamped"} for run in history)
 
 
+@pytest.mark.long
 def test_what_takes_much_room_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch, precedes: list[str]) -> None:
     change(lab, 1)
     synced(lab)
@@ -258,6 +261,7 @@ def test_what_takes_much_room_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPa
     assert set(precedes) <= {"stamped", "counted", "picked", "soft", "blind"}
 
 
+@pytest.mark.long
 def test_no_temporary_tables_pile_up(lab: Lab) -> None:
     for turn in range(4):
         change(lab, turn)

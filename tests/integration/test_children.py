@@ -88,6 +88,7 @@ def after_the_snapshot(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> 
     return done
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", ["delta", "full", "repair"])
 def test_a_table_without_children_is_read_alone(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -102,6 +103,7 @@ def test_a_table_without_children_is_read_alone(
         assert found == [row[:3] for row in rows], name
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", MOVING)
 def test_a_run_is_begun_again_where_a_table_with_children_got_another(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -114,6 +116,7 @@ def test_a_run_is_begun_again_where_a_table_with_children_got_another(
     lab.assert_equal()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("way", ["verify", "repair"])
 def test_a_comparison_is_begun_again_too(
     empty_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -60,6 +60,7 @@ def test_after_a_large_delete_both_files_shrink_and_hold_the_same_rows(lab: Lab)
     assert found == [(True,)]
 
 
+@pytest.mark.long
 def test_a_reader_of_the_old_file_keeps_it(lab: Lab) -> None:
     lab.run(f"DELETE FROM item WHERE id > {ROWS // 100}")
     with duckdb.connect(str(lab.spare), read_only=True) as reader:
@@ -84,6 +85,7 @@ def test_a_rebuild_that_is_killed_leaves_the_files_as_they_were(lab: Lab, monkey
     assert not lab.job.files.private.exists()
 
 
+@pytest.mark.long
 def test_runs_look_at_the_files_once_in_a_while(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     monkeypatch.setattr(compact, "EVERY", 3)

@@ -137,6 +137,7 @@ def test_a_lost_connection_is_taken_up_again(lab: Lab) -> None:
         wait_until(lambda: rows(lab) == 11)
 
 
+@pytest.mark.long
 def test_a_table_that_somebody_holds_costs_neither_the_lead_nor_a_wake_up(lab: Lab) -> None:
     lab.run("CREATE TABLE other (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())")
     lab.specs.append({"name": "public.other"})
@@ -177,6 +178,7 @@ def test_failures_are_told_once_with_pauses_and_so_is_the_end_of_them(lab: Lab) 
         wait_until(lambda: rows(lab) == 11)
 
 
+@pytest.mark.long
 def test_commits_do_not_bring_a_failing_run_forward(lab: Lab) -> None:
     """Pauses of 1, 2, 4, … seconds lie between failures, however much is committed meanwhile."""
     with running(write_config(lab)) as daemon:

@@ -41,6 +41,7 @@ def test_a_second_daemon_stands_by_and_takes_over_when_the_first_is_killed(lab: 
             wait_until(lambda: rows(lab) == 12)
 
 
+@pytest.mark.long
 def test_a_daemon_on_another_machine_with_the_same_target_stands_by_too(lab: Lab, tmp_path: Path) -> None:
     """Another machine sees the target's id on shared storage, but not the lock: here the id is copied."""
     with running(write_config(lab)) as first:
@@ -148,6 +149,7 @@ def refuse(holder: lead.Holder) -> None:
     raise AssertionError(holder.complaint)
 
 
+@pytest.mark.long
 def test_copies_of_their_own_have_daemons_of_their_own(lab: Lab, tmp_path: Path) -> None:
     elsewhere = Lab(lab.url, tmp_path / "elsewhere", lab.specs)
     with running(write_config(lab)) as first, running(write_config(elsewhere)) as second:

@@ -190,6 +190,7 @@ def assert_noticed(lab: Lab, names: list[str]) -> None:
         assert reasons[name] == (CALLED if names is UNNAMED and "where" in case.entry else wanted), name
 
 
+@pytest.mark.long
 def test_a_function_that_changes_while_rows_are_read_by_it_makes_the_run_begin_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,6 +132,7 @@ def test_a_table_without_stamps_is_swept_as_a_whole(empty_db: str, tmp_path: Pat
     assert synced(swept(lab))[0] == "delta"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "keys",
     [

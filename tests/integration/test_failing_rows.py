@@ -38,6 +38,7 @@ def count(lab: Lab, table: str) -> int:
     return int(n)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("first", [True, False])
 def test_a_row_too_large_fails_its_table_and_the_others_are_published(lab: Lab, first: bool) -> None:
     if not first:

@@ -74,6 +74,7 @@ def test_columns_are_chosen_left_out_and_renamed(lab: Lab) -> None:
     assert not lab.sync().changed
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("deletes", ["tombstone", "compare", "ignore"])
 def test_rows_that_leave_the_filter_leave_the_file(lab: Lab, deletes: str) -> None:
     entry = {"where": "status = 'on' AND id < 100 -- only these", "deletes": deletes, "max_delete_share": 1}

@@ -36,6 +36,7 @@ PARTS = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("names", [("low",), ("low", "high"), ("whole", "low", "high_1")], ids=",".join)
 def test_partitions_that_are_written_through_their_parent(
     empty_db: str, tmp_path: Path, names: tuple[str, ...]
@@ -78,6 +79,7 @@ JOINS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", list(JOINS))
 def test_a_table_that_becomes_part_of_one_nobody_follows(empty_db: str, tmp_path: Path, kind: str) -> None:
     lab = tracked(empty_db, tmp_path, ALONE, "part")
@@ -138,6 +140,7 @@ def test_a_stamp_that_says_in_which_partition_a_row_lies_is_refused(empty_db: st
     check(lab, "INSERT INTO log VALUES (1, '2020-05-05')")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("damage", "says"),
     [

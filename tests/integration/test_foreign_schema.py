@@ -86,6 +86,7 @@ def test_every_kind_of_relation_is_followed(empty_db: str, tmp_path: Path) -> No
     assert verify.verify(lab.job).equal
 
 
+@pytest.mark.long
 def test_any_name_of_a_table_a_column_and_a_schema(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [])
     schema = 'Sch.ema "x"'

@@ -88,7 +88,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_is_hidden_or_forgotten_is_in_no_file_at_once(lab: Lab, what: str) -> None:
     CHANGES[what](lab)
@@ -107,7 +107,7 @@ MODELS = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("what", ["mask by null", "a filter", "deleted, and all copied anew"])
 def test_no_model_keeps_what_its_tables_hide(lab: Lab, what: str) -> None:
     for name, (select, key) in MODELS.items():
@@ -141,7 +141,7 @@ def test_who_has_the_file_open_keeps_it_and_nobody_else_finds_it(lab: Lab) -> No
         assert holding(lab, SECRET) == 0
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["compacted", "before_rename", "before_swap", "after_swap", "forgotten"])
 def test_a_run_that_is_killed_while_it_forgets_is_made_good_by_the_next(lab: Lab, point: str) -> None:
     if lab.mode == "pointer":

@@ -136,6 +136,7 @@ def test_only_signed_extensions_are_loaded_where_other_people_s_sql_runs(lab: La
         assert store.query("SELECT current_setting('allow_unsigned_extensions')").rows == [(False,)]
 
 
+@pytest.mark.long
 def test_every_report_says_the_same_as_on_the_file(empty_db: str, tmp_path: Path) -> None:
     migrations.migrate(empty_db)
     shop.fill(empty_db, 1_000)

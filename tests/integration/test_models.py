@@ -103,6 +103,7 @@ def test_nothing_is_done_where_no_input_moved(lab: Lab) -> None:
     assert {model.keys for model in lab.sync().models} == {0}
 
 
+@pytest.mark.long
 def test_a_model_is_altered_added_and_removed(lab: Lab) -> None:
     write(lab, "totals", MODELS["totals"][0].replace("max(", "min("), "id")
     done = {model.model: (model.action, model.cause) for model in lab.sync().models}
@@ -154,6 +155,7 @@ def test_a_run_of_some_tables_is_as_old_as_its_oldest_input(lab: Lab) -> None:
     check(lab)
 
 
+@pytest.mark.long
 def test_a_model_that_fails_costs_itself_and_those_above_and_heals(lab: Lab) -> None:
     write(
         lab,

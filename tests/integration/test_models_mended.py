@@ -25,6 +25,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
     return opened(empty_db, tmp_path)
 
 
+@pytest.mark.long
 def test_verify_finds_and_mends_a_model_that_is_wrong(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     from jobs.models import restricted
 
@@ -42,6 +43,7 @@ def test_verify_finds_and_mends_a_model_that_is_wrong(lab: Lab, monkeypatch: pyt
     moved(lab)
 
 
+@pytest.mark.long
 def test_a_table_that_verify_mends_takes_its_models_along(lab: Lab) -> None:
     with lab.connect() as conn:
         conn.execute("SET session_replication_role = replica")
@@ -112,6 +114,7 @@ def test_an_older_file_gets_its_models(lab: Lab) -> None:
     moved(lab)
 
 
+@pytest.mark.long
 def test_a_version_that_keeps_models_otherwise_builds_them_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not lab.sync().changed
     monkeypatch.setattr("jobs.models.standing.UPKEEP", 1000)

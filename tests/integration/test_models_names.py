@@ -22,7 +22,7 @@ SELECTS = {
 }
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("what", SELECTS)
 def test_a_column_is_followed_by_any_spelling(empty_db: str, tmp_path: Path, what: str) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.bill"}])

@@ -152,6 +152,7 @@ DIRECTED: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", DIRECTED)
 def test_a_batch_that_chance_does_not_find(name: str) -> None:
     select, key, *batches = DIRECTED[name]

@@ -28,6 +28,7 @@ def _lab(url: str, folder: Path, mode: str) -> Lab:
     return lab
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("mode", MODES)
 def test_values_that_become_null_are_counted_in_the_run_that_reads_them(
     empty_db: str, tmp_path: Path, mode: str

@@ -68,6 +68,7 @@ def test_a_paused_table_stays_as_published_and_is_exact_once_it_is_resumed(lab: 
     lab.assert_equal()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("full", [False, True])
 def test_paused_in_the_config_it_outlives_a_full_copy_a_verify_and_a_change_of_its_schema(lab: Lab, full: bool) -> None:
     before = values(lab, "a")
@@ -93,6 +94,7 @@ def test_a_caller_that_wants_all_of_it_fresh_is_told_what_is_paused(lab: Lab) ->
     assert done.code == 1 and "public.a" in done.err and "paused" in done.err
 
 
+@pytest.mark.long
 @pytest.mark.stamps
 def test_deleted_keys_that_are_about_to_be_purged_are_told_before(lab: Lab) -> None:
     neaptide = Cli(lab.folder)
@@ -108,6 +110,7 @@ def test_deleted_keys_that_are_about_to_be_purged_are_told_before(lab: Lab) -> N
         assert "public.a is paused: keys of rows deleted since" in told["event"]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("call", "told"),
     [

@@ -144,6 +144,7 @@ def test_a_run_of_one_table_says_nothing_of_the_others(lab: Lab) -> None:
     assert freshness.read(lab.job.files) == before
 
 
+@pytest.mark.long
 def test_what_nobody_can_read_beside_the_file_does_no_harm(lab: Lab) -> None:
     place = {"tables": ["public.item"], "snapshot": "none", "as_of": "x", "floor": 1, "standby": 0, "wal_end": ""}
     path = lab.job.files.freshness

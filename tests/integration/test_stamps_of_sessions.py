@@ -51,7 +51,7 @@ def settled(lab: Lab) -> Lab:
     return lab
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("deletes", ["tombstone", "compare"])
 @pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "timestamptz(0)", "xid8"])
 def test_no_setting_of_a_session_hides_what_it_writes(empty_db: str, tmp_path: Path, kind: str, deletes: str) -> None:
@@ -90,7 +90,7 @@ OWN = {
 }  # fmt: skip
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", list(OWN))
 def test_a_stamp_of_the_owners_that_is_not_certain_is_not_relied_upon(empty_db: str, tmp_path: Path, name: str) -> None:
     kind, body, more, trigger = OWN[name]
@@ -123,6 +123,7 @@ CERTAIN = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", list(CERTAIN))
 def test_a_certain_stamp_is_used_as_it_is_once_it_fires_in_every_session(
     empty_db: str, tmp_path: Path, name: str

@@ -62,6 +62,7 @@ def test_a_transaction_that_ends_between_floor_and_snapshot(trio: Trio, monkeypa
     trio.settle()
 
 
+@pytest.mark.long
 def test_a_transaction_that_is_prepared_between_the_two_places_it_may_stand_in(
     trio: Trio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_transaction_that_is_prepared_between_the_two_places_it_may_stand_in(
     trio.settle()
 
 
+@pytest.mark.long
 def test_a_transaction_that_begins_between_clock_and_sessions(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     with trio.begin() as late:
         trio.run("UPDATE {t} SET name = 'other' WHERE id = 2")
@@ -103,6 +105,7 @@ def rows(lab: Lab) -> list[list[tuple[str, ...]]]:
     return [read(lab.folder / "reporting.duckdb", spec["name"], ["id", "name"]) for spec in lab.specs]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("full", [False, True], ids=["delta", "copied anew"])
 def test_all_tables_are_read_at_one_moment(trio: Trio, monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
     trio.run("INSERT INTO {t} VALUES (20, 'seen')")
@@ -213,6 +216,7 @@ def test_a_key_from_a_transaction_older_than_the_one_that_deleted_it_outlives_a_
             lab.assert_equal()
 
 
+@pytest.mark.long
 def test_a_hung_lock_is_a_clear_error_and_no_loss(trio: Trio) -> None:
     trio.lab.source = {"lock_timeout": "50ms"}
     with trio.begin() as owner:
@@ -226,6 +230,7 @@ def test_a_hung_lock_is_a_clear_error_and_no_loss(trio: Trio) -> None:
     trio.settle()
 
 
+@pytest.mark.long
 def test_what_is_being_written_has_no_name_that_readers_open(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     files = trio.lab.job.files
     looked: list[str] = []

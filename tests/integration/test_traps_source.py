@@ -123,6 +123,7 @@ def test_the_clock_that_counts_is_the_one_the_floor_was_made_by(shifted: Trio) -
     assert row_counts(shifted.sync())["stamped"][0] == "full"
 
 
+@pytest.mark.long
 def test_a_server_that_restarts_between_two_syncs(postgres: Cluster, trio: Trio) -> None:
     with trio.begin() as session:
         trio.on(session, "INSERT INTO {t} VALUES (20, 'prepared')")
@@ -140,6 +141,7 @@ def test_a_server_that_restarts_between_two_syncs(postgres: Cluster, trio: Trio)
     trio.settle()
 
 
+@pytest.mark.long
 def test_a_role_that_may_not_see_other_sessions_loses_nothing_and_is_told_which_grant_helps(trio: Trio) -> None:
     role = f"reader_{id(trio)}"
     trio.run(
@@ -183,6 +185,7 @@ def floors(lab: Lab) -> list[Any]:
         return [row[0] for row in file.execute("SELECT floor FROM neaptide.watermarks ORDER BY table_name").fetchall()]
 
 
+@pytest.mark.long
 def test_the_floor_stays_while_a_transaction_is_prepared(trio: Trio) -> None:
     with trio.begin() as session:
         trio.on(session, "UPDATE {t} SET name = 'prepared' WHERE id = 3")

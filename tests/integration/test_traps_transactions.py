@@ -35,6 +35,7 @@ def test_transactions_that_end_in_any_order_and_last_for_many_syncs(trio: Trio) 
     trio.settle()
 
 
+@pytest.mark.long
 def test_a_transaction_without_an_id_until_after_the_sync_is_not_lost(trio: Trio) -> None:
     with trio.begin() as late:
         late.execute("SELECT count(*) FROM stamped")
@@ -47,6 +48,7 @@ def test_a_transaction_without_an_id_until_after_the_sync_is_not_lost(trio: Trio
     trio.settle()
 
 
+@pytest.mark.long
 def test_savepoints_nested_released_and_rolled_back(trio: Trio) -> None:
     with trio.begin() as late:
         trio.on(late, "SAVEPOINT a", "INSERT INTO {t} VALUES (20, 'a')")
@@ -95,6 +97,7 @@ END $$
 """
 
 
+@pytest.mark.long
 def test_plpgsql_blocks_that_catch_exceptions(trio: Trio) -> None:
     with trio.begin() as late:
         trio.on(late, BLOCK)

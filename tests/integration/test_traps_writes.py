@@ -47,6 +47,7 @@ def test_upsert_merge_and_copy(trio: Trio) -> None:
     trio.sync()
 
 
+@pytest.mark.long
 def test_upserts_by_an_orm_that_overtake_and_roll_back(trio: Trio) -> None:
     engine = create_engine(trio.lab.url.replace("postgresql://", "postgresql+psycopg://"))
     tables = [

@@ -66,6 +66,7 @@ def lab(empty_db: str, tmp_path: Path) -> Iterator[tuple[Lab, Lab, str]]:
     owner.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
+@pytest.mark.long
 def test_a_table_fails_in_the_dry_run_where_it_fails_in_the_run(lab: tuple[Lab, Lab, str]) -> None:
     owner, reader, role = lab
     for name, (taken, given, tables) in MISSING.items():

@@ -182,6 +182,7 @@ def test_vectors_become_arrays_of_floats(lab: typelab.Lab) -> None:
         assert lab.compare()[1].duckdb_type == wanted
 
 
+@pytest.mark.long
 def test_a_table_of_1600_columns_arrives(lab: typelab.Lab) -> None:
     kinds = ["boolean", "smallint", "date", "integer", "text", "numeric(5,2)", "timestamptz", "integer[]"]
     columns = ", ".join(f'"Column {place}" {kinds[place % len(kinds)]}' for place in range(1599))

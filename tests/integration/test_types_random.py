@@ -182,6 +182,7 @@ EVERY: list[tuple[str, Values]] = [
 
 
 # A failure names its column at once; to make such a row smaller would take minutes.
+@pytest.mark.long
 @settings(
     max_examples=6,
     derandomize=True,

@@ -62,6 +62,7 @@ def adopt(path: Path, url: str) -> None:
         old.execute("UPDATE neaptide.watermarks SET snapshot = ?", found[4:])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [2, 3])
 def test_what_an_earlier_version_made_is_brought_up_to_date_by_two_commands(
     empty_db: str, tmp_path: Path, number: int

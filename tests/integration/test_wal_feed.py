@@ -225,6 +225,7 @@ def test_tables_that_the_log_cant_tell_apart_are_kept_out(empty_db: str, tmp_pat
         lab.run("INSERT INTO bad VALUES (1)", "UPDATE bad SET id = 2")
 
 
+@pytest.mark.long
 def test_a_table_that_changes_its_feed_between_runs(lab: Lab) -> None:
     wal = lab.specs
     for specs in ([{"name": "public.item", "feed": "watermark"}], [{"name": "public.item", "watermark": "none"}], wal):

@@ -140,6 +140,7 @@ def test_a_role_that_may_not_replicate_and_a_reader_from_elsewhere(lab: Lab) -> 
     lab.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
+@pytest.mark.long
 def test_a_run_takes_the_slot_over_from_the_daemon_and_gives_it_back(lab: Lab) -> None:
     kept = replace(lab, keep=Keep())
     try:
