@@ -17,8 +17,6 @@ from jobs.verify import verify
 from tests.support import strangers
 from tests.support.syncing import Lab
 
-pytestmark = pytest.mark.each_feed
-
 FORGED = "UPDATE public.item SET name = 'forged'"
 
 
