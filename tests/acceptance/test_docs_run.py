@@ -31,6 +31,7 @@ NOT_RUN = {
     r"curl ": "needs a daemon with [http]; tests/integration/test_http.py asks it",
     r"duckdb ": "the DuckDB program is none of Neaptide's packages",
     r"neaptide demo --data": "needs the Online Retail file; tests/integration/test_retail_import.py imports one",
+    r"neaptide lake ": "needs a lake; tests/integration/test_lake.py and tests/acceptance/test_lake_face.py have one",
     r"neaptide serve": "goes on until Ctrl-C; the tests of the page start it",
     r"neaptide alerts test": "needs a URL; tests/integration/test_alerts.py has one",
 }

@@ -95,7 +95,8 @@ def cross(trio: Trio, boundary: int) -> None:
 
 @pytest.mark.long
 def test_ids_that_pass_2_to_the_31_and_the_end_of_an_epoch_lose_nothing(server: EmbeddedServer, tmp_path: Path) -> None:
-    trio = Trio.made(server.url(), tmp_path)
+    # The leap leaves nothing of the log: a slot would have lost it.
+    trio = Trio.made(server.url(), tmp_path, log=False)
     for boundary in (2**31, 2**32):
         trio.run("UPDATE {t} SET name = 'before the leap' WHERE id = 10")
         leap(server, boundary - SHORT_OF)
