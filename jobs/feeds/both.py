@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.engine.session import DuckSession
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.events import place
 from jobs.feeds.feed import Feed, News
 from jobs.feeds.watermark.feed import WatermarkFeed
@@ -84,19 +82,9 @@ class Feeds:
             found |= feed.news(mine, now) if mine else {}
         return found
 
-    def gather(
-        self,
-        session: DuckSession,
-        step: Step,
-        now: SourceSession,
-        label: str,
-        *,
-        force_deletes: bool = False,
-        published: Path | None = None,
-    ) -> Changes:
+    def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """By the table's feed."""
-        feed = self._of(step.table)
-        return feed.gather(session, step, now, label, force_deletes=force_deletes, published=published)
+        return self._of(step.table).gather(into, step, now)
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """By the table's feed."""

@@ -12,7 +12,7 @@ from jobs.engine import intake
 from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
 from jobs.types.wire import Wire
@@ -23,11 +23,9 @@ Key = tuple[str, ...]
 AT_ONCE = 10_000
 
 
-def gather(
-    session: DuckSession, table: Table, wanted: Iterable[Key], label: str, *, forced: bool, published: Path | None
-) -> Changes:
+def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
     """Read what became of these keys into two tables. Raises `errors.TooManyDeletes`."""
-    changed, gone = f"temp.changed_{label}", f"temp.gone_{label}"
+    session, changed, gone = into.session, f"temp.changed_{into.label}", f"temp.gone_{into.label}"
     parts = list(_parts(wanted))
     session.use_threads(1)
     for place, part in enumerate(parts or [()]):
@@ -43,7 +41,7 @@ def gather(
         _leave_one(session, changed, table)
     found = changes.counted(session, changed, gone)
     changes.take_threads(session, found.rows)
-    error = None if forced else _loss(session, table, found, published)
+    error = None if into.force_deletes else _loss(session, table, found, into.published)
     if error:
         raise error
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
@@ -10,6 +11,20 @@ from jobs.tables.table import Table
 
 # Fewer rows are applied sooner by one thread: to start and end others takes 10 ms, and they insert more slowly.
 _MANY = 1_000_000
+
+
+@dataclass(frozen=True)
+class Into:
+    """Where changes of one table are read to, and what they may be.
+
+    `label` tells their tables from those of others that are there at the same time; they are the caller's to drop. More
+    rows may be gone than the table's entry allows, also when compared with the `published` file, with `force_deletes`.
+    """
+
+    session: DuckSession
+    label: str
+    force_deletes: bool = False
+    published: Path | None = None
 
 
 @dataclass(frozen=True)

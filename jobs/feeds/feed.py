@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
-from jobs.engine.session import DuckSession
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position.watermark import Watermark
 from jobs.source.session import SourceSession
@@ -52,21 +50,8 @@ class Feed(Protocol):
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """The news of each table by name, as of the snapshot. Tables that are no deltas are always news."""
 
-    def gather(
-        self,
-        session: DuckSession,
-        step: Step,
-        now: SourceSession,
-        label: str,
-        *,
-        force_deletes: bool = False,
-        published: Path | None = None,
-    ) -> Changes:
-        """Read what changed. `label` tells its tables from those of others; they are the caller's to drop.
-
-        Raises `errors.TooManyDeletes` where more rows are gone than the table's entry allows, also when compared with
-        the `published` file, and `UnreadableKeys`.
-        """
+    def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
+        """Read what changed. Raises `errors.TooManyDeletes` and `UnreadableKeys`."""
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """The steps; a table whose changes are not told any more is copied anew.

@@ -10,7 +10,7 @@ from jobs.apply.merge import Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, ranged
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.watermark import nulls
 from jobs.models.upkeep import Replaced
 from jobs.plan.steps import DELTA, Step
@@ -128,7 +128,7 @@ class Deltas:
     def _read(self, step: Step, label: str) -> Changes:
         published, force = self._context.job.files.published, self._context.options.force_deletes
         feed = self._context.feed
-        found = feed.gather(self._file, step, self._now, label, force_deletes=force, published=published)
+        found = feed.gather(Into(self._file, label, force, published), step, self._now)
         self._context.progress.advance(step.table.name, found.rows)
         return found
 

@@ -9,6 +9,7 @@ from jobs.apply.merge import Merge
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
+from jobs.feeds.changes import Into
 from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
@@ -118,7 +119,7 @@ def _change(file: DuckSession, step: Step, place: int, now: SourceSession) -> Ta
         with file.transaction():
             file.join_snapshot(now.snapshot, now.spool)
             label = f"dry_{place}"
-            found = _FEED.gather(file, step, now, label)
+            found = _FEED.gather(Into(file, label), step, now)
             merge = Merge(file, step.table, found, label)
             rows, deletes = (0, 0) if merge.is_empty() else merge.counts()
             merge.drop()

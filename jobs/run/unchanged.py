@@ -6,6 +6,7 @@ from jobs.apply.merge import Merge
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed
+from jobs.feeds.changes import Into
 from jobs.history import keeper
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
@@ -68,8 +69,7 @@ def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
 def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bool:
     label = f"asked_{place}"
     with diagnosed(context.now, step.table):
-        force = context.options.force_deletes
-        found = context.feed.gather(file, step, context.now, label, force_deletes=force)
+        found = context.feed.gather(Into(file, label, context.options.force_deletes), step, context.now)
     merge = Merge(file, step.table, found, label)
     empty = merge.is_empty()
     merge.drop()

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 from app import errors
 from jobs.broker.port import Event
-from jobs.engine.session import DuckSession
 from jobs.feeds import by_key
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.events import place, told
 from jobs.feeds.events.place import Place
 from jobs.feeds.events.told import Told
@@ -80,23 +78,13 @@ class EventsFeed:
         swept = self._swept.news([_sweeping(step) for step in given if step.reason == SWEEP], now)
         return swept | {step.table.name: self._news(step, now) for step in given if step.reason != SWEEP}
 
-    def gather(
-        self,
-        session: DuckSession,
-        step: Step,
-        now: SourceSession,
-        label: str,
-        *,
-        force_deletes: bool = False,
-        published: Path | None = None,
-    ) -> Changes:
+    def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """By key, or by the watermark since the last sweep."""
         found = None if step.unreadable or step.reason == SWEEP else self._keys(step, now)
         if found is None:
-            whole = _sweeping(step)
-            return self._swept.gather(session, whole, now, label, force_deletes=force_deletes, published=published)
+            return self._swept.gather(into, _sweeping(step), now)
         try:
-            return by_key.gather(session, step.table, found, label, forced=force_deletes, published=published)
+            return by_key.gather(into, step.table, found)
         except errors.NeaptideError as error:
             if type(error) is not errors.NeaptideError or told.readable(now.conn, step.table, found):
                 raise

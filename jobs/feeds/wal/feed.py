@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from jobs.engine.session import DuckSession
 from jobs.feeds import by_key
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.feed import ALL, UNCOVERED, News
 from jobs.feeds.wal import place
 from jobs.feeds.wal.log import Changed
@@ -52,22 +50,13 @@ class WalFeed:
         """From what the stream has told."""
         return {step.table.name: self._news(step, now) for step in steps}
 
-    def gather(
-        self,
-        session: DuckSession,
-        step: Step,
-        now: SourceSession,
-        label: str,
-        *,
-        force_deletes: bool = False,
-        published: Path | None = None,
-    ) -> Changes:
+    def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """By key; where the keys are not known, all of the table."""
         keys = self._changed(step, now).keys if step.action == DELTA else None
         if keys is None:
             whole = replace(step, action=WHOLE)
-            return self._whole.gather(session, whole, now, label, force_deletes=force_deletes, published=published)
-        return by_key.gather(session, step.table, keys, label, forced=force_deletes, published=published)
+            return self._whole.gather(into, whole, now)
+        return by_key.gather(into, step.table, keys)
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""

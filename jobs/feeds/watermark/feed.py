@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from jobs.engine.session import DuckSession
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.feed import News
 from jobs.feeds.watermark import gather, probe
 from jobs.plan.steps import Step
@@ -21,18 +19,9 @@ class WatermarkFeed:
         """Asked of the source, in two round trips for all tables."""
         return probe.ask(now.conn, steps, now.snapshot)
 
-    def gather(
-        self,
-        session: DuckSession,
-        step: Step,
-        now: SourceSession,
-        label: str,
-        *,
-        force_deletes: bool = False,
-        published: Path | None = None,
-    ) -> Changes:
+    def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """Of a table that is compared whole, all of it."""
-        return gather.gather(session, step, now.snapshot, label, force_deletes=force_deletes, published=published)
+        return gather.gather(into, step, now.snapshot)
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """The source tells of changes for as long as `jobs.plan` takes them for told."""

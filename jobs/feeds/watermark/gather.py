@@ -15,7 +15,7 @@ from jobs.engine import intake
 from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
-from jobs.feeds.changes import Changes
+from jobs.feeds.changes import Changes, Into
 from jobs.feeds.feed import UnreadableKeys
 from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
@@ -30,25 +30,12 @@ from jobs.types.wire import Wire
 _FEW_PAGES = 1000
 
 
-def gather(
-    session: DuckSession,
-    step: Step,
-    now: Snapshot,
-    label: str,
-    *,
-    force_deletes: bool = False,
-    published: Path | None = None,
-) -> Changes:
-    """Read what changed. For a table that is compared whole, read all of it.
-
-    `label` tells its tables from those of others that are there at the same time; they are the caller's to drop.
-    Raises `errors.TooManyDeletes` where more rows are gone than the table's entry allows, also when compared with the
-    `published` file.
-    """
-    reading = _Reading(session, step, now, label)
+def gather(into: Into, step: Step, now: Snapshot) -> Changes:
+    """Read what changed. For a table that is compared whole, read all of it. Raises `errors.TooManyDeletes`."""
+    reading = _Reading(into.session, step, now, into.label)
     found = reading.changes()
-    changes.take_threads(session, found.rows)
-    error = None if force_deletes else reading.loss(found, published)
+    changes.take_threads(into.session, found.rows)
+    error = None if into.force_deletes else reading.loss(found, into.published)
     if error:
         raise error
     reading.end()
