@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from jobs.broker.server import EmbeddedBroker
 from tests.support import cluster, feeds, otherserver
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
@@ -72,3 +73,12 @@ def open_folder() -> Iterator[Path]:
     """A new folder with a space in its name, which the account that runs PostgreSQL can reach, unlike tmp_path."""
     with cluster.open_folder() as folder:
         yield folder
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker that runs, a NATS server."""
+    found = EmbeddedBroker(tmp_path / "nats")
+    found.start()
+    yield found
+    found.stop()

@@ -35,13 +35,9 @@ def status(face: Face, *, as_json: bool) -> int:
     from app import bootstrap
 
     found = bootstrap.broker(face.settings).status()
-    fields = {"running": found.running, "pid": found.pid, "port": found.port, "folder": str(found.root)}
-    if as_json:
-        show.as_json(fields)
-    else:
-        show.record(
-            {name: str(value) if name in ("pid", "port") and value else value for name, value in fields.items()}
-        )
+    show.server(
+        {"running": found.running, "pid": found.pid, "port": found.port, "folder": str(found.root)}, json=as_json
+    )
     return 0 if found.running else 1
 
 

@@ -39,12 +39,7 @@ def status(face: Face, *, as_json: bool) -> int:
         "version": found.version,
         "folder": str(found.root),
     }
-    if as_json:
-        show.as_json(fields)
-    else:
-        show.record(
-            {name: str(value) if name in ("pid", "port") and value else value for name, value in fields.items()}
-        )
+    show.server(fields, json=as_json)
     return 0 if found.running else 1
 
 

@@ -50,6 +50,14 @@ def record(fields: Mapping[str, Any]) -> None:
             click.echo(f"{name:<{longest}}  {shown}")
 
 
+def server(fields: Mapping[str, Any], *, json: bool) -> None:
+    """What is known of an embedded server; its numbers name something, so they are shown as they are."""
+    if json:
+        as_json(fields)
+        return
+    record({name: str(value) if name in ("pid", "port") and value else value for name, value in fields.items()})
+
+
 @dataclass(frozen=True)
 class Look:
     """What lines have to fit: columns, lines (None for as many as there are), and whether colours are wanted."""

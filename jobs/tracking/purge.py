@@ -44,9 +44,12 @@ def purge(job: Job) -> Purged:
     limit = Deadline(_LONGEST, job.owner)
     with limit, job.owner.open("neaptide purge") as conn:
         limit.guard(conn)
-        gone += _emptied(lambda: _batch(conn, given), until)
+        may, oldest = statements.get("tombstones", "may_purge"), statements.get("tombstones", "purge")
+        gone += _emptied(lambda: _batch(conn, may, oldest, given), until)
         # Where a broker hands them on, its relay deletes them, and nobody else.
-        gone += 0 if job.broker_url else _emptied(lambda: _events(conn, given), until)
+        if not job.broker_url:
+            may_forget, forgotten = statements.get("outbox", "may_forget"), statements.get("outbox", "forget")
+            gone += _emptied(lambda: _batch(conn, may_forget, forgotten, given), until)
         return Purged(gone, size(conn), conn.execute(statements.get("outbox", "size")).fetchone())
 
 
@@ -68,22 +71,12 @@ def size(conn: psycopg.Connection[dict[str, Any]]) -> dict[str, int] | None:
     return conn.execute(statements.get("tombstones", "size")).fetchone()
 
 
-def _batch(conn: Session, given: dict[str, object]) -> int:
+def _batch(conn: Session, may: str, statement: str, given: dict[str, object]) -> int:
+    """Some of the oldest of one record, where the role may."""
     with conn.transaction():
-        allowed = conn.execute(statements.get("tombstones", "may_purge")).fetchone()
+        allowed = conn.execute(may).fetchone()
         if not allowed or not allowed["may"]:
             return 0
         conn.execute(statements.get("tombstones", "lock"))
-        row = conn.execute(statements.get("tombstones", "purge"), given).fetchone()
-        return row["gone"] if row else 0
-
-
-def _events(conn: Session, given: dict[str, object]) -> int:
-    """The same of what events told."""
-    with conn.transaction():
-        allowed = conn.execute(statements.get("outbox", "may_forget")).fetchone()
-        if not allowed or not allowed["may"]:
-            return 0
-        conn.execute(statements.get("tombstones", "lock"))
-        row = conn.execute(statements.get("outbox", "forget"), given).fetchone()
+        row = conn.execute(statement, given).fetchone()
         return row["gone"] if row else 0

@@ -45,11 +45,7 @@ def moving(job: Job, url: str, told: Path, times: int = 10**6, fault: str = "") 
 
 @pytest.fixture
 def bank(empty_db: str, tmp_path: Path) -> Bank:
-    found = Bank.opened(empty_db, tmp_path)
-    for _ in range(2):
-        found.sync()
-        found.move()
-    return found
+    return Bank.opened(empty_db, tmp_path).on_both()
 
 
 def killed(bank: Bank, told: Path, seconds: float | None = None, fault: str = "") -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,38 +35,27 @@ def relayed(bank: Bank, fault: str = "") -> int | None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    found = EmbeddedBroker(tmp_path / "nats")
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def bank(empty_db: str, tmp_path: Path, server: EmbeddedBroker) -> Bank:
+def bank(empty_db: str, tmp_path: Path, nats: EmbeddedBroker) -> Bank:
     """A bank whose writers tell of what they write, synced twice, so that both files exist."""
     folder = tmp_path / "bank"
     folder.mkdir()
     found = Bank.opened(empty_db, folder)
-    found.sync_options, found.broker_url = {"feed": "events"}, server.url()
+    found.sync_options, found.broker_url = {"feed": "events"}, nats.url()
     found.track()
     found.run(*events.of_all(found.job))
-    for _ in range(2):
-        found.sync()
-        found.move()
-    return found
+    return found.on_both()
 
 
-def kill_broker(server: EmbeddedBroker) -> None:
-    pid = server.pid()
+def kill_broker(nats: EmbeddedBroker) -> None:
+    pid = nats.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    server.start()
+    nats.start()
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_nothing_is_lost_or_doubled_whatever_is_killed(bank: Bank, server: EmbeddedBroker) -> None:
+def test_nothing_is_lost_or_doubled_whatever_is_killed(bank: Bank, nats: EmbeddedBroker) -> None:
     draw = random.Random(7)
     before = bank.check()
     with bank.moving(pause=0.02):
@@ -77,7 +65,7 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(bank: Bank, server: Embed
                 assert relayed(bank, draw.choice(faults.OF_RELAY)) in (-signal.SIGKILL, 0)
             elif what == "broker":
                 relayed(bank)
-                kill_broker(server)
+                kill_broker(nats)
             else:
                 runs.ended(bank.job, fault=draw.choice(POINTS))
             assert bank.check() >= before

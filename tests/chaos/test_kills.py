@@ -32,11 +32,7 @@ _SPAWN = runs.SPAWN
 @pytest.fixture
 def bank(empty_db: str, tmp_path: Path) -> Bank:
     """A bank that was synced twice, so that both files exist."""
-    found = Bank.opened(empty_db, tmp_path)
-    for _ in range(2):
-        found.sync()
-        found.move()
-    return found
+    return Bank.opened(empty_db, tmp_path).on_both()
 
 
 def test_every_point_stands_in_the_list_and_in_one_place() -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,34 +29,17 @@ from jobs.feeds.events import told as telling_of
 from jobs.feeds.events.queues import StreamQueue
 from jobs.sessions import Keep
 from tests.support.events import telling
+from tests.support.items import begun
 from tests.support.syncing import Lab
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    found = EmbeddedBroker(tmp_path / "nats")
-    found.start()
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def lab(empty_db: str, tmp_path: Path, server: EmbeddedBroker) -> Lab:
+def lab(empty_db: str, tmp_path: Path, nats: EmbeddedBroker) -> Lab:
     """A table of a hundred rows, another by watermark, tracked and synced, so that both files exist."""
     specs = [{"name": "public.item", "feed": "events"}, {"name": "public.other"}]
-    found = Lab(empty_db, tmp_path, specs, broker_url=server.url())
-    found.run(
-        "CREATE TABLE item (id bigint PRIMARY KEY, name text)",
-        "CREATE TABLE other (id bigint PRIMARY KEY, name text)",
-        "INSERT INTO item SELECT g, 'row ' || g FROM generate_series(1, 100) AS g",
-    )
-    found.track()
-    found.run(*telling("public.item", "id"))
-    for _ in range(2):
-        found.sync()
-        found.run("UPDATE item SET name = name || '.' WHERE id = 1")
-    found.sync()
-    return found
+    found = Lab(empty_db, tmp_path, specs, broker_url=nats.url())
+    found.run("CREATE TABLE other (id bigint PRIMARY KEY, name text)")
+    return begun(found, *telling("public.item", "id"))
 
 
 def relayed(lab: Lab) -> int:
@@ -160,10 +143,10 @@ def test_a_stream_that_does_not_tell_all_is_a_copy(lab: Lab, what: str) -> None:
         assert synced(lab) == ("none", "")
 
 
-def test_a_broker_that_is_away_keeps_no_other_table_back_and_loses_nothing(lab: Lab, server: EmbeddedBroker) -> None:
+def test_a_broker_that_is_away_keeps_no_other_table_back_and_loses_nothing(lab: Lab, nats: EmbeddedBroker) -> None:
     lab.run("UPDATE item SET name = 'handed on' WHERE id = 2")
     relayed(lab)
-    server.stop()
+    nats.stop()
     lab.run("UPDATE item SET name = 'waits' WHERE id = 3", "INSERT INTO other VALUES (1, 'goes on')")
     with pytest.raises(errors.BrokerUnavailable, match="can't be reached") as caught:
         relayed(lab)
@@ -175,7 +158,7 @@ def test_a_broker_that_is_away_keeps_no_other_table_back_and_loses_nothing(lab: 
     assert found["public.item"].action == "failed"
     assert "can't be reached" in str(found["public.item"].error)
     lab.assert_equal("public.other")
-    server.start()
+    nats.start()
     assert relayed(lab) == 1
     assert synced(lab)[0] == "delta"
     lab.run("UPDATE item SET name = 'again' WHERE id = 3")
@@ -201,18 +184,17 @@ def test_a_relay_that_dies_once_all_is_confirmed_hands_on_nothing_twice(lab: Lab
     assert synced(lab)[0] == "delta"
 
 
-def test_what_was_confirmed_outlives_a_kill_of_the_broker(lab: Lab, server: EmbeddedBroker) -> None:
+def test_what_was_confirmed_outlives_a_kill_of_the_broker(lab: Lab, nats: EmbeddedBroker) -> None:
     lab.run("UPDATE item SET name = 'kept' WHERE id = 2")
     count = relayed(lab)
-    pid = server.pid()
+    pid = nats.pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    server.start()
+    nats.start()
     assert (
-        asked(replace(lab, broker_url=server.url()), lambda js: js.stream_info(broker_of.STREAM)).state.messages
-        == count
+        asked(replace(lab, broker_url=nats.url()), lambda js: js.stream_info(broker_of.STREAM)).state.messages == count
     )
-    assert synced(replace(lab, broker_url=server.url()))[0] == "delta"
+    assert synced(replace(lab, broker_url=nats.url()))[0] == "delta"
 
 
 def test_nothing_is_deleted_that_the_broker_did_not_confirm(lab: Lab) -> None:
@@ -248,7 +230,7 @@ def test_an_event_with_too_many_keys_for_a_message_has_its_table_swept(lab: Lab)
         broker_of._fitting(replace(event, payload={"a": "b" * 5000}), 4096)
 
 
-def test_sessions_that_stay_open_read_on_and_are_told_of_what_arrives(lab: Lab, server: EmbeddedBroker) -> None:
+def test_sessions_that_stay_open_read_on_and_are_told_of_what_arrives(lab: Lab, nats: EmbeddedBroker) -> None:
     keep = Keep()
     kept = replace(lab, keep=keep, folder=lab.folder / "kept")
     try:
@@ -259,10 +241,10 @@ def test_sessions_that_stay_open_read_on_and_are_told_of_what_arrives(lab: Lab, 
             relayed(lab)
             assert synced(kept)[0] == "delta"
             assert keep.stream.broker.arrived > arrived
-        server.stop()
+        nats.stop()
         lab.run("UPDATE item SET name = 'away' WHERE id = 2")
         kept.sync()
-        server.start()
+        nats.start()
         assert synced(kept)[0] == "delta"
     finally:
         keep.close()
@@ -295,17 +277,17 @@ def test_more_than_is_read_by_key_is_swept(lab: Lab, monkeypatch: pytest.MonkeyP
     assert synced(lab)[0] == "delta"
 
 
-def test_the_embedded_broker_tells_whether_it_runs_and_keeps_its_port_and_token(server: EmbeddedBroker) -> None:
-    url, status = server.url(), server.status()
+def test_the_embedded_broker_tells_whether_it_runs_and_keeps_its_port_and_token(nats: EmbeddedBroker) -> None:
+    url, status = nats.url(), nats.status()
     assert status.running
-    assert (server.root / "token").stat().st_mode & 0o077 == 0
-    server.start()
-    assert server.status() == status
-    server.stop()
-    assert not server.status().running
-    server.stop()
-    server.start()
-    assert server.url() == url
+    assert (nats.root / "token").stat().st_mode & 0o077 == 0
+    nats.start()
+    assert nats.status() == status
+    nats.stop()
+    assert not nats.status().running
+    nats.stop()
+    nats.start()
+    assert nats.url() == url
 
 
 def test_without_the_package_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -327,14 +309,14 @@ def until(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_the_daemon_hands_on_and_goes_on_once_the_broker_is_back(lab: Lab, server: EmbeddedBroker) -> None:
+def test_the_daemon_hands_on_and_goes_on_once_the_broker_is_back(lab: Lab, nats: EmbeddedBroker) -> None:
     relaying = Relaying(lab.job)
     relaying.start()
     try:
         until(lambda: waiting(lab) == 0)
-        server.stop()
+        nats.stop()
         lab.run("UPDATE item SET name = 'waits' WHERE id = 3")
-        server.start()
+        nats.start()
         until(lambda: waiting(lab) == 0)
         # Another relay stands by, and is told so where it was to do it at once.
         with pytest.raises(errors.LockHeld, match="another relay"):

@@ -18,6 +18,7 @@ from jobs.run import housekeeping
 from jobs.status import report
 from jobs.tracking import install, purge, visit
 from tests.support.events import telling
+from tests.support.items import begun
 from tests.support.syncing import Lab
 
 
@@ -25,17 +26,7 @@ from tests.support.syncing import Lab
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A table of a hundred rows whose writers tell of them, tracked and synced, so that both files exist."""
     found = Lab(empty_db, tmp_path, [{"name": "public.item"}], sync_options={"feed": "events"})
-    found.run(
-        "CREATE TABLE item (id bigint PRIMARY KEY, name text)",
-        "INSERT INTO item SELECT g, 'row ' || g FROM generate_series(1, 100) AS g",
-    )
-    found.track()
-    found.run(*telling("public.item", "id"))
-    for _ in range(2):
-        found.sync()
-        found.run("UPDATE item SET name = name || '.' WHERE id = 1")
-    found.sync()
-    return found
+    return begun(found, *telling("public.item", "id"))
 
 
 def silently(lab: Lab, *statements: str) -> None:

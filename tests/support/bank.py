@@ -68,6 +68,13 @@ class Bank(Lab):
         found.configure()
         return found
 
+    def on_both(self) -> Bank:
+        """The same, synced twice, so that both files exist."""
+        for _ in range(2):
+            self.sync()
+            self.move()
+        return self
+
     @property
     def link(self) -> Path:
         return self.folder / "reporting.duckdb"

@@ -8,22 +8,13 @@ from typing import Any
 import psycopg
 
 from jobs.results import Run
+from tests.support.items import begun
 from tests.support.syncing import Lab
 
 
 def made(url: str, folder: Path, **given: Any) -> Lab:
     """A table of a hundred rows, tracked and synced until both files exist."""
-    found = Lab(url, folder, [{"name": "public.item"}], sync_options={"feed": "wal"}, **given)
-    found.run(
-        "CREATE TABLE item (id bigint PRIMARY KEY, name text)",
-        "INSERT INTO item SELECT g, 'row ' || g FROM generate_series(1, 100) AS g",
-    )
-    found.track()
-    for _ in range(2):
-        found.sync()
-        found.run("UPDATE item SET name = name || '.' WHERE id = 1")
-    found.sync()
-    return found
+    return begun(Lab(url, folder, [{"name": "public.item"}], sync_options={"feed": "wal"}, **given))
 
 
 def synced(lab: Lab, **given: Any) -> dict[str, tuple[str, int, str]]:
