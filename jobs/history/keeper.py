@@ -22,7 +22,6 @@ from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.history import place, rewriting, taking, whole
 from jobs.history.known import Known
-from jobs.history.taking import Theirs
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
 from jobs.record.history import Histories, KeptHistory
@@ -87,7 +86,7 @@ class Keeper:
         """
         if not table.spec.history:
             return
-        kept, theirs = self._taken_over(table)
+        kept, theirs = self._known.taken_over(table.name, self._label(table))
         self._handled.add(table.name)
         if kept is None or table.name in self._known.stale or kept.signature != rewriting.signature(table):
             # Then it is compared as a whole.
@@ -116,7 +115,7 @@ class Keeper:
     def replaced(self, table: Table) -> None:
         """Bring the history in line with a table of which nobody knows what changed."""
         if table.spec.history:
-            _kept, theirs = self._taken_over(table)
+            _kept, theirs = self._known.taken_over(table.name, self._label(table))
             if theirs:
                 taking.drop(self.file, theirs)
             self._handled.add(table.name)
@@ -125,11 +124,7 @@ class Keeper:
     def took_over(self, names: Iterable[str]) -> None:
         """Tables that were taken as they are published, and nothing else is done to: so are their histories."""
         for name in names:
-            if name in self._known.theirs:
-                place.copy(self.file, self._known.theirs[name])
-                self._known.write(self._known.theirs[name])
-            elif name in self._known.mine:
-                self._known.remove(name)
+            if not self._known.take_as_published(name):
                 self._handled.discard(name)
 
     def hold(self, names: Iterable[str]) -> None:
@@ -152,18 +147,6 @@ class Keeper:
         # Once: the other file gives up its own in the next run.
         seen = (name for name in dropped if name in self._known.theirs)
         return [f"the history of {name} was removed: the config no longer asks for it" for name in seen]
-
-    def _taken_over(self, table: Table) -> tuple[KeptHistory | None, Theirs | None]:
-        mine, theirs = self._known.mine.get(table.name), self._known.theirs.get(table.name)
-        if theirs is None or not taking.is_ahead(mine, theirs):
-            return mine, None
-        ledger.create(self.file)
-        found = taking.take_over(self.file, mine, theirs, self._label(table))
-        if found is None:
-            # It is of the published file's rows, the table is older.
-            self._known.stale.add(table.name)
-        self._known.write(theirs)
-        return theirs, found
 
     def _compared(self, table: Table) -> None:
         kept = self._known.mine.get(table.name)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
-from jobs.history import place
+from jobs.history import place, taking
+from jobs.history.taking import Theirs
 from jobs.record import history as ledger
 from jobs.record.history import Histories, KeptHistory
 
@@ -58,6 +59,28 @@ class Known:
         """Take a history out of the file, where it is there."""
         if self.mine.pop(name, None):
             remove(self.file, [name])
+
+    def taken_over(self, name: str, label: str) -> tuple[KeptHistory | None, Theirs | None]:
+        """The history with what the published file's has more, which is in tables of this label; None without any."""
+        mine, theirs = self.mine.get(name), self.theirs.get(name)
+        if theirs is None or not taking.is_ahead(mine, theirs):
+            return mine, None
+        ledger.create(self.file)
+        found = taking.take_over(self.file, mine, theirs, label)
+        if found is None:
+            # It is of the published file's rows, the table is older.
+            self.stale.add(name)
+        self.write(theirs)
+        return theirs, found
+
+    def take_as_published(self, name: str) -> bool:
+        """Have the history as the published file has it; False where none was there, so that none is here now."""
+        if name in self.theirs:
+            place.copy(self.file, self.theirs[name])
+            self.write(self.theirs[name])
+            return True
+        self.remove(name)
+        return False
 
     def _strange(self, catalog: str, histories: Histories) -> set[str]:
         if not histories:
