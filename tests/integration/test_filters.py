@@ -74,10 +74,23 @@ def test_columns_are_chosen_left_out_and_renamed(lab: Lab) -> None:
     assert not lab.sync().changed
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("deletes", ["tombstone", "compare", "ignore"])
-def test_rows_that_leave_the_filter_leave_the_file(lab: Lab, deletes: str) -> None:
-    entry = {"where": "status = 'on' AND id < 100 -- only these", "deletes": deletes, "max_delete_share": 1}
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"deletes": "tombstone"},
+        {"watermark": "none", "deletes": "ignore"},
+        {"deletes": "compare"},
+        {"deletes": "ignore"},
+        {"watermark": "none", "deletes": "compare"},
+        {"feed": "wal", "deletes": "ignore"},
+    ],
+    ids=lambda ways: "-".join(ways.values()),
+)
+def test_rows_that_leave_the_filter_leave_the_file(lab: Lab, ways: dict[str, str]) -> None:
+    entry = {"where": "status = 'on' AND id < 100 -- only these", "max_delete_share": 1, **ways}
+    lab.specs[0] = {"name": "public.person", **entry}
+    lab.track()
     synced(lab, **entry)
     lab.run(
         "UPDATE person SET status = 'off' WHERE id IN (1, 2)", "INSERT INTO person (id, status) VALUES (7, 'off')",

@@ -198,4 +198,11 @@ MUTANTS = (
         "shown = list(table.source_key)",
         FILTERS + "test_an_error_that_names_a_row_shows_no_masked_key",
     ),
+    Mutant(
+        "what leaves the filter of a table that is read whole and keeps deleted rows stays in the file",
+        "jobs/feeds/watermark/gather.py",
+        "if filters.left(table) and (table.stamp is not None or table.deletes.keeps):",
+        "if filters.left(table) and table.stamp is not None:",
+        FILTERS + "test_rows_that_leave_the_filter_leave_the_file",
+    ),
 )

@@ -90,7 +90,8 @@ class _Reading:
             self._read_absent(self._present())
         elif table.deletes.recorded:
             self._read_recorded()
-        if table.stamp is not None and filters.left(table):
+        # Of a table that is read whole, what is absent from what was read includes these, unless deleted rows are kept.
+        if filters.left(table) and (table.stamp is not None or table.deletes.keeps):
             left = filters.both(self._since, filters.left(table))
             intake.insert(self._session, self._gone, source_rows(table, plans, left))
 
