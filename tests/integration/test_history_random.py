@@ -112,7 +112,8 @@ class Story:
     def _killed(self) -> None:
         keep, self.lab.keep = self.lab.keep, None
         attempt, point = self.replay.begun(), self.draw.choice(KILLS)
-        code = runs.ended(self.lab.job, fault=point, full=self.draw.random() < 0.2)
+        # Where the point is not on its way it ends in order, and is to have taken every delete over.
+        code = runs.ended(self.lab.job, fault=point, full=self.draw.random() < 0.2, force_deletes=True)
         self.lab.keep = keep
         print(point, code)
         self.replay.note(attempt, certain=code == 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from multiprocessing import get_context
+from typing import Any
 
 from jobs import faults
 from jobs.job import Job
@@ -13,16 +14,16 @@ SPAWN = get_context("forkserver")
 SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.run.dual", "jobs.verify.verify", "app.reporting.store"])
 
 
-def quietly(job: Job, *, full: bool = False, fault: str = "") -> None:
+def quietly(job: Job, *, full: bool = False, force_deletes: bool = False, fault: str = "") -> None:
     """One run in this process, which dies at the point `fault`."""
     # What NEAPTIDE_FAULT does where it is set before the start.
     faults._WANTED = fault
-    sync.sync_once(job, full=full)
+    sync.sync_once(job, full=full, force_deletes=force_deletes)
 
 
-def ended(job: Job, *, full: bool = False, fault: str = "") -> int:
-    """The exit code of one run in a process of its own."""
-    process = SPAWN.Process(target=quietly, args=(job,), kwargs={"full": full, "fault": fault})
+def ended(job: Job, **given: Any) -> int:
+    """The exit code of one run in a process of its own; it takes what `quietly` does."""
+    process = SPAWN.Process(target=quietly, args=(job,), kwargs=given)
     process.start()
     process.join()
     assert process.exitcode is not None
