@@ -19,7 +19,6 @@ from jobs.targets.file import pauses, private
 from jobs.targets.file.names import Names
 from jobs.targets.file.publish import Publisher
 from jobs.targets.file.target import FileTarget
-from jobs.targets.lake.names import LakeNames
 from jobs.targets.target import Lease, Target
 
 
@@ -64,11 +63,14 @@ class Job:
     @property
     def target(self) -> Target:
         """What runs write to."""
-        lake, files = self.settings.lake, self.files
-        if lake is None or not isinstance(files, LakeNames):
+        lake = self.settings.lake
+        if lake is None:
             return FileTarget(self)
+        from jobs.targets.lake.names import LakeNames
         from jobs.targets.lake.target import LakeTarget
 
+        files = self.files
+        assert isinstance(files, LakeNames)
         return LakeTarget(self, lake, files)
 
     def session(self, connection: duckdb.DuckDBPyConnection, room: Path | None) -> DuckSession:

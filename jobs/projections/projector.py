@@ -22,6 +22,7 @@ from jobs.feeds.events.feed import Queue
 from jobs.feeds.events.place import Place
 from jobs.position.watermark import Watermark
 from jobs.projections import beginning
+from jobs.projections.failure import ProjectionFailed
 from jobs.projections.folder import Projections
 from jobs.projections.projection import SCHEMA, Projection
 from jobs.projections.rows import Rows
@@ -30,14 +31,6 @@ from jobs.record.projections import KeptProjection
 
 _PAGE = 10_000
 Kept = dict[str, KeptProjection]
-
-
-class ProjectionFailed(Exception):
-    """A projection can't be brought up to date; it is no reason to leave the tables as they are."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name)
-        self.name, self.reason = name, reason
 
 
 def has_news(wanted: Projections, kept: Kept, queue: Queue) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from jobs.models.build import NotBuilt
 from jobs.models.upkeep import ModelFailed
-from jobs.projections.projector import ProjectionFailed
+from jobs.projections.failure import ProjectionFailed
 
 # DuckDB gives up a transaction for one error: the others' share of it is done again.
 GIVEN_UP = (ModelFailed, NotBuilt, ProjectionFailed)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from app import config
 from jobs.sessions import Keep
 from jobs.targets.file.names import Names
-from jobs.targets.lake.catalog import Catalog
-from jobs.targets.lake.names import LakeNames
 from jobs.targets.target import Lease
 
 
@@ -15,4 +13,7 @@ def names(settings: config.Settings, keep: Keep | None = None, lease: Lease | No
     target, lake = settings.target, settings.lake
     if lake is None:
         return Names(settings.target_path, target.mode, target.mode_bits)
+    from jobs.targets.lake.catalog import Catalog
+    from jobs.targets.lake.names import LakeNames
+
     return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, keep, lease or Lease()))
