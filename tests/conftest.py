@@ -18,9 +18,13 @@ settings.load_profile("unhurried")
 otherserver.settle()
 
 
+# Seconds after which a long test hangs: several times what the longest takes with every processor taken.
+_LONG_TIMEOUT = 900
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test marked `few(n)` the first n cases are run by `make test`; the others are long ones."""
+    """Of a test marked `few(n)` the first n cases are run by `make test`; the others are long, and have more time."""
     seen: Counter[str] = Counter()
     for item in items:
         if few := item.get_closest_marker("few"):
@@ -28,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen[test] += 1
             if seen[test] > few.args[0]:
                 item.add_marker(pytest.mark.long)
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_LONG_TIMEOUT))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

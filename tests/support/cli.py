@@ -52,7 +52,7 @@ class Cli:
             code = cli.run(["--config", str(self.folder / "config.toml"), *arguments])
         return Done(code, out.getvalue(), err.getvalue())
 
-    def process(self, *arguments: str | Path, timeout: float = 120, typed: str = "", **env: str) -> Done:
+    def process(self, *arguments: str | Path, timeout: float = 300, typed: str = "", **env: str) -> Done:
         """As a process of its own, with this on stdin."""
         done = subprocess.run(
             self.command(*arguments), cwd=self.folder, env=self.env(**env), capture_output=True, text=True,
