@@ -103,15 +103,23 @@ def show(file: DuckSession, kept: KeptHistory) -> None:
 
 
 def _make_macro(file: DuckSession, place: Place, kept: KeptHistory) -> None:
-    """A macro looks its tables up from where it is called, so it is made in the file itself."""
+    """A macro looks its tables up from where it is called, so it is made in the file itself.
+
+    That a moment is too early is looked at beside the rows: a condition of the reader's that no row meets would keep
+    DuckDB from ever looking, and an empty answer is what such a reader would get.
+    """
     then = quoting.literal(max(kept.begun, kept.forgotten or kept.begun).isoformat())
-    early = quoting.literal(f"history.{place.name} reaches back to {then[1:-1]}")
-    columns = quoting.listed(column.name for column in kept.columns if column.place is not None)
+    told = quoting.literal(f"history.{place.name} reaches back to {then[1:-1]}")
+    early = f"CASE WHEN moment < TIMESTAMPTZ {then} THEN error({told})"
+    shown = [column for column in kept.columns if column.place is not None]
+    # Each with its table: by itself a name is the macro's parameter, where a column is called like that.
+    columns = ", ".join(f"h.{quoting.identifier(column.name)}" for column in shown)
+    nothing = ", ".join(f"CAST({early} END AS {column.kind})" for column in shown)
     file.execute("USE out")
     file.execute(
-        f"CREATE OR REPLACE MACRO {place.macro}(moment) AS TABLE SELECT {columns} FROM {_local(place.view)}"
-        f" WHERE CASE WHEN moment < TIMESTAMPTZ {then} THEN error({early})"
-        f" ELSE valid_from <= moment AND (valid_to IS NULL OR valid_to > moment) END"
+        f"CREATE OR REPLACE MACRO {place.macro}(moment) AS TABLE SELECT {columns} FROM {_local(place.view)} AS h"
+        f" WHERE h.valid_from <= moment AND (h.valid_to IS NULL OR h.valid_to > moment)"
+        f" UNION ALL SELECT {nothing} WHERE {early} ELSE false END"
     )
     file.execute("USE memory")
 

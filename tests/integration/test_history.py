@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ MODES: dict[str, dict[str, Any]] = {
     "compared": {"deletes": "compare", "max_delete_share": 1},
     "whole": {"watermark": "none", "max_delete_share": 1},
 }
+
+
+EARLY, REACHES = "history.stamped_at(TIMESTAMPTZ '2001-01-01')", "history.stamped reaches back to"
+_TICK = timedelta(microseconds=1)
 
 
 def made(url: str, folder: Path, **given: Any) -> Replay:
@@ -77,13 +82,27 @@ def test_readers_see_what_was_valid_when(empty_db: str, tmp_path: Path) -> None:
         assert found == [("load", "delete")]
         assert ("history", "stamped") in store.tables()
         for query, words in (
-            ("FROM history.stamped_at(TIMESTAMPTZ '2001-01-01')", "history.stamped reaches back to"),
+            (f"FROM {EARLY}", REACHES),
+            (f"SELECT count(*) FROM {EARLY} WHERE id = 999999", REACHES),
+            (f"FROM {EARLY} WHERE note IS NULL AND n = -1", REACHES),
+            (f"SELECT 1 WHERE EXISTS (FROM {EARLY} WHERE id = 999999)", REACHES),
             ("FROM history.nothing_at(now())", "is not allowed here"),
         ):
             with pytest.raises(errors.QueryFailed, match=words):
                 store.query(query)
     with duckdb.connect(str(link), read_only=True) as file:
         assert file.execute("SELECT count(*) FROM history.stamped_at(now()) WHERE n IS NOT NULL").fetchone() == (4,)
+        rows = file.execute("SELECT DISTINCT valid_from FROM history.stamped ORDER BY 1").fetchall()
+        [begun], [changed] = rows
+        for moment, expected in (
+            (begun, [1, 2, 3, 4, 5]),
+            (changed - _TICK, [1, 2, 3, 4, 5]),
+            (changed, [99, 3, 4, 5]),
+        ):
+            found = file.execute("SELECT list(n ORDER BY id) FROM history.stamped_at($1)", [moment]).fetchone()
+            assert found == (expected,), moment
+        with pytest.raises(duckdb.Error, match=REACHES):
+            file.execute("FROM history.stamped_at($1)", [begun - _TICK])
 
 
 def test_a_damaged_file_costs_no_history_that_the_other_file_has(empty_db: str, tmp_path: Path) -> None:
@@ -191,7 +210,7 @@ def test_a_history_follows_the_schema_and_shows_nothing_that_is_masked(empty_db:
 def test_what_ended_before_the_time_that_is_kept_is_forgotten(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.a", "watermark": "none", "history": True}])
     lab.sync_options["history_retention"] = "1ms"
-    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 1), (2, 2)")
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int, moment int)", "INSERT INTO a VALUES (1, 1, 7), (2, 2, 8)")
     lab.sync()
     for n in range(4):
         lab.run(f"UPDATE a SET n = {n + 10} WHERE id = 1")
@@ -199,6 +218,8 @@ def test_what_ended_before_the_time_that_is_kept_is_forgotten(empty_db: str, tmp
     assert read(tmp_path, "SELECT n, is_current FROM history.a ORDER BY valid_from, n") == [
         (2, True), (12, False), (13, True)
     ]  # fmt: skip
+    # A column's name is that of the macro's parameter.
+    assert read(tmp_path, "SELECT id, moment FROM history.a_at(now()) ORDER BY id") == [(1, 7), (2, 8)]
     with pytest.raises(duckdb.Error, match="reaches back to"):
         read(tmp_path, "FROM history.a_at(TIMESTAMPTZ '2020-01-01')")
     assert verify.verify(lab.job).equal

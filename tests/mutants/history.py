@@ -101,4 +101,25 @@ MUTANTS = (
         "if False:",
         "tests/integration/test_pause.py::test_log_that_is_held_for_a_paused_table_is_told_before_it_is_let_go",
     ),
+    Mutant(
+        "a moment before the history began has an empty answer where no row meets a reader's condition",
+        "jobs/history/place.py",
+        ' WHERE {early} ELSE false END"',
+        ' WHERE false"',
+        RUNS + "test_readers_see_what_was_valid_when",
+    ),
+    Mutant(
+        "a version is not valid yet at the moment when it begins",
+        "jobs/history/place.py",
+        "WHERE h.valid_from <= moment AND",
+        "WHERE h.valid_from < moment AND",
+        RUNS + "test_readers_see_what_was_valid_when",
+    ),
+    Mutant(
+        "a column that is called like the macro's parameter shows the moment",
+        "jobs/history/place.py",
+        'f"h.{quoting.identifier(column.name)}" for column in shown',
+        'f"{quoting.identifier(column.name)}" for column in shown',
+        RUNS + "test_what_ended_before_the_time_that_is_kept_is_forgotten",
+    ),
 )
