@@ -22,7 +22,7 @@ def build(file: DuckSession, name: str, analysis: Analysis) -> int:
 
 def remove(file: DuckSession, name: str) -> None:
     """Drop the model's table, or its view and what lies behind that, if they are there."""
-    behind = sums.behind(name)
+    behind = place.behind(name)
     file.execute("CREATE SCHEMA IF NOT EXISTS out.models")
     if file.has(behind.removeprefix("out.")):
         file.execute(f"DROP VIEW IF EXISTS {place.out(name)}")

@@ -17,3 +17,13 @@ def out(name: str) -> str:
 def full(model: str) -> str:
     """A model's name among tables."""
     return quoting.join_name(SCHEMA, model)
+
+
+def behind(name: str) -> str:
+    """The quoted place of the table that a model of sums is a view of, which holds the hidden columns, too."""
+    return f"{CATALOG}.{quoting.qualified(*stored(quoting.split_name(name)[1], 'sums'))}"
+
+
+def stored(model: str, kind: str) -> tuple[str, str]:
+    """Schema and name of the table that holds the rows of a model of this kind; its name is without a schema."""
+    return ("neaptide", f"sums of {model}") if kind == "sums" else (SCHEMA, model)

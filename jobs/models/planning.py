@@ -73,6 +73,12 @@ class Planning:
         analysis = self.analysis(quoting.split_name(name)[1])
         return Relation(analysis.columns, analysis.key)
 
+    def stored(self, name: str) -> str:
+        """Where the rows of a table or model lie, by their rowids: those of sums behind a view, which has none."""
+        if name in self._tables or self.analysis(quoting.split_name(name)[1]).kind != "sums":
+            return place.out(name)
+        return place.behind(name)
+
     def _needed(self, models: Iterable[str]) -> set[str]:
         """These models that are known to be good, and those that they read."""
         by_table = {place.full(name): name for name in self.inputs}

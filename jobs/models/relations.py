@@ -100,7 +100,7 @@ class Relations:
 
         The places are found by a scan of what the condition reads; the other columns are then read only there.
         """
-        names, at = quoting.listed(columns), place.out(name)
+        names, at = quoting.listed(columns), self.planning.stored(name)
         meets = f"{at} AS {quoting.identifier(alias)} SEMI JOIN {keys} AS neaptide_k ON {same}"
         if any(quoting.fold(one) == "rowid" for one in self.columns(name)):
             return self.scratch.make(f"SELECT {names} FROM {meets}")

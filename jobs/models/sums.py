@@ -65,7 +65,7 @@ class Shape:
 
 def build(file: DuckSession, analysis: Analysis, name: str) -> int:
     """Make the table and its view."""
-    shape, table = Shape(analysis), behind(name)
+    shape, table = Shape(analysis), place.behind(name)
     defined = ", ".join(file.defined(column, kind, analysis.key) for column, kind in shape.columns.items())
     file.execute(f"CREATE TABLE {table} ({defined})")
     names = quoting.listed(shape.columns)
@@ -75,16 +75,6 @@ def build(file: DuckSession, analysis: Analysis, name: str) -> int:
     unplaced = table.removeprefix("out.")
     file.execute(f"CREATE VIEW {place.out(name)} AS SELECT {quoting.listed(shape.visible)} FROM {unplaced}")
     return int(rows)
-
-
-def behind(name: str) -> str:
-    """The table that holds the hidden columns, too."""
-    return f"out.{quoting.qualified(*place_of(quoting.split_name(name)[1]))}"
-
-
-def place_of(model: str) -> tuple[str, str]:
-    """The schema and the name of that table, for a model's name without its schema."""
-    return "neaptide", f"sums of {model}"
 
 
 class Sums:
@@ -139,7 +129,7 @@ class Sums:
         return selecting.select(self._branch, self._shape.fields(), {self._driver.alias: rows})
 
     def _merge(self, plus: str, *, witnessed: bool) -> Moved | None:
-        shape, table = self._shape, behind(self._name)
+        shape, table = self._shape, place.behind(self._name)
         key, grouped = shape.key(), _grouped(shape)
         net = self._net(plus)
         names = [one.name for one in shape.groups]

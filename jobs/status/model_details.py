@@ -10,7 +10,7 @@ from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.models import file as model_file
-from jobs.models import sums
+from jobs.models import place
 from jobs.models.analysis.shapes import Analysis
 from jobs.models.order import Folder, Planned
 from jobs.models.planning import Planning
@@ -71,9 +71,9 @@ def _analysis(planned: Planned, name: str) -> Analysis:
 def _status(file: DuckSession, name: str, planned: Planned, found: KeptModel | None) -> ModelDetails:
     analysis, model, bad = planned.analyses.get(name), planned.models.get(name), planned.bad.get(name)
     kept = found or KeptModel(name)
-    place = quoting.qualified(model_file.SCHEMA, name)
-    built = found is not None and kept.error is None and file.has(place)
-    rows = file.one(f"SELECT count(*) FROM out.{place}") if built else 0
+    there = quoting.qualified(model_file.SCHEMA, name)
+    built = found is not None and kept.error is None and file.has(there)
+    rows = file.one(f"SELECT count(*) FROM out.{there}") if built else 0
     share = _share(file, rows, analysis) if built else None
     return ModelDetails(
         name,
@@ -107,8 +107,7 @@ def _share(file: DuckSession, rows: int, analysis: Analysis | None) -> float | N
 
 def _bytes(file: DuckSession, name: str, kind: str) -> int | None:
     """What the model's table takes; of sums, the table behind its view."""
-    place = sums.place_of(name) if kind == "sums" else (model_file.SCHEMA, name)
-    quoted = quoting.as_argument("out", *place)
+    quoted = quoting.as_argument("out", *place.stored(name, kind))
     return None if quoted is None else int(file.rows(statements.get("status", "size"), {"name": quoted})[0]["bytes"])
 
 

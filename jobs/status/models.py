@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.engine.session import DuckSession
-from jobs.models import sums
+from jobs.models import place
 from jobs.record.models import KeptModel, Models
 from jobs.record.state import State
 from jobs.results import ModelStatus
@@ -35,5 +35,4 @@ def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) ->
 
 def _bytes(file: DuckSession, model: KeptModel) -> int | None:
     """The bytes of the blocks that it has to itself."""
-    names = sums.place_of(model.name) if model.kind == "sums" else ("models", model.name)
-    return file.bytes_of(*names)
+    return file.bytes_of(*place.stored(model.name, model.kind))

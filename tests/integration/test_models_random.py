@@ -9,7 +9,15 @@ import pytest
 
 from tests.support.modelworld import World, batch, drawn
 
-ABOVE = {"above": ("SELECT state, count(*) AS n, sum(amount) AS amount FROM models.wide GROUP BY state", "")}
+ABOVE = {
+    "above": ("SELECT state, count(*) AS n, sum(amount) AS amount FROM models.wide GROUP BY state", ""),
+    # What is kept as sums is a view.
+    "joined": ("SELECT b.id, a.state, a.n FROM shop.bills b JOIN models.above a ON a.state = b.state", "id, state"),
+    "beside": (
+        "SELECT a.state, max(b.n) AS most FROM models.above a LEFT JOIN models.above b ON b.n < a.n GROUP BY ALL",
+        "",
+    ),
+}
 WIDE = {
     "wide": (
         "SELECT l.bill, l.place, b.state, y.name, l.amount FROM shop.lines l LEFT JOIN shop.bills b ON b.id = l.bill "
@@ -173,5 +181,6 @@ def test_models_above_follow_what_changed_below() -> None:
     world = World(WIDE | ABOVE)
     world.run(START)
     runs = world.run({"buyers": [(1, "other", "ES")], "bills": [(2,)]})
-    assert {run.model: run.action for run in runs} == {"wide": "rows", "above": "sums"}
+    kept = {"wide": "rows", "above": "sums", "joined": "rows", "beside": "groups"}
+    assert {run.model: run.action for run in runs} == kept
     assert world.wrong() == {}

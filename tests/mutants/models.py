@@ -223,4 +223,11 @@ MUTANTS = (
         "return True",
         "tests/integration/test_reports_all.py::test_a_report_on_empty_tables_is_empty",
     ),
+    Mutant(
+        "rows of a model of sums are looked for in its view",
+        "jobs/models/planning.py",
+        "return place.behind(name)",
+        "return place.out(name)",
+        ABOVE,
+    ),
 )
