@@ -60,7 +60,7 @@ class _Scope:
         return False
 
     def names(self) -> Collection[str]:
-        return [".".join(name) for name in self._names]
+        return [quoting.readable(*name) for name in self._names]
 
     def add(self, model: Model) -> None:
         """Let a read model be asked for, too."""

@@ -8,6 +8,7 @@ judged like any other and made anew in that session.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import cached_property
 
@@ -62,7 +63,8 @@ class Exposure:
     def names(self) -> Collection[str]:
         """All tables, as they are written in a query."""
         models = [name for name in self._views if name[0] in (_MODELS, _HISTORY)]
-        return [".".join(name) for name in (*self._tables, *models) if not _is_behind(*name)]
+        there = (name for name in (*self._tables, *models) if not _is_behind(*name))
+        return [".".join(map(_written, name)) for name in there]
 
     def macro(self, function: Reference) -> bool:
         """Whether it is the macro of a history."""
@@ -155,6 +157,11 @@ class Exposure:
 
 def _is_behind(schema: str, name: str) -> bool:
     return schema == _NEAPTIDE and name.startswith(_BEHIND)
+
+
+def _written(name: str) -> str:
+    """As a query has to have it."""
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else _quoted(name)
 
 
 def _quoted(name: str) -> str:

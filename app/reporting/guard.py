@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
-from app import errors
+from app import errors, nearest
 from app.reporting import functions, tokens
 
 _HINT = "the reporting file is for reading: give one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
@@ -233,8 +233,7 @@ def _read(node: dict[str, Any], known: frozenset[str], scope: Scope) -> set[Refe
             raise errors.QueryFailed(f"{table} can't be the name of a common table expression here")
         return set()
     if not scope.has(table):
-        near = difflib.get_close_matches(str(table), scope.names(), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`neaptide tables` lists what there is"
+        hint = nearest.hint(str(table), scope.names(), "`neaptide tables` lists what there is")
         raise errors.QueryFailed(f"a table {table} does not exist here", hint=hint)
     return {table}
 

@@ -6,7 +6,6 @@ kill, and a daemon does its own runs in between.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from app import errors
+from app import errors, nearest
 from jobs import disk, quoting
 from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
@@ -78,8 +77,7 @@ def _table(conn: Connection, job: Job, name: str) -> Table:
     try:
         chosen = select(found, (name,))
     except errors.ConfigError as error:
-        near = difflib.get_close_matches(name, [one.name for one in found.tables], n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+        hint = nearest.hint(name, (one.name for one in found.tables), "run `neaptide tables` for the list")
         raise errors.UsageError(error.message, hint=hint) from None
     for failure in chosen.failures.values():
         raise failure

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from app import errors, statements
+from app import errors, nearest, statements
 from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.job import Job
@@ -59,7 +58,7 @@ def _model(job: Job, file: DuckSession, state: ledger.State, name: str) -> Table
 
 def _source_types(signature: dict[str, Any]) -> dict[str, str]:
     """The types in PostgreSQL by the names that the columns have in the file."""
-    return {quoting.unquoted(one["target"]): one["type"] for one in signature.get("columns", ())}
+    return {one["name"]: one["type"] for one in signature.get("columns", ())}
 
 
 def meant(name: str, tables: Iterable[str]) -> str:
@@ -72,8 +71,7 @@ def meant(name: str, tables: Iterable[str]) -> str:
     alike = [table for parts, table in known.items() if short and parts[1] == wanted]
     if len(alike) == 1:
         return alike[0]
-    near = alike or difflib.get_close_matches(name, known.values(), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+    hint = nearest.hint(name, alike or known.values(), "run `neaptide tables` for the list")
     raise errors.UsageError(f"there is no table {name!r} in the reporting file", hint=hint)
 
 

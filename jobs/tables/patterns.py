@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app import config, errors
+from app import config, errors, nearest
 from jobs import quoting
 
 # Schemas that DuckDB has of its own, or takes for something else in a query.
@@ -147,6 +146,5 @@ def unknown(name: str, there: Iterable[str]) -> errors.ConfigError:
     """The error for a table that isn't among the config's, with the nearest of those."""
     names = sorted({*there})
     alike = [one for one in names if quoting.split_name(one)[1] == name]
-    near = alike or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`neaptide status` lists them"
+    hint = nearest.hint(name, alike or names, "`neaptide status` lists them")
     return errors.ConfigError(f"{name} is not among the [[tables]] of the config", hint=hint)

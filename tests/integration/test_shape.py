@@ -23,7 +23,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
     ]
     found = Lab(empty_db, tmp_path, specs)
     found.run(
-        "CREATE TABLE payment (payment_id int PRIMARY KEY, amount numeric(5,2), at timestamptz)",
+        "CREATE TABLE payment (payment_id int PRIMARY KEY, amount numeric(5,2), at timestamptz, note jsonb)",
         "INSERT INTO payment VALUES (1, 2.50, now()), (2, 3, now())",
         'CREATE SCHEMA "Odd Schema" CREATE TABLE "Odd Schema"."Odd.Name" ("A column" text)',
         "CREATE SCHEMA shop CREATE TABLE item (id int PRIMARY KEY, secret text, kind inet)",
@@ -36,7 +36,7 @@ def test_a_table_is_shown_with_the_types_of_both_sides(lab: Lab) -> None:
         shape.of_table(lab.job, "payment")
     lab.sync()
     assert {one.table: (one.rows, one.columns) for one in report.read_status(lab.job).tables} == {
-        "public.payment": (2, 3), ODD: (0, 1), "shop.item": (0, 2),
+        "public.payment": (2, 4), ODD: (0, 1), "shop.item": (0, 2),
     }  # fmt: skip
     found = shape.of_table(lab.job, "payment")
     assert (found.table, found.rows) == ("public.payment", 2)
@@ -44,6 +44,7 @@ def test_a_table_is_shown_with_the_types_of_both_sides(lab: Lab) -> None:
         ("payment_id", "INTEGER", "integer"),
         ("paid", "DECIMAL(5,2)", "numeric(5,2)"),
         ("at", "TIMESTAMP WITH TIME ZONE", "timestamp with time zone"),
+        ("note", "JSON", "jsonb"),
     ]
     for name in (ODD, '"odd schema"."ODD.NAME"'):
         assert [one.name for one in shape.of_table(lab.job, name).columns] == ["A column"]

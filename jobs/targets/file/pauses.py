@@ -5,12 +5,11 @@ Those of `neaptide pause` stand in a small file beside the target, each with the
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app import errors
+from app import errors, nearest
 from app.notes import parsed
 from jobs import disk
 from jobs.record.state import Saved, State
@@ -78,8 +77,7 @@ def _known(job: Job, names: Iterable[str]) -> list[str]:
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=2, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide tables` for the list"
+            hint = nearest.hint(name, there, "run `neaptide tables` for the list")
             raise errors.UsageError(f"there is no table {name!r}", hint=hint)
     return wanted
 
