@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ INTERRUPTED = 130
 READER_GONE = 141
 # Options of the whole command line, which are often typed after the command.
 _GLOBAL = ("--config", "--verbose", "--quiet", "--version")
+
+# How click says that words are left over.
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)")
 
 
 class ReaderGone(Exception):
@@ -77,14 +81,24 @@ def _told(error: BaseException) -> tuple[str, str | None, int]:
         told = f"{error.option_name} is below zero: a price or an amount is not"
         return told, f"see neaptide {_command(error)} --help", 2
     if isinstance(error, click.UsageError):
-        path = error.ctx.command_path if error.ctx else "neaptide"
-        return error.format_message(), f"see {path} --help", 2
+        return error.format_message(), _how(error), 2
     if isinstance(error, click.ClickException):
         return error.format_message(), None, 2
     if isinstance(error, OSError):
         return _told_of_system(error)
     what = f"{type(error).__name__}: {error}"
     return what, "this is a bug in Neaptide; `neaptide --verbose …` shows where", 1
+
+
+def _how(error: click.UsageError) -> str:
+    """The next step: what is missing in its own words, a table where a command takes one by an option, or the help."""
+    path = error.ctx.command_path if error.ctx else "neaptide"
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option) and error.param.help:
+        return f"{error.param.opts[0]}: {error.param.help}"
+    extra = _EXTRA.match(error.message)
+    if extra and error.ctx and any("--table" in one.opts for one in error.ctx.command.params):
+        return f"tables are named by an option: {path} --table {extra[1]}"
+    return f"see {path} --help"
 
 
 def _command(error: click.UsageError) -> str:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app import errors
-from app.face import completion, show
+from app.face import completion, given, show
 from app.face.base import (
-    Command,
     Face,
     chart_option,
     format_options,
@@ -39,7 +38,6 @@ _EXAMPLES = (
     "neaptide report new orders_by_status",
     "neaptide report --check",
 )
-_NEW = "new"
 _START = """\
 -- title: {title}
 -- description: What it shows, in one sentence.
@@ -50,36 +48,18 @@ LIMIT $limit
 """
 
 
-class ReportCommand(Command):
-    """`report NAME --help` is about that report, `report --help` about the command."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep click from answering `--help` where a report is named."""
-        name = next((word for word in args if not word.startswith("-")), None)
-        asked = {*args} & {"-h", "--help"}
-        if name is None or name == _NEW or not asked:
-            return super().parse_args(ctx, args)
-        ctx.meta["report help"] = True
-        return super().parse_args(ctx, [word for word in args if word not in asked])
-
-
-class Setting(click.ParamType[tuple[str, str]]):
-    """`key=value`."""
-
-    name = "key=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        key, equals, text = str(value).partition("=")
-        if not equals or not key:
-            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
-        return key.strip(), text
-
-
-@click.command("report", cls=ReportCommand, examples=_EXAMPLES)
+@click.command("report", cls=given.ReportCommand, examples=_EXAMPLES)
 @click.argument("name", required=False, shell_complete=completion.reports)
 @click.argument("new_name", required=False, metavar="")
 @click.option(
-    "-p", "settings", type=Setting(), multiple=True, metavar="KEY=VALUE", help="A parameter; may be repeated."
+    "-p",
+    "settings",
+    type=given.Setting(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter; may be repeated.",
+    callback=given.as_values,
+    shell_complete=given.parameters,
 )
 @click.option("--check", is_flag=True, help="Try every report, or this one, and say what is wrong.")
 @format_options
@@ -94,7 +74,7 @@ def command(
     *,
     name: str | None,
     new_name: str | None,
-    settings: tuple[tuple[str, str], ...],
+    settings: dict[str, str],
     check: bool,
     kind: str,
     output: Path | None,
@@ -109,10 +89,10 @@ def command(
     """
     from app import bootstrap
 
-    if name == _NEW and new_name is not None:
+    if name == given.NEW and new_name is not None:
         return _write_new(face, new_name)
     if new_name is not None:
-        raise errors.UsageError(f"one report at a time, not {new_name!r} too", hint="see `neaptide report --help`")
+        given.refuse_second(name or "", new_name)
     if (output is not None or as_chart) and (name is None or check):
         raise errors.UsageError("-o and --chart show the result of a report: name one")
     refuse_chart(as_chart, kind, output)
@@ -124,11 +104,10 @@ def command(
     report = found.get(name)
     if "report help" in ctx.meta:
         return _explain(report, kind)
-    given = dict(settings)
     if output is not None:
-        _export(face, report, given=given, output=output, max_staleness=max_staleness, live=live)
+        _export(face, report, given=settings, output=output, max_staleness=max_staleness, live=live)
     else:
-        _run(face, report, given=given, kind="chart" if as_chart else kind, max_staleness=max_staleness, live=live)
+        _run(face, report, given=settings, kind="chart" if as_chart else kind, max_staleness=max_staleness, live=live)
     return 0
 
 
@@ -252,7 +231,7 @@ def _example(report: Report) -> str:
 def _write_new(face: Face, name: str) -> int:
     """A file to begin with, on a table that is there."""
     path = face.settings.reports_path / f"{name}.sql"
-    if not name.isidentifier() or name == _NEW or name.startswith("_"):
+    if not name.isidentifier() or name == given.NEW or name.startswith("_"):
         raise errors.UsageError(f"{name!r} is no name for a report", hint="use letters, digits and _, like open_orders")
     if path.exists():
         raise errors.UsageError(f"{path} exists", hint="name the new report otherwise")

@@ -13,7 +13,7 @@ from app.face.base import Command, Face, json_option, pass_face, table_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobs.results import DryRun, ModelRun, Run, TableRun
+    from jobs.results import DryRun, ModelPlan, ModelRun, Run, TablePlan, TableRun
 
 _FIRST = "first copy"
 # So many first copies are listed.
@@ -65,7 +65,7 @@ def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
     else:
         _show_tables(_told(run.tables))
         _show_models(run.models)
-        show.lines([_sentence(run, whole=whole)])
+        show.lines([_sentence(run, whole=whole), *_next(face, run)])
     for warning in run.warnings:
         face.say(f"warning: {warning}")
     return 1 if run.failed or run.failed_models else 0
@@ -95,7 +95,7 @@ def _show_models(found: Sequence[ModelRun]) -> None:
 
 
 def _sentence(run: Run, *, whole: bool) -> str:
-    """What the file holds now, and what it took; after a first copy also what to do with it."""
+    """What the file holds now, and what it took."""
     moment = show.clock(run.as_of, run.finished_at)
     done = show.counted(len(run.tables) - len(run.failed), "table")
     all_equal = whole and run.tables and not run.failed
@@ -106,12 +106,15 @@ def _sentence(run: Run, *, whole: bool) -> str:
     rows_in, rows_out = (sum(getattr(one, name) for one in run.tables) for name in ("rows_in", "rows_out"))
     rows = show.counted(rows_in, "row") + (f" in and {rows_out:,} out," if rows_out else "")
     took = (run.finished_at - run.started_at).total_seconds()
-    return f"{failed}{held}: {rows} in {took:.1f} s.{_next(run)}"
+    return f"{failed}{held}: {rows} in {took:.1f} s."
 
 
-def _next(run: Run) -> str:
-    first = any(one.reason == _FIRST for one in run.tables)
-    return "  next: neaptide report, neaptide sql, neaptide daemon" if first and not run.failed else ""
+def _next(face: Face, run: Run) -> list[str]:
+    """What to do with a first copy; where there is no report yet, how to come by one."""
+    if run.failed or not any(one.reason == _FIRST for one in run.tables):
+        return []
+    reports = "" if any(face.settings.reports_path.glob("*.sql")) else " new NAME"
+    return [f"next: neaptide report{reports}, neaptide sql, neaptide serve, neaptide daemon"]
 
 
 def _why(table: TableRun) -> str:
@@ -122,17 +125,21 @@ def _show_plan(face: Face, plan: DryRun, as_json: bool) -> int:
     if as_json:
         show.as_json(plan.as_dict())
     else:
-        rows = [(one.table, one.action, one.rows, one.deletes, one.error or one.reason) for one in plan.tables]
+        rows = [(one.table, _action(one), one.rows, one.deletes, one.error or one.reason) for one in plan.tables]
         show.table(("table", "action", "rows", "deletes", "why"), rows)
         _show_columns(plan)
         if plan.models:
             click.echo()
-            models = [(one.model, one.action, one.error or one.reason) for one in plan.models]
+            models = [(one.model, _action(one), one.error or one.reason) for one in plan.models]
             show.table(("model", "action", "why"), models)
     for warning in plan.warnings:
         face.say(f"warning: {warning}")
     failed = [*(one.error for one in plan.tables), *(one.error for one in plan.models)]
     return 1 if any(failed) else 0
+
+
+def _action(one: TablePlan | ModelPlan) -> str:
+    return "failed" if one.error else one.action
 
 
 def _show_columns(plan: DryRun) -> None:

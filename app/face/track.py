@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from app import errors
+from app.face import completion
 from app.face.base import Command, Face, pass_face
 
 _PRINT = "Print the SQL for a DBA instead; change nothing."
 
 
 @click.command("track", cls=Command, examples=("neaptide track", "neaptide track shop.orders --print"))
-@click.argument("tables", nargs=-1, metavar="[TABLE]…")
+@click.argument("tables", nargs=-1, metavar="[TABLE]…", shell_complete=completion.tables)
 @click.option("--print", "only_print", is_flag=True, help=_PRINT)
 @click.option("--role", metavar="NAME", help="With --print: add the GRANTs that this reading role lacks.")
 @pass_face
@@ -34,7 +35,7 @@ def command(face: Face, *, tables: tuple[str, ...], only_print: bool, role: str 
 
 
 @click.command("untrack", cls=Command, examples=("neaptide untrack --print", "neaptide untrack shop.orders --print"))
-@click.argument("tables", nargs=-1, metavar="[TABLE]…")
+@click.argument("tables", nargs=-1, metavar="[TABLE]…", shell_complete=completion.tables)
 @click.option("--print", "only_print", is_flag=True, help=_PRINT)
 @pass_face
 def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:

@@ -54,6 +54,8 @@ def _offered(project: Cli, *words: str) -> set[str]:
         (("neaptide", "report", "top_products", "--format", "j"), {"json", "jsonl"}),
         (("neaptide", "tables", "shop.order_"), {"shop.order_items", "shop.order_returns"}),
         (("neaptide", "verify", "--table", "shop.p"), {"shop.products", "shop.payments"}),
+        (("neaptide", "untrack", "shop.p"), {"shop.products", "shop.payments"}),
+        (("neaptide", "report", "sales_monthly", "-p", "t"), {"to", "timezone"}),
         (("neaptide", "--config", "none.toml", "report", "sales_"), set()),
     ],
 )

@@ -26,13 +26,16 @@ def written(folder: Path, url: str, *tables: str) -> Cli:
 
 def test_a_table_that_is_almost_right_is_named(cli: Cli) -> None:
     cli("sync").ok()
-    for name in ("ordrs", "orders", "public.ordrs", "Orders"):
+    for name in ("ordrs", "orders", "public.ordrs", "Orders", "shop.orders", "odrers"):
         for command in (
             ["sync", "--table"], ["sync", "--dry-run", "--table"], ["verify", "--table"], ["track"], ["untrack"],
         ):  # fmt: skip
             done = cli(*command, name)
             assert (done.code, "did you mean public.orders" in done.err) == (2, True), (command, name, done.err)
-    assert "did you mean public.orders" in cli("tables", "ordrs").err
+    for command in (["tables"], ["pause"], ["backfill", "--where", "true"]):
+        done = cli(*command, "itmes")
+        assert (done.code, "did you mean public.items?" in done.err) == (2, True), (command, done.err)
+    assert "did you mean public.items?" in cli("sql", "FROM itmes").err
     assert "`neaptide status` lists them" in cli("sync", "--table", "quite.another").err
 
 
@@ -46,6 +49,30 @@ def test_a_config_without_tables_takes_nothing_from_the_file(cli: Cli, empty_db:
             assert "[[tables]]" in done.err
         assert cli("sql", "FROM public.orders").code == 0
         cli("untrack", "--print").ok()
+
+
+def test_words_in_the_wrong_place_are_told_where_they_belong(cli: Cli) -> None:
+    (cli.folder / "reports").mkdir()
+    (cli.folder / "reports/late.sql").write_text("-- param: days integer = 3 | how many\nSELECT $days AS n")
+    for words, told in (
+        (["sync", "items"], "neaptide sync --table items"),
+        (["verify", "items"], "neaptide verify --table items"),
+        (["report", "late", "days=4"], "neaptide report late -p days=4"),
+        (["report", "late", "--days", "4"], "neaptide report late -p days=…"),
+        (["report", "late", "-p", "days=4", "-p", "days=5"], "the parameter days is given 2 times"),
+        (["init", "postgresql://me:geheim@host/db"], "hint: --url: The PostgreSQL to look at"),
+    ):
+        done = cli(*words)
+        assert (done.code, told in done.err, "geheim" in done.err) == (2, True, False), (words, done.err)
+
+
+def test_a_dry_run_calls_that_failed_which_a_sync_would_fail_on(cli: Cli, empty_db: str) -> None:
+    cli.folder.joinpath("config.toml").write_text(
+        f'[source]\nurl = "{empty_db}"\n[[tables]]\nname = "public.items"\nwatermark = "xid"\n'
+    )
+    tried, done = cli("sync", "--dry-run"), cli("sync")
+    assert (tried.code, done.code) == (1, 1)
+    assert "public.items  failed" in tried.out
 
 
 def test_a_login_that_lacks_a_password_says_how_to_give_it(cli: Cli, empty_db: str) -> None:
