@@ -99,6 +99,7 @@ class _Drawn:
     def _texts(self) -> set[str]:
         named = [self.chart.x] if self.chart.kind in ("bar", "heatmap") else []
         named += [self.color] if self.chart.kind != "heatmap" else [self.chart.y[0]]
+        named += [name for name in self.chart.columns if columns.is_time(self._type(name))]
         return {self.field(name) for name in named if name and self.kind(name) != "temporal"}
 
     def field(self, name: str) -> str:
@@ -106,10 +107,13 @@ class _Drawn:
 
     def kind(self, name: str) -> str:
         """Vega-Lite's word for the type of a column."""
-        found = self.result.types[self.result.columns.index(name)]
+        found = self._type(name)
         if columns.is_number(found):
             return "quantitative"
         return "temporal" if columns.is_time(found) and self._real_times(name) else "nominal"
+
+    def _type(self, name: str) -> str:
+        return self.result.types[self.result.columns.index(name)]
 
     def _real_times(self, name: str) -> bool:
         place = self.result.columns.index(name)
@@ -181,7 +185,7 @@ def _value(value: Any, as_text: bool) -> Any:
         return "-" if as_text and value is None else value if value is None else str(value).lower()
     if isinstance(value, int | float | Decimal):
         return str(value) if as_text else _number(value)
-    if isinstance(value, date):
+    if isinstance(value, date) and not as_text:
         return _milliseconds(value)
     return str(value)
 

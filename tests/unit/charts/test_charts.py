@@ -245,6 +245,14 @@ def test_without_a_picture_a_page_has_the_table_and_an_image_is_refused() -> Non
     assert "-- chart:" in str(raised.value.hint)
 
 
+def test_days_beside_what_python_has_no_day_for_are_text_too() -> None:
+    """PostgreSQL's `infinity` arrives as text, and an axis of it and of milliseconds could not be read."""
+    days = result({"until": "DATE", "n": "INTEGER"}, (date(2026, 1, 31), 1), ("infinity", 2), (None, 3))
+    for kind in ("line", "bar", "scatter"):
+        found = vega.spec(Chart(kind, "until", ("n",)), days)["data"]["values"]
+        assert [row["c0"] for row in found] == ["2026-01-31", "infinity", "-"]
+
+
 def test_times_are_utc_wherever_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = vega.spec(KINDS[0], MONTHS)
     assert spec["data"]["values"][0]["c0"] == datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000
