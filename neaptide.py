@@ -100,15 +100,16 @@ class Project:
         with store as opened:
             yield File(opened, self)
 
-    def sync(self, tables: Iterable[str] = (), *, full: bool = False) -> Run:
+    def sync(self, tables: str | Iterable[str] = (), *, full: bool = False) -> Run:
         """Bring the file up to one snapshot of the source, and publish it where anything changed.
 
-        `tables` limits the run to some of the config's. A table that failed is in the run's `failed`; what concerns
-        all of them is raised, and the published file is then as it was.
+        `tables` limits the run to one or some of the config's. A table that failed is in the run's `failed`; what
+        concerns all of them is raised, and the published file is then as it was.
         """
         from jobs.run import sync
 
-        return sync.sync_once(bootstrap.job(self.settings, keep=self._keep()), tables=list(tables) or None, full=full)
+        wanted = [tables] if isinstance(tables, str) else list(tables)
+        return sync.sync_once(bootstrap.job(self.settings, keep=self._keep()), tables=wanted or None, full=full)
 
     def close(self) -> None:
         """End the sessions. Closing twice is fine."""

@@ -21,40 +21,49 @@ from app import __version__
 from app.face import failures
 from app.face.base import Face, Group
 
-# In the order of a first session.
-COMMANDS = {
-    "demo": "app.face.demo",
-    "db": "app.face.db",
-    "init": "app.face.init",
-    "track": "app.face.track",
-    "untrack": "app.face.track:untrack",
-    "sync": "app.face.sync",
-    "daemon": "app.face.daemon",
-    "broker": "app.face.broker",
-    "events": "app.face.events",
-    "relay": "app.face.events:relay",
-    "feed": "app.face.feed",
-    "status": "app.face.status",
-    "runs": "app.face.runs",
-    "backfill": "app.face.backfill",
-    "pause": "app.face.pause",
-    "resume": "app.face.pause:resume",
-    "lake": "app.face.lake",
-    "verify": "app.face.verify",
-    "doctor": "app.face.doctor",
-    "alerts": "app.face.alerts",
-    "models": "app.face.models",
-    "report": "app.face.report",
-    "sql": "app.face.sql",
-    "serve": "app.page.command",
-    "tables": "app.face.schema",
-    "product": "app.face.product",
-    "customer": "app.face.customer",
-    "order": "app.face.order",
-    "payment": "app.face.payment",
-    "financing": "app.face.financing",
-    "completion": "app.face.shellscript",
+# Each with its module, under the title that the help has it by.
+_SECTIONS = {
+    "To start": {
+        "demo": "app.face.demo",
+        "init": "app.face.init",
+        "track": "app.face.track",
+        "untrack": "app.face.track:untrack",
+        "db": "app.face.db",
+    },
+    "Every day": {
+        "sync": "app.face.sync",
+        "daemon": "app.face.daemon",
+        "status": "app.face.status",
+        "report": "app.face.report",
+        "sql": "app.face.sql",
+        "tables": "app.face.schema",
+        "serve": "app.page.command",
+    },
+    "Now and then": {
+        "verify": "app.face.verify",
+        "doctor": "app.face.doctor",
+        "runs": "app.face.runs",
+        "models": "app.face.models",
+        "backfill": "app.face.backfill",
+        "pause": "app.face.pause",
+        "resume": "app.face.pause:resume",
+        "feed": "app.face.feed",
+        "events": "app.face.events",
+        "relay": "app.face.events:relay",
+        "broker": "app.face.broker",
+        "lake": "app.face.lake",
+        "alerts": "app.face.alerts",
+        "completion": "app.face.shellscript",
+    },
+    "The demo's shop": {
+        "product": "app.face.product",
+        "customer": "app.face.customer",
+        "order": "app.face.order",
+        "payment": "app.face.payment",
+        "financing": "app.face.financing",
+    },
 }
+COMMANDS = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 # What one would also say.
 _ALIASES = {"model": "models"}
 
@@ -76,6 +85,18 @@ class LazyGroup(Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By what somebody wants to do, instead of all in one list."""
+        for title, names in _SECTIONS.items():
+            room = formatter.width - 6 - max(map(len, names))
+            with formatter.section(title):
+                formatter.write_dl([(name, self._short(ctx, name, room)) for name in names])
+
+    def _short(self, ctx: click.Context, name: str, room: int) -> str:
+        command = self.get_command(ctx, name)
+        assert command is not None
+        return command.get_short_help_str(room)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Raises `click.UsageError` with the nearest names for a command that there isn't."""

@@ -31,10 +31,20 @@ def over(content: Mapping[str, Any], environ: Mapping[str, str], sections: Colle
         if not name.lower().startswith(_PREFIX) or (len(place) == 1 and place[0] not in sections):
             continue
         if place[0] not in sections:
-            raise errors.ConfigError(f"{name}: there is no section [{place[0]}]", hint="correct or unset the variable")
+            raise errors.ConfigError(f"{name}: there is no section [{place[0]}]", hint=_nearest(place, sections))
         value = environ[name] if len(place) > 1 else _parsed(name, environ[name])
         found = _merged(found, _nested(place, value))
     return found
+
+
+def _nearest(place: list[str], sections: Collection[str]) -> str:
+    """The variable with the section that was meant, where there is one like it."""
+    near = difflib.get_close_matches(place[0].strip("_"), sections, n=1)
+    return f"did you mean {_spelling([near[0], *place[1:]])}?" if near else "correct or unset the variable"
+
+
+def _spelling(place: list[str]) -> str:
+    return _PREFIX.upper() + _NESTED.join(place).upper()
 
 
 def _parsed(name: str, text: str) -> Any:

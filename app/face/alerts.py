@@ -13,7 +13,7 @@ from app.face.base import Face, Group, json_option, pass_face
 
 @click.group(cls=Group, examples=("neaptide alerts test", "neaptide alerts list"))
 def command() -> None:
-    """Messages that the daemon sends when something is wrong, and when it is over."""
+    """Messages of the daemon when something is wrong, and over."""
 
 
 @command.command(examples=("neaptide alerts test", "neaptide alerts test --json"))

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,11 +168,17 @@ def _next(face: Face, seconds: float) -> None:
         *([] if here else [(f"cd {shlex.quote(_from_here(folder))}", "")]),
         ("neaptide report", "the reports; neaptide report new NAME writes one of yours"),
         ('neaptide sql "SELECT count(*) FROM shop.orders"', "any question"),
-        ("neaptide serve", f"all of it as a page, on http://{_PAGE[0]}:{_PAGE[1]}/"),
+        ("neaptide serve", _page()),
         ("neaptide daemon", "keeps the file up to date, until Ctrl-C"),
         *([("neaptide db stop", "the PostgreSQL goes on running until then")] if face.settings.embedded_root else []),
     ):
         face.say(f"  {command:<50} {does}".rstrip())
+
+
+def _page() -> str:
+    """Where the page will be, or what it needs first."""
+    needs = "" if find_spec("starlette") else "; first: pip install 'neaptide[web]'"
+    return f"all of it as a page, on http://{_PAGE[0]}:{_PAGE[1]}/{needs}"
 
 
 def _from_here(path: Path) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group, examples=("neaptide feed status", "neaptide feed resync shop.orders"))
 def command() -> None:
-    """Where changes come from: stamps and triggers, the server's log, or events."""
+    """Where changes come from: triggers, the log, or events."""
 
 
 @command.command(examples=("neaptide feed status", "neaptide feed status --json"))

@@ -13,7 +13,7 @@ from app.face.base import Face, Group, json_option, pass_face
 
 @click.group(cls=Group, examples=("neaptide lake migrate", "neaptide lake tidy"))
 def command() -> None:
-    """Move a reporting file's content into a lake, and keep the lake small."""
+    """Move a reporting file into a lake, and keep the lake small."""
 
 
 @command.command("migrate", examples=("neaptide lake migrate", "neaptide lake migrate var/old.duckdb"))

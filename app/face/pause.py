@@ -13,7 +13,7 @@ from app.face.base import Command, Face, json_option, pass_face
 @json_option
 @pass_face
 def command(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
-    """Leave tables as they are published; without a name, list those that are.
+    """Leave tables as they are published; without a name, list them.
 
     From the next run on, also of a running daemon. `as_of` of the file stays where it is for them.
     """

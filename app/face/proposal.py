@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def lines(found: Proposal, *, track: bool) -> Iterator[str]:
     for one in sorted(found.choices, key=lambda one: one.off):
         groups.setdefault(one.group, []).append(one)
     for name, of in groups.items():
-        yield from _wrapped(f"{show.counted(len(of), 'table'):>12}   {name}{_more(of)}", _INDENT)
+        yield from _wrapped(f"{_counted(of):>12}   {name}{_more(of)}", _INDENT)
     if found.taken:
         yield from _cost(found, track=track)
 
@@ -57,7 +57,14 @@ def _head(found: Proposal) -> str:
     refused = sum("may not read" in one.group for one in found.choices)
     may = f"You may not read {refused:,} of them" if refused else "You may read all of it"
     size_ = size(sum(one.bytes for one in found.choices))
-    return f"{found.database}: {show.counted(len(found.choices), 'table')},{_rows(found)} {size_}. {may}."
+    return f"{found.database}: {_counted(found.choices)},{_rows(found)} {size_}. {may}."
+
+
+def _counted(choices: Sequence[Choice]) -> str:
+    """Tables, and what only looks like tables."""
+    views = sum(one.view for one in choices)
+    found = (show.counted(count, name) for count, name in ((len(choices) - views, "table"), (views, "view")) if count)
+    return ", ".join(found) or "0 tables"
 
 
 def _rows(found: Proposal) -> str:

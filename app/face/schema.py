@@ -24,7 +24,7 @@ _EXAMPLES = ("neaptide tables", "neaptide tables shop.orders", "neaptide tables 
 @json_option
 @pass_face
 def command(face: Face, *, name: str | None, as_json: bool) -> None:
-    """List the tables and models of the reporting file, or the columns of one.
+    """List the tables and models of the file, or the columns of one.
 
     With rows, and as of when each is; of a column the type in the file, and in PostgreSQL.
     """

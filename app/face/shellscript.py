@@ -13,7 +13,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, *, shell: str) -> None:
-    """Print what a shell needs to complete commands, options, reports and tables.
+    """Print what a shell needs to complete commands and names.
 
     \b
     ~/.bashrc                    eval "$(neaptide completion bash)"

@@ -22,13 +22,15 @@ _INTEGERS = {
 _TIMES = ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns")
 
 
-def needed(package: str) -> Any:
-    """A package that the caller has to install. Raises `errors.MissingExtra` that names it."""
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        told = f"this needs the package {package}, which is not installed"
-        raise errors.MissingExtra(told, hint=f"pip install {package}") from error
+def needed(*packages: str) -> Any:
+    """The first of the packages, which the caller has to install. Raises `errors.MissingExtra` with their names."""
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ModuleNotFoundError as error:
+            told = f"this needs the package {package}, which is not installed"
+            raise errors.MissingExtra(told, hint=f"pip install {' '.join(packages)}") from error
+    return importlib.import_module(packages[0])
 
 
 def arrow(columns: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Any:
@@ -48,15 +50,16 @@ def arrow(columns: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any
     return package.table(whole, names=list(columns))
 
 
-def polars(table: Any) -> Any:
-    """A `polars.DataFrame` of a `pyarrow.Table`."""
-    return needed("polars").from_arrow(table)
+def polars(columns: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Any:
+    """A `polars.DataFrame`, by way of Arrow."""
+    package = needed("polars", "pyarrow")
+    return package.from_arrow(arrow(columns, types, rows))
 
 
-def pandas(table: Any) -> Any:
-    """A `pandas.DataFrame` of a `pyarrow.Table`, with its types: pandas' own have no NULL among whole numbers."""
-    package = needed("pandas")
-    return table.to_pandas(types_mapper=package.ArrowDtype)
+def pandas(columns: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Any:
+    """A `pandas.DataFrame` with Arrow's types: pandas' own have no NULL among whole numbers."""
+    package = needed("pandas", "pyarrow")
+    return arrow(columns, types, rows).to_pandas(types_mapper=package.ArrowDtype)
 
 
 def _parsed(kind: str) -> DuckDBPyType:

@@ -30,11 +30,11 @@ class Result:
 
     def pl(self) -> Any:
         """The rows as a `polars.DataFrame`; needs pyarrow, too. Raises `errors.MissingExtra`."""
-        return frames.polars(self.arrow())
+        return frames.polars(self.columns, self.types, self.rows)
 
     def df(self) -> Any:
         """The rows as a `pandas.DataFrame` with Arrow's types; needs pyarrow, too. Raises `errors.MissingExtra`."""
-        return frames.pandas(self.arrow())
+        return frames.pandas(self.columns, self.types, self.rows)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

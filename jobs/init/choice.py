@@ -18,7 +18,7 @@ class Choice:
     """One table's entry. `values` are its keys in config.toml; `reasons` are sentences; `off`: it is commented out.
 
     `group` says what tables like it have in common; `tracked` are the keys by which triggers would follow it, where
-    those aren't taken and would win. `own`: the role may put triggers on it.
+    those aren't taken and would win. `own`: the role may put triggers on it; `view`: it is one, or a foreign table.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Choice:
     group: str = ""
     tracked: dict[str, Any] = field(default_factory=dict)
     own: bool = False
+    view: bool = False
 
     @property
     def whole(self) -> bool:

@@ -159,7 +159,9 @@ def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, 
 
 def _choice(row: dict[str, Any], tables: dict[str, Table], found: Found, entry: dict[str, Any]) -> Choice:
     name = _name(row)
-    choice = Choice(name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)}, own=row["own"])
+    choice = Choice(
+        name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)}, own=row["own"], view=row["kind"] in _KINDS
+    )
     table = tables.get(name)
     if table is None:
         file_name = quoting.join_name(*quoting.split_name(entry.get("rename", name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -29,7 +30,7 @@ def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors
     for table in wanted:
         lack = table.lack
         if lack:
-            track = f"run `neaptide track {table.source_name}`, or `--print` its SQL for a DBA"
+            track = f"run `neaptide track {shlex.quote(table.source_name)}`, or `--print` its SQL for a DBA"
             hint = f'{track}; or set watermark = "none", which compares all of it at each run'
             found[table.name] = errors.NotTracked(lack, hint=hint)
     if any(table.deletes.recorded and table.stamp for table in wanted):

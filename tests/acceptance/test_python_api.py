@@ -35,6 +35,7 @@ def test_a_project_is_synced_asked_and_reported_on(config: Path, empty_db: str) 
             pass
         assert project.sync().changed
         assert not project.sync().changed
+        assert not project.sync("public.sale").changed
         with project.open(max_staleness=timedelta(hours=1)) as file:
             assert file.tables() == [("public", "sale")]
             assert file.query("SELECT id FROM public.sale WHERE amount > $least", {"least": 5}).records() == [{"id": 1}]

@@ -86,6 +86,14 @@ def test_a_variable_that_names_no_key_is_refused_by_its_name(
     assert "hunter2" not in message
 
 
+@pytest.mark.parametrize("name", ["NEAPTIDE_SURCE__URL", "neaptide__source__url"])
+def test_a_section_that_is_nearly_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, SECRET)
+    with pytest.raises(errors.ConfigError) as caught:
+        load(tmp_path, "")
+    assert caught.value.hint == "did you mean NEAPTIDE_SOURCE__URL?"
+
+
 def test_variables_of_others_and_of_the_command_line_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

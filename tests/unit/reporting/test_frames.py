@@ -57,10 +57,14 @@ def test_polars_and_pandas_have_every_value() -> None:
     assert RESULT.df()["large"][0] == 9007199254740993
 
 
-@pytest.mark.parametrize("package", ["pyarrow"])
-def test_without_the_package_the_error_names_it(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    for ask in (RESULT.arrow, RESULT.pl, RESULT.df):
-        with pytest.raises(errors.MissingExtra, match=package) as caught:
-            ask()
-        assert caught.value.hint == f"pip install {package}"
+@pytest.mark.parametrize(
+    ("ask", "packages"), [("arrow", "pyarrow"), ("pl", "polars pyarrow"), ("df", "pandas pyarrow")]
+)
+def test_without_its_packages_the_error_names_all_that_it_takes(
+    ask: str, packages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in packages.split():
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(errors.MissingExtra, match=packages.split(maxsplit=1)[0]) as caught:
+        getattr(RESULT, ask)()
+    assert caught.value.hint == f"pip install {packages}"
