@@ -7,7 +7,7 @@ from jobs.engine.session import DuckSession
 from jobs.models import place, sums
 from jobs.models.analysis.shapes import Analysis
 from jobs.models.moved import Moved, of
-from jobs.models.scratch import Scratch
+from jobs.models.scratch import Columns, Scratch
 
 
 def build(file: DuckSession, name: str, analysis: Analysis) -> int:
@@ -18,6 +18,14 @@ def build(file: DuckSession, name: str, analysis: Analysis) -> int:
     defined = ", ".join(file.defined(column, kind, analysis.key) for column, kind in analysis.columns.items())
     file.execute(f"CREATE TABLE {place.out(name)} ({defined})")
     return int(file.one(f"INSERT INTO {place.out(name)} {analysis.text}"))
+
+
+def stored(name: str, analysis: Analysis) -> tuple[Columns, str, str]:
+    """What lies in the file of a model: its columns, those that are hidden too, the SELECT of them, and their place."""
+    if analysis.kind != "sums":
+        return analysis.columns, analysis.text, place.out(name)
+    shape = sums.Shape(analysis)
+    return shape.columns, sums.text(shape), place.behind(name)
 
 
 def remove(file: DuckSession, name: str) -> None:

@@ -63,15 +63,18 @@ class Shape:
         return "".join(f"{quoting.identifier(one.name)}, " for one in self.groups)
 
 
+def text(shape: Shape) -> str:
+    """The whole SELECT, with the hidden columns."""
+    return selecting.select(shape.branch, shape.fields(), {})
+
+
 def build(file: DuckSession, analysis: Analysis, name: str) -> int:
     """Make the table and its view."""
     shape, table = Shape(analysis), place.behind(name)
     defined = ", ".join(file.defined(column, kind, analysis.key) for column, kind in shape.columns.items())
     file.execute(f"CREATE TABLE {table} ({defined})")
     names = quoting.listed(shape.columns)
-    rows = file.one(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM ({selecting.select(shape.branch, shape.fields(), {})})"
-    )
+    rows = file.one(f"INSERT INTO {table} ({names}) SELECT {names} FROM ({text(shape)})")
     unplaced = table.removeprefix("out.")
     file.execute(f"CREATE VIEW {place.out(name)} AS SELECT {quoting.listed(shape.visible)} FROM {unplaced}")
     return int(rows)

@@ -16,7 +16,7 @@ from jobs.models.scratch import difference
 from jobs.models.upkeep import Plan
 from jobs.record import models as ledger
 from jobs.record.state import State
-from jobs.results import ModelCheck
+from jobs.results import ModelCheck, ModelRun
 
 
 def any_in(folder: Folder, state: State) -> bool:
@@ -49,12 +49,13 @@ def mend(
     planning = Planning(file, folder)
     plan = Plan(run_id, planning, standing.judge(planning, ledger.read(file), {}))
     built = {run.model: run for run in Builder(file, plan, tried).run()}
-    return [
-        replace(check, repaired=not built[check.model].error, error=built[check.model].error or check.error)
-        if check.model in built
-        else check
-        for check in checks
-    ]
+    return [_mended(check, built[check.model]) if check.model in built else check for check in checks]
+
+
+def _mended(check: ModelCheck, built: ModelRun) -> ModelCheck:
+    """What became of a model: one that was not there had none of its rows, and is no error any more."""
+    missing = built.rows if check.error else check.missing
+    return replace(check, repaired=not built.error, missing=missing, error=built.error)
 
 
 def _follows(found: ledger.Models, name: str, tables: Collection[str]) -> bool:
@@ -76,7 +77,7 @@ def _compared(file: DuckSession, name: str, planning: Planning, found: ledger.Mo
 
 
 def _counted(file: DuckSession, name: str, planning: Planning) -> ModelCheck:
-    analysis, there = planning.analysis(name), place.out(place.full(name))
-    sides = (f"({analysis.text})", there), (there, f"({analysis.text})")
-    missing, extra = (file.one(f"SELECT count(*) FROM ({difference(analysis.columns, *side)})") for side in sides)
+    columns, text, there = making.stored(place.full(name), planning.analysis(name))
+    sides = (f"({text})", there), (there, f"({text})")
+    missing, extra = (file.one(f"SELECT count(*) FROM ({difference(columns, *side)})") for side in sides)
     return ModelCheck(name, file.one(f"SELECT count(*) FROM {there}"), missing, extra)

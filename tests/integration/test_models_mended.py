@@ -13,9 +13,11 @@ from jobs import faults
 from jobs.status import report
 from jobs.targets.file import compact
 from jobs.verify import verify
+from jobs.verify.models import compare, mend
 from tests.support import modellab, runs
 from tests.support.modellab import check, write
 from tests.support.modelshop import MODELS, MOVES, actions, moved, opened
+from tests.support.modelworld import World
 from tests.support.syncing import Lab
 
 
@@ -41,6 +43,25 @@ def test_verify_finds_and_mends_a_model_that_is_wrong(lab: Lab, monkeypatch: pyt
     check(lab)
     assert verify.verify(lab.job).equal
     moved(lab)
+
+
+def test_what_lies_hidden_behind_a_model_of_sums_is_compared_too() -> None:
+    world = World({"paid": ("SELECT state, sum(weight::INTEGER) AS weight FROM shop.bills GROUP BY state", "")})
+    world.run({"bills": [(1, 1, "2024-01-01", "open", 1.0), (2, 1, "2024-01-01", "paid", None)]})
+    assert [one.equal for one in compare(world.file, world.folder)] == [True]
+    world.connection.execute("UPDATE neaptide.\"sums of paid\" SET neaptide_rows = 7 WHERE state = 'open'")
+    assert [(one.missing, one.extra) for one in compare(world.file, world.folder)] == [(1, 1)]
+    mended = mend(world.file, world.folder, "000000002-mended")
+    assert [(one.repaired, one.error) for one in mended] == [(True, None)]
+    assert [one.equal for one in compare(world.file, world.folder)] == [True]
+
+
+def test_what_a_repair_puts_back_is_no_error() -> None:
+    world = World({"paid": ("SELECT state, count(*) AS n FROM shop.bills GROUP BY state", "")})
+    world.run({"bills": [(1, 1, "2024-01-01", "open", 1.0)]})
+    world.connection.execute("DELETE FROM neaptide.models")
+    mended = mend(world.file, world.folder, "000000002-mended")
+    assert [(one.repaired, one.missing, one.error) for one in mended] == [(True, 1, None)]
 
 
 @pytest.mark.long

@@ -230,4 +230,11 @@ MUTANTS = (
         "return place.out(name)",
         ABOVE,
     ),
+    Mutant(
+        "verify does not look at what is hidden behind a model of sums",
+        "jobs/models/making.py",
+        'if analysis.kind != "sums":\n        return analysis.columns, analysis.text, place.out(name)',
+        "if True:\n        return analysis.columns, analysis.text, place.out(name)",
+        "tests/integration/test_models_mended.py::test_what_lies_hidden_behind_a_model_of_sums_is_compared_too",
+    ),
 )
