@@ -60,7 +60,9 @@ def backfill(
     shown = progress or Silent()
     shown.start(table.name, total)
     found = Backfilled(table.name, 0, 0, 0, done)
-    for part, rows in _parts(job, table, wanted, done, chunk):
+    left = _after(wanted, done)
+    parts = [(left, total)] if total is not None and total <= chunk else _parts(job, table, wanted, done, chunk)
+    for part, rows in parts:
         run = _done(job, table, part)
         found = replace(
             found, parts=found.parts + 1, rows_in=found.rows_in + run.rows_in, rows_out=found.rows_out + run.rows_out

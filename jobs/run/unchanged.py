@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.apply.merge import Merge
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes, feed
+from jobs.feeds import changes, feed, ranged
 from jobs.feeds.changes import Into
 from jobs.history import keeper
 from jobs.models import standing
@@ -25,8 +25,6 @@ def is_quiet(context: Context) -> bool:
 
 def _nothing_new(context: Context) -> bool:
     now, published = context.now, context.published
-    if context.options.ranges:
-        return False
     steps = planning.steps(context, published)
     if any(step.action == FULL for step in steps) or context.orphans(published):
         return False
@@ -42,7 +40,7 @@ def _nothing_new(context: Context) -> bool:
     # Since the file's own watermarks there is as much: until those of the last run there was nothing.
     context.news = feed.known_of(steps, news)
     doubtful = [step for step in context.asked if news[step.table.name]]
-    if not doubtful:
+    if not (doubtful or context.options.ranges):
         return True
     if any(_certain(step, news[step.table.name]) for step in doubtful):
         return False
@@ -63,7 +61,8 @@ def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
             file.close_off()
         with file.transaction():
             file.join_snapshot(context.now.snapshot, context.now.spool)
-            return all(_is_empty(context, file, step, place) for place, step in enumerate(steps))
+            asked = (_is_empty(context, file, step, place) for place, step in enumerate(steps))
+            return all(asked) and _has_ranges(context, file)
 
 
 def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bool:
@@ -75,3 +74,16 @@ def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bo
     merge.drop()
     changes.drop(file, found)
     return empty
+
+
+def _has_ranges(context: Context, file: DuckSession) -> bool:
+    """Whether the file has the rows already that are asked for anew: most often it is one part in many that differs."""
+    for table in context.now.tables:
+        wanted = context.options.ranges.get(table.name)
+        if wanted is None:
+            continue
+        with diagnosed(context.now, table):
+            found = ranged.gather(file, table, wanted, "asked")
+        if found.rows + found.keys and not Merge(file, table, found, "asked").is_empty():
+            return False
+    return True

@@ -132,7 +132,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
 
 def runs(
     url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
-    kept: bool = True, beside: bool = False, history: bool = False,
+    kept: bool = True, beside: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs one after the other in a process that keeps its sessions, as the daemon does; `changes` before each.
 
@@ -144,7 +144,7 @@ def runs(
     from jobs.sessions import Keep
 
     keep = Keep() if kept else None
-    wanted = job(url, path, tables, keep=keep, history=history)
+    wanted = job(url, path, tables, keep=keep)
     sync.sync_once(wanted)
     seconds, processor, phases, limits, written = [], [], [], [], 0
     bare = _limit(url, path, changes) if beside else None
@@ -207,6 +207,55 @@ def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, cou
     return {"with": used[0], "without": used[1], "idle": idle[2:], "phases": phases}
 
 
+def versus(url: str, paths: Sequence[str], table: str, times: int, count: int, rows: int) -> dict[str, Any]:
+    """The same changed rows into a file with the history of their table and into one without, in turns.
+
+    The first rounds are not counted, as with `runs`.
+    """
+    from jobs.run import sync
+    from jobs.sessions import Keep
+
+    keeps = [Keep(), Keep()]
+    wanted = [job(url, path, [table], keep=keeps[n], history=n == 0) for n, path in enumerate(paths)]
+    seconds, processor, phases = ([[], []] for _ in range(3))  # type: tuple[list[list[Any]], ...]
+    try:
+        for one in wanted:
+            sync.sync_once(one)
+        for turn in range(times + 3):
+            source.change(url, count, rows, turn, table)
+            for place in (0, 1) if turn % 2 else (1, 0):
+                began, used = time.monotonic(), time.process_time()
+                run = sync.sync_once(wanted[place])
+                spent, used = time.monotonic() - began, time.process_time() - used
+                if turn >= 3:
+                    for values, value in ((seconds, spent), (processor, used), (phases, run.phases)):
+                        values[place].append(value)
+    finally:
+        for keep in keeps:
+            keep.close()
+    return {"seconds": seconds, "processor": processor, "phases": phases}
+
+
+def ranges(url: str, path: str, table: str, times: int, rows: int, parts: int) -> dict[str, Any]:
+    """Full copies, and one of so many parts of the table read anew, another one in each turn."""
+    from jobs.backfill import backfill
+    from jobs.run import sync
+    from jobs.tables.ranges import Range
+
+    wanted, each = job(url, path, [table]), rows // parts
+    sync.sync_once(wanted)
+    full, seconds = [], []
+    for turn in range(times):
+        began = time.monotonic()
+        sync.sync_once(wanted, full=True)
+        full.append(time.monotonic() - began)
+        low = (7 * turn + 3) % parts * each
+        began = time.monotonic()
+        backfill.backfill(wanted, table, Range(low=str(low + 1), high=str(low + each)))
+        seconds.append(time.monotonic() - began)
+    return {"full": full, "seconds": seconds}
+
+
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
     """The bare limit of the first of these changes, on copies of the published file."""
     from jobs.engine.bridge import extension
@@ -247,6 +296,8 @@ ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "table_as": table_as,
     "steps": steps,
     "runs": runs,
+    "versus": versus,
+    "ranges": ranges,
 }
 
 

@@ -1,4 +1,4 @@
-"""8. Runs on a file that keeps the history of a large table, against the same runs without."""
+"""8. Runs on a file that keeps the history of a large table, beside the same runs without; ranges read anew."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ from tests.bench import child, source
 from tests.bench.bench import Bench
 from tests.bench.figures import median_phases, pair_ratio
 
-GROUP = "history"
+GROUP, RANGES = "history", "backfill"
 _CHANGED, _LIMIT = 10_000, 1.5
+# What a range may take of a full copy's time, and beside it, in seconds; how many there are to a table.
+_SHARE, _BESIDE, _RANGES = 0.03, 0.2, 100
 
 
 def measure(bench: Bench) -> None:
-    """Each by a process that keeps its sessions, one after the other, since both change the same table."""
+    """The same changes go into both files, in turns: what the machine does meets both alike."""
     url, report, count = bench.facts(), bench.report, min(_CHANGED, bench.rows // 10)
-    found = {}
-    for history in (False, True):
-        done = child.call(
-            "runs", url=url, path=bench.target(f"history_{history}"), tables=[source.FACTS], times=bench.repeats + 2,
-            changes=[(source.FACTS, count, bench.rows)], history=history,
-        )  # fmt: skip
-        what = "with its history" if history else "without"
-        found[history] = report.add(GROUP, f"{count:,} of {bench.rows:,} rows changed, {what}", "s", done["seconds"])
-        report.phases[f"{count:,} changed rows, {what}"] = median_phases(done["phases"])
-        source.settle(url, source.FACTS)
-    ratio = report.add(GROUP, "with / without", "x", pair_ratio(found[True].values, found[False].values))
-    report.hold(GROUP, f"{count:,} of {bench.rows:,} rows: with a history / without", ratio.median, _LIMIT)
+    paths = [bench.target(f"history_{place}") for place in ("with", "without")]
+    done = child.call(
+        "versus", url=url, paths=paths, table=source.FACTS, times=bench.repeats + 2, count=count, rows=bench.rows
+    )
+    for what, unit in (("seconds", "s"), ("processor", "s")):
+        both = [
+            report.add(GROUP, f"{count:,} of {bench.rows:,} rows changed, {how}, {what}", unit, values)
+            for how, values in zip(("with its history", "without"), done[what], strict=True)
+        ]
+        ratio = report.add(GROUP, f"with / without, {what}", "x", pair_ratio(both[0].values, both[1].values))
+        if what == "seconds":
+            report.hold(GROUP, f"{count:,} of {bench.rows:,} rows: with a history / without", ratio.median, _LIMIT)
+    for place, how in enumerate(("with its history", "without")):
+        report.phases[f"{count:,} changed rows, {how}"] = median_phases(done["phases"][place])
+    source.settle(url, source.FACTS)
+    _measure_ranges(bench)
+
+
+def _measure_ranges(bench: Bench) -> None:
+    """A hundredth of the table read anew, beside full copies."""
+    path, report = bench.target("ranges"), bench.report
+    found = child.call(
+        "ranges", url=bench.facts(), path=path, table=source.FACTS, times=bench.repeats, rows=bench.rows, parts=_RANGES
+    )
+    full = report.add(RANGES, f"a full copy of {bench.rows:,} rows", "s", found["full"])
+    part = report.add(RANGES, f"{bench.rows // _RANGES:,} of them read anew", "s", found["seconds"])
+    limit = _SHARE * full.median + _BESIDE
+    report.hold(RANGES, "a hundredth of the table read anew, in seconds", part.median, limit)

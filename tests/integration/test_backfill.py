@@ -140,6 +140,24 @@ def test_a_range_in_parts_goes_on_where_it_was_cut_short_while_a_daemon_runs(
     assert not (lab.folder / "reporting.duckdb.backfill").exists()
 
 
+def test_a_range_in_which_nothing_differs_writes_no_file(lab: Lab) -> None:
+    wrong(lab, "UPDATE public.t SET v = 9 WHERE id = 15")
+    before = lab.job.files.published
+    for arguments in (
+        ("--key-from", "1", "--key-to", "14"),
+        ("--where", "id < 15"),
+        ("--key-from", "16", "--chunk", "9"),
+    ):
+        done = call(lab, "public.t", *arguments, "--json").ok().json
+        assert (done["rows_in"], done["rows_out"], lab.job.files.published) == (0, 0, before), arguments
+    lab.run("UPDATE t SET v = 3 WHERE id = 40")
+    done = call(lab, "public.t", "--key-to", "14", "--json").ok().json
+    assert done["rows_in"] == 1
+    assert rows(lab)[40] == 3
+    call(lab, "public.t", "--key-to", "15").ok()
+    lab.assert_equal()
+
+
 def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     left = {"table": "public.t", "where": "", "low": "3", "high": None, "done": "5"}
     (lab.folder / "reporting.duckdb.backfill").write_text(json.dumps(left))

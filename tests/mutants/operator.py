@@ -17,6 +17,20 @@ MUTANTS = (
         BACKFILL + "test_rows_that_changed_behind_the_triggers_are_mended_in_the_range_and_stay_mended",
     ),
     Mutant(
+        "a backfill is over where nothing is new, whatever differs in its range",
+        "jobs/run/unchanged.py",
+        "all(asked) and _has_ranges(context, file)",
+        "all(asked)",
+        BACKFILL + "test_a_condition_chooses_rows_and_leaves_all_others",
+    ),
+    Mutant(
+        "a backfill is over where the file has all the rows that were read, and more",
+        "jobs/run/unchanged.py",
+        "if found.rows + found.keys and not",
+        "if found.rows and not",
+        BACKFILL + "test_rows_that_only_the_file_has_go_from_the_range_and_from_nowhere_else",
+    ),
+    Mutant(
         "a backfill leaves rows that only the file has",
         "jobs/feeds/ranged.py",
         'wanted.file(table) if wanted.in_both else "false"',
