@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,13 +14,23 @@ from jobs.tables.table import Table
 
 @dataclass(frozen=True)
 class Part:
-    """A table, or a partition of it: `identity` are the columns by which the log tells its rows apart."""
+    """A table, or a partition of it: `identity` are the columns by which the log tells its rows apart.
+
+    `attached` changes when a partition is attached, and is empty of the table itself.
+    """
 
     relid: int
     name: str
     kind: str
     persistence: str
     identity: frozenset[str]
+    attached: str = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Part:
+        """From a row of sql/sync/wal.sql."""
+        identity = frozenset(row["identity"] or ())
+        return cls(row["relid"], row["name"], row["kind"], row["persistence"], identity, row["attached"] or "")
 
 
 @dataclass(frozen=True)
@@ -39,15 +50,16 @@ class Publication:
         """From the rows of sql/sync/wal.sql."""
         found: dict[int, tuple[Part, ...]] = {}
         for row in parts:
-            part = Part(row["relid"], row["name"], row["kind"], row["persistence"], frozenset(row["identity"] or ()))
-            found[row["root"]] = (*found.get(row["root"], ()), part)
+            found[row["root"]] = (*found.get(row["root"], ()), Part.of(row))
         given = list(members)
         whole = frozenset(row["relid"] for row in given if row["whole"])
         return cls(name, {row["relid"]: row["version"] for row in given}, whole, found)
 
     def version(self, table: Table) -> str:
-        """What changes when a table was for a while not in it."""
-        return self.versions.get(table.relid, "")
+        """What changes when a table, or a partition of it, was for a while not in it."""
+        entry = self.versions.get(table.relid, "")
+        attached = sorted((part.relid, part.attached) for part in self.parts.get(table.relid, ()) if part.attached)
+        return f"{entry}/{hashlib.blake2b(repr(attached).encode(), digest_size=8).hexdigest()}" if attached else entry
 
     def holders(self, table: Table) -> list[int]:
         """The oids under which the log names the table's rows."""

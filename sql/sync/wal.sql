@@ -48,9 +48,11 @@ WHERE p.pubname = %(name)s;
 
 -- name: parts
 -- Each table and its partitions, and the columns by which the log tells their rows apart (the replica identity).
+-- `attached` changes with whatever made a partition one: while it was none, it was not published with its table.
 SELECT
     t.root,
     c.oid::bigint AS relid,
+    (SELECT i.xmin::text FROM pg_inherits AS i WHERE i.inhrelid = c.oid AND t.relid <> t.root) AS attached,
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
     c.relkind::text AS kind,
     c.relpersistence::text AS persistence,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app import errors
+from jobs.feeds.wal.feed import ANEW
 from jobs.feeds.wal.reader import LogReader
 from jobs.position.snapshot import position
 from jobs.tracking import install, visit
@@ -160,6 +161,28 @@ def test_partitions_and_their_truncation(empty_db: str, tmp_path: Path) -> None:
     lab.run("UPDATE log SET v = 'newer' WHERE id = 301", "ALTER TABLE log DETACH PARTITION log0")
     synced(lab)
     lab.run("UPDATE log SET v = 'newest' WHERE id = 301")
+    assert synced(lab)["log"][0] == "delta"
+
+
+def test_a_partition_that_was_changed_while_it_was_none(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.log"}], sync_options={"feed": "wal"})
+    lab.run(
+        "CREATE TABLE log (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)",
+        "CREATE TABLE low PARTITION OF log FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id)",
+        "CREATE TABLE lowest PARTITION OF low FOR VALUES FROM (0) TO (50)",
+        "INSERT INTO log SELECT g, 'x' FROM generate_series(0, 49) AS g",
+    )
+    lab.track()
+    for parent, part, ends in (("log", "low", 100), ("low", "lowest", 50)):
+        synced(lab)
+        lab.run(
+            f"ALTER TABLE {parent} DETACH PARTITION {part}",
+            f"UPDATE {part} SET v = v || '{part}' WHERE id > 40",
+            f"DELETE FROM {part} WHERE id = {ends // 10}",
+            f"ALTER TABLE {parent} ATTACH PARTITION {part} FOR VALUES FROM (0) TO ({ends})",
+        )
+        assert synced(lab)["log"] == ("full", len(lab.source_rows("log")), ANEW)
+    lab.run("UPDATE log SET v = 'z' WHERE id = 41")
     assert synced(lab)["log"][0] == "delta"
 
 

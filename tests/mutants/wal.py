@@ -108,4 +108,11 @@ MUTANTS = (
         "if False:",
         SLOT + "test_nothing_is_held_for_tables_that_are_followed_in_another_way",
     ),
+    Mutant(
+        "a partition that was detached for a while goes on as if nothing had happened",
+        "jobs/tables/published.py",
+        "for part in self.parts.get(table.relid, ()) if part.attached)",
+        "for part in self.parts.get(table.relid, ()) if part.attached == 0)",
+        FEED + "test_a_partition_that_was_changed_while_it_was_none",
+    ),
 )

@@ -24,7 +24,7 @@ from jobs.source.session import SourceSession
 from jobs.tables import filters
 from jobs.tables.published import Publication
 
-ANEW = "it was published anew"
+ANEW = "it, or a partition of it, was published anew"
 MANY = "more changed than is read by key"
 # What may be held for a file that nobody reads, or a table that can't be read, while others go on; and while nothing
 # changes at all. Beyond it the spare file begins as a copy of the published one, and the table is copied anew.
