@@ -22,6 +22,7 @@ from typing import Any
 from jobs.verify import verify
 from tests.soak.workers import SPECS, Shared, move_money, read_on, sync_every_second, write_anything
 from tests.support import bank, cluster, machine
+from tests.support.events import telling
 from tests.support.syncing import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +154,7 @@ def prepare(lab: Lab) -> None:
     """The bank's tables and the state machine's."""
     lab.run(*bank.SCHEMA, *machine.SETUP)
     lab.track()
+    lab.run(*telling("public.told", "id"))
 
 
 def main() -> int:

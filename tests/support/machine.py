@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from app import errors
 from jobs.sessions import Keep
+from jobs.source import slots
+from tests.support.events import telling
 from tests.support.syncing import Lab
 
 SPECS: list[dict[str, Any]] = [
@@ -21,17 +23,36 @@ SPECS: list[dict[str, Any]] = [
     {"name": "public.compared", "deletes": "compare"},
     {"name": "public.parted"},
     {"name": "public.whole", "watermark": "none"},
+    {"name": "public.logged", "feed": "wal"},
+    {"name": "public.logged_parts", "feed": "wal"},
+    # It has no triggers of ours: what events miss, no sweep finds.
+    {"name": "public.told", "feed": "events", "watermark": "none"},
 ]
 TABLES = tuple(spec["name"].removeprefix("public.") for spec in SPECS)
+PARTED = ("parted", "logged_parts")
 SETUP = (
     *(
         f"CREATE TABLE {name} (id int PRIMARY KEY DEFERRABLE INITIALLY IMMEDIATE, n int, note text)"
         for name in ("compared", "whole")
     ),
-    *(f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text)" for name in ("stamped", "counted")),
-    "CREATE TABLE parted (id int PRIMARY KEY, n int, note text) PARTITION BY RANGE (id)",
-    "CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (4)",
-    "CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (4) TO (MAXVALUE)",
+    *(
+        f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text)"
+        for name in ("stamped", "counted", "logged", "told")
+    ),
+    *(
+        statement
+        for name in PARTED
+        for statement in (
+            f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text) PARTITION BY RANGE (id)",
+            f"CREATE TABLE {name}_low PARTITION OF {name} FOR VALUES FROM (MINVALUE) TO (4)",
+            f"CREATE TABLE {name}_high PARTITION OF {name} FOR VALUES FROM (4) TO (MAXVALUE)",
+        )
+    ),
+)
+# A partition that is written to while it is none.
+APART = (
+    "ALTER TABLE {t} DETACH PARTITION {t}_low; UPDATE {t}_low SET n = {n}; DELETE FROM {t}_low WHERE id = {a};"
+    " ALTER TABLE {t} ATTACH PARTITION {t}_low FOR VALUES FROM (MINVALUE) TO (4)"
 )
 WRITES = {
     "insert": "INSERT INTO {t} (id, n) VALUES ({a}, {n})",
@@ -74,6 +95,8 @@ class Machine(RuleBasedStateMachine):
             lab = Lab(url, Path(folder), SPECS)
             lab.run(*SETUP)
             lab.track()
+            lab.run(*telling("public.told", "id"), f"DROP PUBLICATION {lab.job.files.slot}")
+            lab.run(f"SELECT pg_drop_replication_slot('{lab.job.files.slot}')")
 
     @initialize()
     def begin(self) -> None:
@@ -81,6 +104,9 @@ class Machine(RuleBasedStateMachine):
         self.open = ExitStack()
         folder = Path(self.open.enter_context(tempfile.TemporaryDirectory()))
         self.lab = Lab(self.url, folder, SPECS, source={"lock_timeout": "50ms"})
+        # Each file has a slot of its own.
+        self.lab.track()
+        self.slot = self.lab.job.files.slot
         for table in TABLES:
             self.lab.run(f"TRUNCATE {table}", f"INSERT INTO {table} SELECT g, g FROM generate_series(0, 4) AS g")
         self.sessions = [self._session() for _ in range(4)]
@@ -133,6 +159,13 @@ class Machine(RuleBasedStateMachine):
             self._do(place, "SET CONSTRAINTS ALL DEFERRED")
         self._do(place, WRITES[what].replace("{t}", table).format(a=a, b=b, n=self.number))
         type(self).writes += 1
+
+    @rule(place=SESSIONS, table=st.sampled_from(PARTED), a=KEYS, then=st.booleans())
+    def write_apart(self, place: int, table: str, a: int, then: bool) -> None:
+        """A partition is detached, changed, and attached again."""
+        self.number += 1
+        self._do(place, APART.replace("{t}", table).format(a=a, n=self.number))
+        self.end(place, "commit", then)
 
     @rule(place=SESSIONS)
     def savepoint(self, place: int) -> None:
@@ -220,3 +253,6 @@ class Machine(RuleBasedStateMachine):
                 self.lab.assert_equal()
         finally:
             self.open.close()
+            self.lab.run(f"DROP PUBLICATION IF EXISTS {self.slot}")
+            with self.lab.connect() as conn:
+                slots.drop(conn, self.slot)
