@@ -14,7 +14,7 @@ from functools import cached_property
 
 import duckdb
 
-from app import errors
+from app import errors, statements
 from app.execution import Limits
 from app.reporting import guard
 from app.reporting import store as reporting
@@ -32,11 +32,6 @@ from jobs.tables import filters
 from jobs.tables.table import Table
 
 _MODELS = "models"
-_COLUMNS = """
-    SELECT schema_name, table_name, list(column_name ORDER BY column_index) FROM duckdb_columns()
-    WHERE database_name = 'memory' AND schema_name NOT IN ('main', 'neaptide') AND NOT internal
-    GROUP BY ALL ORDER BY ALL
-"""
 # What can't be closed because a query goes on in it, until the process ends.
 _left: list[ExitStack] = []
 
@@ -97,7 +92,10 @@ class LiveStore(reporting.Store):
 
     def relations(self) -> dict[tuple[str, str], list[str]]:
         """The same with their columns."""
-        return {(schema, name): columns for schema, name, columns in self._session.execute(_COLUMNS).fetchall()}
+        return {
+            (schema, name): columns
+            for schema, name, columns in self._session.execute(statements.get("live", "columns")).fetchall()
+        }
 
     def query(self, sql: str, params: reporting.Parameters = ()) -> Result:
         """Like `reporting.Store.query`; `errors.SourceUnavailable` where PostgreSQL fails."""
@@ -159,7 +157,8 @@ def _welcome(_: object) -> None:
 
 def _store(session: DuckSession, now: SourceSession, scope: _Scope, limits: Limits) -> LiveStore:
     """The session, from here on locked down and within the limits."""
-    for statement in (*limits.settings(), "SET enable_external_access = false", "SET lock_configuration = true"):
+    shut = (statements.get("engine", name) for name in ("close_off", "lock"))
+    for statement in (*limits.settings(), *shut):
         session.execute(statement)
     return LiveStore(session.connection, scope, now, limits)
 
@@ -216,7 +215,7 @@ def _short(now: SourceSession) -> set[str]:
 
 def _create_freshness(session: DuckSession, now: SourceSession) -> None:
     moment_text = quoting.literal(now.snapshot.as_of.isoformat())
-    session.execute("CREATE SCHEMA IF NOT EXISTS memory.neaptide")
+    session.execute(statements.get("live", "create_schema"))
     session.execute(
         f"CREATE VIEW memory.neaptide.freshness AS SELECT {moment_text}::TIMESTAMPTZ AS as_of, 'live' AS run_id,"
         f" {moment_text}::TIMESTAMPTZ AS finished_at"

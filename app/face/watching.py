@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app import statements
 from app.face.base import Face
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def _product(face: Face) -> tuple[UUID, Money]:
     from app.domain.money import Money
 
     with bootstrap.reporting_file(face.settings) as store:
-        found = store.query(
-            "SELECT id, unit_price, currency FROM shop.products WHERE status = 'active' ORDER BY created_at, id LIMIT 1"
-        )
+        found = store.query(statements.get("demo/mechanisms", "on_sale"))
     product, amount, currency = found.rows[0]
     return product, Money.of(amount, currency)
 
@@ -110,7 +109,7 @@ def _shown(face: Face) -> int:
     from app import bootstrap
 
     with bootstrap.reporting_file(face.settings) as store:
-        return int(store.query("SELECT count(*) FROM shop.orders").rows[0][0])
+        return int(store.query(statements.get("demo/mechanisms", "orders")).rows[0][0])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class Mechanism:
     consistency: str
     needs: str
     rights: str
-    told: str = ""
+    tells: bool = False
     dual: bool = False
 
     @property
@@ -28,13 +28,6 @@ class Mechanism:
 
 
 _NO_WAKE = '[schedule]\nevery = "1s"\nwake_on_commit = false\n'
-_TOLD = """
-INSERT INTO neaptide.outbox (name, aggregate, key, version, keys)
-VALUES (
-    'Written', 'event', %(key)s, 1,
-    jsonb_build_object('public.event', jsonb_build_array(jsonb_build_array(%(key)s::text)))
-)
-"""
 _ONE_SNAPSHOT = "one snapshot"
 MECHANISMS = (
     Mechanism("job, every second", _NO_WAKE, _ONE_SNAPSHOT, "nothing", "owner of the tables, once"),
@@ -45,7 +38,7 @@ MECHANISMS = (
     ),
     Mechanism(
         "events", '[schedule]\nevery = "10s"\n[sync]\nfeed = "events"\n', _ONE_SNAPSHOT, "writers that tell",
-        "owner of the tables, once", told=_TOLD,
+        "owner of the tables, once", tells=True,
     ),
     Mechanism(
         "dual", '[schedule]\nevery = "10s"\nwake_on_commit = false\n', "one snapshot and the write",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from app import bootstrap, errors
+from app import bootstrap, errors, statements
 from app.mechanisms.mechanism import Mechanism
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Place:
             return self._write_both()
         with conn.transaction():
             key = _inserted(conn, table)
-            if self.mechanism.told and table == "event":
-                conn.execute(self.mechanism.told.encode(), {"key": str(key)})
+            if self.mechanism.tells and table == "event":
+                conn.execute(_statement("tell"), {"key": str(key)})
         return key
 
     def _write_both(self) -> int:
@@ -69,11 +69,11 @@ class Place:
         """Whether a reader that opens what there is finds the row."""
         if not self.mechanism.copies:
             with psycopg.connect(self.url) as conn:
-                return conn.execute("SELECT 1 FROM public.event WHERE id = %s", [key]).fetchone() is not None
+                return conn.execute(_statement("find"), {"id": key}).fetchone() is not None
         from app.reporting import store
 
         with suppress(errors.NoReportingFile), store.open(self._file) as file:
-            return bool(file.query("SELECT 1 FROM public.event WHERE id = $id", {"id": key}).rows)
+            return bool(file.query(statements.get("demo/mechanisms", "find_copy"), {"id": key}).rows)
         return False
 
     def missing(self) -> int:
@@ -83,8 +83,8 @@ class Place:
         from app.reporting import store
 
         with self.connect() as conn, store.open(self._file) as file:
-            source = {row[0] for row in conn.execute("SELECT id FROM public.event")}
-            return len(source ^ {row[0] for row in file.query("SELECT id FROM public.event").rows})
+            source = {row[0] for row in conn.execute(_statement("keys"))}
+            return len(source ^ {row[0] for row in file.query(statements.get("demo/mechanisms", "keys")).rows})
 
     def set_up(self) -> None:
         """The tables, the config, and what `track` installs."""
@@ -113,6 +113,10 @@ class Place:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def _statement(name: str) -> bytes:
+    return statements.get("demo/mechanisms", name).encode()
 
 
 def _inserted(conn: psycopg.Connection[Any], table: str) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import extras
+from app import extras, statements
 from app.mechanisms import place
 from app.mechanisms.mechanism import Mechanism
 from app.mechanisms.place import Place
@@ -146,9 +146,8 @@ def _writes(found: Place) -> float:
     """In pairs that change their order, so that what slows the machine down slows both."""
     ratios = []
     with found.connect() as conn:
-        # Both tables of one size: to grow costs, too.
-        conn.execute("INSERT INTO public.bare (body) SELECT body FROM public.event")
-        conn.execute("CHECKPOINT")
+        for name in ("even_out", "checkpoint"):
+            conn.execute(statements.get("demo/mechanisms", name).encode())
         for turn in range(_PAIRS):
             order = ("event", "bare") if turn % 2 else ("bare", "event")
             rates = {table: _rate(partial(found.write, conn, table)) for table in order}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import psycopg
 from sqlalchemy import Engine, create_engine
 
-from app import errors
+from app import errors, statements
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)
 _DENIED = re.compile(
@@ -35,7 +35,7 @@ def connect(url: str, connect_timeout: timedelta = DEFAULT_TIMEOUT) -> psycopg.C
     seconds = max(1, round(connect_timeout.total_seconds()))
     try:
         connection = psycopg.connect(url, connect_timeout=seconds, application_name="neaptide")
-        connection.execute("SET TIME ZONE 'UTC'")
+        connection.execute(statements.get("shop/session", "in_utc").encode())
         connection.commit()
     except psycopg.Error as error:
         # Not chained: the driver's own message may quote the URL, and with it the password.

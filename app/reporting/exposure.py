@@ -14,7 +14,7 @@ from functools import cached_property
 
 import duckdb
 
-from app import errors
+from app import errors, statements
 from app.reporting import guard, tokens
 from app.reporting.guard import Reference
 
@@ -24,12 +24,6 @@ _MAIN = "main"
 _PUBLIC = "public"
 # DuckDB could not tell such a schema of the file from a database or a schema of its own.
 _OWN = ("memory", "reporting", "system", "temp", "pg_catalog", "information_schema")
-_TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'"
-_VIEWS = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = 'reporting' AND NOT internal"
-_MACROS = """
-    SELECT function_name, parameters, macro_definition FROM duckdb_functions()
-    WHERE database_name = 'reporting' AND schema_name = 'history' AND function_type = 'table_macro'
-"""
 _DEEPEST = 20
 # Where the read models are. One that is kept by adding and taking away is a view: behind it lies a table with columns
 # that are none of the model's.
@@ -141,17 +135,17 @@ class Exposure:
 
     @cached_property
     def _tables(self) -> frozenset[tuple[str, str]]:
-        rows = self._connection.execute(_TABLES).fetchall()
+        rows = self._connection.execute(statements.get("queries/session", "tables")).fetchall()
         return frozenset((guard.fold(schema), guard.fold(name)) for schema, name in rows)
 
     @cached_property
     def _macros(self) -> dict[str, tuple[list[str], str]]:
-        rows = self._connection.execute(_MACROS).fetchall()
+        rows = self._connection.execute(statements.get("queries/session", "macros")).fetchall()
         return {guard.fold(name): (parameters, query) for name, parameters, query in rows}
 
     @cached_property
     def _views(self) -> dict[tuple[str, str], str]:
-        rows = self._connection.execute(_VIEWS).fetchall()
+        rows = self._connection.execute(statements.get("queries/session", "views")).fetchall()
         return {(guard.fold(schema), guard.fold(name)): sql for schema, name, sql in rows}
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
-from app import errors, nearest
+from app import errors, nearest, statements
 from app.reporting import functions, tokens
 
 _HINT = "the reporting file is for reading: give one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
@@ -131,7 +131,7 @@ def _plain(sql: str) -> str:
 def _tree(text: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The only statement's parsed form; with the key `error` where it doesn't parse or is no SELECT."""
     try:
-        ((serialized,),) = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [text]).fetchall()
+        ((serialized,),) = connection.execute(statements.get("queries/session", "parse"), [text]).fetchall()
         if len(serialized) > _LARGEST_TREE:
             raise errors.QueryFailed("the statement has too many parts")
         found = json.loads(serialized)

@@ -40,11 +40,11 @@ def _opened(lake: Lake, limits: Limits) -> store.Store:
     try:
         for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=snapshot), lake.encloses()):
             connection.execute(statement)
-        for statement in (*limits.settings(spill), *store.LOCK_DOWN):
+        for statement in (*limits.settings(spill), *store.lock_down()):
             connection.execute(statement)
         as_of, run_id = worker.run(lambda: store.freshness(connection), limits)
         session = connection.cursor()
-        session.execute("SET TimeZone = 'UTC'")
+        session.execute(statements.get("queries/session", "in_utc"))
         return LakeStore(
             connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
             as_of=max(as_of, _checked_as_of(note, run_id) or as_of), lake=lake, snapshot=snapshot,

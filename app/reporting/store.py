@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import duckdb
 
-from app import errors, exact, execution, versions
+from app import errors, exact, execution, statements, versions
 from app.execution import Limits, Spill
 from app.lakes import Lake
 from app.reporting import answer, parquet, published
@@ -46,19 +46,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_persistent_secrets": False,
     "python_enable_replacements": False,
 }
-_TABLES = """
-SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting' AND schema_name <> 'neaptide'
-UNION ALL SELECT schema_name, view_name FROM duckdb_views()
-WHERE database_name = 'reporting' AND schema_name IN ('models', 'history')
-ORDER BY ALL
-"""
 # After the file is attached: from then on no other file can be reached, and nothing but the time zone be set.
-LOCK_DOWN = (
-    "USE reporting",
-    "SET enable_external_access = false",
-    "SET allowed_configs = ['TimeZone']",
-    "SET lock_configuration = true",
-)
+_LOCK_DOWN = ("enter", "close_off", "allow_zone", "lock")
 
 
 class Store:
@@ -147,11 +136,11 @@ class Store:
 
     def tables(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table and read model, sorted."""
-        return self._connection.execute(_TABLES).fetchall()
+        return self._connection.execute(statements.get("queries/session", "readable")).fetchall()
 
     def relations(self) -> dict[tuple[str, str], list[str]]:
         """Everything that a query may name, but what is Neaptide's, by schema and name, with the columns."""
-        result = self.query("SHOW ALL TABLES")
+        result = self.query(statements.get("queries/session", "list_all"))
         schema, name, columns = map(result.columns.index, ("schema", "name", "column_names"))
         return {(row[schema], row[name]): list(row[columns]) for row in result.rows if row[schema] != "neaptide"}
 
@@ -262,11 +251,11 @@ def _store(path: Path, file: Path, limits: Limits) -> Store:
     worker = execution.Worker(connection)
     try:
         connection.execute(f"ATTACH {_literal(str(file))} AS reporting (READ_ONLY)")
-        for statement in (*limits.settings(spill), *LOCK_DOWN):
+        for statement in (*limits.settings(spill), *lock_down()):
             connection.execute(statement)
         as_of, run_id = worker.run(lambda: freshness(connection), limits)
         session = connection.cursor()
-        session.execute("SET TimeZone = 'UTC'")
+        session.execute(statements.get("queries/session", "in_utc"))
         return Store(
             connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
             as_of=max(as_of, published.checked_as_of(path, run_id) or as_of),
@@ -291,10 +280,15 @@ def _check(path: Path, file: Path) -> None:
 
 def freshness(connection: duckdb.DuckDBPyConnection) -> tuple[datetime, str]:
     """When the file is from, and of which run. It is a view of the file's, which anybody may have put there."""
-    row = connection.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchone()
+    row = connection.execute(statements.get("queries/session", "freshness")).fetchone()
     if row is None or not isinstance(row[0], datetime) or not row[0].tzinfo:
         raise duckdb.InvalidInputException("it was never finished: neaptide.freshness says nothing")
     return row[0].astimezone(UTC), str(row[1])
+
+
+def lock_down() -> list[str]:
+    """The statements that shut a session once what it reads is attached."""
+    return [statements.get("queries/session", name) for name in _LOCK_DOWN]
 
 
 def _literal(text: str) -> str:

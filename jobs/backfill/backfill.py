@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from app import errors, nearest
+from app import errors, nearest, statements
 from jobs import disk, quoting
 from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
@@ -122,7 +122,7 @@ def _count(conn: Connection, table: Table, wanted: Range, done: str | None) -> i
     """How many rows are left to read, where that is soon known."""
     left = _after(wanted, done).source(table) or "true"
     with suppress(psycopg.Error), conn.transaction():
-        conn.execute("SET LOCAL statement_timeout = '2s'")
+        conn.execute(statements.get("session", "count_briefly"))
         row = conn.execute(f"SELECT count(*) AS rows FROM {table.rows_from} WHERE {left}".encode()).fetchone()
         return int(row["rows"]) if row else None
     return None

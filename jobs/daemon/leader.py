@@ -10,7 +10,7 @@ from datetime import timedelta
 import psycopg
 import structlog
 
-from app import errors
+from app import errors, statements
 from jobs.daemon import lead, wake
 from jobs.daemon.alerting import Alerting
 from jobs.daemon.backoff import Backoff
@@ -122,7 +122,7 @@ class Leader:
         """Ask on its own connection: a process or a machine that stood still has lost it without a word."""
         conn = self._lock
         with suppress(psycopg.Error, errors.SourceUnavailable):
-            return conn is not None and conn.execute("SELECT 1").fetchone() is not None
+            return conn is not None and conn.execute(statements.get("session", "alive")).fetchone() is not None
         return False
 
     def _unreachable(self, error: errors.NeaptideError) -> None:

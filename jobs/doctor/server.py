@@ -161,8 +161,10 @@ def _tombstones(job: Job, conn: Connection) -> Iterator[Check]:
     told = f"about {row['rows']:,} deleted keys, {size(row['bytes'])}"
     if oldest and oldest["seconds"] > (2 * kept + timedelta(hours=2)).total_seconds():
         told += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {kept}"
-        hint = "GRANT SELECT, DELETE ON neaptide.tombstone and SELECT, INSERT, UPDATE ON neaptide.purge to the role"
-        yield check.warn("tombstones", told, hint)
+        yield check.warn(
+            "tombstones", told,
+            hint="GRANT SELECT, DELETE ON neaptide.tombstone and SELECT, INSERT, UPDATE ON neaptide.purge to the role",
+        )  # fmt: skip
     else:
         yield check.ok("tombstones", told)
 

@@ -44,7 +44,8 @@ class Bridge(Connection):
         """
         if not self._settings:
             found = extension()
-            self.execute(f"LOAD {quoting.literal(str(found))}" if found else "INSTALL postgres; LOAD postgres")
+            install = statements.get("engine", "install_postgres")
+            self.execute(f"LOAD {quoting.literal(str(found))}" if found else install)
         for name in () if spool else (TABLES, *([GUESTS] if guests else [])):
             if name not in self._settings:
                 self._attach(name, source)
@@ -123,11 +124,11 @@ class Bridge(Connection):
                 yield
             return
         for name in self._joined:
-            self._tell_source("SET LOCAL enable_indexscan = off", name)
+            self._tell_source(statements.get("session", "by_pages"), name)
         yield
         # What looks for a few keys, tombstones say, is best served by an index.
         for name in self._joined:
-            self._tell_source("SET LOCAL enable_indexscan TO DEFAULT", name)
+            self._tell_source(statements.get("session", "by_index"), name)
 
     def _tell_source(self, command: str, name: str) -> None:
         self.execute(f"CALL postgres_execute({quoting.literal(name)}, {quoting.literal(command)})")

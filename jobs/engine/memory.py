@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from app import statements
 from jobs.engine.connection import Connection
 from jobs.source import widths
 
@@ -35,7 +36,7 @@ class Memory(Connection):
         of processor time with two threads, 0.85 s with one). Sessions in threads of their own still run side by side.
         """
         if self._threads is None:
-            self._threads = self._all_threads = self.one("SELECT current_setting('threads')")
+            self._threads = self._all_threads = self.one(statements.get("engine", "threads"))
         wanted = count or self._all_threads
         if wanted != self._threads:
             self.execute(f"SET threads = {wanted}")
@@ -52,7 +53,7 @@ class Memory(Connection):
 
     def memory_limit(self) -> int:
         """How much DuckDB may hold by the settings, in bytes; what it may beyond them is for a file's notes alone."""
-        number, unit = self.one("SELECT current_setting('memory_limit')").split()
+        number, unit = self.one(statements.get("engine", "memory_limit")).split()
         return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit)) - self._more
 
     def make_room(self, path: Path) -> None:

@@ -56,11 +56,11 @@ class DuckSession(Bridge, Memory):
     def fetching_by_place(self) -> Iterator[None]:
         """Have a join with a few rowids read the places they name, and not look at every row for them.
 
-        DuckDB makes a filter of at most so many values of a join's smaller side; more than a thousand are as slow.
+        Of at most a thousand: more are as slow.
         """
-        self.execute("SET dynamic_or_filter_threshold = 1000")
+        self.execute(statements.get("engine", "fetch_by_place"))
         yield
-        self.execute("RESET dynamic_or_filter_threshold")
+        self.execute(statements.get("engine", "fetch_as_usual"))
 
     def let_go(self) -> None:
         """Have no file attached any more, before the session is kept for the next run."""
@@ -76,7 +76,7 @@ class DuckSession(Bridge, Memory):
 
     def close_off(self) -> None:
         """Let the session reach nothing any more but what is attached to it by now."""
-        self.execute("SET enable_external_access = false")
+        self.execute(statements.get("engine", "close_off"))
 
     def refuse_views(self) -> None:
         """Raise `Damaged` where the file has views of somebody else's: one may do anything to whoever reads it."""
@@ -91,7 +91,7 @@ class DuckSession(Bridge, Memory):
         is nobody else's yet, so a log that is written, synced to disk and copied into it at once is of no use.
         """
         self._set_merging(merge)
-        self.execute("SET checkpoint_threshold = '0b'")
+        self.execute(statements.get("engine", "write_through"))
 
     def checkpoint(self, *, merge: bool = True) -> None:
         """Write the log, if there is one, into the file and let go of it: afterwards it is one whole file, and closed.
@@ -99,8 +99,8 @@ class DuckSession(Bridge, Memory):
         With `merge`, DuckDB also puts small row groups together, and those from which much was deleted.
         """
         self._set_merging(merge)
-        self.execute("CHECKPOINT out")
-        self.execute("DETACH out")
+        self.execute(statements.get("engine", "checkpoint"))
+        self.execute(statements.get("engine", "detach"))
 
     def _set_merging(self, merge: bool) -> None:
         self.execute(f"SET max_vacuum_tasks = {100 if merge and self._merges else 0}")
@@ -114,8 +114,8 @@ class DuckSession(Bridge, Memory):
 
     def regroup(self, rows: int) -> None:
         """Open the file anew, so that what is written gets row groups of so many rows; before anything is written."""
-        path = self.one("SELECT path FROM duckdb_databases() WHERE database_name = 'out'")
-        self.execute("DETACH out")
+        path = self.one(statements.get("engine", "path"))
+        self.execute(statements.get("engine", "detach"))
         self.execute(f"ATTACH {quoting.literal(path)} AS out (ROW_GROUP_SIZE {rows})")
         # To merge row groups a checkpoint reads them whole; targets/file/compact.py looks after files of huge rows.
         self._merges = rows > widths.VECTOR

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app import statements
 from jobs import quoting
 from jobs.engine import storage
 from jobs.engine.session import DuckSession
@@ -115,13 +116,13 @@ def _make_macro(file: DuckSession, place: Place, kept: KeptHistory) -> None:
     # Each with its table: by itself a name is the macro's parameter, where a column is called like that.
     columns = ", ".join(f"h.{quoting.identifier(column.name)}" for column in shown)
     nothing = ", ".join(f"CAST({early} END AS {column.kind})" for column in shown)
-    file.execute("USE out")
+    file.execute(statements.get("engine", "enter"))
     file.execute(
         f"CREATE OR REPLACE MACRO {place.macro}(moment) AS TABLE SELECT {columns} FROM {_local(place.view)} AS h"
         f" WHERE h.valid_from <= moment AND (h.valid_to IS NULL OR h.valid_to > moment)"
         f" UNION ALL SELECT {nothing} WHERE {early} ELSE false END"
     )
-    file.execute("USE memory")
+    file.execute(statements.get("engine", "leave"))
 
 
 def remove(file: DuckSession, table: str) -> None:

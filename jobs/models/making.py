@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app import statements
 from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.models import place, sums
@@ -31,7 +32,7 @@ def stored(name: str, analysis: Analysis) -> tuple[Columns, str, str]:
 def remove(file: DuckSession, name: str) -> None:
     """Drop the model's table, or its view and what lies behind that, if they are there."""
     behind = place.behind(name)
-    file.execute("CREATE SCHEMA IF NOT EXISTS out.models")
+    file.execute(statements.get("upkeep", "create_schema"))
     if file.has(behind.removeprefix("out.")):
         file.execute(f"DROP VIEW IF EXISTS {place.out(name)}")
         file.execute(f"DROP TABLE {behind}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app import errors
+from app import errors, statements
 from jobs.engine.session import DuckSession
 
 
@@ -14,12 +14,12 @@ def in_file(file: DuckSession, select: str) -> str:
 
     Raises `errors.ConfigError` for what is no SELECT.
     """
-    row: Any = file.connection.execute("SELECT json_serialize_sql(?)", [select]).fetchone()
+    row: Any = file.connection.execute(statements.get("projections", "parse"), [select]).fetchone()
     found = json.loads(row[0])
     if found.get("error"):
         raise errors.ConfigError(f"begin is no SELECT: {found.get('error_message')}")
     _place(found)
-    row = file.connection.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(found)]).fetchone()
+    row = file.connection.execute(statements.get("projections", "write"), [json.dumps(found)]).fetchone()
     return str(row[0])
 
 

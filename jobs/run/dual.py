@@ -113,7 +113,7 @@ class Writing:
         more, the next run will see to it.
         """
         # What is deferred may write rows, which are to be read, and would run with what masks are computed with.
-        self._lent.conn.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        self._lent.conn.execute(statements.get("dual", "fire_deferred"))
         try:
             with self._lent.reading() as conn:
                 self._job.source.give_pads(conn)

@@ -112,7 +112,7 @@ def snapshot(conn: Connection, locked: Sequence[str] = (), *, standby: bool = Fa
     except errors.SourceUnavailable:
         # A reader whose session a standby ended knows only that it is gone; this one is told why.
         with translated():
-            conn.execute("SELECT 1")
+            conn.execute(statements.get("session", "alive"))
         raise
 
 

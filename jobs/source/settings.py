@@ -78,7 +78,7 @@ def let_views(conn: psycopg.Connection[Any]) -> None:
 def renew(conn: Session, wanted: Mapping[str, str], another: Callable[[], Session]) -> None:
     """Make a session that was open to views one as it was when it was new."""
     if conn.spoiled:
-        conn.execute("SET SESSION AUTHORIZATION DEFAULT; RESET ALL")
+        conn.execute(statements.get("session", "renew"))
         adopt(conn, wanted, another)
         conn.spoiled = False
 

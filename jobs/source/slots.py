@@ -100,8 +100,8 @@ def making(name: str, version: int) -> str:
 def pushing(version: int) -> str:
     """The statement after which the log is on the disk as far as it was written before."""
     if version >= _FLUSHES:
-        return "SELECT pg_catalog.pg_logical_emit_message(false, 'neaptide', '', true)"
-    return "SELECT pg_catalog.pg_logical_emit_message(true, 'neaptide', '')"
+        return statements.get("wal", "flush")
+    return statements.get("wal", "flush_by_commit")
 
 
 def make(conn: Connection, name: str) -> None:

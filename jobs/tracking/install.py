@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT = "3s"
 APPLICATION = "neaptide track"
 # What is not qualified is PostgreSQL's own, whatever the role or the database has set.
-SETTINGS = (f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", "SET LOCAL search_path = pg_catalog, pg_temp")
+_BOUND = "search_path = pg_catalog, pg_temp"
+SETTINGS = (f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'", f"SET LOCAL {_BOUND}")
 _RACED = (
     psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema, psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject, psycopg.errors.DuplicateColumn,
@@ -93,7 +94,7 @@ def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[
             _run(conn, [one for one in found if not one.alone])
         # Indexes that are built while others write can't be part of a transaction, and take their time.
         alone = [one for one in found if one.alone]
-        for setting in ("lock_timeout = 0", "statement_timeout = 0", "search_path = pg_catalog, pg_temp"):
+        for setting in ("lock_timeout = 0", "statement_timeout = 0", _BOUND):
             if alone:
                 conn.execute(f"SET {setting}".encode())
         _run(conn, alone)
@@ -205,7 +206,7 @@ def _lock(conn: Connection) -> None:
         with conn.transaction():
             conn.execute(statements.get("track", "lock"))
     except psycopg.errors.LockNotAvailable as error:
-        [row] = conn.execute("SELECT 'neaptide.tombstone'::regclass::oid::bigint AS relid").fetchall()
+        [row] = ask(conn, "tombstone_oid")
         [held] = ask(conn, "holders", relids=[row["relid"]])
         raise errors.SourceTimeout(
             f"neaptide.tombstone is locked by {held['who'] or 'another session'}", hint="try again once that is done"

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import exact
+from app import exact, statements
 from jobs import quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
@@ -59,9 +59,9 @@ class Comparison:
         """Sums, then the rows of the ranges whose sums differ. Leaves `temp.found` for `mend`."""
         self._sums()
         n_source, n_file = (self._session.one(f"SELECT coalesce(sum(n), 0)::BIGINT FROM temp.{t}") for t in _SUMS)
-        bad = [row["range"] for row in self._session.rows(_BAD_RANGES)]
+        bad = [row["range"] for row in self._session.rows(statements.get("verify", "bad_ranges"))]
         self._fetch(bad)
-        counts = {row["kind"]: row["n"] for row in self._session.rows(_COUNTS)}
+        counts = {row["kind"]: row["n"] for row in self._session.rows(statements.get("verify", "counts"))}
         if self._table.deletes.keeps:
             counts.pop("extra", None)
         found = self._differences(counts)
@@ -141,14 +141,6 @@ class Comparison:
 
 
 _SUMS = ("sums_source", "sums_file")
-_BAD_RANGES = """
-SELECT coalesce(s.range, f.range) AS range
-FROM (SELECT range, sum(n) AS n, sum(sum) AS sum FROM temp.sums_source GROUP BY range) AS s
-FULL JOIN temp.sums_file AS f ON f.range = s.range
-WHERE s.n IS DISTINCT FROM f.n OR s.sum IS DISTINCT FROM f.sum
-ORDER BY 1
-"""
-_COUNTS = "SELECT kind, count(*) AS n FROM temp.found GROUP BY kind"
 
 
 @dataclass(frozen=True)

@@ -364,3 +364,7 @@ FROM below AS b
 INNER JOIN pg_class AS c ON c.oid = b.relid
 WHERE c.relkind = 'm' AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode
 LIMIT 1;
+
+-- name: sizes
+-- The bytes of a table's main fork, and with TOAST.
+SELECT pg_relation_size(%(relid)s::oid) AS main, pg_table_size(%(relid)s::oid) AS whole;

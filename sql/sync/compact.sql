@@ -16,3 +16,15 @@ SELECT
     count(DISTINCT i.block_id) FILTER (WHERE i.block_id >= 0) AS blocks,
     coalesce(sum(i.count) FILTER (WHERE i.column_id = 0 AND i.column_path = '[0]'), 0) AS stored
 FROM pragma_storage_info($name) AS i;
+
+-- name: copy
+-- All that is alive, without the free blocks.
+COPY FROM DATABASE out TO compact;
+
+-- name: checkpoint
+-- Write the copy as one whole file.
+CHECKPOINT compact;
+
+-- name: detach
+-- Let go of the copy.
+DETACH compact;

@@ -16,3 +16,7 @@ ORDER BY p.prepared;
 -- name: written
 -- The runs of dual writes that the file holds; DuckDB's.
 SELECT r.run_id FROM out.neaptide.runs AS r WHERE r.kind = 'dual';
+
+-- name: fire_deferred
+-- What is deferred to the commit happens now.
+SET CONSTRAINTS ALL IMMEDIATE;

@@ -72,3 +72,7 @@ LIMIT 1;
 -- name: forget_note
 -- Note nothing any more.
 DELETE FROM neaptide.notes WHERE name = %(name)s;
+
+-- name: wait_a_minute
+-- Who locks a table of the catalog stops a run, but not for good.
+SET statement_timeout = '60s';

@@ -15,3 +15,23 @@ SELECT DISTINCT c.schema_name AS schema, c.table_name AS name
 FROM duckdb_columns() AS c
 WHERE c.database_name = 'file' AND NOT c.internal
     AND regexp_matches(c.data_type, 'INTERVAL|TIME WITH TIME ZONE|HUGEINT|FLOAT\[\d+\]|ENUM|BIT|UNION');
+
+-- name: format
+-- The format of the file that a lake is made of.
+SELECT f.format FROM file.neaptide.file AS f;
+
+-- name: watermarks
+-- The tables that this file has a watermark of.
+SELECT w.table_name AS name FROM file.neaptide.watermarks AS w;
+
+-- name: expire
+-- Forget every snapshot but the newest.
+CALL ducklake_expire_snapshots('out', older_than => now());
+
+-- name: rewrite
+-- Write the files anew that hold deleted rows.
+CALL ducklake_rewrite_data_files('out', delete_threshold => 0);
+
+-- name: clean_up
+-- Remove the files that nobody reads any more.
+CALL ducklake_cleanup_old_files('out', cleanup_all => true);

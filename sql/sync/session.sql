@@ -43,3 +43,23 @@ SELECT pg_catalog.pg_backend_pid() AS backend;
 SELECT set_config(s.name, '', true) AS lifted
 FROM pg_settings AS s
 WHERE s.name = %(name)s;
+
+-- name: alive
+-- Whether the server still answers on this connection.
+SELECT 1;
+
+-- name: renew
+-- Make the session what it was when it was new.
+SET SESSION AUTHORIZATION DEFAULT; RESET ALL;
+
+-- name: by_pages
+-- Until the transaction ends or `by_index`, visit a table's pages in their order, not in the order of an index.
+SET LOCAL enable_indexscan = off;
+
+-- name: by_index
+-- After `by_pages`.
+SET LOCAL enable_indexscan TO DEFAULT;
+
+-- name: count_briefly
+-- Nobody waits long for a number that is only told.
+SET LOCAL statement_timeout = '2s';

@@ -228,3 +228,7 @@ ORDER BY n.nspname, c.relname;
 -- name: sees_sessions
 -- Whether a role is told when the transactions of others began.
 SELECT pg_has_role(%(role)s, 'pg_read_all_stats', 'USAGE') AS sees;
+
+-- name: tombstone_oid
+-- The oid of the table of deleted keys.
+SELECT 'neaptide.tombstone'::regclass::oid::bigint AS relid;

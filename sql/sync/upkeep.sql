@@ -85,3 +85,18 @@ ORDER BY c.schema_name, c.table_name, c.column_index;
 -- The key of every copied table, by the names that its columns have in the file.
 SELECT w.table_name, (w.signature -> 'key')::VARCHAR AS key
 FROM out.neaptide.watermarks AS w;
+
+-- name: create_schema
+-- Where the read models are.
+CREATE SCHEMA IF NOT EXISTS out.models;
+
+-- name: functions
+-- What this DuckDB says of its own functions, by name.
+SELECT
+    f.function_name,
+    bool_or(f.function_type = 'aggregate') AS aggregates,
+    bool_and(f.function_type = 'scalar' AND f.stability = 'CONSISTENT') AS consistent,
+    bool_or(f.stability <> 'CONSISTENT') AS moves
+FROM duckdb_functions() AS f
+WHERE f.internal AND f.function_type <> 'table'
+GROUP BY ALL;

@@ -121,3 +121,11 @@ SELECT
     current_setting('wal_level') = 'logical' AND NOT pg_is_in_recovery() AS logical
 FROM pg_roles AS r
 WHERE r.rolname = current_user;
+
+-- name: flush
+-- After it the log is on the disk as far as it was written before; from PostgreSQL 17 on.
+SELECT pg_catalog.pg_logical_emit_message(false, 'neaptide', '', true);
+
+-- name: flush_by_commit
+-- The same for older servers: the message is part of a transaction, whose commit flushes.
+SELECT pg_catalog.pg_logical_emit_message(true, 'neaptide', '');

@@ -75,7 +75,7 @@ MUTANTS = (
     Mutant(
         "what a command deferred is not read",
         "jobs/run/dual.py",
-        'self._lent.conn.execute("SET CONSTRAINTS ALL IMMEDIATE")',
+        'self._lent.conn.execute(statements.get("dual", "fire_deferred"))',
         "pass",
         DUAL + "test_what_is_deferred_is_written_before_it_is_read",
     ),

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from app import statements
 from app.oltp import engine, violations
 from app.oltp.tables import SCHEMA
 
@@ -34,10 +35,10 @@ def migrate(url: str) -> None:
 def upgrade(connection: Connection) -> None:
     """`migrate` in a transaction of the caller's."""
     # Held to the end of the transaction; the next process then finds the work done.
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    connection.execute(text(statements.get("shop/session", "lock_migrations")), {"lock": LOCK})
     # alembic keeps its version table in this schema and can't make it. Asked first, because CREATE SCHEMA needs a
     # right on the database even where the schema exists.
-    if connection.scalar(text("SELECT to_regnamespace(:schema) IS NULL"), {"schema": SCHEMA}):
+    if connection.scalar(text(statements.get("shop/session", "lacks_schema")), {"schema": SCHEMA}):
         connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
     command.upgrade(_config(connection), "head")
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from app import errors
+from app import errors, statements
 from jobs import faults, quoting
 from jobs.engine import intake, rows
 from jobs.engine.session import DuckSession
@@ -113,10 +113,7 @@ def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
 
 def _size(table: Table, now: SourceSession) -> tuple[int, int]:
     """Pages of the main fork, and bytes with TOAST."""
-    row = now.conn.execute(
-        "SELECT pg_relation_size(%(relid)s::oid) AS main, pg_table_size(%(relid)s::oid) AS whole",
-        {"relid": table.relid},
-    ).fetchone()
+    row = now.conn.execute(statements.get("catalogue", "sizes"), {"relid": table.relid}).fetchone()
     assert row is not None
     return (row["main"] or 0) // _PAGE, row["whole"] or 0
 
@@ -187,7 +184,7 @@ class _Workers:
                     if piece.huge or self._alone:
                         break
             if piece is not None and piece.huge:
-                session.execute("SET max_vacuum_tasks = 0")
+                session.execute(statements.get("engine", "merge_nothing"))
                 session.execute(f"CHECKPOINT {session.staging}")
         except errors.NeaptideError as error:
             if piece is None or not misfits.is_of_a_table(error):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from app import statements
 from app.reporting import functions as harmless
 from jobs.models.analysis.refusal import Refused, place
 from jobs.models.analysis.tree import Node
@@ -40,13 +41,6 @@ _WINDOWS = frozenset(
     ("WINDOW_RANK", "WINDOW_RANK_DENSE", "WINDOW_PERCENT_RANK", "WINDOW_CUME_DIST", "WINDOW_AGGREGATE")
 )
 _PEERS = ("UNBOUNDED_FOLLOWING", "CURRENT_ROW_RANGE")
-_KNOWN = """
-    SELECT function_name,
-        bool_or(function_type = 'aggregate') AS aggregates,
-        bool_and(function_type = 'scalar' AND stability = 'CONSISTENT') AS consistent,
-        bool_or(stability <> 'CONSISTENT') AS moves
-    FROM duckdb_functions() WHERE internal AND function_type <> 'table' GROUP BY ALL
-"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class Functions:
 
 def known(connection: duckdb.DuckDBPyConnection) -> Functions:
     """Those of this DuckDB."""
-    rows = connection.execute(_KNOWN).fetchall()
+    rows = connection.execute(statements.get("upkeep", "functions")).fetchall()
     consistent = {name for name, aggregates, same, _ in rows if same and not aggregates}
     return Functions(
         scalars=frozenset(consistent & harmless.ALLOWED | set(_MACROS.split()) | {UNNEST}) - _UNORDERED,

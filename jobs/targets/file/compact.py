@@ -99,9 +99,9 @@ def rebuild(job: Job, path: Path) -> None:
             file.use_threads()
             rows = state.read(file).row_group
             file.execute(f"ATTACH {quoting.literal(str(copying))} AS compact (ROW_GROUP_SIZE {rows})")
-            file.execute("COPY FROM DATABASE out TO compact")
-            file.execute("CHECKPOINT compact")
-            file.execute("DETACH compact")
+            file.execute(statements.get("compact", "copy"))
+            file.execute(statements.get("compact", "checkpoint"))
+            file.execute(statements.get("compact", "detach"))
         faults.point("compacted")
         copying.replace(job.files.work)
     finally:

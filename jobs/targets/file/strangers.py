@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import errors, versions
+from app import errors, statements, versions
 from jobs import disk, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
@@ -110,9 +110,9 @@ def salvage(file: DuckSession, published: Path, tables: Sequence[Table], others:
     left = [quoting.join_name(*target) for target in there - {table.target for table in tables}]
     left = sorted(name for name in left if others is None or name in others)
     kept = [name for name in left if ("neaptide", "watermarks") in there and _take_over(file, published, name)]
-    file.execute("DETACH published")
+    file.execute(statements.get("engine", "detach_published"))
     # What isn't in the file yet is held in memory.
-    file.execute("CHECKPOINT out")
+    file.execute(statements.get("engine", "checkpoint"))
     return kept
 
 

@@ -43,7 +43,7 @@ class Catalog:
             if self.lease.session is not None:
                 yield self.lease.session
             elif self.keep is not None:
-                with self.keep.catalog.lend(self._connect, lambda conn: conn.execute("SELECT 1")) as conn:
+                with self.keep.catalog.lend(self._connect, _greet) as conn:
                     yield conn
             else:
                 with self._connect() as conn:
@@ -54,8 +54,7 @@ class Catalog:
             self.lake.conninfo, autocommit=True, row_factory=dict_row, prepare_threshold=None,
             application_name=f"neaptide lake {socket.gethostname()} {os.getpid()}",
         )  # fmt: skip
-        # Who locks a table of the catalog stops a run, but not for good.
-        conn.execute("SET statement_timeout = '60s'")
+        conn.execute(statements.get("lake", "wait_a_minute").encode())
         return conn
 
     def row(self, name: str, given: dict[str, Any] | None = None) -> dict[str, Any] | None:
@@ -153,6 +152,10 @@ class Catalog:
                 with suppress(refused.UniqueViolation, refused.DuplicateObject):
                     conn.execute(statements.get("lake", "create_notes").encode())
                 return _first(conn.execute(statements.get("lake", block).encode(), given))
+
+
+def _greet(conn: Session) -> None:
+    conn.execute(statements.get("session", "alive").encode())
 
 
 def _first(cursor: psycopg.Cursor[dict[str, Any]]) -> dict[str, Any] | None:

@@ -74,10 +74,10 @@ def _copied(lake: LakeSession) -> Migrated:
 
 def _tables(lake: LakeSession) -> set[str]:
     """The tables that the file has a watermark of, if it is of this version's format."""
-    found = lake.rows("SELECT f.format FROM file.neaptide.file AS f")
+    found = lake.rows(statements.get("lakefile", "format"))
     if not found or found[0]["format"] != ledger.FORMAT:
         raise errors.TargetUnusable("the reporting file is of another format", hint="run `neaptide sync` on it first")
-    names = lake.rows("SELECT w.table_name AS name FROM file.neaptide.watermarks AS w")
+    names = lake.rows(statements.get("lakefile", "watermarks"))
     return {row["name"] for row in names}
 
 

@@ -87,7 +87,7 @@ class LakeSession(DuckSession):
         """Give back the room of what was staged."""
         if self._staged:
             self._staged = False
-            self.execute("DETACH staging")
+            self.execute(statements.get("engine", "detach_staging"))
             for path in self._room.glob("staging.duckdb*") if self._room else ():
                 path.unlink(missing_ok=True)
 

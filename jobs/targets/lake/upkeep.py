@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app import statements
 from jobs.results import Run
 from jobs.targets.lake.session import LakeSession
 
@@ -28,12 +29,10 @@ def tidy(file: LakeSession, retention: timedelta) -> None:
     options = {"expire_older_than": seconds, "delete_older_than": seconds, "rewrite_delete_threshold": _REWRITE}
     for name, value in options.items():
         file.execute(f"CALL out.set_option('{name}', '{value}')")
-    file.execute("CHECKPOINT out")
+    file.execute(statements.get("engine", "checkpoint"))
 
 
 def forget(file: LakeSession) -> None:
     """Let no row be found any more that the newest snapshot doesn't have. Readers of an older one lose it."""
-    file.execute("CALL ducklake_expire_snapshots('out', older_than => now())")
-    file.execute("CALL ducklake_rewrite_data_files('out', delete_threshold => 0)")
-    file.execute("CALL ducklake_expire_snapshots('out', older_than => now())")
-    file.execute("CALL ducklake_cleanup_old_files('out', cleanup_all => true)")
+    for name in ("expire", "rewrite", "expire", "clean_up"):
+        file.execute(statements.get("lakefile", name))
