@@ -158,9 +158,11 @@ def _page() -> Any:
 
 def main() -> None:
     """The `neaptide` command."""
-    # What imports make stays: to look for garbage in it after every 700 objects takes a tenth of a short command.
-    gc.set_threshold(50_000, 20, 20)
+    # What imports make stays: to look for garbage in it after every 700 objects takes a tenth of a short command, and
+    # so it does once in the 80,000 of a sync, or while Python ends.
+    gc.set_threshold(100_000, 20, 20)
     code = run(sys.argv[1:])
+    gc.freeze()
     if _query_goes_on():
         # While Python ends in good order, DuckDB would be pulled away from under it.
         sys.stdout.flush()
