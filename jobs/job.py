@@ -10,8 +10,8 @@ import duckdb
 
 from app import config, maskkey
 from jobs.engine.session import DuckSession
-from jobs.models import order
-from jobs.models.order import Folder
+from jobs.models import folder
+from jobs.models.folder import Folder
 from jobs.sessions import Keep
 from jobs.source.connection import Source
 from jobs.targets import targets
@@ -98,7 +98,7 @@ class Job:
     @property
     def models(self) -> Folder:
         """The read models of the project, as their files say now."""
-        return order.found_in(self.settings.models_path)
+        return folder.found_in(self.settings.models_path)
 
     @property
     def load_workers(self) -> int:

@@ -44,11 +44,13 @@ def command(
     All tables are read at one snapshot and published together; readers are never locked out.
     """
     from app import bootstrap
-    from jobs.run import dryrun, sync
+    from jobs.run import sync
 
     job = bootstrap.job(face.settings)
     with waits.told(face.say, job):
         if dry_run:
+            from jobs.run import dryrun
+
             return _show_plan(face, dryrun.dry_run(job, tables), as_json)
         run = sync.sync_once(
             job, tables=list(tables) or None, full=full, force_deletes=force_deletes, wait=not no_wait,

@@ -24,17 +24,12 @@ from jobs.history import place, rewriting, taking, whole
 from jobs.history.known import Known
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
-from jobs.record.history import Histories, KeptHistory
+from jobs.record.history import KeptHistory
 from jobs.tables.table import Table
 
 _TICK = timedelta(microseconds=1)
 # Of the time that is kept, how much may pass until what is older is looked for: to forget it writes all anew.
 _SELDOM = 10
-
-
-def differ(tables: Iterable[Table], kept: Histories) -> bool:
-    """Whether a history is to begin or to go that the published file has not, or has."""
-    return any(bool(table.spec.history) != (table.name in kept) for table in tables)
 
 
 @dataclass

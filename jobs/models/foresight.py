@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from jobs.engine.session import DuckSession
 from jobs.models import place, standing
-from jobs.models.order import Folder
+from jobs.models.folder import Folder
 from jobs.models.planning import Planning
 from jobs.models.standing import Standing
 from jobs.record import models as ledger

@@ -15,7 +15,8 @@ from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.models import order, place
 from jobs.models.analysis.shapes import Analysis, Relation
-from jobs.models.order import Folder, Planned
+from jobs.models.folder import Folder
+from jobs.models.order import Planned
 
 
 @dataclass

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from jobs.models import place
-from jobs.models.order import Folder
-from jobs.models.planning import Planning
+from jobs.models.folder import Folder
 from jobs.record.models import KeptModel, Models
 from jobs.results import ModelRun
+
+if TYPE_CHECKING:
+    from jobs.models.planning import Planning
 
 # Of how models lie in the file, and of which kind each is: another number has all of them built anew.
 UPKEEP = 2

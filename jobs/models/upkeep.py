@@ -22,8 +22,8 @@ from jobs import faults
 from jobs.engine.session import DuckSession
 from jobs.models import making, place, standing
 from jobs.models.analysis.shapes import Analysis
+from jobs.models.folder import Folder
 from jobs.models.moved import Moved
-from jobs.models.order import Folder
 from jobs.models.planning import Planning
 from jobs.models.relations import Relations
 from jobs.models.restricted import Restricted

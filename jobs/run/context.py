@@ -16,7 +16,7 @@ from jobs.feeds.feed import Feed, Known
 from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
-from jobs.models.order import Folder
+from jobs.models.folder import Folder
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position.watermark import Watermark

@@ -25,7 +25,6 @@ from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
 from jobs.run import carry, housekeeping, prepared, unchanged
 from jobs.run.context import Context, Options
-from jobs.run.write import Writer
 from jobs.source.session import SourceSession, source_session
 from jobs.tables.ranges import Range
 from jobs.targets.file import compact, freshness
@@ -220,6 +219,8 @@ class _Runner:
             self._context.deadline.guard(file)
             file.use_threads(1)
             file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
+            from jobs.run.write import Writer
+
             writer = Writer(self._context, file, state, earlier, past)
             run = writer.run()
             self._release()

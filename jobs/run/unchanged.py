@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jobs.apply.merge import Merge
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, feed, ranged
 from jobs.feeds.changes import Into
-from jobs.history import keeper
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
+from jobs.record.history import Histories
 from jobs.run import planning, projecting
 from jobs.run.context import Context, TableFailed, diagnosed
+from jobs.source.catalogue import Table
 
 
 def is_quiet(context: Context) -> bool:
@@ -30,7 +33,7 @@ def _nothing_new(context: Context) -> bool:
         return False
     if standing.differ(context.models, published.models) or projecting.has_news(context):
         return False
-    if keeper.differ(now.tables, published.history):
+    if _histories_differ(now.tables, published.history):
         return False
     known = now.known()
     if now.told() != {name: error for name, error in published.errors.items() if name in known}:
@@ -45,6 +48,11 @@ def _nothing_new(context: Context) -> bool:
     if any(_certain(step, news[step.table.name]) for step in doubtful):
         return False
     return _unchanged_rows(context, doubtful)
+
+
+def _histories_differ(tables: Iterable[Table], kept: Histories) -> bool:
+    """Whether a history is to begin or to go that the published file has not, or has."""
+    return any(bool(table.spec.history) != (table.name in kept) for table in tables)
 
 
 def _certain(step: Step, news: feed.News) -> bool:

@@ -12,7 +12,8 @@ from jobs.job import Job
 from jobs.models import file as model_file
 from jobs.models import place
 from jobs.models.analysis.shapes import Analysis
-from jobs.models.order import Folder, Planned
+from jobs.models.folder import Folder
+from jobs.models.order import Planned
 from jobs.models.planning import Planning
 from jobs.record import models as ledger
 from jobs.record.models import KeptModel

@@ -10,7 +10,7 @@ from app import errors
 from jobs.engine.session import DuckSession
 from jobs.models import making, place, standing, upkeep
 from jobs.models.build import Builder
-from jobs.models.order import Folder
+from jobs.models.folder import Folder
 from jobs.models.planning import Planning
 from jobs.models.scratch import difference
 from jobs.models.upkeep import Plan

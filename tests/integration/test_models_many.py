@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from app import errors
-from jobs.models import file, order, planning
+from jobs.models import file, planning
 from jobs.models.analysis import select
+from jobs.models.folder import found_in
 from tests.support.modelworld import World
 
 COUNT = 200
@@ -65,7 +66,7 @@ def test_a_run_looks_at_the_models_whose_tables_changed(monkeypatch: pytest.Monk
 def test_a_file_is_read_again_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "one.sql"
     path.write_text("SELECT 1 AS a")
-    assert order.found_in(tmp_path).models["one"].text == "SELECT 1 AS a"
+    assert found_in(tmp_path).models["one"].text == "SELECT 1 AS a"
     # At once, of the same length, and by a clock that did not tick.
     tick = time.time_ns()
     same = SimpleNamespace(st_ino=1, st_size=13, st_mtime_ns=tick, st_ctime_ns=tick, st_mode=stat.S_IFDIR)
@@ -73,17 +74,17 @@ def test_a_file_is_read_again_when_it_changed(tmp_path: Path, monkeypatch: pytes
         coarse.setattr(Path, "stat", lambda *_, **__: same)
         for text in ("SELECT 1 AS a", "SELECT 2 AS a"):
             path.write_text(text)
-            assert order.found_in(tmp_path).models["one"].text == text
+            assert found_in(tmp_path).models["one"].text == text
     now = time.time_ns()
     monkeypatch.setattr(file.time, "time_ns", lambda: now + 10**10)
-    assert order.found_in(tmp_path).models["one"] == file.parse("one", "SELECT 2 AS a", where=str(path))
+    assert found_in(tmp_path).models["one"] == file.parse("one", "SELECT 2 AS a", where=str(path))
     with monkeypatch.context() as broken:
         broken.setattr(Path, "read_text", lambda *_, **__: pytest.fail("it was read again"))
-        assert order.found_in(tmp_path).models["one"].text == "SELECT 2 AS a"
+        assert found_in(tmp_path).models["one"].text == "SELECT 2 AS a"
     path.write_text("SELECT 3 AS a, 1 AS b")
-    assert order.found_in(tmp_path).models["one"].text == "SELECT 3 AS a, 1 AS b"
+    assert found_in(tmp_path).models["one"].text == "SELECT 3 AS a, 1 AS b"
     path.unlink()
-    assert not order.found_in(tmp_path).models
+    assert not found_in(tmp_path).models
     path.write_text("-- key: ,\nSELECT 1 AS a")
     for _ in range(2):
-        assert isinstance(order.found_in(tmp_path).bad["one"], errors.ModelError)
+        assert isinstance(found_in(tmp_path).bad["one"], errors.ModelError)

@@ -12,7 +12,7 @@ import duckdb
 from jobs.engine.session import DuckSession
 from jobs.models.build import Builder
 from jobs.models.file import Model
-from jobs.models.order import Folder
+from jobs.models.folder import Folder
 from jobs.models.upkeep import Replaced, Upkeep
 from jobs.record import state
 from jobs.results import ModelRun

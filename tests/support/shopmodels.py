@@ -10,6 +10,7 @@ import duckdb
 from jobs import quoting
 from jobs.models import order
 from jobs.models.analysis.shapes import Relation
+from jobs.models.folder import found_in
 from jobs.models.order import Planned
 from tests.support.cli import ROOT
 
@@ -25,7 +26,7 @@ def planned(connection: duckdb.DuckDBPyConnection, catalog: str) -> Planned:
     ).fetchall()  # fmt: skip
     names = {quoting.join_name(schema, name): json.loads(columns) for schema, name, columns in rows}
     tables = {name: Relation(columns, KEYS.get(name, ("id",))) for name, columns in names.items()}
-    return order.planned(order.found_in(FOLDER), tables, catalog=catalog)
+    return order.planned(found_in(FOLDER), tables, catalog=catalog)
 
 
 def build(link: Path) -> Planned:

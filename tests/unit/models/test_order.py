@@ -11,6 +11,7 @@ from app import errors
 from jobs.engine import failures
 from jobs.models import file, order, upkeep
 from jobs.models.analysis.shapes import Relation
+from jobs.models.folder import found_in
 
 TABLES = {"shop.orders": Relation({"id": "INTEGER", "total": "DECIMAL(14,2)"}, ("id",))}
 
@@ -18,7 +19,7 @@ TABLES = {"shop.orders": Relation({"id": "INTEGER", "total": "DECIMAL(14,2)"}, (
 def planned(folder: Path, **texts: str) -> order.Planned:
     for name, text in texts.items():
         (folder / f"{name}.sql").write_text(text, encoding="utf-8")
-    return order.planned(order.found_in(folder), TABLES)
+    return order.planned(found_in(folder), TABLES)
 
 
 def test_inputs_come_first(tmp_path: Path) -> None:
@@ -82,8 +83,8 @@ def test_names(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.sql").write_bytes(b"SELECT '\xff'")
-    assert "can't be read" in order.found_in(tmp_path).bad["x"].message
-    assert not order.found_in(tmp_path / "none").models
+    assert "can't be read" in found_in(tmp_path).bad["x"].message
+    assert not found_in(tmp_path / "none").models
 
 
 @pytest.mark.parametrize(
