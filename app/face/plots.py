@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 from app import errors
 from app.charts import choice
 from app.charts.chart import NUMBER, Chart
-from app.face import cells, tables, values
+from app.face import cells, terminal, values
 from app.reporting.result import Result
 
 # More bars than that are columns, which have no numbers of their own.
@@ -37,13 +36,13 @@ def write(result: Result, wanted: Chart | None, title: str, out: TextIO, now: da
         raise errors.UsageError(
             f"nothing says how to draw {title!r}", hint="say it in the head, like `-- chart: line x=month y=net`"
         )
-    width = shutil.get_terminal_size((tables.WIDTH, 24)).columns if out.isatty() else tables.WIDTH
+    width = terminal.width(out)
     lines = [values.shown(title), ""]
     for number, (part, rows, name) in enumerate(_parts(*found)):
         lines += [*([""] if number else []), *([name] if name else []), *_drawn(part, rows, width)]
     count = f"{len(result.rows):,} {'row' if len(result.rows) == 1 else 'rows'}"
     lines.append(f"{count}. {values.freshness(result.as_of, now)}")
-    out.write(tables.encodable(_in_ascii("\n".join(lines) + "\n", out), out))
+    out.write(terminal.encodable(_in_ascii("\n".join(lines) + "\n", out), out))
 
 
 def _in_ascii(text: str, out: TextIO) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app import escapes
-from app.face import values
+from app.face import terminal, values
 
 if TYPE_CHECKING:
     from app.face.base import Face
@@ -75,18 +75,14 @@ class Look:
 
 def look(*, height: bool = False) -> Look:
     """What the terminal gives; elsewhere 80 columns without colours."""
-    from app.face import tables
-
-    columns, lines = shutil.get_terminal_size() if sys.stdout.isatty() else (tables.WIDTH, 0)
-    return Look(columns, lines if height and lines else None, tables.wants_colour(sys.stdout))
+    columns, lines = shutil.get_terminal_size() if sys.stdout.isatty() else (terminal.WIDTH, 0)
+    return Look(columns, lines if height and lines else None, terminal.wants_colour(sys.stdout))
 
 
 def lines(found: Iterable[str]) -> None:
     """Lines on stdout, as far as its encoding can say them."""
-    from app.face import tables
-
     for line in found:
-        click.echo(tables.encodable(escapes.coloured(line), sys.stdout), color=tables.wants_colour(sys.stdout))
+        click.echo(terminal.encodable(escapes.coloured(line), sys.stdout), color=terminal.wants_colour(sys.stdout))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], spare: Sequence[str] = ()) -> None:

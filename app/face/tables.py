@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime
@@ -24,11 +22,10 @@ from rich.table import Table
 from rich.text import Text
 
 from app import escapes
-from app.face import cells, values, widths
+from app.face import cells, terminal, values, widths
 from app.reporting.result import Result
 
 FORMATS = ("table", "json", "jsonl", "csv", "markdown")
-WIDTH = 80
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "BOOLEAN"),
     (int, "BIGINT"),
@@ -43,13 +40,13 @@ _PLAN = ("explain_key", "explain_value")
 
 def write(result: Result, kind: str, out: TextIO, err: TextIO, *, now: datetime | None = None) -> None:
     """Print a result: data on `out`; how fresh it is below a table, and on `err` for a format that programs read."""
-    text = render(result, kind, width=_width(out), colour=wants_colour(out))
-    out.write(encodable(text, out))
+    text = render(result, kind, width=terminal.width(out), colour=terminal.wants_colour(out))
+    out.write(terminal.encodable(text, out))
     line = values.freshness(result.as_of, now or datetime.now(UTC)) + "\n"
     (out if kind == "table" else err).write(line)
 
 
-def render(result: Result, kind: str, *, width: int = WIDTH, colour: bool = False) -> str:
+def render(result: Result, kind: str, *, width: int = terminal.WIDTH, colour: bool = False) -> str:
     """A result as text that ends in a line break, without the line about freshness; `kind` is one of `FORMATS`."""
     spelled = _with_short_floats(result)
     if kind == "table" and result.columns == _PLAN:
@@ -84,11 +81,6 @@ def json_of(thing: Any) -> str:
     return values.as_json(_simple(thing)) + "\n"
 
 
-def wants_colour(out: TextIO) -> bool:
-    """Only on a terminal, and not where NO_COLOR is set (https://no-color.org)."""
-    return out.isatty() and not os.environ.get("NO_COLOR")
-
-
 def _simple(thing: Any) -> Any:
     if is_dataclass(thing):
         return {field.name: _simple(getattr(thing, field.name)) for field in fields(thing)}
@@ -98,16 +90,6 @@ def _simple(thing: Any) -> Any:
 def _type_of(column: Sequence[object]) -> str:
     known = next((value for value in column if value is not None), None)
     return next((name for kind, name in _TYPES if isinstance(known, kind)), "VARCHAR")
-
-
-def _width(out: TextIO) -> int:
-    return shutil.get_terminal_size((WIDTH, 24)).columns if out.isatty() else WIDTH
-
-
-def encodable(text: str, out: TextIO) -> str:
-    """The text with a question mark for what the stream can't say."""
-    encoding = out.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _table(result: Result, width: int, colour: bool) -> str:
@@ -236,5 +218,5 @@ def _markdown(result: Result) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in [marked[0], rule, *marked[1:]])
 
 
-_PLAIN = _console(WIDTH, colour=False)
+_PLAIN = _console(terminal.WIDTH, colour=False)
 _RENDERERS: dict[str, Callable[[Result], str]] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "markdown": _markdown}

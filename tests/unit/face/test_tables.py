@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich import cells
 
-from app.face import tables, values
+from app.face import tables, terminal, values
 from app.reporting.result import Result
 
 AS_OF = datetime(2026, 11, 23, 20, 45, 11, tzinfo=UTC)
@@ -144,10 +144,10 @@ class Terminal(io.StringIO):
 
 def test_colour_needs_a_terminal_and_no_NO_COLOR(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert tables.wants_colour(Terminal())
-    assert not tables.wants_colour(io.StringIO())
+    assert terminal.wants_colour(Terminal())
+    assert not terminal.wants_colour(io.StringIO())
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not tables.wants_colour(Terminal())
+    assert not terminal.wants_colour(Terminal())
 
 
 VALUES = {
