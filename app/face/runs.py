@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -38,11 +38,13 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    """A line for each run; below, its warnings and what befell its tables besides new rows."""
+    """A line for each run; below, its warnings, what befell its tables besides new rows, and its read models."""
     look = show.look()
     show.lines(_table(found, look))
     show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in found for warning in run["warnings"])
-    show.lines(f"  {run['run_id']}: {line}" for run in found for line in told(run, look))
+    show.lines(
+        f"  {run['run_id']}: {line}" for run in found for line in (*told(run, look), *_models(run["models"], look))
+    )
 
 
 def _table(found: list[dict[str, Any]], look: show.Look) -> list[str]:
@@ -78,6 +80,32 @@ def told(run: Mapping[str, Any], look: show.Look) -> list[str]:
         if text:
             found.setdefault((text, "failed" if table["error"] else text), []).append(table["table"])
     return [look.painted(_of(text, names), word) for (text, word), names in found.items()]
+
+
+def _models(models: Sequence[Mapping[str, Any]], look: show.Look) -> list[str]:
+    """The read models of a run: in one line those that were kept, in one for each reason those that were made anew."""
+    anew: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in models:
+        if not one["error"] and one["reason"]:
+            done = one["action"] if one["action"] in ("built", "removed") else "rebuilt"
+            anew.setdefault((done, one["reason"]), []).append(one)
+    kept = [one for one in models if not one["error"] and not one["reason"]]
+    lines = [f"{_named(kept)} kept, {_took(kept)}"] if kept else []
+    lines += [f"{_named(some)} {done}, {_took(some)}: {reason}" for (done, reason), some in anew.items()]
+    return lines + [look.painted(f"models.{one['model']}: {one['error']}", "failed") for one in models if one["error"]]
+
+
+def _named(models: Sequence[Mapping[str, Any]]) -> str:
+    if len(models) <= _FEW:
+        return ", ".join(f"models.{one['model']}" for one in models)
+    return show.counted(len(models), "model")
+
+
+def _took(models: Sequence[Mapping[str, Any]]) -> str:
+    """The seconds of all of them, and where most of them went."""
+    total = f"{sum(one['seconds'] for one in models):.2f} s"
+    longest = max(models, key=lambda one: one["seconds"])
+    return f"{total}, {longest['model']} {longest['seconds']:.2f}" if len(models) > 1 else total
 
 
 def _of(text: str, names: list[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
+from jobs.record import model_runs
 from jobs.results import Run
 
 # How a run ended, as `freshness.end_of` tells it; None where nobody knows.
@@ -22,17 +23,18 @@ End = dict[str, Any] | None
 
 @dataclass(frozen=True)
 class Record:
-    """One run as it stands in the file: its own row, and a row for each table that there is something to say of."""
+    """One run as it stands in the file: its own row, and one for each table and model that it had to do with."""
 
     run: dict[str, Any]
     tables: tuple[dict[str, Any], ...]
+    models: model_runs.Rows = ()
 
     def ended(self, end: End) -> Record:
-        """The same with all phases and the true end, if these are its own."""
+        """The same with all phases, all models and the true end, if these are its own."""
         if end is None or end.get("run_id") != self.run["run_id"]:
             return self
         known = {"finished_at": end["finished_at"], "phases": json.dumps(end["phases"])}
-        return replace(self, run={**self.run, **known})
+        return replace(self, run={**self.run, **known}, models=_models(end) or self.models)
 
 
 def of(run: Run, clock: dict[str, Any]) -> Record:
@@ -52,7 +54,7 @@ def of(run: Run, clock: dict[str, Any]) -> Record:
         "warnings": json.dumps(run.warnings),
     }
     tables = ({**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told)
-    return Record(row, tuple(tables))
+    return Record(row, tuple(tables), model_runs.of(run.run_id, model_runs.told(run.models)))
 
 
 def write(file: DuckSession, records: Sequence[Record], *, keep: int) -> None:
@@ -61,9 +63,11 @@ def write(file: DuckSession, records: Sequence[Record], *, keep: int) -> None:
     tables = [table for record in records for table in record.tables]
     if tables:
         file.block("write_table_runs", {"rows": json.dumps(tables)})
+    model_runs.write(file, [model for record in records for model in record.models])
     forgotten = file.block("forget_old_runs", {"keep": keep})
     if forgotten[0]["Count"]:
         file.block("forget_old_table_runs")
+        model_runs.forget_old(file)
 
 
 def complete(file: DuckSession, end: End) -> None:
@@ -71,6 +75,7 @@ def complete(file: DuckSession, end: End) -> None:
     if end is not None:
         known = {"finished_at": end["finished_at"], "phases": json.dumps(end["phases"])}
         file.block("complete_run", {"run_id": end["run_id"], **known})
+        model_runs.write(file, _models(end))
 
 
 def take_over(file: DuckSession, published: Path, end: End) -> None:
@@ -79,6 +84,7 @@ def take_over(file: DuckSession, published: Path, end: End) -> None:
     file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
     file.block("take_over_table_runs")
     file.block("forget_own_last_run")
+    model_runs.take_over(file)
     file.block(
         "take_over_runs",
         {
@@ -87,3 +93,8 @@ def take_over(file: DuckSession, published: Path, end: End) -> None:
             "phases": json.dumps(last.get("phases", {})),
         },
     )
+    model_runs.write(file, _models(last))
+
+
+def _models(end: dict[str, Any]) -> model_runs.Rows:
+    return model_runs.of(end["run_id"], end["models"]) if end.get("models") else ()

@@ -12,6 +12,7 @@ from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan import steps
+from jobs.record import model_runs
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
 from jobs.status import board, growth, loghold, models
@@ -95,8 +96,9 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
 
 def recent_runs(job: Job, file: DuckSession, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
-    last = freshness.end_known(job.files) or {}
-    return [_run(row, last) for row in file.rows(statements.get("status", "runs"), {"most": most})]
+    last, models = freshness.end_known(job.files) or {}, model_runs.newest(file, most)
+    found = file.rows(statements.get("status", "runs"), {"most": most})
+    return [_run({**row, "models": models.get(row["run_id"], [])}, last) for row in found]
 
 
 def _run(row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def _run(row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
     found = {**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}}
     if row["run_id"] == last.get("run_id"):
         found |= {"finished_at": datetime.fromisoformat(last["finished_at"]), "phases": last["phases"]}
+        found["models"] = sorted(last["models"], key=lambda one: (-one["seconds"], one["model"])) or found["models"]
     if "publish" not in found["phases"]:
         return {**found, "finished_at": None, "seconds": None}
     return {**found, "seconds": (found["finished_at"] - found["started_at"]).total_seconds()}

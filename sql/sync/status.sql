@@ -36,6 +36,13 @@ FROM out.neaptide.runs AS r
 ORDER BY r.run_id DESC
 LIMIT $most;
 
+-- name: model_runs
+-- What the newest runs did to the read models.
+SELECT m.run_id, m.model, m.action, m.kind, m.keys, m.rows, m.seconds, m.reason, m.cause, m.error
+FROM out.neaptide.model_runs AS m
+WHERE m.run_id IN (SELECT r.run_id FROM out.neaptide.runs AS r ORDER BY r.run_id DESC LIMIT $most)
+ORDER BY m.run_id DESC, m.seconds DESC, m.model;
+
 -- name: today
 -- The runs since a moment that changed something, in how many of them a table failed, and whether older ones are kept.
 SELECT

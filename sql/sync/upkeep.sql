@@ -71,6 +71,49 @@ FROM (
     }]')) AS m
 );
 
+-- name: create_model_runs
+-- What each run did to each model that it had to do with.
+CREATE TABLE IF NOT EXISTS out.neaptide.model_runs (
+    run_id VARCHAR,
+    model VARCHAR,
+    action VARCHAR,
+    kind VARCHAR,
+    keys BIGINT,
+    rows BIGINT,
+    seconds DOUBLE,
+    reason VARCHAR,
+    cause VARCHAR,
+    error VARCHAR
+);
+
+-- name: forget_model_runs
+-- What was said of these runs before they ended.
+DELETE FROM out.neaptide.model_runs
+WHERE run_id IN (SELECT unnest(from_json($runs::JSON, '["VARCHAR"]')));
+
+-- name: write_model_runs
+-- What runs did to models.
+INSERT INTO out.neaptide.model_runs (run_id, model, action, kind, keys, rows, seconds, reason, cause, error)
+SELECT m.run_id, m.model, m.action, m.kind, m.keys, m.rows, m.seconds, m.reason, m.cause, m.error
+FROM (
+    SELECT unnest(from_json($rows::JSON, '[{
+        "run_id": "VARCHAR", "model": "VARCHAR", "action": "VARCHAR", "kind": "VARCHAR", "keys": "BIGINT",
+        "rows": "BIGINT", "seconds": "DOUBLE", "reason": "VARCHAR", "cause": "VARCHAR", "error": "VARCHAR"
+    }]')) AS m
+);
+
+-- name: take_over_model_runs
+-- What those runs did to models that wrote the other file.
+INSERT INTO out.neaptide.model_runs BY NAME
+SELECT m.*
+FROM published.neaptide.model_runs AS m
+WHERE m.run_id NOT IN (SELECT o.run_id FROM out.neaptide.runs AS o);
+
+-- name: forget_old_model_runs
+-- A model's record goes with its run.
+DELETE FROM out.neaptide.model_runs
+WHERE run_id NOT IN (SELECT r.run_id FROM out.neaptide.runs AS r);
+
 -- name: columns
 -- The columns of every table and view that a model may read. A history changes in other ways than a table does.
 SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type

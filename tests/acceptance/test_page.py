@@ -80,6 +80,9 @@ def test_a_report_reads_models_where_they_can_answer_it(shop_db: str, tmp_path: 
             answer = page.html(f"/reports/sales_monthly{asked_for}")
             assert answer.code == 200 and ("models.sales_per_day" in answer.text) == reads
         assert "models.sales_per_day" in page.html("/").text
+        run = page.get("/runs.json").json["runs"][0]
+        text = page.html(f"/runs/{run['run_id']}").text
+        assert run["models"] and all(f'href="/tables/models.{one["model"]}"' in text for one in run["models"])
 
 
 def test_a_form_of_the_parameters_is_the_address(page: Page) -> None:

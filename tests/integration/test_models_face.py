@@ -87,3 +87,26 @@ def test_the_file_s_models_are_listed_beside_its_tables(project: Cli) -> None:
     assert all(one["built"] and one["rebuild_seconds"] is not None for one in built.values())
     assert built["items"]["rows_per_input_row"] == 1.0
     assert "models.items" in project("models").ok().out or "items" in project("models").ok().out
+
+
+def test_a_run_says_which_models_it_kept_made_anew_and_why_one_failed(project: Cli, empty_db: str) -> None:
+    write(
+        project,
+        **{f"copy_{n}": "-- key: id\nSELECT id, price FROM shop.item" for n in range(4)},
+        cast="-- key: id\nSELECT id, CAST(kind AS INT) AS kind FROM shop.item",
+        ranks="SELECT id, rank() OVER (ORDER BY price) AS place FROM shop.item",
+    )
+    assert project("sync").code == 1
+    with psycopg.connect(empty_db, autocommit=True) as conn:
+        # The first goes into the other file, which has no models yet.
+        for price in (99, 98):
+            conn.execute("UPDATE shop.item SET price = %s WHERE id = 1", [price])
+            assert project("sync").code == 1
+    told = project("runs").ok().out
+    assert "5 models built, 0." in told and ": first build" in told
+    assert "4 models kept, 0." in told and "models.ranks rebuilt, 0." in told and "an input changed" in told
+    assert "cast.sql:2: DuckDB" in told
+    newest = project("runs", "--json").ok().json[0]["models"]
+    assert {one["model"]: one["keys"] for one in newest} | {"ranks": 0} == {
+        **{f"copy_{n}": 1 for n in range(4)}, "ranks": 0, "cast": 0,
+    }  # fmt: skip

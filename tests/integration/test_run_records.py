@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import duckdb
 import pytest
 
 from jobs import faults
+from jobs.sessions import Keep
 from jobs.status import report
 from jobs.verify import verify
+from tests.support import modellab
 from tests.support.syncing import Lab
 
 ALL = {"probe", "load", "apply", "checkpoint", "publish"}
@@ -42,6 +45,37 @@ def test_each_run_has_all_its_phases_and_its_true_end_at_once_and_for_good(lab: 
     with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
         kept = file.execute("SELECT finished_at FROM neaptide.runs ORDER BY run_id").fetchall()
     assert [row[0] for row in kept[:-1]] == [end for _, end, _, _ in made[:-1]]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_each_run_did_to_the_models_is_told_at_once_and_for_good(lab: Lab, kept: bool) -> None:
+    modellab.write(lab, "counted", "SELECT count(*) AS n FROM item")
+    modellab.write(lab, "ranked", "SELECT id, rank() OVER (ORDER BY id) AS place FROM item")
+    modellab.write(lab, "narrow", "SELECT CAST(CAST(id + 126 AS VARCHAR) AS TINYINT) AS n FROM item", "n")
+    made: list[set[tuple[Any, ...]]] = []
+    with contextlib.closing(Keep()) if kept else contextlib.nullcontext() as keep:
+        lab.keep = keep
+        for key in range(5):
+            lab.run(f"INSERT INTO item VALUES ({key})")
+            if key == 3:
+                modellab.remove(lab, "ranked")
+            run = lab.sync()
+            made.insert(0, {(one.model, one.action, one.reason, one.seconds, one.error) for one in run.models})
+            assert not lab.sync().changed
+            assert [models(found) for found in report.history(lab.job, 10)] == made
+    assert [{one[:2] for one in run} for run in made[1:4:2]] == [
+        {("counted", "sums"), ("narrow", "failed"), ("ranked", "removed")},
+        {("counted", "sums"), ("narrow", "rows"), ("ranked", "whole")},
+    ]
+    lab.sync_options["keep_runs"] = 2
+    lab.run("INSERT INTO item VALUES (9)")
+    lab.sync()
+    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+        assert file.execute("SELECT count(DISTINCT run_id) FROM neaptide.model_runs").fetchone() == (2,)
+
+
+def models(run: dict[str, Any]) -> set[tuple[Any, ...]]:
+    return {tuple(one[name] for name in ("model", "action", "reason", "seconds", "error")) for one in run["models"]}
 
 
 def test_the_last_change_of_a_table_is_told_and_a_quiet_run_is_none(lab: Lab) -> None:

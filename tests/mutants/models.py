@@ -237,4 +237,11 @@ MUTANTS = (
         "if True:\n        return analysis.columns, analysis.text, place.out(name)",
         "tests/integration/test_models_mended.py::test_what_lies_hidden_behind_a_model_of_sums_is_compared_too",
     ),
+    Mutant(
+        "a run's record has the models only that were kept within its transaction",
+        "jobs/record/runs.py",
+        'return model_runs.of(end["run_id"], end["models"]) if end.get("models") else ()',
+        "return ()",
+        "tests/integration/test_run_records.py::test_what_each_run_did_to_the_models_is_told_at_once_and_for_good",
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,8 +58,9 @@ def write(
 
 
 def end_of(run: Run) -> dict[str, Any]:
-    """What the run's record in the file can't say, because it is written before: when it ended, and all phases."""
-    return {"run_id": run.run_id, "finished_at": run.finished_at.isoformat(), "phases": run.phases}
+    """What the run's record can't say, because it is written before: when it ended, and all phases and models."""
+    models = [asdict(one) for one in run.models]
+    return {"run_id": run.run_id, "finished_at": run.finished_at.isoformat(), "phases": run.phases, "models": models}
 
 
 def end_known(target: Names, run_id: str = "") -> dict[str, Any] | None:

@@ -81,12 +81,27 @@ class Reading(Mark):
     asked: Seconds = 0.0
 
 
+class Model(_Note):
+    """What a run did to a read model."""
+
+    model: Shown
+    action: Shown
+    kind: Shown
+    keys: Annotated[int, Field(ge=0, lt=2**63)]
+    rows: Annotated[int, Field(ge=0, lt=2**63)]
+    seconds: Seconds
+    reason: Shown
+    cause: Shown
+    error: Shown | None
+
+
 class End(_Note):
     """How a run ended."""
 
     run_id: str
     finished_at: Past
     phases: dict[str, Seconds]
+    models: list[Model] = Field(default_factory=list)
 
 
 class Place(_Note):

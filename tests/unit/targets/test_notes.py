@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from app import notes as plain
 from jobs.position import clock
+from jobs.results import ModelRun
 from jobs.status import board
 from jobs.status.board import Board
 from jobs.targets.file import beside, freshness, notes
@@ -28,7 +30,10 @@ def target(tmp_path: Path) -> Names:
     """A target with both notes as they are written."""
     found = Names(tmp_path / "reporting.duckdb")
     mark = {"snapshot": "7:9:8", "as_of": NOW.isoformat(), "floor": None, "standby": False, "wal_end": "0/1A"}
-    ended = {"run_id": "000000001-aaaaaa", "finished_at": NOW.isoformat(), "phases": {"probe": 0.1}}
+    models = [asdict(ModelRun("totals", "built", "groups", 3, 3, 0.1, "first build", "first"))]
+    ended = {
+        "run_id": "000000001-aaaaaa", "finished_at": NOW.isoformat(), "phases": {"probe": 0.1}, "models": models,
+    }  # fmt: skip
     quiet = freshness.Quiet(NOW, ["public.b"], [{**mark, "log": "", "tables": ["public.a"]}])
     freshness.write(found, "000000001-aaaaaa", NOW, READING, clock.mark(), ended, quiet)
     board.write(found, Board(last_error="lost", last_error_at=NOW, next_run=NOW + timedelta(days=40)))
@@ -56,6 +61,8 @@ WRONG: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
     (("ended",), (1, {}, {"run_id": "x"}, "x")),
     (("ended", "phases"), ({"probe": "long"}, [], {"probe": None})),
     (("ended", "finished_at"), (FAR, 1)),
+    (("ended", "models"), ("x", [{}], [None])),
+    (("ended", "models", 0, "seconds"), ("long", None)),
     (("left",), (1, "public.a", [1], {})),
     (("quiet",), (1, {}, ["x"], [{}])),
     (("quiet", 0, "snapshot"), ("x", "1:2", "a:b:", "1:2:x", "9" * 5000 + ":1:", 1)),
