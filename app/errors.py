@@ -44,6 +44,10 @@ class CatalogUnavailable(Retryable):
     """The catalog of the lake can't be reached."""
 
 
+class StoreUnavailable(Retryable):
+    """The object store of the lake can't be reached."""
+
+
 class SnapshotGone(Retryable):
     """The snapshot that was read was cleaned away: open the lake again, or raise [target] retention."""
 

@@ -1,4 +1,5 @@
-"""A lake: DuckLake's catalog in a PostgreSQL database, Parquet files in a folder, and how a session of DuckDB opens it.
+"""A lake: DuckLake's catalog in a PostgreSQL database, Parquet files in a folder or an object store, and how a session
+of DuckDB opens it.
 
 The extensions lie in wheels of exactly DuckDB's version, and are loaded from there. What the catalog's server is
 reached with goes into a secret of the session, which shows its password to nobody.
@@ -6,18 +7,22 @@ reached with goes into a secret of the session, which shows its password to nobo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from app import extras
+from app import errors, extras, s3
 
 PREFIX = "ducklake:postgres:"
 # What a secret holds, and what DuckDB calls it there. The rest is said in the open.
 _SECRET = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
 _HIDDEN = ("sslpassword",)
 _NAME = "lake_catalog"
+_FORMAT = re.compile(r"catalog version is (\S+), but the extension requires version (\d[\d.]*\d)")
+_MOVED = re.compile(r'DATA_PATH parameter "(.*?)" does not match existing data path in the catalog "(.*?)"')
 
 
 def parts(url: str) -> dict[str, str]:
@@ -42,18 +47,35 @@ def extension(name: str) -> Path:
     """An extension's file in its wheel. Raises `errors.MissingExtra`."""
     import duckdb
 
-    module = f"duckdb_extension_{name}"
-    with extras.needed("lake"):
+    module, extra = f"duckdb_extension_{name}", "s3" if name == "httpfs" else "lake"
+    with extras.needed(extra):
         folder = Path(str(resources.files(module)))
     path = folder / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
     if not path.exists():
-        raise extras.missing(module, "lake")
+        raise extras.missing(module, extra)
     return path
+
+
+def failure(error: Exception) -> errors.NeaptideError | None:
+    """The error of ours for one of DuckDB's that only a lake has, whoever reads or writes it; None for another."""
+    text = str(error)
+    if "No snapshot found" in text or "snapshot does not exist" in text:
+        return errors.SnapshotGone()
+    if found := _FORMAT.search(text):
+        told = f"the lake has DuckLake's format {found[1]}, and this version reads and writes {found[2]}"
+        return errors.TargetUnusable(told, hint="install the Neaptide that wrote it, or one that comes with its format")
+    if found := _MOVED.search(text):
+        told = f"the files of the lake lie in {found[2]}, and not in {found[1]}"
+        return errors.TargetUnusable(told, hint="set [target] data to where they are")
+    if "Failed to load existing DuckLake" in text:
+        told = f"the catalog's database holds something else: {text.splitlines()[0]}"
+        return errors.TargetUnusable(told, hint="give the lake a database of its own")
+    return s3.failure(error)
 
 
 @dataclass(frozen=True)
 class Lake:
-    """One lake. `url` may hold a password; `data` is an absolute path."""
+    """One lake. `url` may hold a password; `data` is an absolute path, or a place in an object store."""
 
     url: str
     data: str
@@ -77,8 +99,17 @@ class Lake:
 
     def loads(self) -> Iterator[str]:
         """The statements that let a session open lakes: the one before the other, or it asks the internet for it."""
-        for name in ("postgres_scanner", "ducklake"):
+        for name in ("postgres_scanner", "ducklake", *(["httpfs"] if s3.is_one(self.data) else [])):
             yield f"LOAD {_literal(str(extension(name)))}"
+
+    @cached_property
+    def _access(self) -> s3.Access:
+        return s3.Access.found()
+
+    def unlocks(self) -> Iterator[str]:
+        """The statement that lets a session reach files in an object store; another one once the keys are renewed."""
+        if s3.is_one(self.data):
+            yield self._access.secret(self.data)
 
     def attaches(self, alias: str, *, snapshot: int | None = None) -> Iterator[str]:
         """The statements that open the lake under this name; with a `snapshot`, for reading at that one only.
@@ -86,6 +117,7 @@ class Lake:
         Rows are never kept in the catalog: other engines don't see them there, and some values and names of columns
         can't be.
         """
+        yield from self.unlocks()
         found = parts(self.url)
         secret = "".join(f", {word} {_literal(found[name])}" for name, word in _SECRET.items() if found.get(name))
         yield f"CREATE OR REPLACE TEMPORARY SECRET {_NAME} (TYPE postgres{secret})"

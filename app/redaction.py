@@ -29,7 +29,7 @@ _ASSIGNED = re.compile(rf"(password(?:\s*=\s*|['\"]\s*:\s*)){_VALUE}", re.I)
 _LISTED = re.compile(r"(\bpassword\s+)('(?:[^']|'')*')", re.I)
 _VARIABLES = (
     "NEAPTIDE_SOURCE__URL", "NEAPTIDE_READ__URL", "NEAPTIDE_TARGET__URL", "NEAPTIDE_SYNC__MASK_KEY",
-    "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD", "PGSSLPASSWORD",
+    "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD", "PGSSLPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 )  # fmt: skip
 _LAKE = "ducklake:postgres:"
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from app import lakes
+from app import lakes, s3
 from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBits, check_broker, check_url, listed
 
 # Schemas that every DuckDB file has, and Neaptide's.
@@ -45,13 +45,13 @@ class Source(Section):
 class Target(Section):
     """The reporting file: the name readers open, which is also what DuckDB calls it in queries.
 
-    With a `url` it is a lake: a catalog in PostgreSQL, and Parquet files in the folder `data`. `retention` is how long
-    a reader may go on with what was current when it began.
+    With a `url` it is a lake: a catalog in PostgreSQL, and Parquet files in `data`, a folder or `s3://bucket/prefix`.
+    `retention` is how long a reader may go on with what was current when it began.
     """
 
     path: Path = Path("var/reporting.duckdb")
     url: SecretStr | None = None
-    data: Path | None = None
+    data: str | None = Field(default=None, min_length=1)
     retention: Duration = timedelta(days=7)
     mode: Literal["symlink", "pointer"] = "symlink"
     mode_bits: ModeBits | None = None
@@ -67,11 +67,13 @@ class Target(Section):
     @model_validator(mode="after")
     def _lake_is_whole(self) -> Target:
         if (self.url is None) != (self.data is None):
-            raise ValueError("a lake has both a url, which is its catalog, and data, the folder of its files")
+            raise ValueError("a lake has both a url, which is its catalog, and data, the place of its files")
         if self.url is not None:
             lakes.parts(self.url.get_secret_value())
-        if self.data is not None and ":/" in str(self.data):
-            raise ValueError("data is a folder: another kind of place is not supported")
+        if self.data is not None and s3.is_one(self.data):
+            s3.checked(self.data)
+        elif ":/" in (self.data or ""):
+            raise ValueError("data is a folder or s3://bucket/prefix: another kind of place is not supported")
         return self
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from app import s3
 from app.config.sections import (
     Alerts,
     Events,
@@ -103,9 +104,11 @@ class Settings(Section):
     @property
     def lake(self) -> Lake | None:
         """The lake that is the target; None where that is a file."""
-        if self.target.url is None or self.target.data is None:
+        url, data = self.target.url, self.target.data
+        if url is None or data is None:
             return None
-        return Lake(self.target.url.get_secret_value(), str((self.base / self.target.data).absolute()))
+        place = s3.checked(data) if s3.is_one(data) else str((self.base / data).absolute())
+        return Lake(url.get_secret_value(), place)
 
     @property
     def file_path(self) -> Path:

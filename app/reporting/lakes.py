@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 import psycopg
 
-from app import errors, execution, notes, redaction, statements
+from app import errors, execution, lakes, notes, redaction, statements
 from app.execution import Limits, Spill
 from app.lakes import Lake
 from app.reporting import store
@@ -22,6 +22,7 @@ _CONFIG = {name: value for name, value in store.CONFIG.items() if name != "allow
     "allow_unsigned_extensions": True
 }
 _ATTEMPTS = 3
+_NO_FILE = ("Cannot open file", "HTTP 404")
 
 
 def opened(lake: Lake, limits: Limits) -> store.Store:
@@ -82,10 +83,14 @@ class LakeStore(store.Store):
         self._answered = True
         return found
 
+    def tables(self) -> list[tuple[str, str]]:
+        """As in `Store`."""
+        return self._run(super().tables)
+
     def _is_gone(self, error: duckdb.Error) -> bool:
         """Whether it is for want of the snapshot, of which a query that goes on finds the files deleted."""
-        if "Cannot open file" not in str(error):
-            return _is_gone(error)
+        if not any(sign in str(error) for sign in _NO_FILE):
+            return isinstance(lakes.failure(error), errors.SnapshotGone)
         with suppress(errors.NeaptideError, psycopg.Error):
             with psycopg.connect(self._lake.conninfo) as conn:
                 found = conn.execute(statements.get("lake", "has_snapshot").encode(), {"id": self._snapshot}).fetchone()
@@ -140,18 +145,14 @@ def _checked_as_of(note: str, run_id: str) -> datetime | None:
 def failure(error: Exception) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's on a lake, or of its catalog's server."""
     text = redaction.bare(str(error).strip().split("\n")[0])
-    if isinstance(error, duckdb.Error) and _is_gone(error):
-        return errors.SnapshotGone()
+    if isinstance(error, duckdb.Error) and (found := lakes.failure(error)):
+        return found
     if isinstance(error, psycopg.OperationalError) or "onnect" in text:
         hint = "check [target] url, and whether that server runs"
         return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=hint)
     return errors.TargetUnusable(
-        f"the lake can't be read: {text}", hint="is the folder [target] data there, and whole?"
+        f"the lake can't be read: {text}", hint="is what [target] data names there, and whole?"
     )
-
-
-def _is_gone(error: duckdb.Error) -> bool:
-    return "No snapshot found" in str(error)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

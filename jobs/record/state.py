@@ -105,7 +105,7 @@ def _check_format(found: int) -> None:
     """Raises `Damaged` for an earlier one; one of a later version is not ours to build anew, back and forth."""
     told = f"the reporting file has format {found}, this version writes {FORMAT}"
     if found > FORMAT:
-        hint = "install the Neaptide that wrote it; or remove the file, and `neaptide sync` builds a new one"
+        hint = "install the Neaptide that wrote it; or set another [target], which `neaptide sync` then fills"
         raise errors.TargetUnusable(told, hint=hint)
     if found < FORMAT:
         raise Damaged(told, hint="run `neaptide sync`, which builds it anew")

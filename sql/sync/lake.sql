@@ -30,6 +30,19 @@ WHERE EXISTS (
     WHERE t.table_name = 'runs' AND c.schema_name = 'neaptide' AND t.end_snapshot IS NULL
 );
 
+-- name: tables_of_others
+-- What a lake holds in which no run was ever finished: somebody else's tables.
+SELECT string_agg(c.schema_name || '.' || t.table_name, ', ' ORDER BY c.schema_name, t.table_name) AS names
+FROM ducklake_table AS t
+JOIN ducklake_schema AS c ON c.schema_id = t.schema_id AND c.end_snapshot IS NULL
+WHERE t.end_snapshot IS NULL;
+
+-- name: move_empty
+-- Let a lake that has no files yet have them elsewhere than it was first told.
+UPDATE ducklake_metadata SET value = %(data)s
+WHERE key = 'data_path' AND value <> %(data)s AND NOT EXISTS (SELECT FROM ducklake_data_file)
+RETURNING value;
+
 -- name: has_snapshot
 -- A row where this snapshot was not cleaned away.
 SELECT s.snapshot_id FROM ducklake_snapshot AS s WHERE s.snapshot_id = %(id)s;

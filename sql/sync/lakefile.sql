@@ -35,3 +35,10 @@ CALL ducklake_rewrite_data_files('out', delete_threshold => 0);
 -- name: clean_up
 -- Remove the files that nobody reads any more.
 CALL ducklake_cleanup_old_files('out', cleanup_all => true);
+
+-- name: schemas
+-- Every schema of the lake but DuckLake's own.
+SELECT s.schema_name AS name
+FROM duckdb_schemas() AS s
+WHERE s.database_name = 'out' AND s.schema_name <> 'main' AND NOT s.internal
+ORDER BY s.schema_name;

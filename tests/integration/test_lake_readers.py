@@ -27,7 +27,7 @@ def lab(postgres: cluster.Cluster, empty_db: str, tmp_path: Path) -> Iterator[La
 
 def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> None:
     lab.sync()
-    with lab.open() as reader, lab.open() as late:
+    with lab.open() as reader, lab.open() as late, lab.open() as lister:
         assert reader.query("SELECT count(*) FROM shop.b").rows == [(1000,)]
         lab.run("DELETE FROM shop.b WHERE id <= 400")
         lab.sync()
@@ -41,6 +41,7 @@ def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> N
         before = late.run_id
         assert late.query("SELECT count(*) FROM shop.b").rows == [(600,)]
         assert late.run_id > before
+        assert ("shop", "b") in lister.tables() and lister.run_id == late.run_id
 
 
 ATTACKS = (

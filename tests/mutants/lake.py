@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 LAKE = "tests/integration/test_lake.py::"
+BAD = "tests/integration/test_lake_bad_input.py::"
+STORE = "tests/integration/test_lake_s3.py::"
 READERS = "tests/integration/test_lake_readers.py::"
 WRITER = LAKE + "test_what_is_written_follows_what_was_read"
 
@@ -57,5 +59,40 @@ MUTANTS = (
         "            if self._answered:\n",
         "            if False:\n",
         READERS + "test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone",
+    ),
+    Mutant(
+        "a lake of somebody else is filled over",
+        "jobs/targets/lake/catalog.py",
+        'if row and row["names"]:',
+        "if False:",
+        BAD + "test_somebody_elses_lake_is_refused",
+    ),
+    Mutant(
+        "what an earlier Neaptide left in a lake stays beside what is copied anew",
+        "jobs/targets/lake/target.py",
+        "file.begin_anew(state.damaged)",
+        "file.begin_anew(False)",
+        BAD + "test_a_lake_of_an_earlier_neaptide_is_filled_anew_and_one_of_a_later_refused",
+    ),
+    Mutant(
+        "one table of a lake of an earlier format takes the others away",
+        "jobs/targets/lake/target.py",
+        "if published.damaged and partial:",
+        "if False:",
+        BAD + "test_a_lake_of_an_earlier_neaptide_is_filled_anew_and_one_of_a_later_refused",
+    ),
+    Mutant(
+        "a session of a lake that is kept goes on with the keys of before",
+        "jobs/targets/lake/session.py",
+        "            self._renew(self.lake)\n",
+        "",
+        STORE + "test_keys_that_change_are_taken_up_by_a_session_that_is_kept",
+    ),
+    Mutant(
+        "a reader of a lake reaches all of the object store",
+        "app/lakes.py",
+        'return f"SET allowed_directories = [{_literal(self.data)}]"',
+        """return "SET allowed_directories = ['s3://']\"""",
+        STORE + "test_report_sql_reaches_no_other_object_and_no_key",
     ),
 )

@@ -33,10 +33,14 @@ SPECS = [{"name": "shop.a"}, {"name": "shop.b"}, {"name": "shop.c", "watermark":
 
 @dataclass
 class LakeLab(Lab):
-    """One source database, one lake, the tables between them. `place` is the folder of this machine's notes."""
+    """One source database, one lake, the tables between them. `place` is the folder of this machine's notes.
+
+    `store` is where the files are if not in a folder.
+    """
 
     catalog: str = ""
     place: str = "here"
+    store: str = ""
 
     @property
     def data(self) -> Path:
@@ -44,12 +48,22 @@ class LakeLab(Lab):
         return self.folder / "the data"
 
     @property
+    def place_of_files(self) -> str:
+        """As [target] data has it."""
+        return self.store or str(self.data)
+
+    @property
     def job(self) -> Job:
         here = self.folder / self.place
         here.mkdir(exist_ok=True)
         settings = config.Settings(
             source={"url": self.url, **self.source},
-            target={"path": here / "reporting.duckdb", "url": lake_url(self.catalog), "data": self.data, **self.target},
+            target={
+                "path": here / "reporting.duckdb",
+                "url": lake_url(self.catalog),
+                "data": self.place_of_files,
+                **self.target,
+            },
             sync={"margin": self.margin, **self.sync_options},
             tables=self.specs,
             base=here,

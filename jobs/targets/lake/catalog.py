@@ -114,6 +114,14 @@ class Catalog:
         row = self.row("version")
         return None if row is None else row["version"]
 
+    def check_empty(self) -> None:
+        """Raise `errors.TargetUnusable` where a lake without a run holds tables; let it be where the config says."""
+        row = self.row("tables_of_others")
+        if row and row["names"]:
+            told = f"{self.lake.shown} holds tables that are not Neaptide's: {row['names']}"
+            raise errors.TargetUnusable(told, hint="give [target] url a database of its own")
+        self.row("move_empty", {"data": self.lake.data.rstrip("/") + "/"})
+
     def size(self) -> int:
         """The bytes of all its files."""
         row = self.row("size")

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 import duckdb
 import psycopg
 
-from app import errors, redaction
+from app import errors, lakes, redaction
 from jobs.engine import failures
 
 # DuckLake's own words around what its catalog's server said.
 _CATALOG = ("DuckLake", "ducklake")
 _CONFLICT = ("Transaction conflict", "conflict")
-_EXPIRED = ("No snapshot found", "snapshot does not exist")
 _AWAY = (
     "Unable to connect", "connection to server", "terminating connection", "server closed the connection",
     "no connection to the server", "Connection refused", "starting up", "shutting down",
@@ -27,8 +26,8 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's in a session that a lake is attached to."""
     text = str(error).strip()
     first = redaction.bare(text.split("\n")[0])
-    if any(sign in text for sign in _EXPIRED):
-        return errors.SnapshotGone()
+    if found := lakes.failure(error):
+        return found
     if "Failed to commit" in text and not any(sign in text for sign in _CONFLICT):
         told = f"the lake's catalog went away while a run was committed: {first}"
         return errors.CatalogUnavailable(told, hint="the next run goes on from whatever is there")
@@ -42,8 +41,8 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
 
 
 def _of_files(error: duckdb.Error, text: str, first: str) -> errors.NeaptideError:
-    if "Cannot open file" in text or ("No such file" in text and "parquet" in text):
-        hint = "is the folder [target] data there, whole, and can this user read it?"
+    if "Cannot open file" in text or "HTTP 404" in text or ("No such file" in text and "parquet" in text):
+        hint = "is what [target] data names there, whole, and can this user read it?"
         return errors.TargetUnusable(f"a file of the lake can't be read: {first}", hint=hint)
     return failures.translate(error)
 

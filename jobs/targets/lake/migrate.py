@@ -45,7 +45,7 @@ def migrate(job: Job, files: Names) -> Migrated:
     if versions.is_altered(files.link, published) or files.logs():
         raise errors.TargetUnusable(f"another program wrote to {published}", hint="run `neaptide sync` on it first")
     with target.locked():
-        if target.version() is not None:
+        if target.look().version is not None:
             raise errors.UsageError("the lake holds a run already", hint="`neaptide sync` goes on with it")
         with target.sessions.writing() as lake:
             lake.execute(f"ATTACH {quoting.literal(str(published))} AS file (READ_ONLY)")

@@ -39,14 +39,25 @@ class LakeSession(DuckSession):
         self._seen: int | None = None
         self._rows = widths.ROW_GROUP
         self._staged = False
+        # Schemas that are of no use to the run, which makes all of the lake anew.
+        self._useless: list[str] = []
+        # The statement that last gave the session the keys of an object store.
+        self._unlocked = ""
 
     def open_lake(self, lake: Lake, snapshot: int | None = None) -> None:
-        """Attach the lake as `out`; at a `snapshot`, for reading. What is attached already stays."""
+        """Attach the lake as `out`; at a `snapshot`, for reading. What is attached already stays, with keys renewed."""
         if self.lake is not None:
+            self._renew(self.lake)
             return
         for statement in (*lake.loads(), *lake.attaches("out", snapshot=snapshot)):
             self.execute(statement)
         self.lake = lake
+
+    def _renew(self, lake: Lake) -> None:
+        for statement in lake.unlocks():
+            if statement != self._unlocked:
+                self.execute(statement)
+                self._unlocked = statement
 
     def execute(self, query: str, given: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; errors of the lake's catalog are told from the source's."""
@@ -110,6 +121,14 @@ class LakeSession(DuckSession):
         """
         if self._seen != self._snapshot():
             raise errors.LockHeld("somebody else has written to the lake meanwhile: this run is given up")
+        for schema in self._useless:
+            self.execute(f"DROP SCHEMA out.{quoting.identifier(schema)} CASCADE")
+
+    def begin_anew(self, anew: bool = True) -> None:
+        """Drop everything that is there now, in the transaction that then fills the lake; or nothing."""
+        # Not there: this looks at every database, and the source's has to be in its snapshot by then.
+        found = self.rows(statements.get("lakefile", "schemas")) if anew else []
+        self._useless = [row["name"] for row in found]
 
     def check_writer(self) -> None:
         """Raise `errors.LockHeld` where the lock was lost meanwhile, and what the daemon raises that must not write."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import errors
+from app import errors, s3
 from app.lakes import Lake
 from jobs import disk
 from jobs.engine.failures import Damaged
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # There is one way: on from where the lake is.
 _ON = (Way(history=False),)
+_OF_BEFORE = "an earlier version of Neaptide wrote the lake in another format: all of it is copied anew"
 
 
 class LakeTarget:
@@ -78,13 +79,21 @@ class LakeTarget:
         """As in `Target`."""
         version = self.version()
         if version is None:
+            self._catalog.check_empty()
             return Seen(None)
         state = self.sessions.known(version)
         if state is None:
             with self.sessions.writing() as file:
-                state = ledger.read(file)
+                state = self._said_by(file)
             self.sessions.remember(version, state)
-        return Seen(version, state)
+        return Seen(version, state, (_OF_BEFORE,) if state.damaged else ())
+
+    def _said_by(self, file: DuckSession) -> State:
+        """What the lake says of itself; where that is in a format of before, only that."""
+        try:
+            return ledger.read(file)
+        except Damaged:
+            return State(damaged=True)
 
     def peek(self) -> State:
         """As in `Target`."""
@@ -113,7 +122,9 @@ class LakeTarget:
             yield file
 
     def ways(self, published: State, *, full: bool, partial: bool, heal: bool) -> tuple[Way, ...]:
-        """As in `Target`."""
+        """As in `Target`: what is of no use is replaced in the run's commit, so by a run of all tables."""
+        if published.damaged and partial:
+            raise Damaged("the lake has an earlier format", hint="run `neaptide sync`, which copies all of it anew")
         return _ON
 
     @contextmanager
@@ -123,7 +134,9 @@ class LakeTarget:
         """As in `Target`: what is known of the lake holds if nobody has written since."""
         with self.sessions.writing() as file:
             file.look()
-            yield file, self.sessions.known(file.seen) or ledger.read(file)
+            state = self.sessions.known(file.seen) or self._said_by(file)
+            file.begin_anew(state.damaged)
+            yield file, state
             file.unstage()
 
     def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
@@ -135,6 +148,7 @@ class LakeTarget:
         """As in `Target`: the lake itself, in a transaction that is undone where there is nothing to mend."""
         with self.sessions.writing() as file:
             file.look()
+            file.begin_anew(False)
             yield file
 
     def drop(self) -> None:
@@ -172,7 +186,9 @@ class LakeTarget:
         return self._catalog.size()
 
     def check_rights(self) -> None:
-        """As in `Target`: the data are files of a folder."""
+        """As in `Target`: of a folder. What an object store allows shows when it is written to."""
+        if s3.is_one(self._lake.data):
+            return
         folder = Path(self._lake.data)
         there = next(one for one in (folder, *folder.parents) if one.exists())
         if not os.access(there, os.W_OK | os.X_OK):

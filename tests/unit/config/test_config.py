@@ -251,7 +251,12 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
         ({"url": "postgresql://u@h/x", "data": "lake"}, "must begin with ducklake:postgres:"),
         ({"url": "ducklake:postgres:host=h password=secret", "data": "lake"}, "names no database"),
         ({"url": "ducklake:postgres:dbname", "data": "lake"}, "write the url like"),
-        ({"url": "ducklake:postgres:dbname=x", "data": "s3://bucket/lake"}, "data is a folder"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "gs://bucket/lake"}, "data is a folder"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://key:secret@bucket/lake"}, "write data like s3://"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://bucket/lake?key=secret"}, "write data like s3://"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://bucket/a/../b"}, "write data like s3://"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://bucket/*"}, "write data like s3://"),
+        ({"url": "ducklake:postgres:dbname=x", "data": "s3://"}, "write data like s3://"),
     ],
 )
 def test_a_lake_that_is_not_whole_is_refused_without_its_password(target: dict[str, str], told: str) -> None:
@@ -259,6 +264,12 @@ def test_a_lake_that_is_not_whole_is_refused_without_its_password(target: dict[s
         config.Settings(target=target)
     shown = " ".join(one["msg"] for one in caught.value.errors())
     assert told in shown and "secret" not in shown
+
+
+@pytest.mark.parametrize("data", ["s3://bucket/a/b", "s3://bucket/a/b/"])
+def test_a_lake_in_an_object_store_has_one_name(data: str) -> None:
+    found = config.Settings(target={"url": "ducklake:postgres:dbname=x", "data": data}).lake
+    assert found is not None and found.data == "s3://bucket/a/b/"
 
 
 @pytest.mark.parametrize("feed", ["wal", "events"])
