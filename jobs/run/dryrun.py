@@ -18,9 +18,9 @@ from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FAILED, FULL, WHOLE, Step
 from jobs.record.state import State
 from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
-from jobs.run import trial
+from jobs.run import reading, trial
 from jobs.source.catalogue import Table
-from jobs.source.session import SourceSession, source_session
+from jobs.source.session import SourceSession
 
 _FEED = WatermarkFeed()
 
@@ -32,8 +32,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     what would stop all of a run is raised.
     """
     state = job.target.peek()
-    limit = Deadline(job.settings.sync.deadline, job.source)
-    with limit, source_session(job, wanted, limit.guard) as now:
+    with reading.opened(job, wanted) as (now, limit):
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
         now.failures |= refused
@@ -108,8 +107,7 @@ def _changes(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -
     if not steps or job.target.version() is None:
         return {}
     with job.target.reading() as file:
-        limit.guard(file)
-        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+        reading.attach(job, file, now, limit)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
 
 

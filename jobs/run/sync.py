@@ -23,9 +23,9 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import carry, housekeeping, prepared, unchanged
+from jobs.run import carry, housekeeping, prepared, reading, unchanged
 from jobs.run.context import Context, Options
-from jobs.source.session import SourceSession, source_session
+from jobs.source.session import SourceSession
 from jobs.tables.ranges import Range
 from jobs.targets.file import compact, freshness
 from jobs.targets.target import Version, Way
@@ -92,13 +92,11 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     began, started = clock.mark(), datetime.now(UTC)
     told = job.target.keep_off()
     seen = job.target.look()
-    with ExitStack() as reading:
-        deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(source_session(job, options.tables, deadline.guard))
-        now.warnings.extend((*told, *seen.told))
+    with ExitStack() as source:
+        now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.told)))
         context = Context(job, options, progress, now, seen.state, deadline, began, started)
         with feeds.opened(job, now, deadline.guard) as context.feed:
-            return _Runner(context, reading.close, seen.version).run()
+            return _Runner(context, source.close, seen.version).run()
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -216,9 +214,8 @@ class _Runner:
         )
         with written as (file, state):
             faults.point("work_opened")
-            self._context.deadline.guard(file)
             file.use_threads(1)
-            file.attach_source(self._job.source, self._now.spool, guests=self._now.snapshot.guests)
+            reading.attach(self._job, file, self._now, self._context.deadline)
             from jobs.run.write import Writer
 
             writer = Writer(self._context, file, state, earlier, past)

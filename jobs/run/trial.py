@@ -10,6 +10,7 @@ from jobs.engine.deadline import Deadline
 from jobs.engine.session import DuckSession
 from jobs.feeds.watermark import misfits
 from jobs.job import Job
+from jobs.run import reading
 from jobs.source import readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
@@ -27,8 +28,7 @@ def of_rights(job: Job, now: SourceSession, limit: Deadline) -> dict[str, errors
     readiness.check_tracked(now.conn, now.tables)
     found: dict[str, errors.NeaptideError] = {}
     with opening.lent(job) as session:
-        limit.guard(session)
-        session.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+        reading.attach(job, session, now, limit)
         for table in now.tables:
             if table.lack is None and (error := _refusal(session, table, now)):
                 found[table.name] = error

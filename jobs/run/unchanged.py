@@ -12,7 +12,7 @@ from jobs.feeds.changes import Into
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
 from jobs.record.history import Histories
-from jobs.run import planning, projecting
+from jobs.run import planning, projecting, reading
 from jobs.run.context import Context, TableFailed, diagnosed
 from jobs.source.catalogue import Table
 
@@ -63,8 +63,7 @@ def _certain(step: Step, news: feed.News) -> bool:
 def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
     with context.job.target.reading() as file:
-        context.deadline.guard(file)
-        file.attach_source(context.job.source, context.now.spool, guests=context.now.snapshot.guests)
+        reading.attach(context.job, file, context.now, context.deadline)
         if context.job.keep is None and context.now.spool is None:
             file.close_off()
         with file.transaction():

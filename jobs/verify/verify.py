@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +22,11 @@ from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
-from jobs.run import prepared, recording, sync
+from jobs.run import prepared, reading, recording, sync
 from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
-from jobs.source.session import SourceSession, source_session
+from jobs.source.session import SourceSession
 from jobs.targets.file import freshness, strangers, work
 from jobs.verify import histories, models
 from jobs.verify.attempts import NothingMended, setting_aside
@@ -71,10 +70,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     if path is not None and strangers.is_altered(job, path):
         return _verify_altered(job, scope, path, told, progress)
     seen = job.target.look()
-    with ExitStack() as reading:
-        deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
-        now.warnings.extend((*told, *seen.told))
+    with reading.opened(job, scope.tables, (*told, *seen.told)) as (now, deadline):
         scope = replace(scope, same_source=_catch_up(job, scope, now, seen.state, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
@@ -90,9 +86,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
     """Compare what readers see: nothing is brought up to date that another program wrote to, and nothing of it kept."""
     if scope.repair and scope.sample is not None:
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
-    with ExitStack() as reading:
-        deadline = reading.enter_context(Deadline(job.settings.sync.deadline, job.source))
-        now = reading.enter_context(source_session(job, scope.tables, deadline.guard))
+    with reading.opened(job, scope.tables) as (now, deadline):
         done = f"it was set aside as {job.publisher.set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:
@@ -150,9 +144,8 @@ def _built_anew(
 
 def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress) -> list[TableCheck]:
     with job.target.reading() as file:
-        deadline.guard(file)
         file.refuse_views()
-        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+        reading.attach(job, file, now, deadline)
         if job.keep is None and now.spool is None:
             file.close_off()
         checks: dict[str, TableCheck] = {}
@@ -181,8 +174,7 @@ def _mended(
             published = _salvaged(job, scope, file, now, published)
         elif published.row_group < widths.ROW_GROUP:
             file.regroup(published.row_group)
-        deadline.guard(file)
-        file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+        reading.attach(job, file, now, deadline)
         run: Run | None = None
         has_models, tried = models.any_in(job.models, published), dict[str, str]()
         while run is None:
