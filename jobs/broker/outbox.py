@@ -59,8 +59,8 @@ def paged(conn: Connection, since: sql.Composable, names: Sequence[str]) -> Iter
     """The events of these names that the condition picks, by number, so many at a time."""
     last = 0
     while True:
-        query = sql.SQL(_PAGED).format(since=since, last=sql.Literal(last), names=sql.Literal(list(names)))
-        rows = conn.execute(query).fetchall()
+        wanted = sql.SQL(_PAGED).format(since=since, last=sql.Literal(last), names=sql.Literal(list(names)))
+        rows = conn.execute(query(wanted, _PAGE)).fetchall()
         yield from map(event, rows)
         if len(rows) < _PAGE:
             return
@@ -68,14 +68,21 @@ def paged(conn: Connection, since: sql.Composable, names: Sequence[str]) -> Iter
 
 
 _PAGE = 10_000
-_PAGED = """
+_PAGED = "{since} AND o.seq > {last} AND o.format = 1 AND o.name = ANY({names}::text[])"
+_ROWS = """
 SELECT
     o.seq, o.id, o.xid::text::numeric AS xid, o.format, o.name, o.aggregate, o.key, o.version, o.keys, o.payload, o.at
 FROM neaptide.outbox AS o
-WHERE {since} AND o.seq > {last} AND o.format = 1 AND o.name = ANY({names}::text[])
-ORDER BY o.seq
-LIMIT 10000
+WHERE {wanted}
+ORDER BY o.seq {order}
+LIMIT {most}
 """
+
+
+def query(wanted: sql.Composable, most: int | None, *, newest_first: bool = False) -> sql.Composed:
+    """The SELECT of events that this condition picks, at most so many of them; `event` reads its rows."""
+    order = sql.SQL("DESC" if newest_first else "ASC")
+    return sql.SQL(_ROWS).format(wanted=wanted, order=order, most=sql.Literal(most))
 
 
 def check(conn: Connection) -> int:

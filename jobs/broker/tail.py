@@ -28,7 +28,8 @@ def of_outbox(conn: Connection, newest: int, wait: Wait) -> Iterator[Event]:
         with conn.transaction():
             row: Any = conn.execute(statements.get("daemon", "transactions")).fetchone()
             since = watermark.recorded_since("xid", last) if last else sql.SQL("true")
-            rows = conn.execute(_newest(since, newest if last is None else None)).fetchall()
+            most = newest if last is None else None
+            rows = conn.execute(outbox.query(since, most, newest_first=True)).fetchall()
         last = Watermark(Snapshot.parse(row["snapshot"], as_of=datetime.now(UTC)), None)
         yield from (outbox.event(one) for one in reversed(rows))
         if wait(PAUSE):
@@ -45,17 +46,3 @@ def of_stream(broker: NatsBroker, newest: int, wait: Wait) -> Iterator[Event]:
         at = found.position
         if not found.messages and wait(PAUSE):
             return
-
-
-def _newest(since: sql.Composable, newest: int | None) -> sql.Composed:
-    limit = sql.SQL("") if newest is None else sql.SQL(" LIMIT {}").format(sql.Literal(newest))
-    return sql.SQL(_ROWS).format(since=since) + limit
-
-
-_ROWS = """
-SELECT
-    o.seq, o.id, o.xid::text::numeric AS xid, o.format, o.name, o.aggregate, o.key, o.version, o.keys, o.payload, o.at
-FROM neaptide.outbox AS o
-WHERE {since}
-ORDER BY o.seq DESC
-"""

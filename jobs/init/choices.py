@@ -110,7 +110,7 @@ def _name(row: dict[str, Any]) -> str:
 
 def _keys(conn: Connection, rows: list[dict[str, Any]]) -> dict[int, list[list[str]]]:
     found: dict[int, list[list[str]]] = {}
-    for row in conn.execute(statements.get("init", "keys"), {"relids": [row["relid"] for row in rows]}):
+    for row in conn.execute(statements.get("catalogue", "unique_keys"), {"relids": [row["relid"] for row in rows]}):
         found.setdefault(row["relid"], []).append(row["columns"])
     return found
 

@@ -182,8 +182,8 @@ FROM below AS b
 ORDER BY b.relid;
 
 -- name: unique_keys
--- The column sets of each table that hold no two equal rows and no NULL.
-SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY a.attname) AS columns
+-- The columns of each unique index on NOT NULL columns, so of no two equal rows and no NULL; the fewest columns first.
+SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY k.place) AS columns
 FROM pg_index AS i
 CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
 INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
@@ -191,7 +191,8 @@ WHERE
     i.indrelid = ANY(%(relids)s::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
     AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 GROUP BY i.indexrelid, i.indrelid
-HAVING bool_and(a.attnotnull);
+HAVING bool_and(a.attnotnull)
+ORDER BY count(*), i.indexrelid;
 
 -- name: tombstones_exist
 -- Whether `neaptide track` has made the table of deleted keys, and whether this role may read it. Looked up by hand:

@@ -29,19 +29,6 @@ WHERE
     )
 ORDER BY n.nspname, c.relname;
 
--- name: keys
--- The columns of each unique index on NOT NULL columns, the fewest columns first.
-SELECT i.indrelid::bigint AS relid, array_agg(a.attname::text ORDER BY k.place) AS columns
-FROM pg_index AS i
-CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
-INNER JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE
-    i.indrelid = ANY(%(relids)s::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-    AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
-GROUP BY i.indexrelid, i.indrelid
-HAVING bool_and(a.attnotnull)
-ORDER BY count(*), i.indexrelid;
-
 -- name: who
 -- Who looks at what, and whether that role may make the schema that tracking needs.
 SELECT
