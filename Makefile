@@ -17,7 +17,7 @@ TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test test-long test-servers mutants soak soak-runs bench bench-writes bench-peers lint types contracts check docs format lock clean moved
+.PHONY: help setup demo test test-long test-servers mutants soak soak-runs soak-lake bench bench-writes bench-peers lint types contracts check docs format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -56,6 +56,9 @@ soak: setup ## eight writers, three readers, a sync a second, kills, then verify
 
 soak-runs: setup ## ten thousand runs in one process: memory, descriptors, threads, sessions and files stay flat
 	@$(PY) -m tests.soak.runs $(OPTIONS)
+
+soak-lake: setup ## a lake with one writer and four readers for five minutes: no error, no torn read
+	@$(PY) -m tests.soak.lake $(OPTIONS)
 
 bench: setup ## measure; OPTIONS="--quick" to try it out, see tests/bench/README.md
 	@$(PY) -m tests.bench $(OPTIONS)

@@ -208,6 +208,7 @@ def test_what_is_written_follows_what_was_read(lab: LakeLab) -> None:
         file.check_writer()
 
 
+@pytest.mark.long
 def test_upkeep_keeps_files_few_and_readers_right(lab: LakeLab) -> None:
     lab.target["retention"] = "0s"
     lab.sync()
@@ -249,6 +250,7 @@ def test_models_are_part_of_the_runs_commit(lab: LakeLab) -> None:
         assert store.query("SELECT sum(n) FROM models.totals").rows == [(667,)]
 
 
+@pytest.mark.long
 def test_a_file_moves_into_a_lake_and_the_next_run_goes_on(lab: LakeLab) -> None:
     lab.run(ODD, ODD_ROWS)
     lab.specs.append({"name": "shop.odd"})

@@ -1,19 +1,25 @@
 """Processes of a test on a lake: `python -m tests.support.lakechild sync|read SOURCE CATALOG FOLDER PLACE`.
 
-The writer syncs for as long as it lives. The reader adds up what two tables hold, which no transaction changes, in two
-queries of one store, says so when that is another sum, and how often it has looked when its input ends.
+The writer syncs for as long as it lives, and now and then keeps the lake small. The reader adds up what two tables
+hold, which no transaction changes, in two queries of one store, says so when that is another sum, and how often it has
+looked when its input ends.
 """
 
 from __future__ import annotations
 
+import random
 import select
+import subprocess
 import sys
 from pathlib import Path
 
 from app import errors
+from jobs.targets.lake.target import LakeTarget
 from tests.support.lakelab import LakeLab
 
 TOTAL = 100_000
+# How long a snapshot that is not the newest can be read: longer than any query of a reader takes.
+RETENTION = "30s"
 SPECS = [{"name": "bank.one"}, {"name": "bank.two"}]
 SETUP = (
     "CREATE SCHEMA bank",
@@ -21,19 +27,47 @@ SETUP = (
     "CREATE TABLE bank.two (id int PRIMARY KEY, cents bigint NOT NULL)",
     f"INSERT INTO bank.one SELECT n, {TOTAL // 1000} FROM generate_series(1, 1000) AS n",
 )
+MOVE = """
+    WITH moved AS (
+        DELETE FROM bank.{a} WHERE id IN (SELECT id FROM bank.{a} ORDER BY random() LIMIT {n}) RETURNING id, cents
+    )
+    INSERT INTO bank.{b} SELECT id, cents FROM moved ON CONFLICT (id) DO UPDATE SET cents = {b}.cents + excluded.cents
+"""
+
+
+def move(rng: random.Random) -> str:
+    """A statement that takes some cents from one table to the other."""
+    a, b = rng.sample(("one", "two"), 2)
+    return MOVE.format(a=a, b=b, n=rng.randint(1, 40))
+
+
+def child(what: str, *arguments: str) -> subprocess.Popen[str]:
+    """One of the processes."""
+    command = [sys.executable, "-m", "tests.support.lakechild", what, *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def looks(reader: subprocess.Popen[str]) -> int:
+    """End a reader; how often it looked. Fails where anything was torn, or went wrong."""
+    out, err = reader.communicate("done\n")
+    assert "torn" not in out and not err, (out, err)
+    return int(out.rpartition("looks: ")[2])
 
 
 def lab_of(source: str, catalog: str, folder: str, place: str) -> LakeLab:
     """The lab of all processes."""
-    return LakeLab(source, Path(folder), SPECS, catalog=catalog, place=place)
+    return LakeLab(source, Path(folder), SPECS, catalog=catalog, place=place, target={"retention": RETENTION})
 
 
 def write(lab: LakeLab) -> None:
-    """Sync again and again."""
+    """Sync again and again; what is said of it is read by nobody before the end."""
+    target = lab.job.target
+    assert isinstance(target, LakeTarget)
     while True:
         try:
             run = lab.sync()
-            print("changed" if run.changed else "quiet", flush=True)
+            if run.changed and int(run.run_id.partition("-")[0]) % 5 == 0:
+                target.tidy_now()
         except errors.Retryable as error:
             print(f"again: {error}", file=sys.stderr, flush=True)
 
