@@ -1,7 +1,8 @@
 """Files and triggers that earlier versions made, as they made them: found out, and brought up to date or refused.
 
 `tests/data/upgrades/format2` and `format3` are what two commits of this repository left of one table of 99 rows: the
-reporting file, and the SQL of `track --print` with the table's oid left open. Format 3 is that of release 0.1.0.
+reporting file, the SQL of `track --print` with the table's oid left open, and a config of all settings that there were.
+Format 3 is that of release 0.1.0.
 """
 
 from __future__ import annotations
@@ -48,6 +49,15 @@ def file(folder: Path, number: int) -> Path:
     return path
 
 
+def kept_config(folder: Path, url: str, number: int) -> Cli:
+    """The command line with the config of that version."""
+    text = (DATA / f"format{number}" / "config.toml").read_text(encoding="utf-8")
+    path = folder / "config.toml"
+    path.write_text(text.replace("{url}", url), encoding="utf-8")
+    path.chmod(0o600)
+    return Cli(folder)
+
+
 def adopt(path: Path, url: str) -> None:
     """Let the file be one of this very source, which it was when both were of the earlier version."""
     with psycopg.connect(url) as conn, duckdb.connect(str(path)) as old:
@@ -69,7 +79,7 @@ def test_what_an_earlier_version_made_is_brought_up_to_date_by_two_commands(
 ) -> None:
     source(empty_db, number)
     adopt(file(tmp_path, number), empty_db)
-    neaptide = config(tmp_path, empty_db, tables=("item",))
+    neaptide = kept_config(tmp_path, empty_db, number)
     old = neaptide("status")
     assert (old.code, "neaptide sync" in old.err) == ((1, True) if number < state.FORMAT else (0, False))
     refused = neaptide("sync")
