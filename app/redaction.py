@@ -96,6 +96,7 @@ def _parts(secret: str) -> Iterator[str]:
     try:
         parts = urlsplit(secret)
     except ValueError:
+        yield secret
         return
     yield parts.password or ""
     yield from (value for name, value in parse_qsl(parts.query) if "password" in name.lower())

@@ -128,7 +128,21 @@ def alert_url(value: Any) -> Any:
         return value
     if not isinstance(value, str) or not _SERVICE.fullmatch(value):
         raise ValueError("no URL: write it like https://…, mailto://… or slack://…")
+    if not _leads_somewhere(value):
+        # What passes for its port may be a part of its password.
+        raise ValueError("a URL without a host, or with a port that is none; / @ : # ? in a password need %-escapes")
     return SecretStr(value)
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Whether a webhook's URL has a host and a port that can be; of a service's URL Apprise knows more."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return parts.scheme not in ("http", "https") or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return False
 
 
 def listed(value: Any) -> Any:

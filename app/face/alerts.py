@@ -56,9 +56,9 @@ def _tried(place: int, url: str, target: str) -> dict[str, str | None]:
 def standing(face: Face, *, as_json: bool) -> None:
     """Show what was told and is not over yet."""
     from app import bootstrap
-    from jobs.daemon import alerting
+    from jobs.daemon import remembered
 
-    found = list(alerting.standing(bootstrap.job(face.settings, start=False).files))
+    found = remembered.standing(bootstrap.job(face.settings, start=False).files)
     if as_json:
         show.as_json([fact.as_dict() for fact in found])
     elif found:

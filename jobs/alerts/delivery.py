@@ -16,13 +16,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from app import errors, extras, redaction
 from jobs.alerts.ledger import Fact, Notice
 
 _TIMEOUT = 8.0
 _HINT = "try it: neaptide alerts test"
+_AS_IT_IS = "%/:?#[]@!$&'()*+,;=~"
 Send = Callable[[Notice, str], None]
 
 
@@ -89,7 +90,9 @@ def _post(name: str, url: str, notice: Notice, target: str) -> None:
     if parts.username is not None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    # Letters beyond ASCII are sent as a browser would; what is escaped already stays as it is.
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+    place = plain._replace(path=quote(plain.path, _AS_IT_IS), query=quote(plain.query, _AS_IT_IS)).geturl()
     body = json.dumps(content(notice, target)).encode()
     request = urllib.request.Request(place, body, headers)  # noqa: S310  the scheme was looked at
     try:
@@ -97,9 +100,12 @@ def _post(name: str, url: str, notice: Notice, target: str) -> None:
             pass
     except urllib.error.HTTPError as error:
         raise errors.AlertFailed(f"{name} answered {error.code}", hint=_HINT) from None
-    except (OSError, HTTPException, ValueError) as error:
+    except OSError as error:
         reason = redaction.Redaction([url]).text(str(getattr(error, "reason", error)))
         raise errors.AlertFailed(f"{name} can't be reached: {reason}", hint=_HINT) from None
+    except (HTTPException, ValueError) as error:
+        # Their texts show pieces of what can't be read as a URL.
+        raise errors.AlertFailed(f"{name} can't be reached: {type(error).__name__}", hint=_HINT) from None
 
 
 def _service(name: str, url: str) -> Any:

@@ -7,7 +7,7 @@ last word on it. A burst of messages is let through, then one a minute: what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,6 +51,16 @@ class Notice:
         return bool(self.firing or self.resolved or self.events)
 
 
+@dataclass(frozen=True)
+class Past:
+    """How often was told what until `at`, and what happened that nobody was told of; times by a clock nobody sets."""
+
+    at: float
+    tokens: float
+    last_word: Mapping[str, float]
+    events: tuple[Fact, ...] = ()
+
+
 @dataclass
 class _Open:
     fact: Fact
@@ -70,13 +80,25 @@ class Ledger:
     _tokens: float = BURST
     _filled: float | None = None
 
-    def restore(self, facts: Iterable[Fact]) -> None:
-        """These were told by the process before this one."""
+    def restore(self, facts: Iterable[Fact], past: Past | None = None) -> None:
+        """These were told by the process before this one, which left this."""
         self._open |= {fact.key: _Open(fact, 0.0, told=True) for fact in facts}
+        if past is not None:
+            self._tokens, self._filled, self._last_word = past.tokens, past.at, dict(past.last_word)
+            self._events += past.events
+
+    def past(self, seconds: float) -> Past:
+        """What the next process has to know, so that it is no more often heard than this one."""
+        at = seconds if self._filled is None else self._filled
+        return Past(at, self._tokens, dict(self._last_word), tuple(self._events))
 
     def happened(self, kind: str, key: str, message: str, now: datetime) -> None:
         """Something to be told that has no end."""
-        self._events.append(Fact(kind, key, message, now))
+        self.add([Fact(kind, key, message, now)])
+
+    def add(self, events: Iterable[Fact]) -> None:
+        """The same of several, with their own times."""
+        self._events += events
 
     def look(self, wrong: Sequence[Condition], now: datetime, seconds: float, *, complete: bool = True) -> Notice:
         """What is to be told now. `seconds` is by a clock that nobody sets; unless `complete`, nothing is over yet."""

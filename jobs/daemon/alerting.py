@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -15,15 +15,13 @@ import structlog
 from app import errors
 from jobs.alerts import delivery
 from jobs.alerts.ledger import Condition, Fact, Ledger, Notice
-from jobs.daemon import monitor
+from jobs.daemon import monitor, remembered
 from jobs.daemon.backoff import Backoff
 from jobs.job import Job
 from jobs.results import Run
 from jobs.status import board as health
 from jobs.status import loghold
 from jobs.status.board import Board
-from jobs.targets.file import beside, notes
-from jobs.targets.file.names import Names
 
 _LOOK = 0.5
 # What waits for a URL that is away, at most.
@@ -42,6 +40,8 @@ class Alerting:
         self._senders = [_Sender(place, url, str(job.files.link), self._told) for place, url in enumerate(urls)]
         self._ledger, self._guard = Ledger(), threading.Lock()
         self._standing: dict[str, Fact] = {}
+        # What happened and no URL has yet.
+        self._untold: list[Fact] = []
         self._failed: str | None = None
         self._tables: dict[str, str] = {}
         self._known = False
@@ -51,8 +51,6 @@ class Alerting:
     def start(self) -> None:
         """Begin to look."""
         if self._senders:
-            self._standing = {fact.key: fact for fact in standing(self._job.files)}
-            self._ledger.restore(self._standing.values())
             self._thread.start()
 
     def close(self) -> None:
@@ -71,6 +69,7 @@ class Alerting:
                 if table.action in ("full", "removed") and table.reason and not table.reason.startswith(_OWN):
                     told = f"{table.table} was {'copied anew' if table.action == 'full' else 'removed'}: {table.reason}"
                     self._ledger.happened("schema", f"schema:{table.table}", told, now)
+                    self._remember()
 
     def failed(self, message: str) -> None:
         """A run, or an attempt to reach the source, failed."""
@@ -78,23 +77,40 @@ class Alerting:
             self._failed, self._known = message, True
 
     def _work(self) -> None:
+        leads = False
         while not self._closing.wait(_LOOK):
-            # Whoever stands by leaves it to the one that leads.
-            if self._board.state != health.STANDBY:
+            # Whoever stands by leaves it to the one that leads, and goes on from there.
+            led, leads = leads, self._board.state != health.STANDBY
+            if leads and not led:
+                self._take_over()
+            if leads:
                 self._look()
+
+    def _take_over(self) -> None:
+        """Go on from what the process before has told."""
+        with self._guard:
+            seconds = time.monotonic()
+            mine, self._ledger = self._ledger.past(seconds).events, Ledger()
+            self._standing, past = remembered.read(self._job.files, datetime.now(UTC), seconds)
+            self._ledger.restore(self._standing.values(), past)
+            self._ledger.add(mine)
 
     def _look(self) -> None:
         with self._guard:
             wrong = self._wrong()
             notice = self._ledger.look(wrong, datetime.now(UTC), time.monotonic(), complete=self._known)
+            if notice.events:
+                # Nothing else says of these what it said of those that still are so.
+                self._untold += notice.events
+                self._remember()
         if notice:
             for sender in self._senders:
                 sender.send(notice)
 
     def _wrong(self) -> list[Condition]:
-        found = [Condition(_kind(self._failed), "failed", self._failed)] if self._failed else []
+        found = [_condition(self._failed, "failed", self._failed)] if self._failed else []
         for table, error in self._tables.items():
-            found.append(Condition(_kind(error), f"table:{table}", f"{table} is left as it was: {error}"))
+            found.append(_condition(error, f"table:{table}", f"{table} is left as it was: {error}"))
         stale = monitor.readiness(self._job)
         if stale["level"] in ("warn", "fail"):
             found.append(Condition("stale", "stale", stale["problems"][0]))
@@ -109,19 +125,20 @@ class Alerting:
             self._standing |= {fact.key: fact for fact in notice.firing}
             for fact in notice.resolved:
                 self._standing.pop(fact.key, None)
-            files, facts = self._job.files, [fact.as_dict() for fact in self._standing.values()]
-            with suppress(OSError):
-                beside.write(files.beside("alerts"), json.dumps({"standing": facts}), files.rights())
+            self._untold = [fact for fact in self._untold if fact not in notice.events]
+            self._remember()
+
+    def _remember(self) -> None:
+        """Let the next process know."""
+        seconds = time.monotonic()
+        past = self._ledger.past(seconds)
+        past = replace(past, events=(*self._untold, *past.events))
+        remembered.write(self._job.files, self._standing.values(), past, datetime.now(UTC), seconds)
 
 
-def _kind(error: str) -> str:
-    return "guard" if "max_delete_share" in error else "failed"
-
-
-def standing(files: Names) -> Iterable[Fact]:
-    """What was told of this target and is not over yet."""
-    for one in notes.read(files.beside("alerts"), notes.Alerts).get("standing", []):
-        yield Fact(one["kind"], one["key"], one["message"], datetime.fromisoformat(one["since"]))
+def _condition(error: str, key: str, told: str) -> Condition:
+    """One of a failure; rows that a guard holds back are another matter than what may have failed before."""
+    return Condition("guard", f"guard:{key}", told) if "max_delete_share" in error else Condition("failed", key, told)
 
 
 class _Sender:

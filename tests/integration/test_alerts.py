@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from app import config
 from jobs.daemon.alerting import Alerting
 from jobs.status.board import Board
-from tests.support.cli import Cli
+from tests.support.cli import Cli, Done
 from tests.support.daemons import running, wait_until, write_config
 from tests.support.syncing import Lab
 
@@ -105,30 +106,39 @@ def test_a_failure_its_end_and_a_changed_schema_are_told_once_and_soon(lab: Lab,
 
 @pytest.mark.long
 def test_what_was_told_is_not_told_again_by_the_next_process_and_its_end_is(lab: Lab, hook: Hook) -> None:
-    path = alerting(lab, hook.url, deletes="compare")
+    path, neaptide = alerting(lab, hook.url, deletes="compare"), Cli(lab.folder)
+
+    def listed(*options: str) -> Done:
+        return neaptide("alerts", "list", *options).ok()
+
     with running(path) as daemon:
         daemon.saw("run_done", changed=True)
         lab.run("DELETE FROM item WHERE id > 2")
         wait_until(lambda: hook.facts("firing", "guard"))
         assert "18 of 20 rows are gone" in hook.facts("firing", "guard")[0]["message"]
-        wait_until((lab.folder / "reporting.duckdb.alerts").exists)
-    [standing] = Cli(lab.folder)("alerts", "list", "--json").ok().json
-    assert standing["kind"] == "guard"
+        # Not that of a failure, which may have been told before.
+        assert hook.facts("firing", "guard")[0]["key"].startswith("guard:")
+        # It is kept once the answer is there.
+        wait_until(lambda: [one["kind"] for one in listed("--json").json] == ["guard"])
     with running(path) as daemon:
         daemon.saw("run_failed")
         lab.run("INSERT INTO item SELECT generate_series(3, 20)")
-        wait_until(lambda: hook.facts("resolved", "guard"))
-    assert len(hook.facts("firing", "guard")) == 1
-    assert "nothing was told" in Cli(lab.folder)("alerts", "list").ok().err
+        wait_until(lambda: "nothing was told" in listed().err)
+    assert len(hook.facts("firing", "guard")) == len(hook.facts("resolved", "guard")) == 1
 
 
 @pytest.mark.long
-def test_log_that_the_server_holds_is_told_once_and_resolved_once(lab: Lab, hook: Hook) -> None:
-    """As runs note it beside the file."""
+def test_log_that_the_server_holds_and_a_file_grown_old_are_told_once_and_resolved_once(lab: Lab, hook: Hook) -> None:
+    """As runs note both beside the file."""
     alerting(lab, hook.url)
     lab.sync()
     settings = config.load(lab.folder / "config.toml")
-    followed = settings.model_copy(update={"sync": settings.sync.model_copy(update={"feed": "wal"})})
+    followed = settings.model_copy(
+        update={
+            "sync": settings.sync.model_copy(update={"feed": "wal"}),
+            "freshness": settings.freshness.model_copy(update={"warn": timedelta(seconds=5)}),
+        }
+    )
     job = replace(lab.job, settings=followed)
     board = Board()
     alerts = Alerting(job, board)
@@ -139,17 +149,21 @@ def test_log_that_the_server_holds_is_told_once_and_resolved_once(lab: Lab, hook
             job.files.note("slot", {"slot": "neaptide_1", "held": held, "safe": None, "status": "reserved"})
             wait_until(lambda: hook.facts("firing", "problem"))
         assert "2,048 MB of its log for the slot neaptide_1" in hook.facts("firing", "problem")[0]["message"]
+        wait_until(lambda: hook.facts("firing", "stale"))
         job.files.note("slot", {"slot": "neaptide_1", "held": 0, "safe": None, "status": "reserved"})
-        wait_until(lambda: hook.facts("resolved", "problem"))
+        for kind in ("problem", "stale"):
+            # Each run makes it fresh for as long as it takes to be told.
+            wait_until(lambda kind=kind: lab.sync() and hook.facts("resolved", kind))  # type: ignore[misc]
     finally:
         alerts.close()
-    assert [one["key"] for one in hook.facts("firing", "problem")] == ["slot"]
-    assert [one["key"] for one in hook.facts("resolved", "problem")] == ["slot"]
+    for kind, key in (("problem", "slot"), ("stale", "stale")):
+        assert [one["key"] for one in hook.facts("firing", kind)] == [key]
+        assert [one["key"] for one in hook.facts("resolved", kind)] == [key]
 
 
 def test_an_alert_is_tried_out_at_each_url(lab: Lab, hook: Hook) -> None:
     service = hook.url.replace("http://", "json://")
-    alerting(lab, hook.url, service, "http://127.0.0.1:1/s3cret-path", "mailto://no", "slack://x")
+    alerting(lab, f"{hook.url}/é", service, "http://127.0.0.1:1/s3cret-path", "mailto://no", "slack://x")
     neaptide = Cli(lab.folder)
     done = neaptide("alerts", "test", "--json")
     errors = [one["error"] for one in done.json]
@@ -166,9 +180,10 @@ def test_alerts_that_are_none_are_refused_without_showing_them(lab: Lab) -> None
     neaptide = Cli(lab.folder)
     none = neaptide("alerts", "test")
     assert none.code == 2 and "docs/alerts.md" in none.err
-    alerting(lab, "s3cret-without-a-scheme")
-    bad = neaptide("status")
-    assert bad.code == 2 and "alerts.urls[0]" in bad.err and "s3cret" not in bad.err
+    for url in ("s3cret-without-a-scheme", "https://user:s3cret/x@example.com/", "https://[s3cret/"):
+        alerting(lab, url)
+        bad = neaptide("--verbose", "alerts", "test")
+        assert bad.code == 2 and "alerts.urls[0]" in bad.err and "s3cret" not in bad.err, bad.err
     alerting(lab)
     done = neaptide.process("alerts", "test", NEAPTIDE_ALERTS__URLS="http://127.0.0.1:1/abc")
     assert done.code == 1 and "refused" in done.out

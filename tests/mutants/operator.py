@@ -72,4 +72,32 @@ MUTANTS = (
         "",
         ALERTS + "test_nothing_that_opens_a_service_is_shown",
     ),
+    Mutant(
+        "a piece of a password passes for the port of a webhook, and is shown",
+        "app/config/values.py",
+        "    if not _leads_somewhere(value):",
+        "    if False:",
+        ALERTS + "test_a_url_that_leads_nowhere_is_refused",
+    ),
+    Mutant(
+        "the next process has its messages of a minute anew",
+        "jobs/alerts/ledger.py",
+        "self._tokens, self._filled, self._last_word = past.tokens,",
+        "self._tokens, self._filled, self._last_word = BURST,",
+        ALERTS + "test_the_next_process_is_heard_no_more_often_and_loses_no_event",
+    ),
+    Mutant(
+        "the next process tells at once what comes back soon",
+        "jobs/alerts/ledger.py",
+        "past.at, dict(past.last_word)",
+        "past.at, {}",
+        ALERTS + "test_the_next_process_is_heard_no_more_often_and_loses_no_event",
+    ),
+    Mutant(
+        "rows that a guard holds back are not told where a failure was told before",
+        "jobs/daemon/alerting.py",
+        'Condition("guard", f"guard:{key}", told)',
+        'Condition("guard", key, told)',
+        "tests/integration/test_alerts.py::test_what_was_told_is_not_told_again_by_the_next_process_and_its_end_is",
+    ),
 )

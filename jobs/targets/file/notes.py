@@ -157,9 +157,13 @@ class Standing(_Note):
 
 
 class Alerts(_Note):
-    """The file `.alerts`."""
+    """The file `.alerts`: what was told and is not over, what is to be told yet, and how often it was until `at`."""
 
     standing: list[Standing] = Field(default_factory=list)
+    events: list[Standing] = Field(default_factory=list)
+    at: Past | None = None
+    tokens: float = Field(default=0, ge=0, le=1000)
+    last_word: dict[Shown, Past] = Field(default_factory=dict)
 
 
 class Paused(_Note):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from app import config, errors, redaction
 from jobs.alerts import delivery, ledger
 from jobs.alerts.ledger import BURST, EVERY, HOLD, QUIET, Condition, Fact, Ledger, Notice
+from jobs.daemon import remembered
+from jobs.targets.file.names import Names
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, B = Condition("failed", "a", "a is away"), Condition("stale", "b", "b is old")
@@ -53,6 +56,34 @@ def test_what_was_told_before_a_restart_is_not_told_again_and_its_end_is() -> No
     assert not book.look([], NOW, 0.0, complete=False) and not book.look([A], NOW, 9.0)
     assert not book.look([], NOW, 10.0)
     assert keys(book.look([], NOW, 10.0 + HOLD)) == ([], ["a"], [])
+
+
+def test_the_next_process_is_heard_no_more_often_and_loses_no_event(tmp_path: Path) -> None:
+    files, book = Names(tmp_path / "x.duckdb"), Ledger()
+    watched((0, [A]), (HOLD, [A]), (4, []), (4 + HOLD, []), book=book)
+    for second in range(8, 6 + BURST):
+        book.happened("schema", f"table {second}", "was altered", NOW)
+        book.look([], NOW, float(second))
+    book.happened("schema", "the last", "was altered", NOW)
+    remembered.write(files, [], book.past(20.0), NOW, 20.0)
+    # On another machine's clock that nobody sets, a second later; and on a wall clock that was set back.
+    for later in (timedelta(seconds=1), timedelta(hours=-1)):
+        standing, past = remembered.read(files, NOW + later, 1000.0)
+        after = Ledger()
+        after.restore(standing.values(), past)
+        told = [(at, keys(after.look([A], NOW, 1000.0 + at))) for at in range(0, 400, 10)]
+        spoken = [(at, began, events) for at, (began, _, events) in told if began or events]
+        assert [events for _, _, events in spoken if events] == [["the last"]]
+        [(at, _, _)] = [one for one in spoken if one[1]]
+        assert spoken[0][0] > 0 and at > QUIET - 60
+    assert len(book.past(0.0).events) == 1
+
+
+def test_what_a_stranger_left_for_the_next_process_is_nothing(tmp_path: Path) -> None:
+    files = Names(tmp_path / "x.duckdb")
+    for content in ("", "[]", '{"at": "x"}', '{"tokens": 1e999}', '{"events": [{}]}', '{"last_word": {"a": 1}}'):
+        files.beside("alerts").write_text(content)
+        assert remembered.read(files, NOW, 5.0) == ({}, None)
 
 
 def test_messages_come_in_a_burst_and_then_one_a_minute_and_nothing_is_lost() -> None:
@@ -99,6 +130,22 @@ def test_what_is_no_url_is_refused_and_not_shown(url: Any) -> None:
     with pytest.raises(ValueError, match=r"no URL|valid") as error:
         config.Alerts(urls=[url])
     assert "write it like" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:s3cret/x@example.com/", "https://example.com:s3cret/", "https://[s3cret/", "https:///s3cret",
+        "http://example.com:99999/s3cret", "https://user:s3cret#@example.com:80", "slack://[s3cret/x",
+    ],
+)  # fmt: skip
+def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="%-escapes"):
+        config.Alerts(urls=[url])
+
+
+def test_a_url_that_can_t_be_taken_apart_is_hidden_as_a_whole() -> None:
+    assert "s3cret" not in redaction.Redaction(["https://[s3cret/x"]).text("can't read https://[s3cret/x")
 
 
 def test_a_service_that_nobody_knows_is_refused() -> None:

@@ -1,0 +1,61 @@
+"""What was told of a target, in the file `.alerts` beside it: for the next process, and for `neaptide alerts list`.
+
+There the times are those of the wall clock, since the other one begins anew with the machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs.alerts.ledger import Fact, Past
+from jobs.targets.file import beside, notes
+from jobs.targets.file.names import Names
+
+
+def standing(files: Names) -> list[Fact]:
+    """What was told and is not over yet."""
+    return _facts(_found(files).get("standing", []))
+
+
+def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], Past | None]:
+    """What stands, by its key, and what else the last process left, where it left anything."""
+    found = _found(files)
+    facts = {fact.key: fact for fact in _facts(found.get("standing", []))}
+    if not found or found["at"] is None:
+        return facts, None
+
+    def ago(moment: str) -> float:
+        # Of a clock that was set back since, as if it were now.
+        return seconds - max((now - datetime.fromisoformat(moment)).total_seconds(), 0)
+
+    words = {key: ago(moment) for key, moment in found["last_word"].items()}
+    return facts, Past(ago(found["at"]), found["tokens"], words, tuple(_facts(found["events"])))
+
+
+def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, seconds: float) -> None:
+    """Keep these; where they can't be kept, what was told may be told again."""
+
+    def moment(at: float) -> str:
+        return (now - timedelta(seconds=seconds - at)).isoformat()
+
+    content = {
+        "standing": [fact.as_dict() for fact in facts],
+        "events": [fact.as_dict() for fact in past.events],
+        "at": moment(past.at),
+        "tokens": past.tokens,
+        "last_word": {key: moment(at) for key, at in past.last_word.items()},
+    }
+    with suppress(OSError):
+        beside.write(files.beside("alerts"), json.dumps(content), files.rights())
+
+
+def _found(files: Names) -> dict[str, Any]:
+    return notes.read(files.beside("alerts"), notes.Alerts)
+
+
+def _facts(found: Iterable[dict[str, Any]]) -> list[Fact]:
+    return [Fact(one["kind"], one["key"], one["message"], datetime.fromisoformat(one["since"])) for one in found]
