@@ -33,7 +33,7 @@ class TableRun:
 class ModelRun:
     """What one run did to one read model. `action` is rows, groups, sums or whole, as it was kept; or built, failed,
     removed. `keys` are the rows or groups that were worked out again. `reason` says why it was made anew, `cause` in
-    one word: first, altered, duckdb, table, input, failed, share.
+    one word: first, altered, duckdb, table, input, failed, share, cost.
     """
 
     model: str
@@ -173,7 +173,9 @@ class ModelDetails(_Report):
     """One read model: how it is kept and why so, what its last run and its last build took, in seconds, and its size.
 
     `built` is false where it is not in the file (yet); `error` says why it can't be, `hint` the way out. `kind` is
-    rows, groups, sums or whole. `advice` is what would make it cheaper to keep or to read.
+    rows, groups, sums or whole. `advice` is what would make it cheaper to keep or to read. A run makes it anew where
+    more keys than `rebuilt_above` may have changed; `costs` are what that follows from: keys or rows, and the seconds
+    of processor time that they took. Both are None where there is no choice.
     """
 
     name: str
@@ -191,6 +193,8 @@ class ModelDetails(_Report):
     seconds: float = 0.0
     rebuild_seconds: float | None = None
     rebuild_reason: str = ""
+    rebuilt_above: int | None = None
+    costs: dict[str, Any] | None = None
     bytes: int | None = 0
     advice: tuple[str, ...] = ()
     error: str | None = None

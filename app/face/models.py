@@ -133,12 +133,25 @@ def _show(job: Job, name: str, explain: bool, as_json: bool) -> int:
         return 1 if one.error else 0
     shown = one.as_dict() | {
         "inputs": ", ".join(one.inputs), "key": ", ".join(one.key), "advice": "; ".join(one.advice) or None,
+        "costs": None,
     }  # fmt: skip
     show.record({field: value for field, value in shown.items() if value not in ("", None)})
     if analysis:
         click.echo()
-        show.lines(_explained(analysis))
+        show.lines([*_explained(analysis), *_cheaper(one)])
     return 1 if one.error else 0
+
+
+def _cheaper(one: ModelDetails) -> list[str]:
+    """When a run makes it anew, and what of earlier runs that follows from."""
+    if one.rebuilt_above is None or one.costs is None:
+        return []
+    few, many, anew = (one.costs.get(name) for name in ("few", "many", "rebuild"))
+    took = [f"{found[1]:.3f} s for {show.counted(found[0], 'key')}" for found in (few, many) if found]
+    took += [f"{anew[1]:.3f} s to make it anew"] if anew else []
+    text = f"made anew: where more than {show.counted(one.rebuilt_above, 'key')} may have changed"
+    measured = f"; processor time measured: {', '.join(took)}" if took else ""
+    return textwrap.wrap(text + measured, show.look().width)
 
 
 def _check(job: Job, path: Path, as_json: bool) -> int:

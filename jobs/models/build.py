@@ -14,7 +14,7 @@ import duckdb
 from app import errors
 from jobs import faults
 from jobs.engine.session import DuckSession
-from jobs.models import making, place
+from jobs.models import costs, making, place
 from jobs.models.standing import Standing
 from jobs.models.upkeep import Plan, is_its_own, told
 from jobs.record import models as ledger
@@ -88,14 +88,15 @@ class Builder:
         return f"{model.at(0)}: {told(error)}{advice}"
 
     def _build(self, one: Standing) -> None:
-        began, run_id = time.monotonic(), self._plan.run_id
+        began, used, run_id = time.monotonic(), time.process_time(), self._plan.run_id
         analysis = self._plan.planning.analysis(one.name)
         rows = making.build(self._file, place.full(one.name), analysis)
-        seconds = time.monotonic() - began
+        seconds, used = time.monotonic() - began, time.process_time() - used
         run = ModelRun(one.name, "built", analysis.kind, rows, rows, seconds, one.reason, one.cause)
         kept = KeptModel(
             one.name, run.kind, analysis.reason, one.inputs, one.tables, one.signature,
             run_id, run.action, rows, rows, seconds, run_id, seconds, one.reason,
+            costs=costs.as_dict(costs.first(rows, used)),
         )  # fmt: skip
         ledger.write(self._file, [kept])
         self.runs.append(run)

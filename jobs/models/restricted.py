@@ -8,9 +8,6 @@ from jobs.models.analysis.shapes import Analysis, Branch, Term
 from jobs.models.moved import Moved, of
 from jobs.models.relations import Relations
 
-# To work out so large a share of a model's keys again takes as long as to make it anew.
-_SHARE, _FEW = 1 / 4, 1000
-
 
 class Restricted:
     """What one run does to one such model."""
@@ -32,10 +29,6 @@ class Restricted:
         self._keys = self._scratch.make(" UNION ".join(parts))
         self.count = self._file.one(f"SELECT count(*) FROM {self._keys}")
         return self.count > 0
-
-    def is_dear(self, rows: int) -> bool:
-        """Whether a model of so many rows is sooner made anew."""
-        return self.count > max(_FEW, rows * _SHARE)
 
     def apply(self, *, witnessed: bool) -> Moved | None:
         """Put in place of these keys what the SELECT gives for them; what changed, where somebody wants to know."""

@@ -20,8 +20,9 @@ import duckdb
 from app import errors
 from jobs import faults
 from jobs.engine.session import DuckSession
-from jobs.models import making, place, standing
+from jobs.models import costs, making, place, standing
 from jobs.models.analysis.shapes import Analysis
+from jobs.models.costs import Costs
 from jobs.models.folder import Folder
 from jobs.models.moved import Moved
 from jobs.models.planning import Planning
@@ -146,6 +147,8 @@ class Upkeep:
         )
         if done.cause:
             last = replace(last, build_run_id=last.run_id, build_seconds=run.seconds, reason=run.reason)
+        if done.costs:
+            last = replace(last, costs=costs.as_dict(done.costs))
         self._kept.append(last)
         faults.point("model_kept")
 
@@ -160,10 +163,20 @@ class Upkeep:
         restricted = Restricted(self._relations, name, analysis)
         if not restricted.find():
             return Done(analysis.kind)
+        return self._cheaper(restricted, name, analysis, one.kept, witnessed=witnessed)
+
+    def _cheaper(
+        self, restricted: Restricted, name: str, analysis: Analysis, kept: KeptModel | None, *, witnessed: bool
+    ) -> Done:
+        """Work out the keys that were found, or make the model anew, by what either took before."""
+        known = costs.of(kept.costs if kept else {})
         rows = self._file.one(f"SELECT count(*) FROM {place.out(name)}")
-        if restricted.is_dear(rows):
-            return self._rebuilt(name, analysis, "share", f"{restricted.count:,} of {rows:,} keys may have changed")
-        return Done(analysis.kind, moved=restricted.apply(witnessed=witnessed), keys=restricted.count)
+        began = time.process_time()
+        if restricted.count > known.threshold(rows):
+            done = self._rebuilt(name, analysis, *costs.told(known, restricted.count, rows))
+            return replace(done, costs=known.rebuilt(rows, time.process_time() - began))
+        done = Done(analysis.kind, moved=restricted.apply(witnessed=witnessed), keys=restricted.count)
+        return replace(done, costs=known.kept(done.keys, time.process_time() - began))
 
     def _rebuilt(self, name: str, analysis: Analysis, cause: str, reason: str) -> Done:
         moved = making.rebuild(self._file, self._scratch, name, analysis)
@@ -186,13 +199,17 @@ class Upkeep:
 
 @dataclass(frozen=True)
 class Done:
-    """What was done to a model: by which kind of upkeep, why that is a rebuild, what changed, and how many keys."""
+    """What was done to a model: by which kind of upkeep, why that is a rebuild, what changed, and how many keys.
+
+    `costs` where something was learned of them.
+    """
 
     action: str
     cause: str = ""
     reason: str = ""
     moved: Moved | None = None
     keys: int = 0
+    costs: Costs | None = None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 from app import statements
 from jobs.engine.session import DuckSession
 
-_LISTS = ("inputs", "tables", "signature")
+_LISTS = ("inputs", "tables", "signature", "costs")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class KeptModel:
     """One model. `inputs` are what its SELECT reads, `tables` the copied tables beneath them.
 
     `action`, `keys`, `rows` and `seconds` are of the run that last changed it, `reason` and the others of its last
-    build. With an `error` there is no such table in the file.
+    build, `costs` what jobs/models/costs.py learned. With an `error` there is no such table in the file.
     """
 
     name: str
@@ -41,6 +41,7 @@ class KeptModel:
     build_seconds: float = 0.0
     reason: str = ""
     error: str | None = None
+    costs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def read(file: DuckSession) -> Models:
 
 
 def create(file: DuckSession) -> None:
-    """The ledger's tables, where they are not there yet."""
+    """The ledger's tables, where they are not there yet or are an earlier version's."""
     if not file.has("neaptide.models"):
         file.execute(statements.get("upkeep", "create_ledger"))
+    file.execute(statements.get("upkeep", "complete_ledger"))
 
 
 def write(file: DuckSession, models: Iterable[KeptModel]) -> None:
@@ -107,5 +109,6 @@ def _kept(row: dict[str, Any]) -> KeptModel:
             "inputs": tuple(json.loads(row["inputs"])),
             "tables": tuple(json.loads(row["tables"])),
             "signature": json.loads(row["signature"]),
+            "costs": json.loads(row.get("costs") or "{}"),
         }
     )

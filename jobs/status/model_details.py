@@ -9,8 +9,8 @@ from app import errors, statements
 from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.job import Job
+from jobs.models import costs, place
 from jobs.models import file as model_file
-from jobs.models import place
 from jobs.models.analysis.shapes import Analysis
 from jobs.models.folder import Folder
 from jobs.models.order import Planned
@@ -76,6 +76,7 @@ def _status(file: DuckSession, name: str, planned: Planned, found: KeptModel | N
     built = found is not None and kept.error is None and file.has(there)
     rows = file.one(f"SELECT count(*) FROM out.{there}") if built else 0
     share = _share(file, rows, analysis) if built else None
+    chosen = built and kept.kind in ("rows", "groups")
     return ModelDetails(
         name,
         kind=analysis.kind if analysis else kept.kind,
@@ -92,6 +93,8 @@ def _status(file: DuckSession, name: str, planned: Planned, found: KeptModel | N
         seconds=kept.seconds,
         rebuild_seconds=kept.build_seconds if found else None,
         rebuild_reason=kept.reason,
+        rebuilt_above=costs.of(kept.costs).threshold(rows) if chosen else None,
+        costs=kept.costs if chosen else None,
         bytes=_bytes(file, name, kept.kind) if built else 0,
         advice=_advice(analysis, rows, share) if analysis else (),
         error=bad.message if bad else kept.error,

@@ -15,18 +15,22 @@ CREATE TABLE IF NOT EXISTS out.neaptide.models (
     build_run_id VARCHAR,
     build_seconds DOUBLE,
     reason VARCHAR,
-    error VARCHAR
+    error VARCHAR,
+    costs JSON
 );
 CREATE TABLE IF NOT EXISTS out.neaptide.model_inputs (
     table_name VARCHAR,
     run_id VARCHAR
 );
 
+-- name: complete_ledger
+-- What an earlier version did not note.
+ALTER TABLE out.neaptide.models ADD COLUMN IF NOT EXISTS costs JSON;
+
 -- name: read_models
--- What is known of each model: what it is made of, and what the run did to it that last changed it.
-SELECT m.name, m.kind, m.why, m.inputs::VARCHAR AS inputs, m.tables::VARCHAR AS tables,
-    m.signature::VARCHAR AS signature, m.run_id, m.action, m.keys, m.rows, m.seconds, m.build_run_id, m.build_seconds,
-    m.reason, m.error
+-- What is known of each model: what it is made of, and what the run did to it that last changed it. An earlier version's
+-- file lacks the last column.
+SELECT m.* REPLACE (m.inputs::VARCHAR AS inputs, m.tables::VARCHAR AS tables, m.signature::VARCHAR AS signature)
 FROM out.neaptide.models AS m
 ORDER BY m.name;
 
@@ -57,17 +61,17 @@ WHERE name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 -- What is known of these models now.
 INSERT INTO out.neaptide.models (
     name, kind, why, inputs, tables, signature, run_id, action, keys, rows, seconds, build_run_id, build_seconds,
-    reason, error
+    reason, error, costs
 )
 SELECT
     m.name, m.kind, m.why, m.inputs::JSON, m.tables::JSON, m.signature::JSON, m.run_id, m.action, m.keys, m.rows,
-    m.seconds, m.build_run_id, m.build_seconds, m.reason, m.error
+    m.seconds, m.build_run_id, m.build_seconds, m.reason, m.error, m.costs::JSON
 FROM (
     SELECT unnest(from_json($rows::JSON, '[{
         "name": "VARCHAR", "kind": "VARCHAR", "why": "VARCHAR", "inputs": "VARCHAR", "tables": "VARCHAR",
         "signature": "VARCHAR", "run_id": "VARCHAR", "action": "VARCHAR", "keys": "BIGINT", "rows": "BIGINT",
         "seconds": "DOUBLE", "build_run_id": "VARCHAR", "build_seconds": "DOUBLE", "reason": "VARCHAR",
-        "error": "VARCHAR"
+        "error": "VARCHAR", "costs": "VARCHAR"
     }]')) AS m
 );
 

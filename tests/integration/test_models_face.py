@@ -69,6 +69,11 @@ def test_each_kind_is_said_with_its_reason(project: Cli) -> None:
     }  # fmt: skip
     explained = project("models", "models.kinds", "--explain").ok().out
     assert "reads shop.item as item" in explained and "group by item.kind" in explained
+    project("sync").ok()
+    explained = " ".join(project("models", "models.kinds", "--explain").ok().out.split())
+    assert "made anew: where more than 1,000 keys may have changed; processor time measured: " in explained
+    assert project("models", "kinds", "--json").ok().json["rebuilt_above"] == 1000
+    assert project("models", "sums", "--json").ok().json["costs"] is None
     assert widest(project("models").ok().out) <= 80
     missing = project("models", "kind")
     assert missing.code == 2 and "kinds" in missing.err

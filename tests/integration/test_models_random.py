@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -184,3 +185,33 @@ def test_models_above_follow_what_changed_below() -> None:
     kept = {"wide": "rows", "above": "sums", "joined": "rows", "beside": "groups"}
     assert {run.model: run.action for run in runs} == kept
     assert world.wrong() == {}
+
+
+def test_the_cheaper_way_is_taken_and_said_by_what_either_took_before() -> None:
+    def bills(number: int, state: str) -> list[Any]:
+        return [(n, 1, "2024-01-01", state, 1.0) for n in range(number)]
+
+    def learned() -> dict[str, Any]:
+        ((found,),) = world.connection.execute("SELECT costs FROM neaptide.models").fetchall()
+        return dict(json.loads(found))
+
+    def known(many: float, rebuild: float) -> None:
+        told = {"few": [1, 0.0], "many": [1500, many], "rebuild": [3000, rebuild], "anew": False}
+        world.connection.execute("UPDATE neaptide.models SET costs = ?", [json.dumps(told)])
+
+    world = World({"copy": ("SELECT id, state FROM shop.bills", "id")})
+    world.run({"bills": bills(3000, "open")})
+    assert learned()["rebuild"][0] == 3000 and not learned()["many"]
+    known(many=9.0, rebuild=1.0)
+    (run,) = world.run({"bills": bills(2000, "paid")})
+    assert (run.action, run.cause) == ("whole", "cost") and "1.00 s to make it anew" in run.reason
+    assert learned()["anew"] and learned()["many"] == [1500, 8.1]
+    known(many=1.0, rebuild=9.0)
+    (run,) = world.run({"bills": bills(2900, "void")})
+    assert (run.action, run.cause, run.keys) == ("rows", "", 2900)
+    assert not learned()["anew"] and learned()["many"][0] == 2900
+    assert world.wrong() == {}
+    # As an earlier version left it.
+    world.connection.execute("ALTER TABLE neaptide.models DROP COLUMN costs")
+    (run,) = world.run({"bills": bills(2, "open")})
+    assert (run.action, learned()["few"][0]) == ("rows", 2)

@@ -244,4 +244,18 @@ MUTANTS = (
         "return ()",
         "tests/integration/test_run_records.py::test_what_each_run_did_to_the_models_is_told_at_once_and_for_good",
     ),
+    Mutant(
+        "what was measured is believed however far it is from what is asked",
+        "jobs/models/costs.py",
+        "return max(FEW, equal) if equal is not None and equal <= far else max(least, far)",
+        "return max(FEW, equal) if equal is not None else max(least, far)",
+        "tests/unit/models/test_costs.py::test_so_many_keys_are_worked_out_again_at_most",
+    ),
+    Mutant(
+        "a model is made anew by its share of keys alone, whatever that takes",
+        "jobs/models/upkeep.py",
+        "if restricted.count > known.threshold(rows):",
+        "if restricted.count > max(1000, rows // 4):",
+        "tests/integration/test_models_random.py::test_the_cheaper_way_is_taken_and_said_by_what_either_took_before",
+    ),
 )
