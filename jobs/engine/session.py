@@ -112,6 +112,10 @@ class DuckSession(Bridge, Memory):
         self._merges = True
         self.make_room(path)
 
+    def attach_published(self, path: Path) -> None:
+        """Have the published file beside the one that is written, to be read, as `published`."""
+        self.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(path))} AS published (READ_ONLY)")
+
     def regroup(self, rows: int) -> None:
         """Open the file anew, so that what is written gets row groups of so many rows; before anything is written."""
         path = self.one(statements.get("engine", "path"))

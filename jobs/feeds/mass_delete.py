@@ -20,7 +20,7 @@ def refused(session: DuckSession, table: Table, present: str, published: Path | 
     if _is_bearable(table, lost, total):
         return None
     if published is not None:
-        session.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+        session.attach_published(published)
         lost, total = _lost(session, table, "published", present)
         if _is_bearable(table, lost, total):
             return None

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.history import place, taking
 from jobs.history.taking import Theirs
@@ -40,7 +39,7 @@ class Known:
         """Look what both files say; `past` is the published one, where its histories matter."""
         self.mine = ledger.read(self.file)
         if past is not None:
-            self.file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(past))} AS published (READ_ONLY)")
+            self.file.attach_published(past)
             self.theirs = ledger.read_published(self.file)
         self.stale = self._strange("out", self.mine) | self._strange("published", self.theirs)
         self.dual = ledger.read_dual(self.file, published=False) if self.mine else set()

@@ -85,7 +85,7 @@ class Projector:
         missing = [n for n, one in self._wanted.found.items() if n not in self._kept and n in theirs and not one.begin]
         if published is None or not missing:
             return
-        self._file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+        self._file.attach_published(published)
         for name in missing:
             table = quoting.qualified(SCHEMA, name)
             self._file.execute(f"CREATE TABLE out.{table} AS FROM published.{table}")

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.record import model_runs
 from jobs.results import Run
@@ -81,7 +80,7 @@ def complete(file: DuckSession, end: End) -> None:
 def take_over(file: DuckSession, published: Path, end: End) -> None:
     """Copy the records that only the published file has; `end` is how the run that wrote that one ended."""
     last = end or {}
-    file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+    file.attach_published(published)
     file.block("take_over_table_runs")
     file.block("forget_own_last_run")
     model_runs.take_over(file)

@@ -151,7 +151,7 @@ def move_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> N
 
 def take_over(file: DuckSession, published: Path, names: list[str]) -> None:
     """Copy these tables with their watermarks from the published file; they are as they are there."""
-    file.execute(f"ATTACH IF NOT EXISTS {quoting.literal(str(published))} AS published (READ_ONLY)")
+    file.attach_published(published)
     for name in names:
         schema, table = quoting.split_name(name)
         quoted = quoting.qualified(schema, table)

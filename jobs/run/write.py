@@ -24,6 +24,7 @@ from jobs.run.anew import Anew
 from jobs.run.context import Context, NeedsSync, TableFailed, diagnosed
 from jobs.run.deltas import Deltas, Ready
 from jobs.run.given_up import GIVEN_UP, GivenUp
+from jobs.run.kept import Kept
 from jobs.run.recording import Recording
 from jobs.source import states
 from jobs.source.catalogue import Table
@@ -40,6 +41,7 @@ class Writer:
         self, context: Context, file: DuckSession, state: State, earlier: Path | None, past: Path | None
     ) -> None:
         self._context, self._now, self._file, self._state = context, context.now, file, state
+        self._kept = Kept(file, state, context.published, context.job.files.published)
         self._carried = carry.found(file, state, context.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
@@ -50,6 +52,7 @@ class Writer:
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
+        self._carried = self._kept.added(self._carried, self._now.tables, self._record.run_id.rpartition("-")[2])
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.told(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         _check_covered(self._context, steps)
@@ -115,6 +118,7 @@ class Writer:
             self._context.hand_over(self._record.run_id)
             faults.point("before_commit")
         faults.point("after_commit")
+        self._kept.drop()
         self._record.hand_on(deltas.kept)
         return run
 

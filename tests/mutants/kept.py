@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 CARRY = "tests/integration/test_carry.py::"
 QUIET = "tests/integration/test_quiet_marks.py::"
 CRASH = "tests/chaos/test_source_crash.py::"
+KEPT_ROWS = "tests/integration/test_kept_deletes.py::"
 RULE = "tests/unit/position/test_watermark.py::"
 
 MUTANTS = (
@@ -65,5 +66,26 @@ MUTANTS = (
         "return bool(self.wal_end) and self.text == earlier.text",
         "return bool(self.wal_end) and self.xmax == earlier.xmax",
         QUIET + "test_what_commits_late_is_not_lost_behind_quiet_runs",
+    ),
+    Mutant(
+        "what one file keeps of rows that are gone does not get into the other",
+        "jobs/run/kept.py",
+        "if not (table.deletes.keeps and table.key) or",
+        "if table.deletes.keeps or not table.key or",
+        KEPT_ROWS + "test_what_came_and_went_between_two_runs_of_a_file_stays_in_both",
+    ),
+    Mutant(
+        "of a row that is gone the version before the last published one is kept",
+        "jobs/run/kept.py",
+        'there = f"SELECT 1 FROM {mine} AS b WHERE {same}"',
+        'there = f"SELECT 1 FROM {mine} AS b WHERE p.id = b.id"',
+        KEPT_ROWS + "test_what_came_and_went_between_two_runs_of_a_file_stays_in_both",
+    ),
+    Mutant(
+        "a file whose table is copied anew is without what the published one keeps",
+        "jobs/run/anew.py",
+        "step.table.rows <= _FEW_ROWS and not step.table.deletes.keeps for",
+        "step.table.rows <= _FEW_ROWS for",
+        KEPT_ROWS + "test_what_a_table_that_was_copied_anew_kept_since_stays",
     ),
 )
