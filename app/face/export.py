@@ -69,7 +69,7 @@ def _write(store: Store, sql: str, params: Parameters, path: Path, kind: str, ti
         return store.write_parquet(sql, params)
     result = store.query(sql, params)
     if kind == "xlsx":
-        workbook.write(result, path, title)
+        workbook.write([result], path, title)
     elif kind in _PICTURES:
         path.write_bytes(pictures.made(result, chart, kind, title))
     else:

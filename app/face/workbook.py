@@ -7,9 +7,10 @@ a text is never a formula, whatever it begins with. Times are UTC and say so; a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,15 @@ _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _SCALE = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 
 
-def write(result: Result, path: Path, title: str) -> None:
-    """One sheet with a head that stays in sight. Raises `errors.QueryTooBig` for more than Excel can hold."""
+def write(batches: Iterable[Result], path: Path, title: str) -> None:
+    """One sheet with a head that stays in sight. Raises `errors.QueryTooBig` for more than Excel can hold.
+
+    Of several batches the first that has rows says how wide the columns are, and whether times have fractions.
+    """
     package = installed()
-    _check(result)
     try:
         with package.Workbook(str(path), {"constant_memory": True}) as book:
-            _fill(book, result, title)
+            _fill(book, iter(batches), title)
     except package.exceptions.FileCreateError as error:
         raise OSError(*error.args[0].args) from error
 
@@ -43,7 +46,9 @@ def installed() -> Any:
     return xlsxwriter
 
 
-def _fill(book: Any, result: Result, title: str) -> None:
+def _fill(book: Any, batches: Iterator[Result], title: str) -> None:
+    result = next(batches)
+    result = result if result.rows else next(batches, result)
     book.set_properties({"title": title, "comments": f"as of {result.as_of.isoformat()}", "created": result.as_of})
     sheet = book.add_worksheet(_NOT_IN_A_NAME.sub(" ", title)[:31].strip("' ") or "result")
     sheet.freeze_panes(1, 0)
@@ -53,17 +58,23 @@ def _fill(book: Any, result: Result, title: str) -> None:
     for place, name in enumerate(result.columns):
         sheet.write_string(0, place, name, head)
     formats = [book.add_format({"num_format": one}) for one in _formats(result)]
-    for number, row in enumerate(result.rows, start=1):
-        for place, value in enumerate(row):
-            _cell(sheet, number, place, value, formats[place])
+    before = 0
+    for batch in chain([result], batches):
+        _check(batch, before)
+        for number, row in enumerate(batch.rows, start=before + 1):
+            for place, value in enumerate(row):
+                _cell(sheet, number, place, value, formats[place])
+        before += len(batch.rows)
 
 
-def _check(result: Result) -> None:
+def _check(result: Result, before: int) -> None:
+    """Raises `errors.QueryTooBig` for rows that don't fit, of which so many came before."""
     hint = "write a .parquet or a .csv"
-    if len(result.rows) > _MOST_ROWS or len(result.columns) > _MOST_COLUMNS:
-        size = f"{len(result.rows):,} rows of {len(result.columns):,} columns"
+    rows = before + len(result.rows)
+    if rows > _MOST_ROWS or len(result.columns) > _MOST_COLUMNS:
+        size = f"{rows:,} rows of {len(result.columns):,} columns"
         raise errors.QueryTooBig(f"{size} are more than a sheet of Excel has", hint=hint)
-    for number, row in enumerate(result.rows, start=1):
+    for number, row in enumerate(result.rows, start=before + 1):
         for name, value in zip(result.columns, row, strict=True):
             if isinstance(value, str | bytes | list | dict | tuple) and len(values.plain(value)) > _LONGEST:
                 told = f"row {number:,}: {name} is longer than the {_LONGEST:,} characters of a cell of Excel"

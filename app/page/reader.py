@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 # Queries at a time, what answers may weigh that are kept, in values, and seconds that a page waits for its turn.
 _AT_ONCE, _KEPT, PATIENCE = 4, 2_000_000, 30.0
+# Of these queries so many may be downloads: they last for as long as somebody takes to read them.
+_DOWNLOADS = 2
 
 
 class Reader:
@@ -31,7 +33,7 @@ class Reader:
         self.settings = settings
         self._keep = Keep()
         self.files = targets.names(settings, self._keep)
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._turns, self._downloads = threading.BoundedSemaphore(_AT_ONCE), threading.BoundedSemaphore(_DOWNLOADS)
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._weight = 0
         self._asking: dict[Hashable, threading.Lock] = {}
@@ -40,18 +42,18 @@ class Reader:
 
     @contextmanager
     def store(self, *, writes: Path | None = None) -> Iterator[Store]:
-        """The published file. Raises `errors.QueryTooBig` where too many ask, and what opening it raises."""
+        """The published file. Raises `errors.Retryable` where too many ask, and what opening it raises."""
         with self._turn(), bootstrap.reporting_file(self.settings, writes=writes) as store:
             yield store
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=PATIENCE):
-            raise errors.QueryTooBig("too many queries are at work", hint="try again in a moment")
-        try:
-            yield
-        finally:
-            self._turns.release()
+    def download(self, *, writes: Path | None = None) -> Iterator[Store]:
+        """The same for a result that is sent as it comes: whoever reads it slowly keeps no page waiting."""
+        with _one_of(self._downloads, "downloads"), self.store(writes=writes) as store:
+            yield store
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return _one_of(self._turns, "queries")
 
     def once(self, what: Hashable, work: Callable[[Store], Found]) -> Found:
         """What `work` gives for the published file: asked for once, and kept while that file is the published one."""
@@ -123,6 +125,16 @@ class Reader:
     def close(self) -> None:
         """End the sessions."""
         self._keep.close()
+
+
+@contextmanager
+def _one_of(turns: threading.Semaphore, what: str) -> Iterator[None]:
+    if not turns.acquire(timeout=PATIENCE):
+        raise errors.Retryable(f"too many {what} are at work", hint="try again in a moment")
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def _weight(found: Any) -> int:

@@ -22,12 +22,15 @@ from jobs.status.board import Board
 
 # Connections at a time; seconds for a request's head, and for what an answer takes beyond its query.
 _MOST, _DEADLINE, _SPARE = 256, 5.0, 60.0
+# Seconds in which somebody has to take what lies ready for him, some tens of kilobytes, or he is let go of.
+_STALL = 20.0
 
 
 class Protocol(H11Protocol):
     """HTTP/1.1 with a deadline for each request's head, and a bound on how many connections there are."""
 
     late: asyncio.TimerHandle | None = None
+    stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -48,8 +51,18 @@ class Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self.late:
-            self.late.cancel()
+        for timer in (self.late, self.stalled):
+            if timer:
+                timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.stalled = self.loop.call_later(_STALL, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.stalled:
+            self.stalled.cancel()
 
     @property
     def busy(self) -> bool:

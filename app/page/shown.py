@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from starlette.background import BackgroundTask
-from starlette.concurrency import iterate_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 
 from app import errors
 from app.charts import choice, vega
@@ -20,6 +19,8 @@ from app.charts.chart import Chart
 from app.face import values, workbook
 from app.page import answers, asked, looks, site, spreadsheet
 from app.page.asked import Question
+from app.page.stream import Stream
+from app.reporting.result import Result
 
 ENDINGS = ("csv", "xlsx", "parquet", "json", "svg", "png")
 _KINDS = {
@@ -94,6 +95,8 @@ def _sorting(one: Asked, name: str) -> dict[str, Any]:
 def _counted(found: asked.Part) -> str:
     """`12 rows`, or which of them one sees."""
     shown = len(found.result.rows)
+    if not shown and found.start:
+        return "there are fewer rows than that"
     if found.total is None:
         return f"rows {found.start + 1:,} to {found.start + shown:,} of more than {asked.HELD:,}"
     if found.total > shown and shown:
@@ -140,13 +143,15 @@ def _drawn(here: site.Site, one: Asked) -> tuple[Chart, Any] | None:
 
 def file(request: Request, here: site.Site, one: Asked, kind: str) -> Response:
     """The result as a file; rows are sent as they come, a part of them as JSON where nobody asks for a download."""
-    tag = answers.etag(here.reader, request)
+    as_part = kind == "json" and "_download" not in request.query_params
+    # A part says as of when it is, which a run moves on that found nothing changed.
+    tag = answers.etag(here.reader, request, here.reader.told().get("as_of") if as_part else "")
     known = answers.fresh(request, tag)
     if known is not None:
         return known
     if kind in ("svg", "png"):
         response = _image(request, here, one, kind)
-    elif kind == "json" and "_download" not in request.query_params:
+    elif as_part:
         return _json(request, here, one, tag)
     else:
         response = _download(here, one, kind)
@@ -210,30 +215,28 @@ def _download(here: site.Site, one: Asked, kind: str) -> Response:
     if kind == "xlsx":
         return _workbook(here, one)
     write = spreadsheet.csv if kind == "csv" else spreadsheet.json
-    parts = _begun(spreadsheet.encoded(write(_batches(here, one))))
-    return StreamingResponse(iterate_in_threadpool(parts))
+    return Stream(spreadsheet.encoded(write(_batches(here, one))))
 
 
-def _begun(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, with its first part asked for now: what can't be answered is told before anything was sent."""
-    first = next(parts, b"")
-
-    def rest() -> Iterator[bytes]:
-        yield first
-        yield from parts
-
-    return rest()
-
-
-def _batches(here: site.Site, one: Asked) -> Iterator[Any]:
-    with here.reader.store() as store:
+def _batches(here: site.Site, one: Asked) -> Iterator[Result]:
+    with here.reader.download() as store:
         yield from store.batches(one.question.sql, one.question.params, most=_BATCH)
+
+
+def _within(batches: Iterator[Result], most: int) -> Iterator[Result]:
+    """The batches. Raises `errors.QueryTooBig` for more rows: a workbook is whole before any of it is sent."""
+    rows = 0
+    for batch in batches:
+        rows += len(batch.rows)
+        if rows > most:
+            raise errors.QueryTooBig(f"the result has more than {most:,} rows", hint="take CSV, JSON or Parquet")
+        yield batch
 
 
 def _parquet(here: site.Site, one: Asked) -> Response:
     path = _passing(".parquet")
     try:
-        with here.reader.store(writes=path) as store:
+        with here.reader.download(writes=path) as store:
             store.write_parquet(one.question.sql, one.question.params)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -244,9 +247,9 @@ def _parquet(here: site.Site, one: Asked) -> Response:
 def _workbook(here: site.Site, one: Asked) -> Response:
     path = _passing(".xlsx")
     try:
-        with here.reader.store() as store:
-            result = store.query(one.question.sql, one.question.params)
-        workbook.write(result, path, values.shown(one.question.title))
+        workbook.write(
+            _within(_batches(here, one), here.settings.query.max_rows), path, values.shown(one.question.title)
+        )
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -7,7 +7,7 @@ programs show as text. JSON, Parquet and the command line have every text as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ def json(batches: Iterator[Result]) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def encoded(texts: Iterator[str]) -> Iterator[bytes]:
+def encoded(texts: Iterator[str]) -> Generator[bytes, None, None]:
     """As bytes, some thousands at a time: a part for each line would take longer than the line."""
     held: list[str] = []
     size = 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import select
 import socket
+import time
 from contextlib import ExitStack
 
 import pytest
 from pydantic import SecretStr
 
 from app import bootstrap, config
-from app.page import command, server
+from app.page import command, reader, server
 from jobs.daemon import monitor
 from jobs.status.board import Board
 from tests.support.cli import Cli
@@ -112,6 +114,33 @@ def test_slow_clients_are_let_go_of_and_leave_room_for_others(page: Page, monkey
         for one in clients:
             one.settimeout(20)
             assert ended(one)
+
+
+@pytest.mark.long
+def test_slow_downloads_keep_no_page_waiting_and_end(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a session for as long as it lasts: most of those have to be left to the pages."""
+    monkeypatch.setattr(server, "_STALL", 3.0)
+    monkeypatch.setattr(reader, "PATIENCE", 0.5)
+    path = asked("SELECT i, repeat('x', 1000) FROM range(1000000) AS r(i)", ".csv")
+    with ExitStack() as slow:
+        clients = [slow.enter_context(_slow(page.port, path)) for _ in range(5)]
+        ready, _, _ = select.select(clients, [], [], 20)
+        assert ready
+        assert page.get(asked("SELECT 42", ".json")).code == 200
+        until = time.monotonic() + 60
+        while (last := page.get(asked("SELECT 1 AS a", ".csv"))).code == 503 and time.monotonic() < until:
+            continue
+        assert last.text == "a\n1\n"
+
+
+def _slow(port: int, path: str) -> socket.socket:
+    """Asks, and takes nothing of the answer."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", port))
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    return client
 
 
 def ended(client: socket.socket) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ NS = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
 def written(folder: Path, types: dict[str, str], *rows: tuple[Any, ...], title: str = "Sales") -> Path:
     path = folder / "out.xlsx"
-    workbook.write(Result(tuple(types), tuple(types.values()), list(rows), AS_OF), path, title)
+    workbook.write([Result(tuple(types), tuple(types.values()), list(rows), AS_OF)], path, title)
     return path
 
 
@@ -115,6 +116,17 @@ def test_what_is_too_much_for_excel_is_told_and_not_cut(tmp_path: Path) -> None:
         written(tmp_path, {"a": "VARCHAR"}, ("",), ("x" * 32_768,))
     with pytest.raises(errors.QueryTooBig, match="more than a sheet"):
         written(tmp_path, {"a": "INTEGER"}, *[(1,)] * 1_048_576)
+
+
+def test_rows_may_come_in_batches_the_first_of_which_has_none(tmp_path: Path) -> None:
+    result = Result(("a",), ("INTEGER",), [], AS_OF)
+    batches = [result, *(replace(result, rows=[(number,), (number + 1,)]) for number in (1, 3))]
+    workbook.write(batches, tmp_path / "out.xlsx", "Batches")
+    sheet = part(tmp_path / "out.xlsx", "xl/worksheets/sheet1.xml")
+    assert [one.text for one in sheet.iterfind(".//x:v", NS)] == ["1", "2", "3", "4"]
+    long = replace(result, types=("VARCHAR",), rows=[("x" * 32_768,)])
+    with pytest.raises(errors.QueryTooBig, match="row 3: a is longer"):
+        workbook.write([*batches[:2], long], tmp_path / "out.xlsx", "Batches")
 
 
 def test_without_its_package_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
