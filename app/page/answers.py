@@ -51,6 +51,12 @@ def _headers(tag: str) -> dict[str, str]:
     return {"etag": tag, "cache-control": "private, no-cache"} if tag else {"cache-control": "no-store"}
 
 
+def told(request: Request, reader: Reader, data: Mapping[str, Any], *more: object) -> Response:
+    """The JSON of a page, with its tag by run; nothing where the one who asks has it already."""
+    tag = etag(reader, request, reader.told().get("as_of"), *more)
+    return fresh(request, tag) or as_json(data, tag)
+
+
 def as_json(data: Mapping[str, Any], tag: str = "", code: int = 200) -> Response:
     """One object; decimals are numbers with exactly their digits."""
     return Response(values.as_json(data) + "\n", code, _headers(tag), "application/json")

@@ -24,6 +24,8 @@ _NOW = 60
 # Looked at every two seconds, it is an hour when it is almost one.
 _WHOLE_HOUR = 3590
 
+_WAYS = {"none": "comparing whole tables"}
+
 
 def page(request: Request) -> Response:
     """How it stands, for people and for programs."""
@@ -34,7 +36,8 @@ def page(request: Request) -> Response:
         return _on_source(request, here, found)
     now = datetime.now(UTC)
     if answers.wants_json(request):
-        return answers.as_json(_data(found, here.lag.said()))
+        standing = (found.level, found.problems, found.running, found.daemon and found.daemon["state"])
+        return answers.told(request, here.reader, _data(found, here.lag.said()), standing)
     return answers.as_html(
         "overview.html",
         **here.head(request, "Overview"),
@@ -55,7 +58,8 @@ def _on_source(request: Request, here: site.Site, found: Status) -> Response:
     if here.settings.read.url:
         told = "Answers come from a replica of PostgreSQL"
     if answers.wants_json(request):
-        return answers.as_json({"sentence": told, "as_of": as_of, "tables": sorted(tables.relations(here))})
+        data = {"sentence": told, "as_of": as_of, "tables": sorted(tables.relations(here))}
+        return answers.told(request, here.reader, data)
     lead = "Each is of one moment, which stands beside it, and at most two seconds old when the page opens."
     if here.settings.read.url:
         lead = "Each is of one moment, which stands beside it: that of the last commit that the replica had replayed."
@@ -124,7 +128,7 @@ def _figures(found: Status, now: datetime) -> list[dict[str, Any]]:
 
 def _feed(found: Status) -> str:
     """Where changes come from, how far they were read, and who reads them."""
-    ways = sorted({one.mode for one in found.tables})
+    ways = sorted({_WAYS.get(one.mode, one.mode) for one in found.tables})
     position = max((one.snapshot or "" for one in found.tables), default="") or "not known"
     return f"Changes are found by {' and '.join(ways) or 'nothing yet'}; position {position}. {_daemon(found.daemon)}"
 
@@ -140,10 +144,15 @@ def _daemon(daemon: Mapping[str, Any] | None) -> str:
 
 def _table(one: TableStatus, found: Status, now: datetime) -> dict[str, Any]:
     return {
-        "name": one.table, "rows": one.rows, "mode": one.mode, "deletes": one.deletes, "as_of": one.as_of,
+        "name": one.table, "rows": one.rows, "mode": one.mode, "deletes": deletes_of(one), "as_of": one.as_of,
         "lag": one.lag, "action": one.last_action, "rows_in": one.rows_in, "rows_out": one.rows_out, "bytes": one.bytes,
         "spark": looks.sparkline(_changes(one.table, found.runs, now)), "failed": one.last_action == "failed",
     }  # fmt: skip
+
+
+def deletes_of(one: TableStatus) -> str:
+    """How rows that are gone are found: what is compared whole needs no tombstones, whatever the config says."""
+    return "compare" if one.mode == "none" else one.deletes
 
 
 def _model(one: ModelStatus) -> dict[str, Any]:

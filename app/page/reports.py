@@ -27,15 +27,18 @@ _FIELDS = {"date": "date", "integer": "number", "decimal": "number"}
 def listing(request: Request) -> Response:
     """All reports, and why some can't be answered."""
     here = site.of(request)
+    here.freshen(request)
     found = here.catalogue()
     wrong = {**_misfits(here, found), **{name: error.message for name, error in found.bad.items()}}
     fit = [report for name, report in found.reports.items() if name not in wrong]
     if answers.wants_json(request):
-        return answers.as_json({
+        data = {
+            "as_of": here.reader.as_of(),
             "reports": [{"name": one.name, "title": one.title, "description": one.description,
                          "parameters": [one.name for one in one.parameters]} for one in fit],
             "wrong": wrong,
-        })  # fmt: skip
+        }  # fmt: skip
+        return answers.told(request, here.reader, data, found.reports, wrong)
     return answers.as_html(
         "reports.html", **here.head(request, "Reports"), reports=fit, wrong=wrong, folder=found.folder
     )
@@ -76,6 +79,10 @@ ROUTES = (Route("/reports", listing), Route("/reports.json", listing), Route("/r
 def _given(request: Request, report: Report) -> dict[str, str]:
     """What the address gives; a field that was left empty means the default. Raises `errors.BadParameter`."""
     known = {parameter.name for parameter in report.parameters}
+    names = [key for key, _ in request.query_params.multi_items()]
+    twice = next((name for name in names if name in known and names.count(name) > 1), None)
+    if twice:
+        raise errors.BadParameter(f"the parameter {twice} is given {names.count(twice)} times", hint="give it once")
     given = {
         key: value
         for key, value in request.query_params.items()

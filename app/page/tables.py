@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app import errors
-from app.page import answers, asked, graph, looks, site
+from app.page import answers, asked, graph, looks, site, uses
 from app.page.asked import Question
 from app.reporting.store import Store
 from jobs import quoting
@@ -28,12 +27,13 @@ def listing(request: Request) -> Response:
     here.freshen(request)
     found = relations(here)
     status = here.status()
-    rows = [_row(name, columns, status, _users(here, name)) for name, columns in found.items()]
+    used = uses.of(here)
+    rows = [_row(name, columns, status, used.reports(name)) for name, columns in found.items()]
     tables = [one for one in rows if not one["model"]]
     made = [one for one in rows if one["model"]]
     if answers.wants_json(request):
         as_of = here.reader.as_of() if here.settings.read.on_source else status.as_of
-        return answers.as_json({"as_of": as_of, "tables": tables, "models": made})
+        return answers.told(request, here.reader, {"as_of": as_of, "tables": tables, "models": made}, rows)
     inputs = {name: one.inputs for name, one in models(status).items()}
     return answers.as_html(
         "tables.html", **here.head(request, "Tables"), tables=tables, models=made, graph=graph.drawn(inputs)
@@ -66,15 +66,6 @@ def models(status: Status) -> dict[str, ModelStatus]:
     return {quoting.join_name(_MODELS, one.model.removeprefix(f"{_MODELS}.")): one for one in status.models}
 
 
-def _users(here: site.Site, name: str) -> list[dict[str, str]]:
-    """The reports whose SQL names it."""
-    schema, table = quoting.split_name(name)
-    quoted = [f'"?{re.escape(one)}"?' for one in (schema, table)]
-    named = re.compile(rf"(?<![\w.\"]){quoted[0]}\s*\.\s*{quoted[1]}(?![\w\"])", re.IGNORECASE)
-    found = here.catalogue().reports.values()
-    return [{"name": one.name, "title": one.title} for one in found if named.search(one.sql)]
-
-
 def one(request: Request) -> Response:
     """One table: columns, types, some rows."""
     here = site.of(request)
@@ -84,9 +75,10 @@ def one(request: Request) -> Response:
         raise errors.MissingTable(f"there is no table {name!r} in the reporting file", hint="see the list of tables")
     found = _described(here, name)
     sample = asked.held(here.reader, Question(name, f"FROM {_quoted(name)} LIMIT {_SAMPLE}")).result
-    reports = _users(here, name)
+    reports = uses.of(here).reports(name)
     if answers.wants_json(request):
-        return answers.as_json({**found, "as_of": sample.as_of, "reports": reports, "sample": sample.records()})
+        data = {**found, "as_of": sample.as_of, "reports": reports, "sample": sample.records()}
+        return answers.told(request, here.reader, data, reports)
     return answers.as_html(
         "table.html", **here.head(request, name), table=found, reports=reports, heads=looks.heads(sample),
         rows=looks.rows(sample), query=answers.address("/sql", {"q": f"FROM {_quoted(name)} LIMIT 100"}),

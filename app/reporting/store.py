@@ -148,6 +148,10 @@ class Store:
         """Look whether a statement could be run, and run nothing. Raises what `query` does."""
         self._run(lambda: answer.described(self._session, self._check(sql).text, params))
 
+    def reads(self, sql: str) -> frozenset[tuple[str, str]]:
+        """Schema and name of each table that a statement names, folded; the schema is empty where it has none."""
+        return frozenset((one.schema, one.name) for one in self._run(lambda: self._check(sql)).tables)
+
     @cached_property
     def models(self) -> frozenset[str]:
         """The names of the read models; a file doesn't change while it is open."""

@@ -40,11 +40,17 @@ def test_each_page_is_whole_and_runs_nothing_but_its_own_script(page: Page, path
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/overview.json", "/tables.json", "/runs.json", "/reports/sales_monthly.json"])
-def test_each_page_has_its_json_with_the_moment_of_the_data(page: Page, path: str) -> None:
-    answer = page.get(path)
-    assert answer.code == 200 and answer.headers["content-type"] == "application/json"
-    assert answer.json["as_of"].startswith("20")
+def test_each_page_has_its_json_with_the_moment_of_the_data_and_a_tag_by_run(page: Page) -> None:
+    run = page.get("/runs.json").json["runs"][0]["run_id"]
+    for path in (
+        "/overview.json", "/reports.json", "/reports/sales_monthly.json", "/tables.json", "/tables/shop.orders.json",
+        "/sql.json?q=SELECT+1", "/runs.json", f"/runs/{run}.json",
+    ):  # fmt: skip
+        answer = page.get(path)
+        assert answer.code == 200 and answer.headers["content-type"] == "application/json"
+        assert answer.json["as_of"].startswith("20"), path
+        assert page.get(path, If_None_Match=answer.headers["etag"]).code == 304, path
+        assert page.get(f"{path}{'&' if '?' in path else '?'}max_staleness=soon").code == 400, path
 
 
 def test_the_overview_says_how_far_the_data_were_behind(page: Page) -> None:
@@ -69,6 +75,28 @@ def test_every_report_is_listed_and_answered(page: Page) -> None:
         read = page.html(f"/reports/{one['name']}")
         assert read.code == 200, one
         assert page.get(f"/reports/{one['name']}.json").json["title"] == one["title"]
+
+
+def test_a_table_knows_its_reports_however_they_name_it(shown: Cli, tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    for name, sql in (
+        ("quoted", 'SELECT 1 FROM "shop" . "ORDERS"'),
+        ("inner", "WITH o AS (FROM shop.orders) SELECT count(*) FROM o"),
+        ("said", "SELECT 'shop.orders' AS x FROM shop.customers"),
+        ("broken", "SELECT * FROM shop.orders, nowhere"),
+        ("hidden", "WITH orders AS (SELECT 1) FROM orders"),
+    ):
+        (tmp_path / "reports" / f"{name}.sql").write_text(sql)
+    with served(settings_of(shown, reports=config.Reports(path=tmp_path / "reports"))) as page:
+        found = page.get("/tables/shop.orders.json").json["reports"]
+        assert sorted(one["name"] for one in found) == ["inner", "quoted"]
+        assert "Quoted" in page.html("/tables").text
+
+
+def test_an_error_of_several_lines_has_them(page: Page) -> None:
+    answer = page.html(asked("SELECT nope"))
+    assert answer.code == 400 and "<pre" in answer.text.split('class="trouble"')[1] and "\\n" not in answer.text
+    assert page.html("/reports/sales_monthly?months=1&months=2").code == 400
 
 
 def test_a_report_reads_models_where_they_can_answer_it(shop_db: str, tmp_path: Path) -> None:
@@ -113,6 +141,7 @@ def test_sorting_and_paging_see_every_row_once(page: Page) -> None:
     first = page.get(asked(sql, ".json", _sort="minus", _limit="1")).json["rows"]
     assert first == [{"i": 249, "minus": -249}]
     assert page.get(asked(sql, ".json", _sort="nope")).code == 400
+    assert "there are fewer rows than that" in page.html(asked(sql, _page="9")).text
     for wrong in ("_page=0", "_page=x", "_page=-1", "_limit=0", "_offset=-1"):
         assert page.get(f"{asked(sql, '.json')}&{wrong}").code == 400, wrong
 
