@@ -67,15 +67,25 @@ def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Repo
     included = [_included(other, texts, where) for other in head.all("include")]
     body = _INCLUDE.sub(lambda found: _included(found["name"], texts, where), head.body)
     declared = tuple(parameters.parse(line, where=where) for line in head.all("param"))
+    sql = "\n".join([*included, body])
+    _refuse_unused(declared, sql, where)
     return Report(
         name=name,
         title=heads.one(head, "title", where, errors.BadReport) or name.replace("_", " ").capitalize(),
         description=heads.one(head, "description", where, errors.BadReport),
         parameters=declared,
-        sql="\n".join([*included, body]),
+        sql=sql,
         chart=chart.parse(heads.one(head, "chart", where, errors.BadReport), where=where),
         instead=_instead(head, body, {one.name for one in declared}, texts, where),
     )
+
+
+def _refuse_unused(declared: tuple[parameters.Parameter, ...], sql: str, where: str) -> None:
+    """DuckDB takes no value that a statement has no place for."""
+    for one in declared:
+        if not re.search(rf"\${one.name}\b", sql):
+            told = f"{where}: the parameter {one.name} is declared, and no ${one.name} stands in the SQL"
+            raise errors.BadReport(told, hint="use it, or take its line out of the head")
 
 
 def _instead(head: heads.Head, body: str, declared: set[str], texts: Mapping[str, str], where: str) -> Instead | None:

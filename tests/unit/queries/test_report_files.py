@@ -80,6 +80,7 @@ def test_a_chart_is_read() -> None:
         HEAD + "-- param: a integer >= x\nSELECT $a",
         HEAD + "-- param: a text in one, two = three\nSELECT $a",
         HEAD + "-- include: _gone\nSELECT 1",
+        HEAD + "-- param: a integer = 3\nSELECT $ab",
     ],
 )
 def test_a_malformed_file_is_named_and_spoils_only_itself(tmp_path: Path, text: str) -> None:
