@@ -31,6 +31,8 @@ _VARIABLES = (
     "NEAPTIDE_SOURCE__URL", "NEAPTIDE_READ__URL", "NEAPTIDE_TARGET__URL", "NEAPTIDE_SYNC__MASK_KEY",
     "NEAPTIDE_HTTP__TOKEN", "PGPASSWORD", "PGSSLPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 )  # fmt: skip
+# The variables of several sources have their names in them.
+_SOURCES = ("NEAPTIDE_SOURCES__", "__URL")
 _LAKE = "ducklake:postgres:"
 
 
@@ -59,7 +61,9 @@ class Redaction:
 
 def of(settings: BaseModel | None, *more: str) -> Redaction:
     """For all secrets of the settings, of the environment, and `more`: URLs that were resolved or typed."""
-    named = (os.environ.get(name, "") for name in _VARIABLES)
+    first, last = _SOURCES
+    sources = (name for name in os.environ if name.upper().startswith(first) and name.upper().endswith(last))
+    named = (os.environ.get(name, "") for name in (*_VARIABLES, *sources))
     return Redaction([*more, *named, *(_of_model(settings) if settings else ())])
 
 
@@ -79,6 +83,9 @@ def _of_model(model: BaseModel) -> Iterator[str]:
             yield from _of_model(value)
         elif isinstance(value, list):
             yield from (item.get_secret_value() for item in value if isinstance(item, SecretStr))
+            for item in value:
+                if isinstance(item, BaseModel):
+                    yield from _of_model(item)
 
 
 def _parts(secret: str) -> Iterator[str]:

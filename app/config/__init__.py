@@ -14,6 +14,7 @@ from app.config.sections import (
     Hooks,
     Http,
     Models,
+    NamedSource,
     Query,
     Read,
     Reports,
@@ -28,7 +29,6 @@ from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
-    "Alerts", "Events", "Freshness", "Hooks", "Http", "Models", "Query", "Read", "Reports", "Schedule", "Settings",
-    "Source",
-    "Sync", "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
+    "Alerts", "Events", "Freshness", "Hooks", "Http", "Models", "NamedSource", "Query", "Read", "Reports", "Schedule",
+    "Settings", "Source", "Sync", "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
 ]  # fmt: skip

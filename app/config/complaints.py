@@ -55,8 +55,8 @@ def sentence(item: Mapping[str, Any], keys: Collection[str]) -> str:
 def _words(item: Mapping[str, Any]) -> str:
     if item["type"] not in _WORDS:
         return str(item["msg"]).removeprefix("Value error, ")
-    if item["loc"] == ("tables",):
-        return "has to be a list: write [[tables]]"
+    if item["loc"] in (("tables",), ("sources",)):
+        return f"has to be a list: write [[{item['loc'][0]}]]"
     return _WORDS[item["type"]].format(**item.get("ctx", {}))
 
 

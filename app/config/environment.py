@@ -12,6 +12,8 @@ from app import errors
 
 _PREFIX = "neaptide_"
 _NESTED = "__"
+# The section whose entries have names.
+_NAMED = "sources"
 # What is read without a section: by the command line, and by the tests' fault points.
 _OTHERS = ("NEAPTIDE_CONFIG", "NEAPTIDE_DEBUG", "NEAPTIDE_FAULT")
 # Kubernetes sets these for a service that is called neaptide.
@@ -33,7 +35,10 @@ def over(content: Mapping[str, Any], environ: Mapping[str, str], sections: Colle
         if place[0] not in sections:
             raise errors.ConfigError(f"{name}: there is no section [{place[0]}]", hint=_nearest(place, sections))
         value = environ[name] if len(place) > 1 else _parsed(name, environ[name])
-        found = _merged(found, _nested(place, value))
+        if place[0] == _NAMED and len(place) > 1:
+            found = {**found, _NAMED: _in_one(name, place[1:], value, found.get(_NAMED))}
+        else:
+            found = _merged(found, _nested(place, value))
     return found
 
 
@@ -47,12 +52,29 @@ def _spelling(place: list[str]) -> str:
     return _PREFIX.upper() + _NESTED.join(place).upper()
 
 
+def _in_one(variable: str, place: list[str], value: Any, sources: Any) -> list[Any]:
+    """The entries of [[sources]], with `NEAPTIDE_SOURCES__NAME__KEY` in the one of that name."""
+    entries = list(sources) if isinstance(sources, list) else []
+    names = [_spelled_name(one) for one in entries]
+    if place[0] not in names or len(place) == 1:
+        hint = f"write {_PREFIX.upper()}SOURCES__NAME__URL, and the name of an entry"
+        raise errors.ConfigError(f"{variable}: there is no such entry of [[sources]]", hint=hint)
+    at = names.index(place[0])
+    entries[at] = _merged(entries[at], _nested(place[1:], value))
+    return entries
+
+
+def _spelled_name(entry: Any) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name.lower().replace("-", "_") if isinstance(name, str) else ""
+
+
 def _parsed(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         # Not the text itself: there may be a password in it.
-        lists = name.lower() in ("neaptide_tables", "neaptide_exclude")
+        lists = name.lower() in ("neaptide_tables", "neaptide_exclude", "neaptide_sources")
         hint = "write it like in the file, as JSON" if lists else f"write single keys, like {name}{_NESTED}KEY"
         raise errors.ConfigError(f"{name} is a whole section, and not in JSON", hint=hint) from None
 

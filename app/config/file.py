@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from app import errors
 from app.config import complaints, environment
-from app.config.sections import Section
+from app.config.sections import NamedSource, Section
 from app.config.settings import Settings
 from app.config.table import Table
 
 _HIDDEN = "base"
+# The sections that are lists of entries.
+_ENTRIES: dict[str, type[Section]] = {"tables": Table, "sources": NamedSource}
 
 
 def load(path: Path) -> Settings:
@@ -84,9 +86,9 @@ def _inside(variable: str) -> list[str]:
 def _place(loc: tuple[int | str, ...], content: Mapping[str, Any]) -> str:
     """`source.url`, `tables[0].key of shop.orders`."""
     name = ".".join(f"[{part}]" if isinstance(part, int) else str(part) for part in loc).replace(".[", "[")
-    if len(loc) < 2 or loc[0] != "tables":
+    if len(loc) < 2 or loc[0] not in _ENTRIES:
         return name
-    table = content["tables"][loc[1]]
+    table = content[str(loc[0])][loc[1]]
     called = table.get("name") if isinstance(table, dict) else None
     return f"{name} of {called}" if isinstance(called, str) and loc[2:] != ("name",) else name
 
@@ -95,7 +97,7 @@ def _keys(loc: tuple[int | str, ...]) -> list[str]:
     """The keys that there are in this place of the file."""
     if not loc:
         return [name for name in Settings.model_fields if name != _HIDDEN]
-    if loc[0] == "tables":
-        return list(Table.model_fields)
+    if loc[0] in _ENTRIES:
+        return list(_ENTRIES[str(loc[0])].model_fields)
     kind = Settings.model_fields[str(loc[0])].annotation
     return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Section) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBit
 # Schemas that every DuckDB file has, and Neaptide's.
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
 _SHORTEST_KEY = 16
+_SOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _SIZE = r"^\d+(\.\d+)?\s*[KMGT]i?B$"
 SchemaRule = Literal["evolve", "fail"]
 FeedName = Literal["watermark", "wal", "events"]
@@ -40,6 +42,24 @@ class Source(Section):
     def _url_is_known(self) -> Source:
         check_url(self.url.get_secret_value())
         return self
+
+
+class NamedSource(Source):
+    """One of several PostgreSQL databases, by the name that tables say."""
+
+    name: str
+    url: SecretStr
+
+    @model_validator(mode="after")
+    def _name_is_plain(self) -> NamedSource:
+        if not _SOURCE_NAME.fullmatch(self.name):
+            raise ValueError("name has a letter first, then letters, digits, - and _, up to 40")
+        return self
+
+    @property
+    def variable(self) -> str:
+        """What stands for the name in a variable of the environment."""
+        return self.name.lower().replace("-", "_")
 
 
 class Target(Section):

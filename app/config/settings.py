@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from app import s3
+from app.config import several
 from app.config.sections import (
     Alerts,
     Events,
@@ -14,6 +15,7 @@ from app.config.sections import (
     Hooks,
     Http,
     Models,
+    NamedSource,
     Query,
     Read,
     Reports,
@@ -32,6 +34,7 @@ class Settings(Section):
     """All sections; `base` is the folder that relative paths count from, which no file and no variable sets."""
 
     source: Source = Source()
+    sources: list[NamedSource] = Field(default_factory=list)
     target: Target = Target()
     schedule: Schedule = Schedule()
     sync: Sync = Sync()
@@ -50,8 +53,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _tables_fit(self) -> Settings:
-        names = [table.name for table in self.tables]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = [(table.name, table.source) for table in self.tables]
+        twice = sorted({name for name, source in names if names.count((name, source)) > 1})
         if twice:
             raise ValueError(f"tables: {twice[0]} stands there twice")
         hashed = [table.name for table in self.tables if "hash" in table.mask.values()]
@@ -59,6 +62,11 @@ class Settings(Section):
             raise ValueError(
                 f"tables: {hashed[0]} has a mask by hash, which needs a secret: set NEAPTIDE_SYNC__MASK_KEY"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> Settings:
+        several.check(self.sources, self.tables, has_default="source" in self.model_fields_set)
         return self
 
     @property
@@ -88,13 +96,30 @@ class Settings(Section):
         return any(self.fed(table).feed == "events" for table in self.tables)
 
     @model_validator(mode="after")
-    def _lake_can_be_fed(self) -> Settings:
+    def _can_be_fed(self) -> Settings:
         """How far a log or a queue was read is a matter of one machine, and a lake's writer may be any."""
         if self.target.is_lake and (self.reads_log or self.reads_events):
             raise ValueError('a lake is fed by watermark: the feeds "wal" and "events" are not supported with it')
+        if self.sources and (self.reads_log or self.reads_events or self.sync.dual):
+            raise ValueError(
+                'several sources are read by watermark: the feeds "wal" and "events", and dual, are for one'
+            )
+        if self.sources and self.read.on_source:
+            raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
         if self.target.is_lake and any(table.history for table in self.tables):
             raise ValueError("tables: history is not supported with a lake, which has snapshots of its own")
         return self
+
+    @property
+    def parts(self) -> dict[str, Settings]:
+        """What is copied from each source, by its name, which is empty for [source]; nothing of one without tables."""
+        ways = {"": self.source, **{one.name: one for one in self.sources}}
+        mine = {name: [table for table in self.tables if (table.source or "") == name] for name in ways}
+        return {
+            name: self.model_copy(update={"source": way, "tables": mine[name]})
+            for name, way in ways.items()
+            if mine[name]
+        }
 
     @property
     def target_path(self) -> Path:

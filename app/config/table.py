@@ -26,11 +26,12 @@ class Table(Section):
     `columns` are the ones to copy, `exclude_columns` the ones not to; `where` picks rows, in PostgreSQL's SQL. `rename`
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
     what has no key. `feed` is where changes come from, by default what [sync] says, if no watermark is given. `index`
-    is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT.
+    is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT. `source` is a name of `sources`.
     `paused` leaves the table as it is published. `history` keeps every version of its rows that a run has seen.
     """
 
     name: str
+    source: str | None = None
     watermark: Watermark = "updated_at"
     feed: FeedName | None = None
     deletes: Literal["tombstone", "compare", "soft", "ignore"] = "tombstone"
