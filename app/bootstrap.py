@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobs.job import Job
     from jobs.results import Progress
     from jobs.sessions import Keep
+    from jobs.targets.target import Lease
 
 
 def load_settings(path: Path) -> config.Settings:
@@ -43,6 +44,7 @@ def embedded(settings: config.Settings) -> EmbeddedServer:
     """The embedded server of the config. Raises `errors.UsageError` where the source is a server by URL."""
     from app.oltp.embedded.server import EmbeddedServer
 
+    _check_source(settings)
     if settings.embedded_root is None:
         raise errors.UsageError(
             "the source is a server by URL, not the embedded one",
@@ -55,8 +57,9 @@ def source_url(settings: config.Settings, *, start: bool = True) -> str:
     """The source's URL, password included; an embedded server is started first, unless `start` is false.
 
     Raises `errors.SourceUnavailable` for an embedded server that was never made: `db start` and `demo` make one, and
-    nothing does in passing, where a name may be mistyped.
+    nothing does in passing, where a name may be mistyped. Raises `errors.UsageError` where there is no [source].
     """
+    _check_source(settings)
     if settings.embedded_root is None:
         return settings.source.url.get_secret_value()
     server = embedded(settings)
@@ -65,6 +68,14 @@ def source_url(settings: config.Settings, *, start: bool = True) -> str:
         return found
     server.start()
     return server.url()
+
+
+def _check_source(settings: config.Settings) -> None:
+    if settings.sources and "source" not in settings.model_fields_set:
+        raise errors.UsageError(
+            "the config has [[sources]] and no [source], which is the one that is written to",
+            hint="add [source] with the url of the database that commands are for",
+        )
 
 
 def _written(settings: config.Settings) -> str:
@@ -79,17 +90,37 @@ def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = No
     Raises `errors.ConfigError` where the config names no tables, unless it doesn't matter that there are none.
     """
     from jobs.job import Job
+    from jobs.targets.target import Lease
 
     if not (settings.tables or any_tables):
         raise errors.ConfigError(
             "the config names no tables, so there is nothing to copy",
             hint='add [[tables]] with name = "schema.table" or "schema.*", or let neaptide init --force propose them',
         )
+    if settings.sources:
+        lease = Lease()
+        parts = tuple(_part(settings, name, lease, start=start) for name in settings.parts)
+        whole = Job(settings, "", parts=parts, whole=settings, lease=lease)
+        return whole.kept(keep) if keep is not None else whole
     url = source_url(settings, start=start)
     handed_on = broker_url(settings, start=start)
     if settings.embedded_root is None:
         return Job(settings, url, keep, broker_url=handed_on)
     return Job(settings, _careful(embedded(settings).reader_url()), keep, _careful(url), handed_on)
+
+
+def _part(settings: config.Settings, name: str, lease: Lease, *, start: bool) -> Job:
+    """The job of one of several sources; one without a server keeps no other from running."""
+    from jobs.job import Job
+
+    own, owner, away = settings.parts[name], "", None
+    try:
+        url = source_url(own, start=start)
+        if own.embedded_root is not None:
+            url, owner = _careful(embedded(own).reader_url()), _careful(url)
+    except errors.SourceUnavailable as error:
+        url, away = "", error
+    return Job(own, url, owner_url=owner, part=name, whole=settings, away=away, lease=lease)
 
 
 def broker(settings: config.Settings) -> EmbeddedBroker:
@@ -247,6 +278,11 @@ def live(
     from jobs.job import Job
     from jobs.replica import Replica
 
+    if settings.sources:
+        raise errors.UsageError(
+            "PostgreSQL itself answers from one database, and the config has several sources",
+            hint="leave --live out; --max-staleness 0s brings the file up to date first",
+        )
     limits = _limits(settings, writes)
     if settings.read.url is None:
         return live.open(job(settings), limits)

@@ -6,6 +6,8 @@ on a line of its own. The broken rules of the shop are `app.domain.errors`: the 
 
 from __future__ import annotations
 
+import copy
+
 
 class NeaptideError(Exception):
     """Something went wrong."""
@@ -19,6 +21,12 @@ class NeaptideError(Exception):
     @property
     def message(self) -> str:
         return str(self.args[0])
+
+    def of(self, place: str) -> NeaptideError:
+        """The same with the name of where it happened before it."""
+        found = copy.copy(self)
+        found.args, found.hint = (f"{place}: {self.message}",), self.hint
+        return found
 
 
 # Retry: the same call may work later.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
-from app import config, maskkey
+from app import config, errors, maskkey
 from jobs.engine.session import DuckSession
 from jobs.models import folder
 from jobs.models.folder import Folder
+from jobs.plan import sources
 from jobs.sessions import Keep
 from jobs.source.connection import Source
 from jobs.targets import targets
@@ -26,6 +28,8 @@ from jobs.targets.target import Lease, Target
 class Job:
     """One source, one target, the tables between them. `url` may hold a password, so it is not shown.
 
+    Of several sources each is a job of its own, with its name as `part`, among the `parts` of one that has no source
+    itself; `whole` are the settings of all. `away` says why a source has no URL.
     A process that runs often gives a `keep` for the sessions that may stay open between runs. `owner_url` is for what
     changes something on the source, where another role does that; `broker_url` is that of another broker.
     """
@@ -36,6 +40,46 @@ class Job:
     owner_url: str = field(default="", repr=False)
     broker_url: str = field(default="", repr=False)
     lease: Lease = field(default_factory=Lease, repr=False, compare=False)
+    part: str = ""
+    parts: tuple[Job, ...] = ()
+    whole: config.Settings | None = field(default=None, repr=False)
+    away: errors.NeaptideError | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def each(self) -> tuple[Job, ...]:
+        """The jobs of one source each."""
+        return self.parts or (self,)
+
+    @property
+    def called(self) -> str:
+        """What its source is called in messages."""
+        return f"source {self.part}" if self.part else "[source]"
+
+    def named(self, error: errors.NeaptideError) -> errors.NeaptideError:
+        """The error with the name of the source that it is of."""
+        found = error.of(self.called)
+        if self.part and found.hint:
+            found.hint = found.hint.replace("[source] url", f"the url of {self.called}")
+        return found
+
+    def meant(self, tables: Sequence[str]) -> list[tuple[Job, tuple[str, ...]]]:
+        """The jobs of the sources that these tables are of, each with its own; without tables, all.
+
+        Raises `errors.ConfigError` for a table that no entry of several sources means.
+        """
+        if not (self.parts and tables):
+            return [(one, tuple(tables)) for one in self.each]
+        asked = sources.allotted(tables, {one.part: one.settings for one in self.parts})
+        return [(one, asked[one.part]) for one in self.parts if one.part in asked]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all sources that tables are copied from."""
+        return frozenset(table.source or "" for table in (self.whole or self.settings).tables)
+
+    def kept(self, keep: Keep) -> Job:
+        """The same, with sessions that stay open between its runs."""
+        return replace(self, keep=keep, parts=tuple(replace(one, keep=keep.of(one.part)) for one in self.parts))
 
     @property
     def keep_open(self) -> Keep:
@@ -45,7 +89,8 @@ class Job:
 
     @property
     def source(self) -> Source:
-        """The way to PostgreSQL."""
+        """The way to PostgreSQL. Raises `errors.UsageError` where there are several."""
+        self._check_reachable()
         settings, key = self.settings, self.settings.sync.mask_key
         pads = maskkey.pads(key.get_secret_value() if key else None)
         return Source(self.url, settings.source, self.keep, settings.sync.deadline, pads)
@@ -53,7 +98,17 @@ class Job:
     @property
     def owner(self) -> Source:
         """The way there for what changes something: triggers that are installed, tombstones that are purged."""
+        self._check_reachable()
         return Source(self.owner_url or self.url, self.settings.source, longest=self.settings.sync.deadline)
+
+    def _check_reachable(self) -> None:
+        if self.parts:
+            raise errors.UsageError(
+                "that is for one source, and the config has several",
+                hint="a config of its own, with one [source] and another [target] path, can do it",
+            )
+        if self.away is not None:
+            raise self.away
 
     @property
     def files(self) -> Names:

@@ -48,6 +48,18 @@ class ModelRun:
 
 
 @dataclass(frozen=True)
+class SourceRun:
+    """What one run did with one of several sources; where it failed, its tables are left as of an earlier moment."""
+
+    source: str
+    run_id: str = ""
+    as_of: datetime | None = None
+    snapshot: str = ""
+    changed: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Run(_Report):
     """One run. `changed` is false where nothing had changed and no file was written.
 
@@ -65,6 +77,7 @@ class Run(_Report):
     phases: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     models: tuple[ModelRun, ...] = ()
+    sources: tuple[SourceRun, ...] = ()
 
     @property
     def failed_models(self) -> tuple[ModelRun, ...]:
@@ -142,6 +155,18 @@ class TableStatus:
     bytes: int | None = 0
     columns: int = 0
     changed_at: datetime | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """One of several sources: as of when its tables are in the file, and why the last run could not read it."""
+
+    source: str
+    tables: int
+    as_of: datetime | None
+    lag: float | None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +283,7 @@ class Status(_Report):
     log: dict[str, Any] | None = None
     today: dict[str, Any] | None = None
     page: str | None = None
+    sources: tuple[SourceStatus, ...] = ()
 
     @property
     def is_bad(self) -> bool:

@@ -97,9 +97,31 @@ class Keep:
         self.stream: Any = None
         self.permit: Callable[[], None] = lambda: None
         """Called by a run right before it publishes; raises where it must not."""
+        # Until when a source that was away is not asked again, after how long a pause, and what was wrong.
+        self.away: tuple[float, float, Any] | None = None
+        # Whether it is left alone for longer and longer: not where somebody waits for the answer.
+        self.backs_off = False
+        # Whether what was in use was told to stop.
+        self.is_cut = False
+        # Those of each of several sources, by its name.
+        self._parts: dict[str, Keep] = {}
+
+    def _permitted(self) -> None:
+        """What is set later counts for the parts, too."""
+        self.permit()
+
+    def of(self, part: str) -> Keep:
+        """The sessions of one of several sources."""
+        if part not in self._parts:
+            self._parts[part] = Keep()
+            self._parts[part].permit = self._permitted
+        return self._parts[part]
 
     def cancel(self) -> None:
         """Tell what is in use to stop what it is doing, from another thread; its run then ends with an error."""
+        self.is_cut = True
+        for part in self._parts.values():
+            part.cancel()
         for session in self.engine.lent():
             with suppress(Exception):
                 session.connection.interrupt()
@@ -109,6 +131,8 @@ class Keep:
 
     def close(self) -> None:
         """Close what is kept."""
+        for part in self._parts.values():
+            part.close()
         self.source.close()
         self.catalog.close()
         self.engine.close()

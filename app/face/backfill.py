@@ -40,7 +40,7 @@ def command(
         raise errors.UsageError(
             "name the rows: --where, or --key-from and --key-to", hint="all: neaptide verify --repair"
         )
-    job = bootstrap.job(face.settings)
+    [(job, _), *_others] = bootstrap.job(face.settings).meant([table])
     with waits.told(face.say, job):
         done = backfill.backfill(
             job, table, Range(where.strip(), key_from, key_to), chunk=chunk, restart=restart, progress=face.progress()

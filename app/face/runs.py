@@ -62,7 +62,8 @@ def _table(found: list[dict[str, Any]], look: show.Look) -> list[str]:
 def _fields(run: Mapping[str, Any]) -> tuple[Any, ...]:
     seconds = None if run["seconds"] is None else round(run["seconds"], 2)
     began = show.moment(run["started_at"]).removesuffix(" UTC")
-    return run["run_id"], began, run["kind"], seconds, run["rows_in"], run["rows_out"]
+    kind = f"{run['kind']} {run.get('source', '')}".rstrip()
+    return run["run_id"], began, kind, seconds, run["rows_in"], run["rows_out"]
 
 
 def phases(run: Mapping[str, Any], most: int = _PHASES) -> list[str]:

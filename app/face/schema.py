@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,9 +12,11 @@ from app.face import completion, show
 from app.face.base import Command, Face, json_option, pass_face
 
 if TYPE_CHECKING:
-    from jobs.results import TableShape
+    from jobs.job import Job
+    from jobs.results import TableShape, TableStatus
 
-_Row = tuple[str, int | None, int, datetime | None]
+# Name, rows, columns, as of when; and the source, where there are several.
+_Row = tuple[Any, ...]
 _EXAMPLES = ("neaptide tables", "neaptide tables shop.orders", "neaptide tables --json")
 
 
@@ -44,8 +45,14 @@ def _of_file(face: Face) -> list[_Row]:
     found = report.read_status(job, runs=0)
     if found.as_of is None:
         raise errors.NoReportingFile(hint="run `neaptide sync`")
-    rows: list[_Row] = [(one.table, one.rows, one.columns, one.as_of) for one in found.tables]
-    return rows + [(one.table, one.rows, len(one.columns), one.as_of) for one in shape.of_models(job)]
+    rows: list[_Row] = [(one.table, one.rows, one.columns, one.as_of, *_source(job, one)) for one in found.tables]
+    none = ("",) if job.parts else ()
+    return rows + [(one.table, one.rows, len(one.columns), one.as_of, *none) for one in shape.of_models(job)]
+
+
+def _source(job: Job, one: TableStatus) -> tuple[str, ...]:
+    """The name of the table's source, where there are several."""
+    return (one.source or "[source]",) if job.parts else ()
 
 
 def _of_source(face: Face) -> list[_Row]:
@@ -58,11 +65,11 @@ def _of_source(face: Face) -> list[_Row]:
 
 
 def _show_list(rows: Sequence[_Row], as_json: bool) -> None:
-    names = ("table", "rows", "columns", "as_of")
+    names = ("table", "rows", "columns", "as_of", "source")[: max(map(len, rows), default=4)]
     if as_json:
         show.as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
-        show.table(names, [(*row[:3], show.moment(row[3]) if row[3] else None) for row in rows])
+        show.table(names, [(*row[:3], show.moment(row[3]) if row[3] else None, *row[4:]) for row in rows])
 
 
 def _described_by_file(face: Face, name: str) -> TableShape:

@@ -159,6 +159,8 @@ def clock(value: datetime, now: datetime) -> str:
 
 def place(job: Job) -> str:
     """The source's database and server, without who asks."""
+    if job.parts:
+        return ", ".join(f"{one.part or '[source]'} ({place(one)})" for one in job.parts if one.away is None)
     parts = job.source.parts()
     return f"{parts.get('dbname', 'the database')} on {parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
 

@@ -86,7 +86,8 @@ def _show(found: Status, as_json: bool) -> None:
 def _lines(found: Status, look: show.Look) -> list[str]:
     """How it stands, what is wrong, the tables, and the last run: as much of it as there is room for."""
     problems = [look.painted(f"! {problem}", "failed" if found.is_bad else "warn") for problem in found.problems]
-    head = [*_fitted(_head(found, look), look), *_fitted(_daemon(found, look), look), *problems]
+    head = [*_fitted(_head(found, look), look), *_fitted(_sources(found), look), *_fitted(_daemon(found, look), look)]
+    head += problems
     last = [*_last_run(found, look), *_kept(found, look)]
     room = None if look.height is None else look.height - len(head) - len(last) - 2
     body = _tables(found, look, room)
@@ -112,6 +113,15 @@ def _head(found: Status, look: show.Look) -> list[str]:
         ", ".join(held),
         *(["a run is under way"] if found.running else []),
         _short(found.path),
+    ]
+
+
+def _sources(found: Status) -> list[str]:
+    """How old the tables of each of several sources are."""
+    return [
+        f"{one.source or '[source]'}: {show.counted(one.tables, 'table')}"
+        + (f", {values.age(one.lag)} old" if one.lag is not None else "")
+        for one in found.sources
     ]
 
 

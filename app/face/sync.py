@@ -101,7 +101,8 @@ def _sentence(run: Run, *, whole: bool) -> str:
     moment = show.clock(run.as_of, run.finished_at)
     done = show.counted(len(run.tables) - len(run.failed), "table")
     all_equal = whole and run.tables and not run.failed
-    held = f"{done} equal as of {moment}" if all_equal else f"the file is as of {moment}"
+    oldest = f"{len(run.sources)} sources, the oldest as of {moment}" if run.sources else f"as of {moment}"
+    held = f"{done} equal {'to ' if run.sources else ''}{oldest}" if all_equal else f"the file is as of {moment}"
     if not run.changed:
         return f"nothing changed: {held}."
     failed = f"{show.counted(len(run.failed), 'table')} left as before; " if run.failed else ""

@@ -22,15 +22,15 @@ def command(face: Face, *, tables: tuple[str, ...], only_print: bool, role: str 
     Triggers, an index and the record of deletes, for the tables of the config or those named; safe to repeat.
     """
     from app import bootstrap
-    from jobs.tracking import install, visit
+    from jobs.tracking import each
 
     if role is not None and not only_print:
         raise errors.UsageError("--role goes with --print", hint="neaptide track --print --role NAME")
     job = bootstrap.job(face.settings)
     if only_print:
-        click.echo(visit.script(job, list(tables), role=role or ""), nl=False)
+        click.echo(each.script(job, list(tables), role=role or ""), nl=False)
         return
-    done = install.track(job, list(tables), warn=face.say)
+    done = each.track(job, list(tables), warn=face.say)
     face.say(f"tracked ({len(done)} statements)" if done else "nothing to install")
 
 
@@ -44,10 +44,10 @@ def untrack(face: Face, *, tables: tuple[str, ...], only_print: bool) -> None:
     From the tables named; without a name from all, and the schema `neaptide` with it.
     """
     from app import bootstrap
-    from jobs.tracking import install, visit
+    from jobs.tracking import each
 
     job = bootstrap.job(face.settings, any_tables=True)
     if only_print:
-        click.echo(visit.script(job, list(tables), untrack=True), nl=False)
+        click.echo(each.script(job, list(tables), untrack=True), nl=False)
         return
-    face.say(f"untracked ({len(install.untrack(job, list(tables)))} statements)")
+    face.say(f"untracked ({len(each.untrack(job, list(tables)))} statements)")

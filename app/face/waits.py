@@ -42,6 +42,8 @@ def _reason(job: Job) -> str:
     holder = job.target.holder()
     if holder:
         return f"waiting for another run to end{holder}"
-    if not job.source.answers(_ANSWER):
-        return "waiting for PostgreSQL, which does not answer: the server is stopped, or out of reach"
+    for part in job.each:
+        if part.away is None and not part.source.answers(_ANSWER):
+            of = f" of {part.called}" if job.parts else ""
+            return f"waiting for PostgreSQL{of}, which does not answer: the server is stopped, or out of reach"
     return ""

@@ -100,6 +100,11 @@ def _lead(found: Status) -> str:
     models = len(found.models)
     tables = f"{len(found.tables):,} table{'' if len(found.tables) == 1 else 's'}"
     more = f" and {models:,} model{'' if models == 1 else 's'}" if models else ""
+    if found.sources:
+        count = len(found.sources)
+        return (
+            f"{tables}{more} of {count} sources, each of a moment of its own; the oldest, {looks.moment(found.as_of)}."
+        )
     return f"The file shows PostgreSQL as it was at {looks.moment(found.as_of)}: {tables}{more}, all of one moment."
 
 

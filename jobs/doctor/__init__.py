@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,4 +15,6 @@ from jobs.job import Job
 def examined(job: Job, config: Path) -> Iterator[Check]:
     """What is found on this machine and on the server. `config` is the file that the settings are from."""
     yield from machine.found(job, config)
-    yield from check.guarded("server", partial(server.found, job))
+    for part in job.each:
+        for one in check.guarded("server", partial(server.found, part)):
+            yield replace(one, message=f"{part.called}: {one.message}") if job.parts else one

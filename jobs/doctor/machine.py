@@ -76,7 +76,8 @@ def _config(job: Job, path: Path) -> Iterator[Check]:
 def _has_secret(job: Job, path: Path) -> bool:
     """Whether a secret of the settings stands in the file itself, and not in the environment."""
     settings = job.settings
-    given = [job.source.parts().get("password")] if settings.embedded_root is None else []
+    servers = [part for part in job.each if part.settings.embedded_root is None]
+    given = [part.source.parts().get("password") for part in servers]
     given += [key.get_secret_value() for key in (settings.sync.mask_key, settings.http.token) if key]
     text = path.read_text(encoding="utf-8")
     return any(secret and (secret in text or quote(secret) in text) for secret in given)

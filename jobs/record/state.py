@@ -17,7 +17,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark
-from jobs.record import history, models, projections
+from jobs.record import history, models, projections, sources
 from jobs.record.history import Histories
 from jobs.record.models import Models
 from jobs.record.projections import KeptProjection
@@ -27,7 +27,6 @@ from jobs.tables import modes
 
 # Raise it with every change of sql/sync/target.sql's tables: files of another format are built anew.
 FORMAT = 3
-_IDENTITY = ("system_id", "timeline", "database_oid", "database")
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Saved:
     watermark: Watermark
     signature: dict[str, Any]
     clock: dict[str, Any] = field(default_factory=dict)
+    # The name of the source that it is of; empty for [source].
+    source: str = ""
 
     @property
     def by_clock(self) -> bool:
@@ -56,6 +57,7 @@ class Saved:
 class State:
     """What a file says of itself. `lineage` is shared by files that one may be brought up to date beside the other.
 
+    `identity`, `wal` and `tables` are of the source that was asked about, and `others` the tables of all others.
     `row_group` is the number of rows that its row groups have at most. `begun` are the tables that a run copied into
     it which was cut short before its end.
     """
@@ -64,6 +66,7 @@ class State:
     identity: dict[str, Any] = field(default_factory=dict)
     run_id: str = ""
     tables: dict[str, Saved] = field(default_factory=dict)
+    others: dict[str, Saved] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     wal: str = ""
     row_group: int = widths.ROW_GROUP
@@ -75,9 +78,10 @@ class State:
     damaged: bool = False
 
 
-def read(file: DuckSession, known: State | None = None) -> State:
+def read(file: DuckSession, known: State | None = None, *, source: str | None = None) -> State:
     """What the attached file says of itself; an empty state for a new one.
 
+    With the name of a `source`, of that one and its tables; else of all tables, and of [source].
     `known` is a state that was read before: it is not read again where the file is of the same run, since each file is
     written by one run, once, and no other run began with it. Raises `Damaged` for a file of an earlier format: it is
     only a copy, and is built anew like a broken one. Raises `errors.TargetUnusable` for one of a later format.
@@ -90,15 +94,18 @@ def read(file: DuckSession, known: State | None = None) -> State:
     whole = run_id != "" and (about.get("touched_by") or run_id) <= run_id
     if known is not None and whole and (known.run_id, known.lineage) == (run_id, lineage):
         return known
-    identity: dict[str, Any] = {key: about[key] for key in _IDENTITY if key in about}
+    identity, wal = sources.identity(file, about, source or "")
     marks = file.block("read_watermarks")
-    tables = {row["table_name"]: _saved(row) for row in marks}
+    saved = {row["table_name"]: _saved(row) for row in marks}
+    tables = {name: one for name, one in saved.items() if source in (None, one.source)}
     begun = frozenset(row["table_name"] for row in marks if row["run_id"] > run_id)
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
-    wal = about.get("wal") or ""
+    others = {name: one for name, one in saved.items() if name not in tables}
     row_group = about.get("row_group", widths.ROW_GROUP)
     made, kept = projections.read(file), history.read(file)
-    return State(lineage, identity, run_id, tables, failed, wal, row_group, begun, models.read(file), made, kept)
+    return State(
+        lineage, identity, run_id, tables, others, failed, wal, row_group, begun, models.read(file), made, kept
+    )
 
 
 def _check_format(found: int) -> None:
@@ -111,20 +118,17 @@ def _check_format(found: int) -> None:
         raise Damaged(told, hint="run `neaptide sync`, which builds it anew")
 
 
-def write_identity(file: DuckSession, identity: Identity, now: Snapshot, lineage: str, row_group: int) -> None:
+def write_identity(
+    file: DuckSession, identity: Identity, now: Snapshot, lineage: str, row_group: int, source: str = ""
+) -> None:
     """Say whose copy this file is, how far that one's log had come, and how it is written."""
-    values = asdict(identity)
+    about = next(iter(file.block("read_file")), {}) if source else {}
+    of = {**{key: about.get(key) for key in sources.IDENTITY}, "wal": about.get("wal")} if source else None
+    values = {"wal": now.wal, **{key: asdict(identity)[key] for key in sources.IDENTITY}}
     file.block("forget_file")
-    file.block(
-        "write_file",
-        {
-            "format": FORMAT,
-            "lineage": lineage,
-            "wal": now.wal,
-            "row_group": row_group,
-            **{key: values[key] for key in _IDENTITY},
-        },
-    )
+    file.block("write_file", {"format": FORMAT, "lineage": lineage, "row_group": row_group, **(of or values)})
+    if source:
+        sources.write(file, source, values)
 
 
 def write_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
@@ -137,7 +141,11 @@ def write_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> 
 
 def only_moved(before: Saved | None, now: Saved) -> bool:
     """Whether all but the position is as it was."""
-    return before is not None and (before.relid, before.mode, before.signature) == (now.relid, now.mode, now.signature)
+    return before is not None and _kind(before) == _kind(now)
+
+
+def _kind(saved: Saved) -> tuple[object, ...]:
+    return saved.relid, saved.mode, saved.signature, saved.source
 
 
 def move_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
@@ -168,9 +176,9 @@ def disown(file: DuckSession, names: list[str]) -> None:
         file.block("disown_tables", {"names": json.dumps(names)})
 
 
-def as_of(file: DuckSession) -> datetime | None:
-    """The minimum over the watermarks that the file holds; None where it holds none."""
-    found: datetime | None = file.block("oldest_watermark")[0]["as_of"]
+def as_of(file: DuckSession, source: str = "") -> datetime | None:
+    """The minimum over the watermarks that the file holds of this source; None where it holds none."""
+    found: datetime | None = file.block("oldest_watermark", {"source": source})[0]["as_of"]
     return found
 
 
@@ -200,8 +208,13 @@ def _position(saved: Saved) -> dict[str, Any]:
         "standby": mark.standby,
         # Where the log stood is of the same moment as what the clock said: a column for it would have every file, also
         # of those who don't read the log, built anew.
-        "clock": json.dumps(saved.clock | ({"log": mark.log} if mark.log else {})),
+        # So it is with the name of the source.
+        "clock": json.dumps(saved.clock | _more(log=mark.log, source=saved.source)),
     }
+
+
+def _more(**given: str) -> dict[str, str]:
+    return {key: value for key, value in given.items() if value}
 
 
 def _saved(row: dict[str, Any]) -> Saved:
@@ -209,7 +222,10 @@ def _saved(row: dict[str, Any]) -> Saved:
     clock = _parsed(row["clock"])
     log = clock.get("log", "")
     mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]), log)
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), clock)
+    source = clock.get("source", "")
+    if source:
+        clock = {key: value for key, value in clock.items() if key != "source"}
+    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), clock, source)
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
 from jobs.models.folder import Folder
+from jobs.plan import sources
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position.watermark import Watermark
@@ -107,6 +108,7 @@ class Context:
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""
+        self.now.set_aside(sources.taken(self.now.tables, self.published, self.job.whole))
         self.now.set_aside(readiness.check_tracked(self.now.conn, self.now.tables))
         if not (self.options.full and self.options.tables):
             self.now.set_aside(plan.swapped(self.now.tables, self.published))
@@ -127,8 +129,11 @@ class Context:
                 raise error
 
     def orphans(self, state: State) -> list[str]:
-        """Tables in the file that the config no longer names."""
-        return [] if self.options.tables else sorted(state.tables.keys() - self.now.known())
+        """Tables in the file that the config no longer names, and those of a source that it doesn't."""
+        if self.options.tables:
+            return []
+        strays = {name for name, kept in state.others.items() if kept.source not in self.job.names}
+        return sorted((state.tables.keys() | strays) - self.now.known())
 
     def forgets(self) -> bool:
         """Whether rows of the published file are to be nowhere on the disk once this run has published.
@@ -164,7 +169,8 @@ class Context:
         quiet = None
         if ended is None:
             quiet = freshness.Quiet(self.now.snapshot.as_of, sorted(self.now.failures), checked.packed(self._looked()))
-        freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet)
+        others = freshness.beside(self.published, self.job.part, self.job.names) if self.job.whole else None
+        freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet, others)
 
     def confirm(self) -> None:
         """Let the source forget what no file needs any more, once this run has published; after `tell` if it hasn't."""
@@ -203,4 +209,5 @@ class Context:
 
 def saved(table: Table, mark: Watermark, now: SourceSession) -> Saved:
     """What a file says of a table that was brought up to this watermark."""
-    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, now.clocks)
+    source = table.spec.source or ""
+    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, now.clocks, source)

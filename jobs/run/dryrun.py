@@ -18,7 +18,7 @@ from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FAILED, FULL, WHOLE, Step
 from jobs.record.state import State
 from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
-from jobs.run import reading, trial
+from jobs.run import reading, several, trial
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 
@@ -31,6 +31,8 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     What changed is read as a run reads it, into memory. A table that lacks tracking, or can't be read, says so instead;
     what would stop all of a run is raised.
     """
+    if job.parts:
+        return _of_each(job, wanted)
     state = job.target.peek()
     with reading.opened(job, wanted) as (now, limit):
         plan.check_identity(state, now.identity, now.snapshot)
@@ -45,6 +47,28 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         ]
         tables += [TablePlan(name, "paused", "", 0, 0) for name in now.paused()]
         return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings), _models(job, state, tables))
+
+
+def _of_each(job: Job, wanted: tuple[str, ...]) -> DryRun:
+    """What runs of several sources would do, each in its own snapshot; raises the first error if none can be read."""
+    found: list[DryRun] = []
+    failed: list[TablePlan] = []
+    failures: list[errors.NeaptideError] = []
+    for part, tables in job.meant(wanted):
+        try:
+            found.append(dry_run(part, tables))
+        except errors.NeaptideError as error:
+            failures.append(part.named(error))
+            names = tables or several.left(part, part.target.peek())
+            failed += [TablePlan(name, FAILED, "", 0, 0, error=several.line(failures[-1])) for name in names]
+    if not found:
+        raise failures[0]
+    return DryRun(
+        min(one.as_of for one in found),
+        (*(table for one in found for table in one.tables), *failed),
+        tuple(dict.fromkeys(warning for one in found for warning in one.warnings)),
+        tuple({model.model: model for one in found for model in one.models}.values()),
+    )
 
 
 def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan, ...]:

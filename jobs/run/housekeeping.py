@@ -21,13 +21,15 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
 
     It is housekeeping: what goes wrong is left for the next time, the run that calls it is done already.
     """
-    looked = job.files.link.with_name(f".{job.files.link.name}.purged")
+    of = f".{job.part}" if job.part else ""
+    looked = job.files.link.with_name(f".{job.files.link.name}.purged{of}")
     if not _due(looked, every):
         return 0
     try:
         beside.touch(looked)
         done = purge.purge(job)
-        if done.left is not None:
+        # Of several sources each has a record of its own, and the note is of one.
+        if done.left is not None and job.whole is None:
             job.files.note("kept", {"tombstones": done.left} | ({"events": done.events} if done.events else {}))
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):

@@ -33,7 +33,7 @@ def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
 
 
 def _marks(context: Context) -> Mapping[str, Watermark]:
-    return checked.found(context.job.files, context.published.run_id, context.now.snapshot)
+    return checked.found(context.job.files, context.published.run_id, context.now.snapshot, context.job.part)
 
 
 def beyond(context: Context, steps: list[Step]) -> list[Step]:
@@ -52,7 +52,7 @@ def _clock_back(context: Context, state: State) -> frozenset[str]:
     if context.options.full:
         # Everything is copied anew, perhaps from a server that has never had the clock of the last run.
         return frozenset()
-    now, beside = context.now, freshness.read(context.job.files).get("clock", {})
+    now, beside = context.now, freshness.of(context.job.files, context.job.part).get("clock", {})
     back = frozenset(
         name
         for name, saved in state.tables.items()

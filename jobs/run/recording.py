@@ -38,7 +38,9 @@ class Recording:
 
     def write_identity(self) -> None:
         """Which source the file is of, and how its row groups are cut."""
-        ledger.write_identity(self._file, self._now.identity, self._now.snapshot, self.lineage, self.row_group)
+        ledger.write_identity(
+            self._file, self._now.identity, self._now.snapshot, self.lineage, self.row_group, self._context.job.part
+        )
 
     def write_watermarks(self, steps: list[Step]) -> None:
         """Of a table that is as the file says, nothing but the position changes."""
@@ -52,7 +54,8 @@ class Recording:
         """The run's record, after those of the runs before."""
         context, carried = self._context, self._carried
         self._last_end = freshness.end_known(context.job.files)
-        self._record = runs.of(run, self._now.clocks)
+        source = self._context.job.part
+        self._record = runs.of(run, self._now.clocks | ({"source": source} if source else {}))
         records = [self._record]
         if carried.record is not None:
             runs.complete(self._file, carried.base_end)
@@ -82,7 +85,7 @@ class Recording:
         """
         if not self._now.failures:
             return []
-        theirs, mine = self._context.published.tables, ledger.read(self._file).tables
+        theirs, mine = self._context.published.tables, ledger.read(self._file, source=self._context.job.part).tables
         behind = [
             name
             for name in self._now.failures

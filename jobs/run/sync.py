@@ -23,7 +23,7 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import carry, housekeeping, prepared, reading, unchanged
+from jobs.run import carry, housekeeping, prepared, reading, several, unchanged
 from jobs.run.context import Context, Options
 from jobs.source.session import SourceSession
 from jobs.tables.ranges import Range
@@ -63,19 +63,28 @@ def sync_once(
             return served
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
-        prepared.recover(job)
+        _recover(job)
         job.target.clean()
         first = job.target.version() is None
         run = under_lock(job, options, progress)
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
-        if not first:
-            housekeeping.purge_sometimes(job)
+        for part in job.each if not first else ():
+            housekeeping.purge_sometimes(part)
         job.target.tidy(run)
     return after(job, run)
 
 
+def _recover(job: Job) -> None:
+    """End what a killed dual write left prepared: such writes are [source]'s alone."""
+    for part in job.each:
+        if not part.part and part.away is None:
+            prepared.recover(part)
+
+
 def under_lock(job: Job, options: Options | None = None, progress: Progress | None = None) -> Run:
     """A run of whoever holds the target's lock."""
+    if job.parts:
+        return several.each(job, options or Options(), lambda part, given: under_lock(part, given, progress))
     return steadied(lambda: _attempted(job, options or Options(), progress or Silent()))
 
 
@@ -102,7 +111,8 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
     """An empty run, where one of all tables that began at or after `since` has already ended."""
     found, as_of = freshness.read(job.files), freshness.as_of(job.files)
-    if as_of is None or not clock.not_before(found.get("began"), since):
+    looked = [freshness.of(job.files, part.part).get("began") for part in job.each]
+    if as_of is None or not all(clock.not_before(one, since) for one in looked):
         return None
     now = datetime.now(UTC)
     return Run(found["run_id"], "served", now, now, as_of, "", changed=False)
@@ -113,7 +123,8 @@ def _bounded(job: Job, seconds: float) -> Job:
     settings = job.settings.sync
     deadline = min(settings.deadline, timedelta(seconds=max(seconds, 0.001)))
     bounded = settings.model_copy(update={"deadline": deadline})
-    return replace(job, settings=job.settings.model_copy(update={"sync": bounded}))
+    parts = tuple(_bounded(part, seconds) for part in job.parts)
+    return replace(job, settings=job.settings.model_copy(update={"sync": bounded}), parts=parts)
 
 
 def run_in(job: Job, options: Options, now: SourceSession, published: State, deadline: Deadline) -> Run:
@@ -186,7 +197,7 @@ class _Runner:
         options, published = self._options, self._context.published
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
         for way in self._job.target.ways(
-            published, full=options.full, partial=bool(options.tables), heal=not options.onto_published or options.heal
+            published, full=options.full, partial=self._is_partial(), heal=not options.onto_published or options.heal
         ):
             if way.empty and not way.history and not published.damaged:
                 self._now.warnings.append(self._job.target.set_aside(damage))
@@ -198,6 +209,10 @@ class _Runner:
                 if self._released or self._context.prepared:
                     break
         raise damage
+
+    def _is_partial(self) -> bool:
+        """Whether what is published has other tables than those of this run, which stay as they are there."""
+        return bool(self._options.tables or (self._options.full and self._context.published.others))
 
     def _build(self, way: Way) -> Run:
         """Bring the work file up to date.
@@ -214,6 +229,7 @@ class _Runner:
         )
         with written as (file, state):
             faults.point("work_opened")
+            several.check_others(state, self._context.published)
             file.use_threads(1)
             reading.attach(self._job, file, self._now, self._context.deadline)
             from jobs.run.write import Writer
@@ -224,7 +240,7 @@ class _Runner:
             self._released = True
             faults.point("snapshot_released")
             run = replace(run, models=(*run.models, *writer.build_models()))
-            self._written = ledger.read(file) if self._job.keep is not None else None
+            self._written = ledger.read(file, source=self._job.part) if self._job.keep is not None else None
             with self._phases.phase("checkpoint"):
                 file.checkpoint(merge=compact.merges(run))
             faults.point("after_checkpoint")

@@ -141,7 +141,7 @@ class Writer:
         upkeep.after(*_replaced(done, taken_over))
         self._models = upkeep.plan
         projecting.project(context, file, self._state, self._given_up.projections)
-        context.held = ledger.as_of(file)
+        context.held = ledger.as_of(file, context.job.part)
         run = context.result(record.run_id, (*done, *context.failed()), changed=True)
         run = replace(run, models=tuple(upkeep.plan.runs))
         record.write_record(run)

@@ -22,7 +22,7 @@ def statuses(file: DuckSession, state: State, quiet: Looked) -> tuple[ModelStatu
 
 def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) -> ModelStatus:
     below = [
-        moved_on(name, state.tables[name].watermark.snapshot.as_of, quiet)
+        moved_on(name, state.tables[name].watermark.snapshot.as_of, quiet, state.tables[name].source)
         for name in model.tables
         if name in state.tables
     ]

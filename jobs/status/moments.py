@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-# As of when the last run found nothing new, and the tables in which it could not look.
-Looked = tuple[datetime | None, list[str]]
+# As of when the last run of a source found nothing new, and the tables in which it could not look, by its name.
+Looked = Mapping[str, tuple[datetime | None, list[str]]]
 
 
-def moved_on(table: str, as_of: datetime, quiet: Looked) -> datetime:
+def moved_on(table: str, as_of: datetime, quiet: Looked, source: str) -> datetime:
     """As of when a table is, which was read at `as_of` and perhaps looked at since."""
-    later, left = quiet
+    later, left = quiet.get(source, (None, []))
     return max(as_of, later) if later and table not in left else as_of

@@ -15,7 +15,7 @@ from jobs.plan import steps
 from jobs.record import model_runs
 from jobs.record import state as ledger
 from jobs.results import Status, TableStatus
-from jobs.status import board, growth, loghold, models
+from jobs.status import board, growth, loghold, models, sources
 from jobs.status.moments import Looked, moved_on
 from jobs.tables import patterns
 from jobs.targets.file import freshness, pauses
@@ -45,11 +45,13 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{told}, until it can be copied anew" for told in foreign]
         problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
         problems += models.complaints(state.models)
+        tables = tuple(_table(job, row, file, quiet, now) for row in rows)
+        problems += sources.complaints(job, tables)
         return Status(
             str(job.files.link), as_of, age, level, running, job.target.size(),
-            tuple(_table(job, row, file, quiet, now) for row in rows), tuple(recent_runs(job, file, runs)),
+            tables, tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
-            growth.versions(), log, _today(job, file, now), _page(job),
+            growth.versions(), log, _today(job, file, now), _page(job), sources.statuses(job, tables),
         )  # fmt: skip
 
 
@@ -67,7 +69,7 @@ def _page(job: Job) -> str | None:
 def meant(job: Job, table: str) -> bool:
     """Whether an entry of the config still means this table: what failed and has left it since is nobody's trouble."""
     schema, name = quoting.split_name(table)
-    return any(patterns.Pattern.parse(spec.name).matches(schema, name) for spec in job.settings.tables)
+    return any(patterns.claims(spec, schema, name) for spec in job.settings.tables)
 
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
@@ -127,15 +129,20 @@ def _moved_on(job: Job, run_id: str) -> datetime | None:
 
 def looked(job: Job, run_id: str) -> Looked:
     """As of when the last run found nothing new in this very file, and the tables in which it could not look."""
-    beside = freshness.read(job.files)
-    looked = beside.get("looked") if beside.get("run_id") == run_id else None
-    return datetime.fromisoformat(looked) if looked else None, beside.get("left", [])
+    if freshness.read(job.files).get("run_id") != run_id:
+        return {}
+    said = freshness.sources(job.files)
+    return {
+        name: (datetime.fromisoformat(one["looked"]) if one.get("looked") else None, one.get("left", []))
+        for name, one in said.items()
+    }
 
 
 def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now: datetime) -> TableStatus:
-    as_of = moved_on(row["table_name"], row["as_of"], quiet)
+    as_of = moved_on(row["table_name"], row["as_of"], quiet, row["source"])
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
-    deletes = {spec.name: spec.deletes for spec in job.settings.tables}
+    deletes = {spec.name: spec.deletes for spec in job.settings.tables if (spec.source or "") == row["source"]}
+    now = freshness.now(job.files, row["source"]) if job.parts else now
     return TableStatus(
         row["table_name"],
         file.one(f"SELECT count(*) FROM out.{name}"),
@@ -151,6 +158,7 @@ def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now:
         file.bytes_of(*quoting.split_name(row["table_name"])),
         len(file.rows(f"DESCRIBE out.{name}")),
         row["changed_at"],
+        row["source"],
     )
 
 

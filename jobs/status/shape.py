@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from app import errors, nearest, statements
@@ -32,7 +33,7 @@ def of_table(job: Job, name: str) -> TableShape:
             ColumnShape(row["column_name"], row["column_type"], source.get(row["column_name"]))
             for row in file.rows(f"DESCRIBE out.{quoted}")
         ]
-        as_of = moments.moved_on(saved.table, saved.watermark.snapshot.as_of, report.looked(job, state.run_id))
+        as_of = _moment(saved, report.looked(job, state.run_id))
         return TableShape(saved.table, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
 
 
@@ -47,12 +48,16 @@ def _models(file: DuckSession) -> list[str]:
     return [quoting.join_name("models", row["name"]) for row in file.rows(statements.get("status", "models"))]
 
 
+def _moment(saved: ledger.Saved, quiet: moments.Looked) -> datetime:
+    return moments.moved_on(saved.table, saved.watermark.snapshot.as_of, quiet, saved.source)
+
+
 def _model(job: Job, file: DuckSession, state: ledger.State, name: str) -> TableShape:
     """A model's shape; it is at least as old as the oldest table, and PostgreSQL has no types for it."""
     quoted = quoting.qualified(*quoting.split_name(name))
     columns = [ColumnShape(row["column_name"], row["column_type"], None) for row in file.rows(f"DESCRIBE out.{quoted}")]
     quiet = report.looked(job, state.run_id)
-    as_of = min(moments.moved_on(one.table, one.watermark.snapshot.as_of, quiet) for one in state.tables.values())
+    as_of = min(_moment(one, quiet) for one in state.tables.values())
     return TableShape(name, file.one(f"SELECT count(*) FROM out.{quoted}"), as_of, tuple(columns))
 
 

@@ -87,6 +87,20 @@ def name_in_file(spec: config.Table, schema: str, name: str) -> tuple[str, str]:
     return quoting.split_name(spec.rename)
 
 
+def claims(spec: config.Table, schema: str, name: str) -> bool:
+    """Whether the entry may mean a table that is called so in the file."""
+    if not spec.is_pattern:
+        return _folded(quoting.split_name(spec.rename or spec.name)) == _folded((schema, name))
+    pattern = Pattern.parse(spec.name)
+    if spec.rename is not None:
+        pattern = Pattern(quoting.identifier(quoting.split_name(spec.rename)[0]), pattern.name)
+    return pattern.matches(schema, name)
+
+
+def _folded(name: tuple[str, str]) -> tuple[str, str]:
+    return quoting.fold(name[0]), quoting.fold(name[1])
+
+
 def problem(target: tuple[str, str], file_stem: str) -> errors.ConfigError | None:
     """Why DuckDB can't have a table of this name, or None."""
     schema = quoting.fold(target[0])

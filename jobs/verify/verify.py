@@ -28,7 +28,7 @@ from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession
 from jobs.targets.file import freshness, strangers, work
-from jobs.verify import histories, models
+from jobs.verify import histories, models, several
 from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
 from jobs.verify.scope import Scope
@@ -55,9 +55,11 @@ def verify(
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
     with job.target.locked():
-        prepared.recover(job)
+        if not job.parts:
+            prepared.recover(job)
         job.target.clean()
-        found = sync.steadied(lambda: _verify(job, scope, progress or Silent()))
+        shown = progress or Silent()
+        found = several.each(job, scope, lambda one, own: sync.steadied(lambda: _verify(one, own, shown)))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
     return replace(found, warnings=(*found.warnings, *warnings))
 
@@ -152,7 +154,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
         while len(checks) < len(now.tables):
             with setting_aside(now), file.transaction():
                 file.join_snapshot(now.snapshot, now.spool)
-                for step in plan.steps(now.tables, ledger.read(file), now.snapshot):
+                for step in plan.steps(now.tables, ledger.read(file, source=job.part), now.snapshot):
                     if step.table.name not in checks:
                         checks[step.table.name] = _check(file, step, scope, now, progress)
         scope.models[:] = models.compare(file, job.models, scope.tables)
@@ -200,7 +202,8 @@ def _mended(
         lost = job.target.publish()
     now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
-    freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run))
+    others = freshness.beside(published, job.part, job.names) if job.whole else None
+    freshness.write(job.files, run.run_id, run.as_of, now.clocks, ended=freshness.end_of(run), others=others)
     scope.note(run)
     return checks
 
@@ -217,7 +220,7 @@ def _mended_at_once(
 ) -> tuple[list[TableCheck], Run]:
     """Compare and mend, and write down what was found; in the caller's transaction."""
     file.join_snapshot(now.snapshot, now.spool)
-    state = ledger.read(file)
+    state = ledger.read(file, source=job.part)
     steps = plan.steps(now.tables, state, now.snapshot)
     checks = [_check(file, step, scope, now, progress) for step in steps]
     gone = [] if scope.tables else sorted(state.tables.keys() - now.known())
@@ -245,7 +248,7 @@ def _salvaged(job: Job, scope: Scope, file: DuckSession, now: SourceSession, pub
         file.regroup(fits)
     path = job.files.published
     assert path is not None
-    kept = strangers.salvage(file, path, now.tables, None if scope.tables else now.known())
+    kept = strangers.salvage(file, path, now.tables, None if scope.tables or job.whole else now.known())
     if kept:
         now.warnings.append(f"{', '.join(kept)}: the rows stay as they were found until the table is copied anew")
     ledger.write_watermarks(file, [saved(table, now.mark(None), now) for table in now.tables], published.run_id)
@@ -297,7 +300,7 @@ def _record(
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = recording.next_run_id(published, published)
     now.settle()
-    ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group)
+    ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group, job.part)
     for step in steps:
         # What the log tells from there on is more than is needed, and all of it.
         mark = replace(now.mark(None), log=step.saved.watermark.log if step.saved else "")
@@ -307,11 +310,12 @@ def _record(
         for check in checks
         if not check.equal
     ) + tuple(TableRun(name, "failed", error=error) for name, error in now.told().items())
-    as_of = ledger.as_of(file) or now.snapshot.as_of
+    as_of = ledger.as_of(file, job.part) or now.snapshot.as_of
     run = Run(
         run_id, "repair", began, datetime.now(UTC), as_of, now.snapshot.text, True, tables,
         warnings=tuple(now.warnings),
     )  # fmt: skip
     keep = job.settings.sync.keep_runs
-    runs.write(file, [runs.of(run, now.clocks)], keep=keep)
+    clock = now.clocks | ({"source": job.part} if job.part else {})
+    runs.write(file, [runs.of(run, clock)], keep=keep)
     return run

@@ -6,6 +6,7 @@ SELECT
     w.snapshot,
     w.as_of,
     w.floor,
+    coalesce(w.clock ->> '$.source', '') AS source,
     r.action,
     r.rows_in,
     r.rows_out,
@@ -22,7 +23,8 @@ ORDER BY w.table_name;
 
 -- name: runs
 -- The newest runs, each with its tables.
-SELECT r.run_id, r.kind, r.started_at, r.finished_at, r.as_of, r.rows_in, r.rows_out, r.phases::VARCHAR AS phases,
+SELECT r.run_id, r.kind, coalesce(r.clock ->> '$.source', '') AS source, r.started_at, r.finished_at, r.as_of,
+    r.rows_in, r.rows_out, r.phases::VARCHAR AS phases,
     r.warnings::VARCHAR AS warnings,
     coalesce((
         SELECT to_json(list({

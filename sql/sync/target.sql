@@ -72,9 +72,10 @@ SELECT w.table_name, w.relid, w.mode, w.snapshot, w.as_of, w.floor, w.standby, w
 FROM out.neaptide.watermarks AS w;
 
 -- name: oldest_watermark
--- The moment that all tables of the file are as of at least.
+-- The moment that all tables of one source are as of at least; the name of [source] is empty.
 SELECT min(w.as_of) AS as_of
-FROM out.neaptide.watermarks AS w;
+FROM out.neaptide.watermarks AS w
+WHERE coalesce(w.clock ->> '$.source', '') = $source;
 
 -- name: read_errors
 -- Why tables were left as they are by the last run that had anything to say of them.
@@ -102,6 +103,32 @@ VALUES ($format, $lineage, $system_id, $timeline, $database_oid, $database, $wal
 -- name: forget_file
 -- Make room for a new line of `file`.
 DELETE FROM out.neaptide.file;
+
+-- name: create_sources
+-- Whose copy the tables of each named source are; made where there is the first.
+CREATE TABLE IF NOT EXISTS out.neaptide.sources (
+    source VARCHAR,
+    system_id VARCHAR,
+    timeline INTEGER,
+    database_oid BIGINT,
+    database VARCHAR,
+    wal VARCHAR
+);
+
+-- name: read_source
+-- Whose copy the tables of one source are.
+SELECT s.system_id, s.timeline, s.database_oid, s.database, s.wal
+FROM out.neaptide.sources AS s
+WHERE s.source = $source;
+
+-- name: forget_source
+-- Make room for a new line of it.
+DELETE FROM out.neaptide.sources AS s WHERE s.source = $source;
+
+-- name: write_source
+-- Say whose copy they are.
+INSERT INTO out.neaptide.sources
+VALUES ($source, $system_id, $timeline, $database_oid, $database, $wal);
 
 -- name: write_watermarks
 -- How far these tables have been read now.
@@ -131,7 +158,10 @@ WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 -- The rows of these tables are of another source than the file's. As of when they are stays; how far that one was read
 -- says nothing of this one.
 UPDATE out.neaptide.watermarks
-SET snapshot = '0:0:', floor = NULL, standby = false, signature = '{}'::JSON, clock = '{}'::JSON
+SET snapshot = '0:0:', floor = NULL, standby = false, signature = '{}'::JSON,
+    clock = CASE
+        WHEN clock ->> '$.source' IS NULL THEN '{}'::JSON ELSE json_object('source', clock ->> '$.source')
+    END
 WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
 
 -- name: write_runs

@@ -282,8 +282,8 @@ MUTANTS = (
     Mutant(
         "a run of some tables publishes the others as they were a run earlier",
         "jobs/run/sync.py",
-        "partial=bool(options.tables)",
-        "partial=False",
+        "bool(self._options.tables or",
+        "bool(",
         MODES + "test_a_run_of_one_table_leaves_the_others_as_new_as_they_were",
     ),
     Mutant(

@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "a file's age goes by the wall clock",
         "jobs/targets/file/freshness.py",
-        'return clock.server_now(read(target)["clock"]) or datetime.now(UTC)',
+        'return clock.server_now(content["clock"]) or datetime.now(UTC)',
         "return datetime.now(UTC)",
         HTTP + "test_a_file_does_not_get_younger_by_a_clock_that_is_set_back",
     ),

@@ -82,14 +82,14 @@ MUTANTS = (
     Mutant(
         "a run's as_of leaves out what the file held already",
         "jobs/run/write.py",
-        "context.held = ledger.as_of(file)",
+        "context.held = ledger.as_of(file, context.job.part)",
         "context.held = None",
         AS_OF + "test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails",
     ),
     Mutant(
         "a repair's as_of is its own moment",
         "jobs/verify/verify.py",
-        "as_of = ledger.as_of(file) or now.snapshot.as_of",
+        "as_of = ledger.as_of(file, job.part) or now.snapshot.as_of",
         "as_of = now.snapshot.as_of",
         AS_OF + "test_one_table_is_repaired",
     ),

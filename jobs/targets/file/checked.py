@@ -34,9 +34,9 @@ def packed(marks: Marks) -> list[dict[str, Any]]:
     return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
 
 
-def found(files: Names, run_id: str, now: Snapshot) -> Marks:
+def found(files: Names, run_id: str, now: Snapshot, source: str = "") -> Marks:
     """The watermarks by table beside the file of this run; none in the future of `now`, as on a restored server."""
-    content = freshness.read(files)
+    content = freshness.of(files, source)
     if not run_id or content.get("run_id") != run_id:
         return {}
     try:

@@ -116,18 +116,25 @@ class Place(_Note):
     tables: list[str]
 
 
-class Freshness(_Note):
-    """The file `.freshness`."""
+class OfSource(_Note):
+    """How fresh the tables of one source are."""
 
-    run_id: str
     as_of: Past
-    checked_at: Past | None = None
     clock: Reading | dict[str, None] = Field(default_factory=dict)
     began: Mark | None = None
-    ended: End | None = None
     looked: Past | None = None
     left: list[str] = Field(default_factory=list)
     quiet: list[Place] | None = None
+
+
+class Freshness(OfSource):
+    """The file `.freshness`; of several sources each has its own."""
+
+    run_id: str
+    checked_at: Past | None = None
+    ended: End | None = None
+    sources: dict[str, OfSource] | None = None
+    away: dict[Shown, Shown] | None = None
 
 
 class Daemon(_Note):

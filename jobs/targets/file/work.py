@@ -67,7 +67,7 @@ def read_state(job: Job, path: Path) -> State:
     """What a published file says of itself. Raises `Damaged` where it isn't whole, or not what was published."""
     strangers.check(job, path)
     with opening.inspected(job, path) as file:
-        return ledger.read(file)
+        return ledger.read(file, source=job.part)
 
 
 def remember(job: Job, state: State) -> None:
@@ -117,7 +117,7 @@ def opened_work(
     ready = False
     try:
         with opening.opened(job, job.files.work) as file:
-            state = ledger.read(file, last_base(file))
+            state = ledger.read(file, last_base(file), source=job.part)
             if resumed:
                 _check_usable(state, published, now)
             ready = True
@@ -128,7 +128,7 @@ def opened_work(
     if not ready:
         (draft.copy_published if published.lineage else draft.drop)(job.files)
         with opening.opened(job, job.files.work) as file:
-            yield file, ledger.read(file)
+            yield file, ledger.read(file, source=job.part)
 
 
 def _check_usable(state: State, published: State, now: SourceSession) -> None:

@@ -91,7 +91,7 @@ class LakeTarget:
     def _said_by(self, file: DuckSession) -> State:
         """What the lake says of itself; where that is in a format of before, only that."""
         try:
-            return ledger.read(file)
+            return ledger.read(file, source=self._job.part)
         except Damaged:
             return State(damaged=True)
 
@@ -101,7 +101,7 @@ class LakeTarget:
         if version is None:
             return State()
         with self.sessions.pinned(version) as file:
-            return ledger.read(file)
+            return ledger.read(file, source=self._job.part)
 
     @contextmanager
     def reading(self) -> Iterator[DuckSession]:

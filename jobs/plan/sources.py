@@ -1,0 +1,82 @@
+"""Which source a table is of, where there are several: one name in the file is one table's, and one source's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from app import config, errors
+from jobs import quoting
+from jobs.record.state import Saved, State
+from jobs.source.catalogue import Table
+from jobs.tables import patterns
+
+
+def taken(tables: Iterable[Table], state: State, whole: config.Settings | None) -> dict[str, errors.NeaptideError]:
+    """The tables whose names another source's have in the file, which still means them; by name.
+
+    What the other's entries no longer mean was given to this one, and is copied anew.
+    """
+    if whole is None or not state.others:
+        return {}
+    held = [saved for saved in state.others.values() if _is_meant(saved, whole)]
+    names = {quoting.fold(saved.table): saved for saved in held}
+    schemas = {quoting.fold(_schema(saved.table)): saved for saved in held}
+    found: dict[str, errors.NeaptideError] = {}
+    for table in tables:
+        same, beside = names.get(quoting.fold(table.name)), schemas.get(quoting.fold(_schema(table.name)))
+        if same is not None:
+            found[table.name] = _taken(table, f"{same.table} of {_called(same.source)}")
+        elif beside is not None and _schema(beside.table) != _schema(table.name):
+            found[table.name] = _taken(table, f"the schema {_schema(beside.table)} of {_called(beside.source)}")
+    return found
+
+
+def _taken(table: Table, other: str) -> errors.ConfigError:
+    return errors.ConfigError(
+        f"{table.name} is in the file already: {other}",
+        hint=f'give one another name there: rename = "…" in the entry of {table.source_name}',
+    )
+
+
+def _is_meant(saved: Saved, whole: config.Settings) -> bool:
+    schema, name = quoting.split_name(saved.table)
+    mine = (spec for spec in whole.tables if (spec.source or "") == saved.source)
+    return any(patterns.claims(spec, schema, name) for spec in mine)
+
+
+def _schema(name: str) -> str:
+    return quoting.split_name(name)[0]
+
+
+def _called(source: str) -> str:
+    return f"source {source}" if source else "[source]"
+
+
+def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dict[str, tuple[str, ...]]:
+    """Which of these tables are to be asked of which sources, by the names that they have there or in the file.
+
+    An entry for a table wins over a pattern. Raises `errors.ConfigError` for one that no entry means.
+    """
+    found: dict[str, list[str]] = {}
+    for name in wanted:
+        asked = _meaning(name, parts)
+        if not asked:
+            raise patterns.unknown(name, (spec.rename or spec.name for one in parts.values() for spec in one.tables))
+        for source in asked:
+            found.setdefault(source, []).append(name)
+    return {source: tuple(names) for source, names in found.items()}
+
+
+def _meaning(name: str, parts: Mapping[str, config.Settings]) -> list[str]:
+    given = quoting.split_name(name)
+    for wild in (False, True):
+        of = {source: [spec for spec in one.tables if spec.is_pattern == wild] for source, one in parts.items()}
+        in_file = [source for source, specs in of.items() if any(patterns.claims(spec, *given) for spec in specs)]
+        there = [source for source, specs in of.items() if any(_is_called(spec, given) for spec in specs)]
+        if in_file or there:
+            return in_file or there
+    return []
+
+
+def _is_called(spec: config.Table, given: tuple[str, str]) -> bool:
+    return patterns.Pattern.parse(spec.name).matches(*given)

@@ -1,0 +1,52 @@
+"""`track` and `untrack` at each of several sources: what the tables of one need is installed there, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from app import errors
+from jobs.tracking import install, visit
+
+if TYPE_CHECKING:
+    from jobs.job import Job
+
+Found = TypeVar("Found")
+
+
+def track(job: Job, names: list[str], warn: install.Warn = lambda _: None) -> list[str]:
+    """`install.track` at every source that the names mean; without names, at all."""
+    return _joined(_at_each(job, names, lambda part, own: install.track(part, own, warn)))
+
+
+def untrack(job: Job, names: list[str]) -> list[str]:
+    """`install.untrack` at every source that the names mean; without names, at all."""
+    return _joined(_at_each(job, names, install.untrack))
+
+
+def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "") -> str:
+    """`visit.script` for every source that the names mean, each with a line that names it."""
+
+    def of(part: Job, own: list[str]) -> str:
+        head = f"-- For the database of {part.called}.\n" if job.parts else ""
+        return head + visit.script(part, own, untrack=untrack, role=role)
+
+    return "".join(_at_each(job, names, of))
+
+
+def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Found]) -> list[Found]:
+    """What is done at each; one that is away keeps no other from it, and its error is raised at the end."""
+    found: list[Found] = []
+    failures: list[errors.NeaptideError] = []
+    for part, own in job.meant(names):
+        try:
+            found.append(do(part, list(own)))
+        except errors.NeaptideError as error:
+            failures.append(part.named(error) if job.parts else error)
+    if failures:
+        raise failures[0]
+    return found
+
+
+def _joined(found: list[list[str]]) -> list[str]:
+    return [line for one in found for line in one]
