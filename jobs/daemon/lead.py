@@ -26,13 +26,13 @@ from jobs.targets.file import beside, identity
 from jobs.targets.file.names import Names
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
-_KEEPALIVE = {
+KEEPALIVE = {
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-_SETTINGS = {
+SETTINGS = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -110,7 +110,7 @@ def source_lock(job: Job, target_id: str, wait: Wait, stand_by: StandBy, own: se
     connection is used: then the lock is gone.
     """
     number = key(target_id)
-    with translated(), job.source.open(APPLICATION, _SETTINGS, limit=patience.ANSWER, **_KEEPALIVE) as conn:
+    with translated(), job.source.open(APPLICATION, SETTINGS, limit=patience.ANSWER, **KEEPALIVE) as conn:
         conn.row_factory = tuple_row
         while not take(conn, number):
             holder = _holder(conn, number)

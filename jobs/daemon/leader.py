@@ -16,6 +16,7 @@ from jobs.daemon.alerting import Alerting
 from jobs.daemon.backoff import Backoff
 from jobs.daemon.report import Teller
 from jobs.daemon.runs import Runs
+from jobs.daemon.watches import Watches
 from jobs.job import Job
 from jobs.status import board as health
 from jobs.status.board import Board
@@ -77,6 +78,8 @@ class Leader:
 
     def _lead_on(self, target_id: str) -> None:
         """Hold the source's lock and watch, and begin again whenever the connection breaks."""
+        if self._job.parts:
+            self._lead_several()
         while not self._wait(0):
             try:
                 with lead.source_lock(self._job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
@@ -90,6 +93,24 @@ class Leader:
             finally:
                 self._yield_lead()
 
+    def _lead_several(self) -> None:
+        """Of several sources none has the lock: the one beside the target is all there is."""
+        watches = Watches(self._job, self._wait, self._woken)
+        self._reached()
+        self._runs.begin()
+        if self._job.settings.schedule.wake_on_commit:
+            watches.start()
+        try:
+            while not self._wait(_HEARTBEAT):
+                pass
+            self._runs.wait()
+        finally:
+            self._yield_lead()
+
+    def _woken(self) -> None:
+        self._board.wakes += 1
+        self._runs.request()
+
     def _watch(self, conn: wake.Session) -> None:
         wakes = self._job.settings.schedule.wake_on_commit
         kept = self._job.keep_open
@@ -101,8 +122,7 @@ class Leader:
         self._runs.begin()
         while not (watcher.rest(self._wait) if wakes else self._wait(_HEARTBEAT)):
             if watcher.look(time.monotonic()):
-                self._board.wakes += 1
-                self._runs.request()
+                self._woken()
 
     def _yield_lead(self) -> None:
         self._leading.clear()
@@ -120,6 +140,8 @@ class Leader:
 
     def _holds_lock(self) -> bool:
         """Ask on its own connection: a process or a machine that stood still has lost it without a word."""
+        if self._job.parts:
+            return True
         conn = self._lock
         with suppress(psycopg.Error, errors.SourceUnavailable):
             return conn is not None and conn.execute(statements.get("session", "alive")).fetchone() is not None

@@ -97,6 +97,7 @@ class _Numbers(Collector):
                 "neaptide_lag_seconds", "How far the published file is behind the source's clock.",
                 value=max(0.0, (freshness.now(self._job.files) - as_of).total_seconds()),
             )  # fmt: skip
+        yield from self._sources()
         for name, text, moment in (
             ("neaptide_last_success", "When the last good run ended.", board.last_success),
             ("neaptide_last_failure", "When the last failure was met.", board.last_error_at),
@@ -107,6 +108,21 @@ class _Numbers(Collector):
         yield GaugeMetricFamily(
             "neaptide_consecutive_failures", "Failures since the last good run.", value=board.failures_in_a_row
         )
+
+    def _sources(self) -> Iterable[Metric]:
+        """How old the tables of each of several sources are."""
+        moments = GaugeMetricFamily(
+            "neaptide_source_as_of_timestamp_seconds", "The moment that a source's tables show.", labels=["source"]
+        )
+        lags = GaugeMetricFamily(
+            "neaptide_source_lag_seconds", "How far a source's tables are behind its clock.", labels=["source"]
+        )
+        said = freshness.sources(self._job.files) if self._job.parts else {}
+        for name, one in sorted(said.items()):
+            as_of = datetime.fromisoformat(one["as_of"])
+            moments.add_metric([name], as_of.timestamp())
+            lags.add_metric([name], max(0.0, (freshness.now(self._job.files, name) - as_of).total_seconds()))
+        yield from (moments, lags) if said else ()
 
     def _file(self) -> Iterable[Metric]:
         files = self._job.files

@@ -72,7 +72,7 @@ class Runs:
 
     def alive(self) -> bool:
         """Whether the scheduler works, and no run is beyond its deadline."""
-        limit = self._job.settings.sync.deadline + _STUCK
+        limit = self._job.settings.sync.deadline * len(self._job.each) + _STUCK
         stuck = not self._idle.is_set() and time.monotonic() - self._began > limit.total_seconds()
         return self._agenda.working and not stuck
 

@@ -7,7 +7,6 @@ thread of its own; its events decide when to try again. The main thread only wai
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 from jobs.daemon.alerting import Alerting
 from jobs.daemon.leader import Leader
@@ -22,7 +21,8 @@ class Service:
     """The daemon's work for one version of the config: `start`, `end`, perhaps `cut`, and when it `ended`, `close`."""
 
     def __init__(self, job: Job, board: Board) -> None:
-        self.job = replace(job, keep=Keep())
+        self.job = job.kept(Keep())
+        self.job.keep_open.backs_off = True
         self._stopping = threading.Event()
         self._alerts, self._relaying = Alerting(job, board), Relaying(job)
         self._runs = Runs(self.job, board, self._alerts, self._stopping)

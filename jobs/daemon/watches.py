@@ -1,0 +1,73 @@
+"""Watches each of several sources for commits, in a thread of its own: one that is away keeps no other asleep.
+
+No source's lock decides who leads here: the lock beside the target does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from psycopg.rows import tuple_row
+
+from app import errors
+from jobs.daemon import lead, wake
+from jobs.daemon.backoff import Backoff
+from jobs.job import Job
+from jobs.source import patience
+from jobs.source.failures import translated
+
+_CAP = timedelta(seconds=15)
+Wait = Callable[[float], bool]
+
+
+class Watches:
+    """One watcher for each source until `wait` says to end; `woken` is called when something was committed."""
+
+    def __init__(self, job: Job, wait: Wait, woken: Callable[[], None]) -> None:
+        self._wait, self._woken = wait, woken
+        self._log = structlog.get_logger()
+        self._threads = [
+            threading.Thread(target=self._watch, args=(part,), name=f"watch {part.part}", daemon=True)
+            for part in job.parts
+        ]
+
+    def start(self) -> None:
+        """Begin to watch."""
+        for thread in self._threads:
+            thread.start()
+
+    def _watch(self, part: Job) -> None:
+        reach = Backoff(cap=_CAP)
+        while not self._wait(0):
+            try:
+                self._follow(part, reach)
+            except errors.NeaptideError as error:
+                if not reach.failures:
+                    self._log.warning(f"{part.called}: {error.message}", action="source_unreachable", source=part.part)
+                self._wait(reach.failed().total_seconds())
+
+    def _follow(self, part: Job, reach: Backoff) -> None:
+        with (
+            translated(),
+            part.source.open(lead.APPLICATION, lead.SETTINGS, limit=patience.ANSWER, **lead.KEEPALIVE) as conn,
+        ):
+            conn.row_factory = tuple_row
+            watcher = wake.Watcher(conn, part)
+            watcher.look(time.monotonic())
+            if reach.failures:
+                self._log.info(f"{part.called} can be reached again", action="recovered", source=part.part)
+                reach.succeeded()
+                self._again(part)
+                self._woken()
+            while not watcher.rest(self._wait):
+                if watcher.look(time.monotonic()):
+                    self._woken()
+
+    def _again(self, part: Job) -> None:
+        """The next run asks it, however long it was away."""
+        if part.keep is not None:
+            part.keep.away = None
