@@ -42,3 +42,8 @@ SELECT s.schema_name AS name
 FROM duckdb_schemas() AS s
 WHERE s.database_name = 'out' AND s.schema_name <> 'main' AND NOT s.internal
 ORDER BY s.schema_name;
+
+-- name: take_over_sources
+-- Whose copy the tables of each named source are.
+INSERT INTO out.neaptide.sources BY NAME
+FROM file.neaptide.sources;

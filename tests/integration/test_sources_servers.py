@@ -14,6 +14,7 @@ import pytest
 from app.reporting import store
 from jobs.status import report
 from jobs.targets.file import freshness
+from jobs.targets.lake import migrate
 from jobs.verify import verify
 from tests.support import cluster, daemons, lakelab, several
 from tests.support.several import Sources
@@ -111,3 +112,15 @@ def test_what_is_beside_the_file_may_be_lost(lab: Sources) -> None:
         path.unlink()
     lab.sync()
     lab.assert_equal()
+
+
+def test_a_file_of_both_moves_into_a_lake(lab: Sources, postgres: cluster.Cluster) -> None:
+    lab.sync()
+    files, catalog = lab.job.files, postgres.create_database()
+    lab.target = {"url": lakelab.lake_url(catalog), "data": str(lab.folder / "data")}
+    migrate.migrate(lab.job, files)
+    assert not lab.sync().changed
+    other = Sources(lab.urls | {"web": postgres.create_database()}, lab.folder, lab.specs, lab.target)
+    other.run("web", *several.ITEM)
+    other.track()
+    assert "web: the file was made from database" in (other.sync().failed[0].error or "")

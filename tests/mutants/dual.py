@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant(
         "a run does not end the dual write that was cut short",
         "jobs/run/sync.py",
-        "        prepared.recover(job)\n",
+        "        _recover(job)\n",
         "",
         KILLED,
     ),

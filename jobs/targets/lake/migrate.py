@@ -68,7 +68,7 @@ def _copied(lake: LakeSession) -> Migrated:
             lake.execute(f"INSERT INTO out.neaptide.{name} BY NAME FROM file.neaptide.{name}")
         if lake.has("neaptide.sources", "file"):
             lake.block("create_sources")
-            lake.execute("INSERT INTO out.neaptide.sources BY NAME FROM file.neaptide.sources")
+            lake.rows(statements.get("lakefile", "take_over_sources"))
         lake.block("forget_watermarks", {"names": json.dumps(anew)})
         tables = {name: _table(lake, name) for name in sorted(copied - strange)}
         lake.check_writer()
