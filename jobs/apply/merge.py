@@ -141,7 +141,7 @@ class Merge:
         """
         if any(quoting.fold(plan.name) == "rowid" for plan in self._table.columns):
             return ""
-        key = _near(self._table.key, self._changed) + _in(self._table.key, self._changed)
+        key = _in(self._table.key, self._changed)
         if not self._places:
             with self._scanning():
                 self._places = self._make("places", f"SELECT rowid AS place FROM {out(self._table)} WHERE {key}")
@@ -171,14 +171,16 @@ class Merge:
         return bool(self._session.one(query) == 0)
 
 
-def _near(key: Sequence[str], rows: str) -> str:
-    """What holds of a row with one of these keys of several columns, by the first of them alone.
-
-    By that DuckDB leaves out what lies beyond the least and the greatest (200 of 5 M rows: 2 ms in place of 35).
-    """
-    return f"{_in(key[:1], rows)} AND " if len(key) > 1 else ""
-
-
 def _in(key: Sequence[str], rows: str) -> str:
+    """What holds of a row with one of these keys, which are never NULL in any column.
+
+    One of several columns is looked for by its first, too: by a single column alone DuckDB leaves out what lies beyond
+    the least and the greatest (100 of 5 M rows: 1 ms in place of 35).
+    """
+    parts = [_meets(key[:1], rows), _meets(key, rows)] if len(key) > 1 else [_meets(key, rows)]
+    return f"({' AND '.join(parts)})"
+
+
+def _meets(key: Sequence[str], rows: str) -> str:
     columns = quoting.listed(key)
     return f"({columns}) IN (SELECT {'(' + columns + ')' if len(key) > 1 else columns} FROM {rows})"
