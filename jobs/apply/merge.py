@@ -88,6 +88,13 @@ class Merge:
             changes.make(self._session, old, f"SELECT {columns} FROM {out(self._table)}")
         return Replaced(old, new)
 
+    def present(self, keys: str) -> str:
+        """A table of those of these keys that the file has, by a SELECT of some of the changes' own."""
+        key = self._table.key
+        with self._scanning():
+            rows = f"SELECT {quoting.listed(key)} FROM {out(self._table)} WHERE {_in(key, f'({keys})')}"
+            return self._make("there", rows)
+
     def _goes(self) -> str:
         """The condition on a row of the file that it is replaced or deleted."""
         key, gone = self._table.key, self._found.gone

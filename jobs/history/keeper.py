@@ -91,7 +91,7 @@ class Keeper:
         mark = "backfill" if table.name in self.ranged else ""
         turn = Turn(self.file, table, kept, theirs, self._moment(kept), self._label(table), mark, told)
         self._turns[table.name] = turn
-        turn.before(merge.fresh if merge else "", merge.found if merge else None, recent)
+        turn.before(merge, recent)
 
     def after(self, table: Table) -> None:
         """The same once they are applied."""

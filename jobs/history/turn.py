@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs import quoting
+from jobs.apply.merge import Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes
@@ -41,19 +42,19 @@ class Turn:
     _untold: str = ""
     _made: list[str] = field(default_factory=list)
 
-    def before(self, fresh: str, found: Changes | None, recent: Changes | None) -> None:
-        """While the table is as it was: `found` are its changes, `fresh` those of their rows that it doesn't have.
+    def before(self, merge: Merge | None, recent: Changes | None) -> None:
+        """While the table is as it was, and `merge` is what is about to be done to it.
 
-        `recent` are those of them that were read now; what the run before has left of its own may be more than what it
-        changed of the file that it was to bring over.
+        `recent` are those of its changes that were read now; what the run before has left of its own may be more than
+        what it changed of the file that it was to bring over.
         """
-        self._leave(found)
-        if found is None:
+        self._leave(merge.found if merge else None)
+        if merge is None:
             return
-        key = self._key
-        coming = self._make("coming", self._candidates(fresh, found, recent))
+        key, found = self._key, merge.found
+        coming = self._make("coming", self._candidates(merge.fresh, found, recent))
         asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {found.gone}")
-        self._write(coming, found.gone, self._present(asked))
+        self._write(coming, found.gone, self._present(asked, merge))
 
     def after(self) -> None:
         """Once the table is as it will be: what the last run wrote of rows that nobody told this one of any more.
@@ -117,12 +118,13 @@ class Turn:
         self._made.append(name)
         return name
 
-    def _present(self, asked: str) -> str:
+    def _present(self, asked: str, merge: Merge) -> str:
         """The keys among these that have a version now, each with that one's beginning."""
         key, versions = self._key, place.of(self.table.name).versions
         begun = f"TIMESTAMPTZ {quoting.literal(self.kept.begun.isoformat())}"
+        # Before the table is looked at: to leave these out of its rows would cost a look at each of them.
         others = f" ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""
-        there = self._make("there", f"SELECT {key} FROM {rows.out(self.table)} SEMI JOIN {asked} USING ({key}){others}")
+        there = merge.present(f"SELECT {key} FROM {asked}{others}")
         # Most versions are as old as the history, and their row groups say so.
         later = (
             f"SELECT {key}, max(valid_from) AS valid_from FROM {versions} SEMI JOIN {there} USING ({key})"
