@@ -132,10 +132,16 @@ class _Numbers(Collector):
                 if path is not None:
                     sizes.add_metric([name], path.stat().st_size)
         yield sizes
-        log = loghold.read(files)
+        yield from self._log()
+
+    def _log(self) -> Iterable[Metric]:
+        log = loghold.read(self._job.files)
         if log:
             yield GaugeMetricFamily(
                 "neaptide_log_held_bytes", "What the server holds of its log for this target's slot.", value=log["held"]
+            )
+            yield GaugeMetricFamily(
+                "neaptide_log_lost", "1 while nothing can be read from this target's slot.", value=loghold.is_lost(log)
             )
 
     def _daemon(self) -> Iterable[Metric]:

@@ -197,7 +197,7 @@ def readiness(job: Job) -> dict[str, Any]:
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
     ready, log = level in ("ok", "warn"), loghold.read(job.files)
     found = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
-    held = {"log_held_bytes": log["held"]} if log else {}
+    held = {"log_held_bytes": log["held"], "log_lost": loghold.is_lost(log)} if log else {}
     held_for = loghold.problems(log, followed=job.settings.reads_log)
     return {**found, "problems": [*problems, *held_for], **held}
 

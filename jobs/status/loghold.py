@@ -25,6 +25,11 @@ def read(files: Names) -> dict[str, Any] | None:
     return {"slot": found["slot"], "held": found["held"], "status": status, "safe": found.get("safe")}
 
 
+def is_lost(found: dict[str, Any]) -> bool:
+    """Whether nothing can be read from the slot: it was dropped, lost or failed, and is not made anew yet."""
+    return found["status"] in _UNUSABLE
+
+
 def problems(found: dict[str, Any] | None, *, followed: bool = True) -> list[str]:
     """What is to be done about it, as sentences; `followed` says whether the config has a table that needs the slot."""
     if found is None:
@@ -32,7 +37,7 @@ def problems(found: dict[str, Any] | None, *, followed: bool = True) -> list[str
     slot, held, safe = found["slot"], found["held"], found["safe"]
     if not followed:
         return [f"no table follows the log any more, and the server holds it for the slot {slot}: run `neaptide track`"]
-    if found["status"] in _UNUSABLE:
+    if is_lost(found):
         return [f"the slot {slot} {_UNUSABLE[found['status']]}"]
     bounded = isinstance(safe, int) and safe < held
     if held < _MUCH and not bounded:

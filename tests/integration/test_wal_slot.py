@@ -30,16 +30,24 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 
 def problems(lab: Lab) -> list[str]:
-    """What /readyz says, as `status` does."""
-    found = monitor.readiness(lab.job)["problems"]
+    """What /readyz says, as `status` does; whether the slot is lost, as the metrics do."""
+    ready = monitor.readiness(lab.job)
+    found: list[str] = ready["problems"]
     assert list(read_status(lab.job).problems) == found
+    lost = any("is not there" in problem or "is made anew" in problem for problem in found)
+    assert ready.get("log_lost", False) is lost
+    assert metric(lab, "neaptide_log_lost") == (f"neaptide_log_lost {float(lost)}" if "log_lost" in ready else "")
     return found
 
 
-def held(lab: Lab) -> str:
+def metric(lab: Lab, name: str) -> str:
     """The line of /metrics; empty where there is none."""
     text = metrics.exposition(lab.job, Board())()
-    return next((line for line in text.splitlines() if line.startswith("neaptide_log_held_bytes ")), "")
+    return next((line for line in text.splitlines() if line.startswith(f"{name} ")), "")
+
+
+def held(lab: Lab) -> str:
+    return metric(lab, "neaptide_log_held_bytes")
 
 
 def rows(lab: Lab, query: str) -> list[Any]:
