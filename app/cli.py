@@ -17,7 +17,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from app import __version__
+from app import __version__, extras
 from app.face import failures
 from app.face.base import Face, Group
 
@@ -161,6 +161,7 @@ def main() -> None:
     # What imports make stays: to look for garbage in it after every 700 objects takes a tenth of a short command, and
     # so it does once in the 80,000 of a sync, or while Python ends.
     gc.set_threshold(100_000, 20, 20)
+    extras.know_absent("pandas")
     code = run(sys.argv[1:])
     gc.freeze()
     if _query_goes_on():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +17,16 @@ def needed(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise missing((error.name or "").partition(".")[0], extra) from error
+
+
+def know_absent(package: str) -> None:
+    """Have Python know for the rest of the process that a package is not there, if it isn't.
+
+    DuckDB tries to import pandas for every value that is bound, and each time the whole path is looked through: of a
+    small run's time that was a sixth.
+    """
+    if package not in sys.modules and importlib.util.find_spec(package) is None:
+        sys.modules[package] = None  # type: ignore[assignment]
 
 
 def missing(package: str, extra: str) -> errors.MissingExtra:
