@@ -21,6 +21,9 @@ from jobs.types import masks
 from jobs.types.wire import GUESTS, TABLES
 
 _LOCK_WAIT = "200ms"
+# What is read there is asked for by queries. Whoever asks DuckDB for a list of tables, though those of the file, would
+# have it read PostgreSQL's whole catalogue: 3 ms for 200 tables.
+_NO_SCHEMA = "none: all is read by queries"
 
 
 class Bridge(Connection):
@@ -58,7 +61,8 @@ class Bridge(Connection):
         options = {**kept, **source.options()}
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
-        self.execute(f"ATTACH {quoting.literal(text)} AS {name} (TYPE postgres, SECRET source, READ_ONLY)")
+        kind = f"TYPE postgres, SECRET source, READ_ONLY, SCHEMA {quoting.literal(_NO_SCHEMA)}"
+        self.execute(f"ATTACH {quoting.literal(text)} AS {name} ({kind})")
         wanted = source.settings() if name == TABLES else sessions.open_to_views(source.settings())
         self._settings[name] = sessions.known(wanted, self._known_settings(source))
         self._pads = source.pads

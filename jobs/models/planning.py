@@ -52,7 +52,7 @@ class Planning:
     def prepare(self, models: Iterable[str]) -> None:
         """Work out what these are made of, at once, and of no other that is known to be good."""
         needed = self._needed(models)
-        if needed <= self._world.analyses.keys():
+        if not needed or needed <= self._world.analyses.keys():
             return
         tables = {one for name in needed for one in self.inputs[name]} & self._tables.keys()
         part = Folder({name: self.folder.models[name] for name in needed})

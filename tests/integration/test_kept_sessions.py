@@ -51,6 +51,16 @@ def sessions(conn: psycopg.Connection[tuple[int]]) -> int:
     return row[0]
 
 
+def test_a_list_of_tables_asks_nothing_of_a_source_that_has_thousands(lab: Lab) -> None:
+    lab.run("CREATE TABLE other (id bigint PRIMARY KEY)")
+    with opening.lent(lab.job) as session:
+        session.attach_source(lab.job.source)
+        there = "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'pg'"
+        assert session.one(there) == 1
+        assert session.one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'pg'") == 0
+        assert session.one("FROM postgres_query('pg', 'SELECT count(*) FROM item')") == 10
+
+
 def end_all(lab: Lab) -> None:
     """What a restart of the server, a firewall or an administrator does to sessions in between."""
     with lab.connect() as conn:
