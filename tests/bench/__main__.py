@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import first_load, growth, history, idle, machine, memory, models, reports, small_runs, source
+from tests.bench import first_load, growth, history, idle, lake, machine, memory, models, reports, small_runs, source
 from tests.bench.bench import Bench
 from tests.bench.figures import Report, line, verdict
 
@@ -21,6 +21,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], None]] = {
     "models": models.measure,
     "history": history.measure,
     "reports": reports.measure,
+    "lake": lake.measure,
     "growth": growth.measure,
 }
 ROWS, QUICK_ROWS = 5_000_000, 500_000

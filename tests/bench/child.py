@@ -42,8 +42,12 @@ def job(
     keep: Any = None,
     models: bool = False,
     history: bool = False,
+    lake: str = "",
 ) -> Any:
-    """A job for these tables; nothing but the number of connections, and the shop's models, differs from defaults."""
+    """A job for these tables; nothing but the number of connections, and the shop's models, differs from defaults.
+
+    A `lake` is the URL of its catalog; its files lie beside `path`.
+    """
     from pydantic import SecretStr
 
     from app import config
@@ -51,11 +55,18 @@ def job(
 
     settings = config.Settings(
         source=config.Source(url=SecretStr(url), max_connections=connections),
-        target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT),
+        target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT, **_of_lake(lake, path)),
         tables=[config.Table(name=name, history=history) for name in tables],
         models=config.Models(path=machine.ROOT / "sql" / "models" if models else Path("no models")),
     )
     return Job(settings, url, keep)
+
+
+def _of_lake(lake: str, path: str) -> dict[str, Any]:
+    from pydantic import SecretStr
+
+    data = str(Path(path).with_suffix(".data"))
+    return {"url": SecretStr(f"ducklake:postgres:{lake}"), "data": data} if lake else {}
 
 
 def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
@@ -67,20 +78,20 @@ def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
 
 
 def load(
-    url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True, models: bool = False
-) -> dict[str, Any]:
+    url: str, path: str, tables: Sequence[str], connections: int = 4, progress: bool = True, models: bool = False,
+    lake: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """A first load with everything it does: connect, snapshot, types, progress bar, checkpoint, fsync, swap."""
     from jobs import results
     from jobs.run import sync
 
-    wanted = job(url, path, tables, connections=connections, models=models)
+    wanted = job(url, path, tables, connections=connections, models=models, lake=lake)
     forget(path)
     began, used = time.monotonic(), time.process_time()
     run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
     seconds, used = time.monotonic() - began, time.process_time() - used
     rows = sum(table.rows_in for table in run.tables)
-    size = Path(path).stat().st_size
-    return {"seconds": seconds, "processor": used, "phases": run.phases, "rows": rows, "bytes": size}
+    return {"seconds": seconds, "processor": used, "phases": run.phases, "rows": rows, "bytes": wanted.target.size()}
 
 
 def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = None) -> dict[str, Any]:
@@ -132,7 +143,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
 
 def runs(
     url: str, path: str, tables: Sequence[str], times: int, changes: Sequence[Sequence[Any]] = (), warm: int = 3,
-    kept: bool = True, beside: bool = False,
+    kept: bool = True, beside: bool = False, lake: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Runs one after the other in a process that keeps its sessions, as the daemon does; `changes` before each.
 
@@ -144,9 +155,9 @@ def runs(
     from jobs.sessions import Keep
 
     keep = Keep() if kept else None
-    wanted = job(url, path, tables, keep=keep)
+    wanted = job(url, path, tables, keep=keep, lake=lake)
     sync.sync_once(wanted)
-    seconds, processor, phases, limits, written = [], [], [], [], 0
+    seconds, processor, phases, limits, sizes, written = [], [], [], [], [], 0
     bare = _limit(url, path, changes) if beside else None
     try:
         for turn in range(times + warm):
@@ -164,13 +175,23 @@ def runs(
                 seconds.append(spent)
                 processor.append(used)
                 phases.append(run.phases)
+                sizes.append(_files(path) if lake else ())
                 written += _stamps(path) != before
     finally:
         if keep is not None:
             keep.close()
         if bare:
             bare.close()
-    return {"seconds": seconds, "processor": processor, "phases": phases, "written": written, "limits": limits}
+    return {
+        "seconds": seconds, "processor": processor, "phases": phases, "written": written, "limits": limits,
+        "sizes": sizes,
+    }  # fmt: skip
+
+
+def _files(path: str) -> tuple[int, int]:
+    """How many files a lake has beside its path, and their bytes."""
+    sizes = [found.stat().st_size for found in Path(path).with_suffix(".data").rglob("*.parquet")]
+    return len(sizes), sum(sizes)
 
 
 def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, count: int, mixed: bool) -> dict[str, Any]:
