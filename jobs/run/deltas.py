@@ -66,7 +66,8 @@ class Deltas:
     def gather(self, step: Step, place: int) -> Gathered:
         """Read what changed of one table; nothing where there is no news."""
         name = step.table.name
-        if carry.is_kept(step, self._context.published):
+        # A lake has no second copy that the next run would bring over the same changes.
+        if self._file.private and carry.is_kept(step, self._context.published):
             self.kept[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
         wanted = self._context.options.ranges.get(name)

@@ -188,6 +188,22 @@ def runs(
     }  # fmt: skip
 
 
+def reads(url: str, path: str, lake: str, table: str, seconds: float) -> dict[str, Any]:
+    """A lake opened for so long again and again, and a sum over all rows of a table."""
+    from app.reporting import store as reporting
+
+    wanted, until = job(url, path, [], lake=lake), time.monotonic() + seconds
+    opened, summed = [], []
+    while time.monotonic() < until:
+        began = time.monotonic()
+        with reporting.open(Path(path), lake=wanted.settings.lake) as store:
+            opened.append(time.monotonic() - began)
+            began = time.monotonic()
+            store.query(f"SELECT sum(quantity), max(amount) FROM {table}")
+            summed.append(time.monotonic() - began)
+    return {"opened": opened, "summed": summed}
+
+
 def _files(path: str) -> tuple[int, int]:
     """How many files a lake has beside its path, and their bytes."""
     sizes = [found.stat().st_size for found in Path(path).with_suffix(".data").rglob("*.parquet")]
@@ -317,6 +333,7 @@ ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "table_as": table_as,
     "steps": steps,
     "runs": runs,
+    "reads": reads,
     "versus": versus,
     "ranges": ranges,
 }

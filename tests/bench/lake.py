@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from tests.bench.bench import Bench, interleaved, seconds
 from tests.bench.figures import pair_ratio
 
 GROUP = "a lake"
-_CHANGED, _RUNS, _BLOCK = 10_000, 500, 50
+CHANGED, _RUNS, _BLOCK = 10_000, 500, 50
 _SMALL = 200_000
+MANY, READERS, _READING = 100, 4, 10.0
 
 
 def measure(bench: Bench) -> None:
     """All of it."""
     _first_load(bench)
     _runs(bench)
+    _tables(bench)
     _reports(bench)
     _many_runs(bench)
 
@@ -36,7 +39,8 @@ def _first_load(bench: Bench) -> None:
         ],
         bench.repeats,
     )
-    report.add(GROUP, f"first load of {bench.rows:,} rows", "s", seconds(lakes))
+    report.add(GROUP, "first load", "s", seconds(lakes), f"{bench.rows:,} rows")
+    report.add(GROUP, "the table in PostgreSQL", "MB", [source.size(url, source.FACTS)])
     report.add(GROUP, "its files", "MB", [one["bytes"] / 2**20 for one in lakes])
     report.add(GROUP, "its peak memory", "MB", [one["peak"] for one in lakes])
     _held(bench, "first load, lake / file", lakes, files, 1.5)
@@ -53,7 +57,7 @@ def _loaded(bench: Bench, url: str, tables: list[str]) -> dict[str, Any]:
 def _runs(bench: Bench) -> None:
     """In turns: the same changes, other rows each time, so that both have them to do."""
     url, catalog, report = bench.facts(), bench.cluster.create_database(), bench.report
-    for count, limit in ((0, 2.0), (_CHANGED, 2.0)):
+    for count, limit in ((0, 2.0), (CHANGED, 2.0)):
         changes = [(source.FACTS, count, bench.rows)] if count else []
         given = {"url": url, "tables": [source.FACTS], "times": 8 if count else 40, "changes": changes}
         works = [
@@ -61,13 +65,41 @@ def _runs(bench: Bench) -> None:
             lambda given=given: child.call("runs", path=bench.target("beside"), **given),
         ]
         lakes, files = interleaved(works, max(2, bench.repeats // 2))
-        name = f"a run with {count:,} changed rows" if count else "a run with nothing to do"
+        name = f"{count:,} changed rows" if count else "nothing to do"
         report.add(GROUP, name, "s", [value for one in lakes for value in one["seconds"]])
         ratio = pair_ratio(*([statistics.median(one["seconds"]) for one in found] for found in (lakes, files)))
         figure = report.add(GROUP, f"{name}, lake / file", "x", ratio)
         report.hold(GROUP, f"{name}, lake / file", figure.median, limit)
     source.settle(url, source.FACTS)
+    _readers(bench, url, catalog)
     bench.drop(catalog)
+
+
+def _readers(bench: Bench, url: str, catalog: str) -> None:
+    """What one pays to open the lake and to read all of a table, and how many can do so at a time on this machine."""
+    given = {"url": url, "path": bench.target("lake"), "lake": catalog, "table": source.FACTS}
+    alone = child.call("reads", seconds=_READING, **given)
+    bench.report.add(GROUP, "a reader opens it", "s", alone["opened"])
+    bench.report.add(GROUP, "a sum over all rows", "s", alone["summed"])
+    with ThreadPoolExecutor(READERS) as pool:
+        many = list(pool.map(lambda _: child.call("reads", seconds=_READING, **given), range(READERS)))
+    opened = sum(len(one["opened"]) for one in many) / _READING
+    bench.report.add(GROUP, f"openings and sums a second by {READERS} readers", "", [opened])
+
+
+def _tables(bench: Bench) -> None:
+    """What a run with nothing to do pays for each table more."""
+    url, catalog = bench.cluster.create_database(), bench.cluster.create_database()
+    names = [f"bench.table_{place:03}" for place in range(MANY)]
+    for name in names:
+        source.make_facts(url, 1000, name=name)
+    child.call("track", url=url, tables=names)
+    given = {"url": url, "path": bench.target("many_lake"), "tables": names, "times": 5, "lake": catalog}
+    bench.report.add(GROUP, f"nothing to do in {MANY} tables", "s", child.call("runs", **given)["seconds"])
+    changes = [(name, 10, 1000) for name in names[:3]]
+    bench.report.add(GROUP, f"3 of {MANY} tables", "s", child.call("runs", changes=changes, **given)["seconds"])
+    bench.drop(catalog)
+    bench.drop(url)
 
 
 def _reports(bench: Bench) -> None:
@@ -76,7 +108,7 @@ def _reports(bench: Bench) -> None:
 
     url, catalog = bench.cluster.create_database(), bench.cluster.create_database()
     migrations.migrate(url)
-    shop.fill(url, bench.rows // 5)
+    shop.fill(url, bench.rows)
     tables = [f"shop.{name}" for name in shop.TABLES]
     child.call("track", url=url, tables=tables)
     path, place = bench.target("shop_file"), bench.target("shop_lake")
@@ -92,7 +124,11 @@ def _reports(bench: Bench) -> None:
         )
         ratios.append(statistics.median(pair_ratio(seconds(lakes), seconds(files))))
         bench.report.add(GROUP, f"{name}, lake / file", "x", pair_ratio(seconds(lakes), seconds(files)))
+        asked = [statistics.median(seconds(found)) for found in (lakes, files)]
+        bench.report.add(GROUP, f"{name} on the lake, on the file", "s", asked)
     bench.report.hold(GROUP, "reports, lake / file, geometric mean", statistics.geometric_mean(ratios), 2)
+    opened = [one["opened"] for one in (on_lake(url, place, catalog, reports.NAMES[0]) for _ in range(bench.repeats))]
+    bench.report.add(GROUP, "of which opening the lake", "s", opened)
     bench.drop(catalog)
     bench.drop(url)
 
@@ -105,8 +141,9 @@ def on_lake(url: str, path: str, catalog: str, name: str) -> dict[str, Any]:
     lake = child.job(url, path, [], lake=catalog).settings.lake
     began = time.monotonic()
     with reporting.open(Path(path), lake=lake) as store:
+        opened = time.monotonic() - began
         rows = shipped.run(store, shipped.shop().get(name)).rows
-    return {"seconds": time.monotonic() - began, "rows": rows}
+    return {"seconds": time.monotonic() - began, "rows": rows, "opened": opened}
 
 
 def _many_runs(bench: Bench) -> None:

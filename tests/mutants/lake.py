@@ -95,4 +95,11 @@ MUTANTS = (
         """return "SET allowed_directories = ['s3://']\"""",
         STORE + "test_report_sql_reaches_no_other_object_and_no_key",
     ),
+    Mutant(
+        "a daemon on a lake keeps what every run read",
+        "jobs/run/deltas.py",
+        "if self._file.private and carry.is_kept(step, self._context.published):",
+        "if carry.is_kept(step, self._context.published):",
+        LAKE + "test_a_session_that_is_kept_has_nothing_left_of_a_run",
+    ),
 )
