@@ -56,6 +56,10 @@ class StoreUnavailable(Retryable):
     """The object store of the lake can't be reached."""
 
 
+class SparkUnavailable(Retryable):
+    """The Spark cluster can't be reached."""
+
+
 class SnapshotGone(Retryable):
     """The snapshot that was read was cleaned away: open the lake again, or raise [target] retention."""
 
@@ -184,6 +188,10 @@ class QueryFailed(NeaptideError):
 
 class QueryTooBig(QueryFailed):
     """The query needs more than it is allowed."""
+
+
+class NotOnSpark(QueryFailed):
+    """Spark can't answer this as DuckDB would."""
 
 
 # A bug in Neaptide.

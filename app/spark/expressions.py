@@ -1,0 +1,273 @@
+"""Expressions: DuckDB's tree of one becomes Spark's SQL, with the type that DuckDB gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app import errors
+from app.spark import calls, forms, tree, windows
+from app.spark.forms import Typed
+from app.spark.names import Column, Scope
+from app.spark.oracle import Oracle
+from app.spark.refusals import Refusals
+from app.spark.tree import Node
+
+_COMPARISONS = {
+    "COMPARE_EQUAL": "=",
+    "COMPARE_NOTEQUAL": "<>",
+    "COMPARE_LESSTHAN": "<",
+    "COMPARE_GREATERTHAN": ">",
+    "COMPARE_LESSTHANOREQUALTO": "<=",
+    "COMPARE_GREATERTHANOREQUALTO": ">=",
+    "COMPARE_NOT_DISTINCT_FROM": "<=>",
+    "COMPARE_DISTINCT_FROM": "<=>",
+}
+_ROWWISE = ("unnest", "unlist")
+# What a subquery gives: Spark's SQL of it, and the types of its columns.
+Subquery = Callable[[Node, Scope | None], tuple[str, list[str]]]
+
+
+class Expressions:
+    """The expressions of one SELECT, whose names `scope` knows."""
+
+    def __init__(self, oracle: Oracle, refusals: Refusals, scope: Scope, subquery: Subquery) -> None:
+        self.oracle, self.refusals, self.scope = oracle, refusals, scope
+        self._subquery = subquery
+        # Where a name that the SELECT gave is being looked into: it means nothing within itself.
+        self._open: list[int] = []
+
+    def typed(self, node: Node) -> Typed:
+        """Spark's SQL for it. Raises `errors.NotOnSpark`."""
+        if self.is_constant(node):
+            return self._constant(node)
+        rule = _RULES.get(node["class"])
+        if rule is None:
+            raise self.refuse(node, f"an expression of the kind {str(node['class']).lower()}")
+        return rule(self, node)
+
+    def refuse(self, node: Node, what: str, hint: str | None = None) -> errors.NotOnSpark:
+        """The error for what has no rule."""
+        return self.refusals.at(node, what, hint)
+
+    def sql(self, node: Node) -> str:
+        return self.typed(node).sql
+
+    def as_type(self, node: Node, kind: str, within: Node | None = None) -> str:
+        """An expression as a value of this type, which DuckDB makes of it by itself."""
+        if self.is_constant(node):
+            return self._constant(self._cast(node, kind)).sql
+        value = self.typed(node)
+        found = forms.coerced(value, kind)
+        if found is None:
+            raise self.refuse(within or node, f"{value.type} made {kind}")
+        return found
+
+    def type_of(self, node: Node) -> str:
+        """DuckDB's type of an expression."""
+        if node["class"] == "COLUMN_REF":
+            return self._meant(node).type
+        if node["class"] == "SUBQUERY":
+            return self.typed(node).type
+        kinds: list[str] = []
+
+        def change(one: Node) -> Node | None:
+            if self.is_constant(one):
+                return None
+            kinds.append(self.type_of(one))
+            return tree.column(f"c{len(kinds) - 1}")
+
+        shell = {key: tree.replaced(value, change) for key, value in node.items()}
+        return self.oracle.type_of(shell, kinds)
+
+    def is_constant(self, node: Node) -> bool:
+        """Whether its value is known before any row is read."""
+        return all(
+            one["class"] not in ("COLUMN_REF", "SUBQUERY", "WINDOW", "STAR", "LAMBDA", "LAMBDA_REF", "DEFAULT")
+            and not (one["class"] == "FUNCTION" and (one["function_name"] in _ROWWISE or self.oracle.is_aggregate(one)))
+            for one in tree.within(node)
+        )
+
+    def known(self, node: Node) -> Node | None:
+        """The constant that the expression comes to, if all columns in it are constant."""
+        if any(one["class"] == "SUBQUERY" for one in tree.within(node)):
+            return None
+
+        def change(one: Node) -> Node | None:
+            return self._meant(one).constant if one["class"] == "COLUMN_REF" else None
+
+        found: Node = tree.replaced(node, change)
+        return found if self.is_constant(found) else None
+
+    def _constant(self, node: Node) -> Typed:
+        if (name := self.oracle.volatile(node)) is not None:
+            raise self.refuse(node, f"the function {name}, which has another value for each row,")
+        kind, value = self.oracle.value(node)
+        found = forms.constant(kind, value)
+        if found is None:
+            raise self.refuse(node, f"a value of the type {kind}")
+        return Typed(found, kind)
+
+    def _cast(self, node: Node, kind: str) -> Node:
+        cast = self.oracle.expression(f"CAST(NULL AS {'INTEGER' if kind == 'NULL' else kind})")
+        return {**cast, "child": node}
+
+    def _meant(self, node: Node) -> Column:
+        """The column, or what the SELECT calls so itself. A name that may mean both, or several, is refused."""
+        names = node["column_names"]
+        scope: Scope | None = self.scope
+        while scope is not None:
+            found = scope.columns(*names)
+            if len(found) > 1:
+                raise self.refuse(node, f"the name {'.'.join(names)}, which several tables have")
+            if found:
+                return found[0]
+            own = scope.own(*names)
+            if own is not None and scope is self.scope and id(own) not in self._open:
+                return self._looked_into(own, names[0])
+            scope = scope.outer
+        raise self.refuse(node, f"the name {'.'.join(names)}")
+
+    def _looked_into(self, own: Node, name: str) -> Column:
+        self._open.append(id(own))
+        try:
+            found = self.typed(own)
+            return Column(name, f"({found.sql})", found.type)
+        finally:
+            self._open.pop()
+
+    def column(self, node: Node) -> Typed:
+        found = self._meant(node)
+        if forms.spark(found.type) is None or found.type.endswith("[]"):
+            raise self.refuse(node, f"the column {found.name} of the type {found.type}")
+        return Typed(found.sql, found.type)
+
+    def compared(self, one: Node, other: Node, within: Node) -> tuple[str, str]:
+        """Two expressions as values of the type in which DuckDB compares them."""
+        kind = self._common(one, other)
+        if kind is None:
+            message = f"{self.type_of(one)} compared with {self.type_of(other)}"
+            raise self.refuse(within, message, "cast one of them, so that both have one type")
+        return self.as_type(one, kind, within), self.as_type(other, kind, within)
+
+    def _common(self, one: Node, other: Node) -> str | None:
+        kinds = self.type_of(one), self.type_of(other)
+        for text, against, kind in ((one, kinds[0], kinds[1]), (other, kinds[1], kinds[0])):
+            if against == "VARCHAR" and kind != "VARCHAR" and self.is_constant(text) and forms.spark(kind):
+                return kind
+        return forms.wider(*kinds)
+
+    def comparison(self, node: Node) -> Typed:
+        left, right = self.compared(node["left"], node["right"], node)
+        sign = _COMPARISONS.get(node["type"])
+        if sign is None:
+            raise self.refuse(node, f"a comparison of the kind {node['type']}")
+        found = f"({left} {sign} {right})"
+        return Typed(f"(NOT {found})" if node["type"] == "COMPARE_DISTINCT_FROM" else found, "BOOLEAN")
+
+    def between(self, node: Node) -> Typed:
+        parts = [
+            f"({' '.join((left, sign, right))})"
+            for sign, bound in ((">=", "lower"), ("<=", "upper"))
+            for left, right in [self.compared(node["input"], node[bound], node)]
+        ]
+        return Typed(f"({' AND '.join(parts)})", "BOOLEAN")
+
+    def truth(self, node: Node) -> str:
+        """An expression as a condition."""
+        if self.type_of(node) not in ("BOOLEAN", "NULL"):
+            raise self.refuse(node, f"{self.type_of(node)} as a condition")
+        return self.as_type(node, "BOOLEAN")
+
+    def conjunction(self, node: Node) -> Typed:
+        word = {"CONJUNCTION_AND": " AND ", "CONJUNCTION_OR": " OR "}[node["type"]]
+        return Typed(f"({word.join(self.truth(one) for one in node['children'])})", "BOOLEAN")
+
+    def operator(self, node: Node) -> Typed:
+        kind, children = node["type"], node["children"]
+        if kind == "OPERATOR_NOT":
+            return Typed(f"(NOT {self.truth(children[0])})", "BOOLEAN")
+        if kind in ("OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"):
+            word = "IS NULL" if kind == "OPERATOR_IS_NULL" else "IS NOT NULL"
+            return Typed(f"({self.sql(children[0])} {word})", "BOOLEAN")
+        if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
+            return self._among(node, kind == "COMPARE_NOT_IN")
+        if kind == "OPERATOR_COALESCE":
+            found = self.type_of(node)
+            return Typed(f"coalesce({', '.join(self.as_type(one, found, node) for one in children)})", found)
+        raise self.refuse(node, f"an operator of the kind {kind}")
+
+    def _among(self, node: Node, inverted: bool) -> Typed:
+        one, *others = node["children"]
+        if "DOUBLE" in [self._common(one, other) for other in others]:
+            # Then DuckDB compares all of them as such.
+            pairs = [(self.as_type(one, "DOUBLE", node), self.as_type(other, "DOUBLE", node)) for other in others]
+        else:
+            pairs = [self.compared(one, other, node) for other in others]
+        found = " OR ".join(f"({left} = {right})" for left, right in pairs)
+        return Typed(f"(NOT ({found}))" if inverted else f"({found})", "BOOLEAN")
+
+    def case(self, node: Node) -> Typed:
+        kind = self.type_of(node)
+        arms = "".join(
+            f" WHEN {self.truth(arm['when_expr'])} THEN {self.as_type(arm['then_expr'], kind, node)}"
+            for arm in node["case_checks"]
+        )
+        return Typed(f"CASE{arms} ELSE {self.as_type(node['else_expr'], kind, node)} END", kind)
+
+    def cast(self, node: Node) -> Typed:
+        kind, value = self.type_of(node), self.typed(node["child"])
+        found = None if node.get("try_cast") else forms.cast(value, kind)
+        if found is None:
+            word = "TRY_CAST" if node.get("try_cast") else "CAST"
+            raise self.refuse(node, f"{word} of {value.type} AS {kind}")
+        return Typed(found, kind)
+
+    def subquery(self, node: Node) -> Typed:
+        kind = node["subquery_type"]
+        outer = self.scope if kind != "SCALAR" else None
+        sql, types = self._subquery(node["subquery"]["node"], outer)
+        if kind in ("EXISTS", "NOT_EXISTS"):
+            return Typed(f"({'NOT ' if kind == 'NOT_EXISTS' else ''}EXISTS ({sql}))", "BOOLEAN")
+        if kind == "SCALAR" and len(types) == 1:
+            return Typed(f"({sql})", types[0])
+        if kind == "ANY" and node["comparison_type"] == "COMPARE_EQUAL" and len(types) == 1:
+            return self._in(node, sql, types[0])
+        raise self.refuse(node, f"a subquery of the kind {kind}")
+
+    def _in(self, node: Node, sql: str, kind: str) -> Typed:
+        common = forms.wider(self.type_of(node["child"]), kind)
+        if common != kind:
+            raise self.refuse(node, f"{self.type_of(node['child'])} IN a query of {kind}", "cast one of them")
+        return Typed(f"({self.as_type(node['child'], kind, node)} IN ({sql}))", "BOOLEAN")
+
+    def function(self, node: Node) -> Typed:
+        return calls.typed(self, node)
+
+    def window(self, node: Node) -> Typed:
+        return windows.typed(self, node)
+
+    def ordered(self, orders: Sequence[dict[str, Any]]) -> str:
+        """What stands behind ORDER BY."""
+        return ", ".join(self.sql(one["expression"]) + direction(one) for one in orders)
+
+
+def direction(order: dict[str, Any]) -> str:
+    """DuckDB puts NULL last, whichever way it sorts, unless it is told otherwise."""
+    way = " DESC" if order["type"] == "DESCENDING" else " ASC"
+    first = str(order["null_order"]).replace("_", " ").upper() == "NULLS FIRST"
+    return way + (" NULLS FIRST" if first else " NULLS LAST")
+
+
+_RULES: dict[str, Callable[[Expressions, Node], Typed]] = {
+    "COLUMN_REF": Expressions.column,
+    "COMPARISON": Expressions.comparison,
+    "BETWEEN": Expressions.between,
+    "CONJUNCTION": Expressions.conjunction,
+    "OPERATOR": Expressions.operator,
+    "CASE": Expressions.case,
+    "CAST": Expressions.cast,
+    "SUBQUERY": Expressions.subquery,
+    "FUNCTION": Expressions.function,
+    "WINDOW": Expressions.window,
+}
