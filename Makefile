@@ -17,7 +17,7 @@ TESTS ?= tests/chaos tests/acceptance tests/integration tests/unit
 # The stamp holds the folder's name: a venv does not survive being moved.
 MOVED := $(shell [ ! -f $(STAMP) ] || [ "$$(cat $(STAMP))" = "$$(pwd)" ] || echo moved)
 
-.PHONY: help setup demo test test-long test-servers mutants soak soak-runs soak-lake bench bench-writes bench-peers lint types contracts check docs format lock clean moved
+.PHONY: help setup demo test test-long test-servers test-spark mutants soak soak-runs soak-lake bench bench-writes bench-peers lint types contracts check docs format lock clean moved
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
@@ -47,6 +47,13 @@ test-long: setup ## the tests that take longer
 
 test-servers: setup ## the tests of exactness on PostgreSQL 14 to 18; OPTIONS="--only 14"
 	@$(PY) -m tests.servers --workers "$(WORKERS)" $(OPTIONS)
+
+# Spark comes as source, and is built by what the same lock file has.
+test-spark: setup ## the tests on a Spark cluster of this machine; needs Java 17, and fetches 400 MB first
+	@index="$$($(PY) -m pip config get global.index-url 2>/dev/null || true)"; \
+	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes --build-constraints requirements-spark.lock \
+	  $${index:+--default-index "$$index"} --no-config --requirements requirements-spark.lock
+	@$(PY) -m pytest -p no:xdist -m spark tests/spark
 
 mutants: setup ## open each trap by a change of one line, and see the test that then fails
 	@$(PY) -m tests.mutants $(OPTIONS)
@@ -95,12 +102,16 @@ format: setup ## put the code in its format
 
 # One lock for every platform and Python >= 3.11, from the index that pip is set up with. hatchling and editables are what
 # the editable install needs to build, so that it needs no network of its own.
-lock: setup ## make requirements.lock anew; OPTIONS="--upgrade" takes newer versions
+lock: setup ## make the lock files anew; OPTIONS="--upgrade" takes newer versions
 	@index="$$($(PY) -m pip config get global.index-url 2>/dev/null || true)"; \
 	printf '%s\n' 'hatchling>=1.27' 'editables>=0.5' | .venv/bin/uv pip compile --universal --python-version 3.11 \
 	  --generate-hashes --extra dev $${index:+--default-index "$$index"} --no-emit-index-url --no-config \
 	  --no-emit-package neaptide --custom-compile-command 'make lock' --no-header --quiet $(OPTIONS) \
-	  --output-file requirements.lock pyproject.toml -
+	  --output-file requirements.lock pyproject.toml -; \
+	sed -nE 's/^spark = .*"(pyspark[^"]*)".*/\1/p' pyproject.toml | cat - <(printf '%s\n' 'setuptools>=77' 'wheel>=0.45') | \
+	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes $${index:+--default-index "$$index"} \
+	  --no-emit-index-url --no-config --constraint requirements.lock --custom-compile-command 'make lock' --no-header \
+	  --quiet $(OPTIONS) --output-file requirements-spark.lock -
 
 clean: ## remove .venv and caches; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache \

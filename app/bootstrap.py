@@ -309,6 +309,34 @@ def reading(
     return reporting_file(settings, max_staleness=max_staleness, timeout=timeout, keep=keep, writes=writes, **told)
 
 
+@contextmanager
+def on_spark(settings: config.Settings, *, writes: Path | None = None, **told: Any) -> Iterator[store.Store]:
+    """The lake of the config, with Spark to answer. `told` is what else `reporting_file` takes.
+
+    Raises `errors.UsageError` where the target is no lake, and without Java, `errors.MissingExtra`, and
+    `errors.SparkUnavailable` once a question is asked.
+    """
+    lake = settings.lake
+    if lake is None:
+        raise errors.UsageError(
+            "Spark reads a lake, and the target is a file",
+            hint="see docs/scale.md; DuckDB answers without --engine spark",
+        )
+    if "://" in lake.data:
+        raise errors.UsageError("Spark reads a lake whose files lie in a folder, and these lie in an object store")
+    with extras.needed("spark"):
+        import pyspark  # noqa: F401  it is asked for before anything is read
+    from app.config.sections import java_size
+    from app.spark import cluster, java
+    from app.spark import store as spark
+
+    java.checked()
+    driver = java_size(settings.query.memory_limit)
+    place = cluster.Cluster(settings.spark.master, settings.spark.java_memory, settings.spark.patience, driver)
+    with reporting_file(settings, **told) as base, spark.opened(base, lake, place, _limits(settings, writes)) as made:
+        yield made
+
+
 def _limits(settings: config.Settings, writes: Path | None) -> Limits:
     from app import execution
 

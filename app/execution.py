@@ -113,7 +113,7 @@ class Worker:
     def run(self, work: Callable[[], Answer], limits: Limits) -> Answer:
         """What `work` gives or raises. Raises `errors.QueryTooBig` when its time is over or its memory used up."""
         future: futures.Future[Answer] = futures.Future()
-        threading.Thread(target=_fulfil, args=(future, work), name="neaptide query", daemon=True).start()
+        begin(future, work)
         try:
             _await(future, limits)
         except BaseException:
@@ -130,6 +130,11 @@ class Worker:
         if not future.done():
             self.lost = True
             _stuck.set()
+
+
+def begin(future: futures.Future[Answer], work: Callable[[], Answer]) -> None:
+    """Let a thread of its own do the work, whose outcome the future gets."""
+    threading.Thread(target=_fulfil, args=(future, work), name="neaptide query", daemon=True).start()
 
 
 def _await(future: futures.Future[Answer], limits: Limits) -> None:

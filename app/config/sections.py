@@ -18,6 +18,8 @@ from app.config.values import EMBEDDED, AlertUrl, Duration, HookCommand, ModeBit
 _TAKEN_NAMES = ("main", "temp", "system", "pg_catalog", "information_schema", "neaptide")
 _SHORTEST_KEY = 16
 _SOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+# Spark's own least, in MiB.
+_LEAST_OF_JAVA = 450
 _SIZE = r"^\d+(\.\d+)?\s*[KMGT]i?B$"
 SchemaRule = Literal["evolve", "fail"]
 FeedName = Literal["watermark", "wal", "events"]
@@ -208,6 +210,37 @@ class Query(Section):
     max_rows: int = Field(default=1_000_000, ge=1)
     memory_limit: str = Field(default="2GB", pattern=_SIZE)
     temp_limit: str = Field(default="20GB", pattern=_SIZE)
+
+
+class Spark(Section):
+    """The Spark that `report --engine spark` asks: a standalone cluster's master, or this machine alone.
+
+    `memory` is that of each executor, `patience` how long the cluster may take until it has begun.
+    """
+
+    master: str = "local[*]"
+    memory: str = Field(default="1GB", pattern=_SIZE)
+    patience: Duration = timedelta(minutes=1)
+
+    @model_validator(mode="after")
+    def _master_is_known(self) -> Spark:
+        if not re.fullmatch(r"local(\[(\d+|\*)\])?|spark://[^/,@\s]+:\d+(,[^/,@\s]+:\d+)*", self.master):
+            raise ValueError("master: write it like spark://host:7077, or local[*] for this machine alone")
+        if int(self.java_memory[:-1]) < _LEAST_OF_JAVA:
+            raise ValueError(f"memory: an executor needs 450MiB, not {self.memory}")
+        return self
+
+    @property
+    def java_memory(self) -> str:
+        """`memory` as Java writes it."""
+        return java_size(self.memory)
+
+
+def java_size(size: str) -> str:
+    """A size as Java's programs take it, in whole MiB."""
+    number, unit = re.split(r"(?=[KMGT])", size.replace(" ", ""), maxsplit=1)
+    base = 1024 if "i" in unit else 1000
+    return f"{max(1, int(float(number) * base ** ('KMGT'.index(unit[0]) + 1) / 2**20))}m"
 
 
 class Http(Section):

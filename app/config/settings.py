@@ -22,6 +22,7 @@ from app.config.sections import (
     Schedule,
     Section,
     Source,
+    Spark,
     Sync,
     Target,
 )
@@ -41,6 +42,7 @@ class Settings(Section):
     events: Events = Events()
     query: Query = Query()
     read: Read = Read()
+    spark: Spark = Spark()
     freshness: Freshness = Freshness()
     http: Http = Http()
     reports: Reports = Reports()

@@ -66,7 +66,12 @@ class Face:
             click.echo(escapes.lines(text), err=True)
 
     def store(
-        self, *, max_staleness: timedelta | None = None, live: bool = False, writes: Path | None = None
+        self,
+        *,
+        max_staleness: timedelta | None = None,
+        live: bool = False,
+        writes: Path | None = None,
+        engine: str = "duckdb",
     ) -> AbstractContextManager[reporting.Store]:
         """What a command reads: the reporting file, fresh enough, or PostgreSQL itself.
 
@@ -76,12 +81,26 @@ class Face:
 
         if live and max_staleness is not None and self.settings.read.url is None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
+        if engine == "spark":
+            return self._on_spark(max_staleness=max_staleness, live=live, writes=writes)
         found = bootstrap.reading(
             self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
             watched=lambda job: waits.told(self.say, job), writes=writes,
         )  # fmt: skip
         of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
         return self._of_replica(found) if of_replica and max_staleness is None else found
+
+    def _on_spark(
+        self, *, max_staleness: timedelta | None, live: bool, writes: Path | None
+    ) -> AbstractContextManager[reporting.Store]:
+        from app import bootstrap, errors
+
+        if live:
+            raise errors.UsageError("Spark reads the lake, and --live PostgreSQL: leave one of them out")
+        return bootstrap.on_spark(
+            self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
+            watched=lambda job: waits.told(self.say, job), writes=writes,
+        )  # fmt: skip
 
     @contextmanager
     def _of_replica(self, opened: AbstractContextManager[reporting.Store]) -> Iterator[reporting.Store]:
@@ -240,6 +259,14 @@ def _keep_timeout(ctx: click.Context, _param: click.Parameter, value: timedelta 
 def live_option(function: F) -> F:
     """`--live`: PostgreSQL itself instead of the file."""
     return click.option("--live", is_flag=True, help="Ask PostgreSQL itself: no lag, slower.")(function)
+
+
+def engine_option(function: F) -> F:
+    """`--engine`: Spark instead of DuckDB."""
+    return click.option(
+        "--engine", type=click.Choice(("duckdb", "spark")), default="duckdb", show_default=True,
+        help="What answers; Spark reads a lake.",
+    )(function)  # fmt: skip
 
 
 def table_option(function: F) -> F:

@@ -35,6 +35,7 @@ def write(
     chart: Chart | None = None,
     max_staleness: timedelta | None,
     live: bool,
+    engine: str = "duckdb",
 ) -> None:
     """Write what a question's SQL gives, and say on stderr how much that is, and as of when.
 
@@ -44,7 +45,7 @@ def write(
     _check_installed(kind)
     with _replaced(path) as passing:
         writes = passing if kind == "parquet" else None
-        with face.store(max_staleness=max_staleness, live=live, writes=writes) as store:
+        with face.store(max_staleness=max_staleness, live=live, writes=writes, engine=engine) as store:
             rows = _write(store, *question(store), passing, kind, title, chart)
             as_of = store.as_of
     face.say(f"wrote {path}: {show.counted(rows, 'row')}, as of {show.moment(as_of)}")

@@ -14,6 +14,7 @@ from app.face import completion, given, show
 from app.face.base import (
     Face,
     chart_option,
+    engine_option,
     format_options,
     live_option,
     pass_face,
@@ -66,6 +67,7 @@ LIMIT $limit
 @chart_option
 @staleness_option
 @live_option
+@engine_option
 @pass_face
 @click.pass_context
 def command(
@@ -81,6 +83,7 @@ def command(
     as_chart: bool,
     max_staleness: timedelta | None,
     live: bool,
+    engine: str,
 ) -> int:
     """Run a report; without a name, list them.
 
@@ -98,21 +101,29 @@ def command(
     refuse_chart(as_chart, kind, output)
     found = bootstrap.reports(face.settings)
     if check:
-        return _check(face, found, name, kind)
+        return _check(face, found, name, kind, engine)
     if name is None:
-        return _list(face, found, kind)
+        return _list(face, found, kind, engine)
     report = found.get(name)
     if "report help" in ctx.meta:
         return _explain(report, kind)
     if output is not None:
-        _export(face, report, given=settings, output=output, max_staleness=max_staleness, live=live)
+        _export(face, report, given=settings, output=output, max_staleness=max_staleness, live=live, engine=engine)
     else:
-        _run(face, report, given=settings, kind="chart" if as_chart else kind, max_staleness=max_staleness, live=live)
+        shown = "chart" if as_chart else kind
+        _run(face, report, given=settings, kind=shown, max_staleness=max_staleness, live=live, engine=engine)
     return 0
 
 
 def _export(
-    face: Face, report: Report, *, given: dict[str, str], output: Path, max_staleness: timedelta | None, live: bool
+    face: Face,
+    report: Report,
+    *,
+    given: dict[str, str],
+    output: Path,
+    max_staleness: timedelta | None,
+    live: bool,
+    engine: str,
 ) -> None:
     from app.face import export
     from app.queries import reports
@@ -120,16 +131,26 @@ def _export(
     def question(store: Store) -> tuple[str, dict[str, Value]]:
         return reports.question(store, report, given)
 
-    export.write(face, output, question, title=report.title, chart=report.chart, max_staleness=max_staleness, live=live)
+    export.write(
+        face, output, question, title=report.title, chart=report.chart, max_staleness=max_staleness, live=live,
+        engine=engine,
+    )  # fmt: skip
 
 
 def _run(
-    face: Face, report: Report, *, given: dict[str, str], kind: str, max_staleness: timedelta | None, live: bool
+    face: Face,
+    report: Report,
+    *,
+    given: dict[str, str],
+    kind: str,
+    max_staleness: timedelta | None,
+    live: bool,
+    engine: str,
 ) -> None:
     from app.face import plots, tables
     from app.queries import reports
 
-    with face.store(max_staleness=max_staleness, live=live) as store:
+    with face.store(max_staleness=max_staleness, live=live, engine=engine) as store:
         result = reports.run(store, report, given)
     if kind == "chart":
         plots.write(result, report.chart, report.title, sys.stdout, face.now())
@@ -139,9 +160,9 @@ def _run(
         tables.write(result, kind, sys.stdout, sys.stderr, now=face.now())
 
 
-def _list(face: Face, found: Catalogue, kind: str) -> int:
+def _list(face: Face, found: Catalogue, kind: str, engine: str) -> int:
     """Those that the file can answer, and below them the others with the reason."""
-    wrong = _misfits(face, found)
+    wrong = _misfits(face, found, engine)
     fit = [report for name, report in found.reports.items() if name not in wrong]
     if kind != "table":
         show.as_json(
@@ -161,23 +182,23 @@ def _list(face: Face, found: Catalogue, kind: str) -> int:
     return 0
 
 
-def _misfits(face: Face, found: Catalogue) -> dict[str, str]:
+def _misfits(face: Face, found: Catalogue, engine: str) -> dict[str, str]:
     """Why reports can't be answered by the file, by name; nothing is known of them where there is no file yet."""
     from app.queries import reports
 
     try:
-        with face.store() as store:
+        with face.store(engine=engine) as store:
             reasons = {name: reports.misfit(store, report) for name, report in found.reports.items()}
     except errors.NoReportingFile:
         return {}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def _check(face: Face, found: Catalogue, name: str | None, kind: str) -> int:
+def _check(face: Face, found: Catalogue, name: str | None, kind: str, engine: str) -> int:
     """Run each with the defaults of its parameters; exit code 1 where one fails."""
 
     wanted = [found.get(name)] if name else list(found.reports.values())
-    with face.store() as store:
+    with face.store(engine=engine) as store:
         told = {report.name: _tried(store, report) for report in wanted}
     if name is None:
         told |= {bad: error.message for bad, error in found.bad.items()}

@@ -60,6 +60,14 @@ class Exposure:
         there = (name for name in (*self._tables, *models) if not _is_behind(*name))
         return [".".join(map(_written, name)) for name in there]
 
+    def stored(self, schema: str, name: str) -> tuple[str, str] | None:
+        """The table of the file behind a name, with its schema; None where that is a view."""
+        meant = self._meant(schema or _MAIN, name)
+        if meant in self._tables:
+            return meant
+        behind = (_NEAPTIDE, _BEHIND + name)
+        return behind if schema == _MODELS and behind in self._tables else None
+
     def macro(self, function: Reference) -> bool:
         """Whether it is the macro of a history."""
         table = (function.schema, function.name.removesuffix(_AT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import psycopg
@@ -12,8 +13,9 @@ import psycopg
 from app import errors, execution, lakes, notes, redaction, statements
 from app.execution import Limits, Spill
 from app.lakes import Lake
-from app.reporting import store
+from app.reporting import answer, store
 from app.reporting.exposure import Exposure
+from app.reporting.result import distinct
 
 _SYNC = "run `neaptide sync`"
 # Its extensions are loaded by their paths, and DuckLake's secrets ask for the storage of persistent ones.
@@ -87,15 +89,49 @@ class LakeStore(store.Store):
         """As in `Store`."""
         return self._run(super().tables)
 
-    def _is_gone(self, error: duckdb.Error) -> bool:
-        """Whether it is for want of the snapshot, of which a query that goes on finds the files deleted."""
-        if not any(sign in str(error) for sign in _NO_FILE):
-            return isinstance(lakes.failure(error), errors.SnapshotGone)
+    @property
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """The session that queries run in."""
+        return self._session
+
+    @property
+    def snapshot(self) -> int:
+        """The snapshot that is read."""
+        return self._snapshot
+
+    def described(self, sql: str, params: store.Parameters) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+        """The names and types of a statement's columns, and its text, once it was judged. Raises what `query` does."""
+
+        def work() -> tuple[tuple[str, ...], tuple[str, ...], str]:
+            checked = self._check(sql)
+            if checked.plans or checked.lists:
+                raise errors.UsageError("only a query can be asked elsewhere", hint="give one SELECT")
+            columns = answer.described(self._session, checked.text, params)
+            return distinct([str(one[0]) for one in columns]), tuple(str(one[1]) for one in columns), checked.text
+
+        return self._run(work)
+
+    def read(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement of ours, as DuckDB's client has them."""
+        return self._run(lambda: self._session.execute(sql).fetchall())
+
+    def reopen(self) -> None:
+        """Go on at the newest snapshot."""
+        self._reopen()
+
+    def is_gone(self) -> bool:
+        """Whether the snapshot was cleaned away."""
         with suppress(errors.NeaptideError, psycopg.Error):
             with psycopg.connect(self._lake.conninfo) as conn:
                 found = conn.execute(statements.get("lake", "has_snapshot").encode(), {"id": self._snapshot}).fetchone()
             return found is None
         return False
+
+    def _is_gone(self, error: duckdb.Error) -> bool:
+        """Whether it is for want of the snapshot, of which a query that goes on finds the files deleted."""
+        if not any(sign in str(error) for sign in _NO_FILE):
+            return isinstance(lakes.failure(error), errors.SnapshotGone)
+        return self.is_gone()
 
     def _told(self, error: Exception) -> errors.NeaptideError:
         found = store.failure(error, self._limits)

@@ -32,6 +32,7 @@ NOT_RUN = {
     r"duckdb ": "the DuckDB program is none of Neaptide's packages",
     r"neaptide demo --data": "needs the Online Retail file; tests/integration/test_retail_import.py imports one",
     r"neaptide lake ": "needs a lake; tests/integration/test_lake.py and tests/acceptance/test_lake_face.py have one",
+    r"neaptide report .*--engine spark": "needs Spark; tests/spark/test_face.py types these",
     r"neaptide serve": "goes on until Ctrl-C; the tests of the page start it",
     r"neaptide alerts test": "needs a URL; tests/integration/test_alerts.py has one",
 }
