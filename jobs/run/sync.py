@@ -229,7 +229,8 @@ class _Runner:
         )
         with written as (file, state):
             faults.point("work_opened")
-            several.check_others(state, self._context.published)
+            if not way.empty:
+                several.check_others(state, self._context.published)
             file.use_threads(1)
             reading.attach(self._job, file, self._now, self._context.deadline)
             from jobs.run.write import Writer

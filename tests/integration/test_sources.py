@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jobs.status import report
 from jobs.targets.file import freshness
 from jobs.tracking import each
 from jobs.verify import verify
-from tests.support import cluster, several
+from tests.support import cluster, several, strangers
 from tests.support.several import Sources
 
 NOBODY = "postgresql://nobody@127.0.0.1:1/none"
@@ -333,6 +334,48 @@ def test_deleted_keys_of_every_source_are_purged(lab: Sources) -> None:
     for source in lab.urls:
         with psycopg.connect(lab.urls[source]) as conn:
             assert conn.execute("SELECT count(*) FROM neaptide.tombstone").fetchall() == [(0,)]
+    lab.assert_equal()
+
+
+def zeroed(lab: Sources) -> None:
+    """The published file is no file of DuckDB's any more."""
+    path = lab.file.resolve()
+    path.chmod(0o600)
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def altered(lab: Sources) -> None:
+    """Another program wrote to it."""
+    strangers.writes(lab.file.resolve(), "DELETE FROM web.item WHERE id < 5")
+
+
+def rotten(lab: Sources) -> None:
+    """Blocks of both files are not what was written, which shows once they are read."""
+    for version in lab.job.files.versions():
+        seal, stat = version.path, version.path.stat()
+        content = bytearray(seal.read_bytes())
+        for at in range(20_000, len(content) - 100, 5_000):
+            content[at] ^= 0xFF
+        seal.chmod(0o600)
+        seal.write_bytes(content)
+        os.utime(seal, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("damage", [zeroed, altered, rotten], ids=lambda how: how.__name__)
+def test_a_damaged_file_is_built_anew_of_all_sources(lab: Sources, damage: Callable[[Sources], None]) -> None:
+    lab.sync()
+    for source in lab.urls:
+        lab.run(source, "UPDATE item SET cents = 3 WHERE id = 1")
+    lab.sync()
+    damage(lab)
+    for source in lab.urls:
+        lab.run(source, "UPDATE item SET cents = 4 WHERE id = 1", "DELETE FROM item WHERE id = 10")
+    lab.sync()
+    lab.assert_equal()
+    assert verify.verify(lab.job).equal
+    lab.run("web", "UPDATE item SET cents = 5 WHERE id = 1")
+    lab.sync()
     lab.assert_equal()
 
 
