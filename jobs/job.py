@@ -59,7 +59,9 @@ class Job:
         """The error with the name of the source that it is of."""
         found = error.of(self.called)
         if self.part and found.hint:
+            variable = f"NEAPTIDE_SOURCES__{self.part.replace('-', '_').upper()}__URL"
             found.hint = found.hint.replace("[source] url", f"the url of {self.called}")
+            found.hint = found.hint.replace("NEAPTIDE_SOURCE__URL", variable)
         return found
 
     def meant(self, tables: Sequence[str]) -> list[tuple[Job, tuple[str, ...]]]:

@@ -17,7 +17,7 @@ from jobs import results
 from jobs.run import dryrun
 from jobs.sessions import Keep
 from jobs.status import report
-from jobs.targets.file import freshness
+from jobs.targets.file import freshness, pauses
 from jobs.tracking import each
 from jobs.verify import verify
 from tests.support import cluster, several, strangers
@@ -375,6 +375,22 @@ def test_a_damaged_file_is_built_anew_of_all_sources(lab: Sources, damage: Calla
     lab.assert_equal()
     assert verify.verify(lab.job).equal
     lab.run("web", "UPDATE item SET cents = 5 WHERE id = 1")
+    lab.sync()
+    lab.assert_equal()
+
+
+@pytest.mark.long
+def test_a_table_of_one_source_is_paused(lab: Sources) -> None:
+    lab.sync()
+    pauses.pause(lab.job, ["web.item"])
+    before = lab.of_file("web")
+    for source in lab.urls:
+        lab.run(source, "UPDATE item SET cents = 8")
+    found = lab.sync()
+    assert [one.table for one in found.tables if one.action == "paused"] == ["web.item"]
+    lab.assert_equal("crm")
+    assert lab.of_file("web") == before
+    pauses.resume(lab.job, [])
     lab.sync()
     lab.assert_equal()
 

@@ -73,7 +73,8 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
 def _known(job: Job, names: Iterable[str]) -> list[str]:
     """The names, each of which is an entry of the config or a table of the file."""
-    there = {*job.target.peek().tables, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
+    state = job.target.peek()
+    there = {*state.tables, *state.others, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in there:
