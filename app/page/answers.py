@@ -26,6 +26,7 @@ _CODES: tuple[tuple[type[errors.NeaptideError], int], ...] = (
     (errors.BadReport, 422),
     (errors.Retryable, 503),
     (errors.NoReportingFile, 503),
+    (errors.TargetUnusable, 503),
 )
 _NO_PAGE = "there is no such page"
 

@@ -97,10 +97,10 @@ class Reader:
                 self._weight -= _weight(self._answers.popitem(last=False)[1])
 
     def version(self) -> tuple[int, int] | None:
-        """Which file is the published one; None where there is none."""
+        """Which file is the published one; None where there is none of ours: opening it says what is wrong."""
         try:
             return self.files.version()
-        except OSError:
+        except (OSError, errors.TargetUnusable):
             return None
 
     def name(self) -> str:

@@ -302,3 +302,11 @@ def test_without_a_file_each_page_says_what_to_do(neaptide: Cli) -> None:
             assert answer.code in (200, 503), path
             assert answer.code == 200 or "neaptide sync" in answer.text
         assert json.loads(page.get("/readyz").text)["ready"] is False
+    # Something else has its name: a copy that somebody put there, say.
+    (neaptide.folder / "var").mkdir(exist_ok=True)
+    (neaptide.folder / "var/reporting.duckdb").write_bytes(b"x" * 4096)
+    with served(settings_of(neaptide)) as page:
+        for path in ("/", "/reports", "/reports/sales_monthly", "/tables", "/tables/shop.orders", "/runs", "/runs/x",
+                     asked("SELECT 1"), "/overview.json", "/tables.json"):  # fmt: skip
+            answer = page.get(path) if path.endswith(".json") else page.html(path)
+            assert answer.code == 503 and ('role="alert"' in answer.text or answer.json["error"]), path

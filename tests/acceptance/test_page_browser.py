@@ -45,6 +45,41 @@ _CONTRAST = """() => {
   }
   return poor;
 }"""
+# What an audit of accessibility complains about, besides names and contrast.
+_AMISS = """() => {
+  const bad = [], all = (selector) => [...document.querySelectorAll(selector)];
+  const ids = all("[id]").map((one) => one.id);
+  bad.push(...ids.filter((id, place) => ids.indexOf(id) < place).map((id) => `twice: ${id}`));
+  for (const name of ["aria-describedby", "aria-controls", "aria-labelledby", "aria-activedescendant", "list"])
+    for (const one of all(`[${name}]`))
+      if (!document.getElementById(one.getAttribute(name))) bad.push(`${name} to nothing`);
+  const heads = all("h1, h2, h3, h4").map((one) => Number(one.tagName[1]));
+  if (heads.filter((level) => level === 1).length !== 1) bad.push("not one h1");
+  if (heads.some((level, place) => place && level > heads[place - 1] + 1)) bad.push("a heading is left out");
+  for (const name of ["main", "header", "nav[aria-label]", "title", "html[lang]"])
+    if (!all(name).length) bad.push(`no ${name}`);
+  for (const one of all("table"))
+    if (!one.querySelector("th[scope]") || !one.closest("[aria-label]")) bad.push("a table without heads or a name");
+  for (const one of all("th")) if (!one.textContent.trim()) bad.push("a head without a word");
+  for (const one of all("span[aria-label], div[aria-label], p[aria-label]"))
+    if (!one.role) bad.push("a label nobody reads");
+  for (const one of all("[role=img]")) if (!one.getAttribute("aria-label")) bad.push("a picture without a word");
+  for (const one of all("a a, a button, button a")) bad.push(`one within another: ${one.outerHTML}`);
+  for (const one of all("main a, button, input, select, textarea, summary")) {
+    const {width, height} = one.getBoundingClientRect();
+    if (width && height < 18) bad.push(`too low to touch: ${one.textContent.trim()} ${height}`);
+  }
+  return bad;
+}"""
+# Which element has the focus, by its place among all, whether a ring shows that, and whether it is in sight.
+_FOCUS = """() => {
+  const one = document.activeElement, {top, bottom} = one.getBoundingClientRect(), look = getComputedStyle(one);
+  const ring = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) > 1;
+  return [[...document.querySelectorAll("*")].indexOf(one), ring, bottom > 0 && top < innerHeight, one.tagName];
+}"""
+_REACHABLE = """() =>
+  [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+  .filter((one) => one.checkVisibility()).map((one) => [...document.querySelectorAll("*")].indexOf(one))"""
 _UNNAMED = """() => [...document.querySelectorAll("input, select, textarea, a, button, img, [role=region]")]
   .filter((one) => !(one.labels?.length || one.textContent.trim() || one.alt || one.getAttribute("aria-label")))
   .map((one) => one.outerHTML)"""
@@ -95,6 +130,7 @@ def test_each_page_can_be_read_by_everybody(browser: Any, page: Page, look: str,
         assert tab.evaluate(_WIDER) <= 0, path
         assert tab.evaluate(_CONTRAST) == [], path
         assert tab.evaluate(_UNNAMED) == [], path
+        assert tab.evaluate(_AMISS) == [], path
     assert said == []
     context.close()
 
@@ -128,6 +164,26 @@ def test_a_report_is_asked_with_the_keyboard_alone(browser: Any, page: Page) -> 
     tab.keyboard.type("5")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**months=5**")
+    tab.close()
+
+
+def test_each_page_is_gone_through_with_the_keyboard(browser: Any, page: Page) -> None:
+    """Everything that can be used is reached, in the order in which it is read, in sight and with a ring around it."""
+    tab = browser.new_page(viewport={"width": 1200, "height": 800})
+    run = page.get("/runs.json").json["runs"][0]["run_id"]
+    for path in (*PAGES, f"/runs/{run}"):
+        tab.goto(page.address + path)
+        tab.wait_for_load_state("load")
+        wanted, seen = tab.evaluate(_REACHABLE), []
+        for _ in range(4 * len(wanted)):
+            tab.keyboard.press("Tab")
+            place, ring, in_sight, name = tab.evaluate(_FOCUS)
+            if name == "BODY" or (len(seen) > 1 and place == seen[0]):
+                break
+            assert ring and in_sight, (path, name, place)
+            # A date is gone through part by part.
+            seen += [place] if [place] != seen[-1:] else []
+        assert seen == wanted, path
     tab.close()
 
 
@@ -176,12 +232,16 @@ def test_a_commit_shows_by_itself_and_the_scroll_stays(browser: Any, neaptide: C
         tab = browser.new_page(viewport={"width": 1000, "height": 500})
         tab.goto(f"{page.address}/sql?q={query}")
         tab.wait_for_function("() => document.readyState === 'complete'")
+        tab.locator("#q").focus()
+        tab.keyboard.type(" -- not run yet")
         tab.evaluate("() => scrollTo(0, 200)")
-        before = tab.evaluate("() => scrollY")
+        before, typed = tab.evaluate("() => scrollY"), tab.locator("#q").input_value()
         neaptide("product", "create", "SKU-900", "A thing", "1.00").ok()
         neaptide("sync").ok()
         tab.wait_for_selector("text=SKU-900", timeout=10_000, state="attached")
         assert before > 0 and abs(tab.evaluate("() => scrollY") - before) <= 2
+        assert "not run yet" in typed and tab.locator("#q").input_value() == typed
+        assert tab.evaluate("() => document.activeElement.id") == "q"
         tab.close()
 
 
