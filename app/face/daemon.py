@@ -47,7 +47,8 @@ def load(face: Face, listen: str | None = None) -> Job:
     if listen and settings.http.listen is None:
         settings = settings.model_copy(update={"http": settings.http.model_copy(update={"listen": listen})})
     job = bootstrap.job(settings)
-    logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, job.url, job.owner_url))
+    urls = [url for one in job.each for url in (one.url, one.owner_url)]
+    logs.setup(verbose=face.verbose, quiet=face.quiet, redaction=redaction.of(settings, *urls))
     structlog.get_logger().info(_plan(job), action="plan")
     return job
 
