@@ -1,4 +1,4 @@
-"""What a run, a plan, a comparison and a status report say. Plain data; `as_dict` is the shape of `--json`."""
+"""What a run, a plan and a status report say. Plain data; `as_dict` is the shape of `--json`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 
-class _Report:
+class Report:
+    """What is said as JSON, too."""
+
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts and lists; datetimes stay datetimes for the encoder."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
@@ -60,7 +62,7 @@ class SourceRun:
 
 
 @dataclass(frozen=True)
-class Run(_Report):
+class Run(Report):
     """One run. `changed` is false where nothing had changed and no file was written.
 
     `phases` are seconds by name: gather, apply, publish, … `warnings` are sentences for the operator.
@@ -125,7 +127,7 @@ class ModelPlan:
 
 
 @dataclass(frozen=True)
-class DryRun(_Report):
+class DryRun(Report):
     """What a run would do; nothing was written."""
 
     as_of: datetime
@@ -194,7 +196,7 @@ class ModelStatus:
 
 
 @dataclass(frozen=True)
-class ModelDetails(_Report):
+class ModelDetails(Report):
     """One read model: how it is kept and why so, what its last run and its last build took, in seconds, and its size.
 
     `built` is false where it is not in the file (yet); `error` says why it can't be, `hint` the way out. `kind` is
@@ -236,7 +238,7 @@ class ColumnShape:
 
 
 @dataclass(frozen=True)
-class TableShape(_Report):
+class TableShape(Report):
     """One table of the reporting file and what it is made of."""
 
     table: str
@@ -256,7 +258,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Status(_Report):
+class Status(Report):
     """How the reporting file stands. `as_of` is None where there is none yet; `age` is seconds.
 
     `daemon` is what the daemon of this target wrote last: state, process, next run, last error; None without one.
@@ -290,69 +292,6 @@ class Status(_Report):
         """Whether something needs doing. An age beyond `[freshness] warn` alone is no more than a warning."""
         tolerated = 1 if self.level == "warn" else 0
         return self.level in ("missing", "fail") or len(self.problems) > tolerated
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One key that differs. `kind` is missing (not in the file), extra (only in the file) or different."""
-
-    key: dict[str, Any]
-    kind: str
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class TableCheck:
-    """One table compared. `differences` holds at most the asked-for number; the three counts are complete."""
-
-    table: str
-    rows_source: int
-    rows_file: int
-    missing: int = 0
-    extra: int = 0
-    different: int = 0
-    differences: tuple[Difference, ...] = ()
-    repaired: int = 0
-    seconds: float = 0.0
-    error: str | None = None
-
-    @property
-    def equal(self) -> bool:
-        return not (self.missing or self.extra or self.different or self.error)
-
-
-@dataclass(frozen=True)
-class ModelCheck:
-    """One read model compared with its SELECT over the tables of the file: rows that it lacks, and has too many."""
-
-    model: str
-    rows: int = 0
-    missing: int = 0
-    extra: int = 0
-    repaired: bool = False
-    seconds: float = 0.0
-    error: str | None = None
-
-    @property
-    def equal(self) -> bool:
-        return not (self.missing or self.extra or self.error)
-
-
-@dataclass(frozen=True)
-class Verification(_Report):
-    """Both sides compared at one snapshot."""
-
-    as_of: datetime
-    snapshot: str
-    tables: tuple[TableCheck, ...]
-    repaired: bool = False
-    sampled: bool = False
-    warnings: tuple[str, ...] = ()
-    models: tuple[ModelCheck, ...] = ()
-
-    @property
-    def equal(self) -> bool:
-        return all(table.equal for table in self.tables) and all(model.equal for model in self.models)
 
 
 class Progress(Protocol):

@@ -135,7 +135,7 @@ class Order:
         """Take a part or all of what is owed; the last part makes the order paid."""
         ids.require_id(payment_id, "a payment's id")
         ids.require_aware(at)
-        self._refuse_known(payment_id)
+        _refuse_known(self, payment_id)
         self._require(errors.OrderNotOpen, OPEN)
         payment.require_payable(amount, self.owed)
         how = texts.required(method, "a payment method", longest=texts.MAX_KEY)
@@ -160,7 +160,7 @@ class Order:
         self._require(errors.OrderNotCancellable, OPEN, PAID)
         refunded = self.paid
         if refunded:
-            self._refuse_known(refund_id)
+            _refuse_known(self, refund_id)
             self.payments.append(Payment(refund_id, payment.REFUND, refunded, self.payments[-1].method, at))
             self.paid = Money.zero(self.currency)
         self.status = CANCELLED
@@ -207,9 +207,10 @@ class Order:
         if self.status not in allowed:
             raise broken(f"order {self.number} is {self.status}", status=self.status)
 
-    def _refuse_known(self, payment_id: UUID) -> None:
-        if any(known.id == payment_id for known in self.payments):
-            raise errors.PaymentExists(f"order {self.number} has the payment {payment_id} already")
+
+def _refuse_known(order: Order, payment_id: UUID) -> None:
+    if any(known.id == payment_id for known in order.payments):
+        raise errors.PaymentExists(f"order {order.number} has the payment {payment_id} already")
 
 
 def _item(line_no: int, wanted: Wanted) -> OrderItem:

@@ -10,7 +10,7 @@ from app.face import show, values, waits
 from app.face.base import Command, Face, json_option, pass_face, table_option
 
 if TYPE_CHECKING:
-    from jobs.results import Verification
+    from jobs.verify.results import Verification
 
 _EXAMPLES = ("neaptide verify", "neaptide verify --table shop.orders --json", "neaptide verify --repair")
 _COLUMNS = ("table", "rows source", "rows file", "missing", "extra", "different", "seconds")

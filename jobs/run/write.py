@@ -135,7 +135,7 @@ class Writer:
         done = self._brought_up(steps, deltas, upkeep)
         record.write_identity()
         record.write_watermarks([step for step in steps if step.table.name not in self._loaded])
-        done += self._remove_orphans()
+        done += _removed(file, context.orphans(self._state))
         taken_over = record.keep_last()
         self._keep_histories(steps, taken_over)
         upkeep.after(*_replaced(done, taken_over))
@@ -178,10 +178,10 @@ class Writer:
         tables = [step.table for step in steps]
         self._now.warnings.extend(self._keeper.end(tables, self._context.orphans(self._state)))
 
-    def _remove_orphans(self) -> list[TableRun]:
-        gone = self._context.orphans(self._state)
-        swap.remove_tables(self._file, gone)
-        return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+def _removed(file: DuckSession, gone: list[str]) -> list[TableRun]:
+    swap.remove_tables(file, gone)
+    return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
 
 def _check_covered(context: Context, steps: list[Step]) -> None:

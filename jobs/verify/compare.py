@@ -16,11 +16,11 @@ from jobs import quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
 from jobs.engine.session import DuckSession
-from jobs.results import Difference
 from jobs.source.catalogue import Table
 from jobs.tables import filters
 from jobs.types import column_plan
 from jobs.types.wire import Wire
+from jobs.verify.results import Difference
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _ROWS_PER_RANGE = 2_000

@@ -11,9 +11,9 @@ from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.history import keeper, known, rewriting, whole
 from jobs.record import history as ledger
-from jobs.results import TableCheck
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.verify.results import TableCheck
 
 
 def compare(file: DuckSession, tables: Iterable[Table]) -> list[TableCheck]:

@@ -16,7 +16,8 @@ from jobs.models.scratch import difference
 from jobs.models.upkeep import Plan
 from jobs.record import models as ledger
 from jobs.record.state import State
-from jobs.results import ModelCheck, ModelRun
+from jobs.results import ModelRun
+from jobs.verify.results import ModelCheck
 
 
 def any_in(folder: Folder, state: State) -> bool:

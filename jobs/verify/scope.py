@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jobs.results import ModelCheck, Run, TableCheck
+from jobs.results import Run
+from jobs.verify.results import ModelCheck, TableCheck
 
 
 @dataclass(frozen=True)

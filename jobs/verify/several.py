@@ -8,9 +8,9 @@ from datetime import datetime
 
 from app import errors
 from jobs.job import Job
-from jobs.results import ModelCheck, TableCheck, Verification
 from jobs.run.several import OF_ALL, left, line
 from jobs.targets.file import freshness, strangers
+from jobs.verify.results import ModelCheck, TableCheck, Verification
 from jobs.verify.scope import Scope
 
 

@@ -21,7 +21,7 @@ from jobs.plan.steps import Step
 from jobs.record import runs
 from jobs.record import state as ledger
 from jobs.record.state import State
-from jobs.results import Progress, Run, Silent, TableCheck, TableRun, Verification
+from jobs.results import Progress, Run, Silent, TableRun
 from jobs.run import prepared, reading, recording, sync
 from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
@@ -31,6 +31,7 @@ from jobs.targets.file import freshness, strangers, work
 from jobs.verify import histories, models, several
 from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
+from jobs.verify.results import TableCheck, Verification
 from jobs.verify.scope import Scope
 
 

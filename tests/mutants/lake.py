@@ -27,7 +27,7 @@ MUTANTS = (
     ),
     Mutant(
         "a table that is copied anew shows in a lake before the run's commit",
-        "jobs/targets/lake/session.py",
+        "jobs/targets/lake/staging.py",
         'return "staging"',
         'return "out"',
         LAKE + "test_nothing_but_whole_runs_is_ever_a_snapshot",

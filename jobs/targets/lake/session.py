@@ -12,16 +12,16 @@ import duckdb
 from app import errors, statements
 from app.lakes import Lake
 from jobs import quoting
-from jobs.engine.session import DuckSession
 from jobs.source import widths
 from jobs.targets.lake.failures import translate
+from jobs.targets.lake.staging import Staging
 
 # Parquet would make doubles of these without a word; a number beyond the digits is refused.
 _AS_DECIMAL = {"HUGEINT": "DECIMAL(38,0)", "UHUGEINT": "DECIMAL(38,0)"}
 _CHANGED = ("INTERVAL", "TIME WITH TIME ZONE", "TIMETZ", "HUGEINT", "BIT", "ENUM", "UNION")
 
 
-class LakeSession(DuckSession):
+class LakeSession(Staging):
     """A `DuckSession` on a lake. Made by jobs/targets/lake/sessions.py.
 
     All of a run is one transaction of it: a transaction within that is a part of it. Tables that are copied are staged
@@ -37,8 +37,6 @@ class LakeSession(DuckSession):
         self.permit: Callable[[], None] = lambda: None
         self._inside = False
         self._seen: int | None = None
-        self._rows = widths.ROW_GROUP
-        self._staged = False
         # Schemas that are of no use to the run, which makes all of the lake anew.
         self._useless: list[str] = []
         # The statement that last gave the session the keys of an object store.
@@ -85,23 +83,6 @@ class LakeSession(DuckSession):
         found._settings, found._pads, found._staged = self._settings, self._pads, self._staged
         return found
 
-    @property
-    def staging(self) -> str:
-        """The database in which a table lies while it is copied, made when the first one is."""
-        if not self._staged:
-            path = str(self._room / "staging.duckdb") if self._room else ":memory:"
-            self.execute(f"ATTACH {quoting.literal(path)} AS staging (ROW_GROUP_SIZE {self._rows})")
-            self._staged = True
-        return "staging"
-
-    def unstage(self) -> None:
-        """Give back the room of what was staged."""
-        if self._staged:
-            self._staged = False
-            self.execute(statements.get("engine", "detach_staging"))
-            for path in self._room.glob("staging.duckdb*") if self._room else ():
-                path.unlink(missing_ok=True)
-
     # What is written
 
     @property
@@ -139,12 +120,7 @@ class LakeSession(DuckSession):
 
     def defined(self, name: str, duckdb_type: str, key: Sequence[str]) -> str:
         """A column's definition. Raises `errors.UnsupportedValue` for a model's that Parquet would change."""
-        kind = _AS_DECIMAL.get(duckdb_type, duckdb_type)
-        if any(sign in kind for sign in _CHANGED) or (kind.startswith(("STRUCT", "MAP")) and "INT128" in kind):
-            raise errors.UnsupportedValue(
-                f"the column {name} is {duckdb_type}, which a lake's files would change", hint="cast it to VARCHAR"
-            )
-        return f"{quoting.identifier(name)} {kind}"
+        return _defined(name, duckdb_type)
 
     def regroup(self, rows: int) -> None:
         """Let the files that are written have row groups of so many rows; the lake remembers it for all machines."""
@@ -182,3 +158,12 @@ class LakeSession(DuckSession):
         with suppress(errors.NeaptideError):
             self.unstage()
         super().close()
+
+
+def _defined(name: str, duckdb_type: str) -> str:
+    kind = _AS_DECIMAL.get(duckdb_type, duckdb_type)
+    if any(sign in kind for sign in _CHANGED) or (kind.startswith(("STRUCT", "MAP")) and "INT128" in kind):
+        raise errors.UnsupportedValue(
+            f"the column {name} is {duckdb_type}, which a lake's files would change", hint="cast it to VARCHAR"
+        )
+    return f"{quoting.identifier(name)} {kind}"

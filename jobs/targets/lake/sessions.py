@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from app import errors
 from app.lakes import Lake
 from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.record.state import State
 from jobs.targets.lake.catalog import Catalog
 from jobs.targets.lake.session import LakeSession
-from jobs.targets.target import Version
+from jobs.targets.target import NO_FILE, Version
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -37,6 +38,16 @@ class LakeSessions:
         """A session of its own that reads one snapshot; one for other people's SQL is `strict`."""
         with self._opened(opening.alone(self._job, strict=strict)) as file:
             file.open_lake(self._lake, snapshot=version)
+            yield file
+
+    @contextmanager
+    def inspected(self, version: int | None) -> Iterator[LakeSession]:
+        """The same, that reaches nothing else. Raises `errors.NoReportingFile` where there is no snapshot."""
+        if version is None:
+            raise errors.NoReportingFile(NO_FILE)
+        with self.pinned(version, strict=True) as file:
+            file.close_off()
+            file.refuse_views()
             yield file
 
     def known(self, version: Version | None) -> State | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from jobs.targets.file import private
 from jobs.targets.lake import upkeep
 from jobs.targets.lake.names import LakeNames
 from jobs.targets.lake.sessions import LakeSessions
-from jobs.targets.target import NO_FILE, LastBase, Seen, Version, Way
+from jobs.targets.target import LastBase, Seen, Version, Way
 
 if TYPE_CHECKING:
     from jobs.job import Job
@@ -66,10 +66,7 @@ class LakeTarget:
 
     def clean(self) -> None:
         """As in `Target`: what is left of this machine's runs."""
-        if os.path.lexists(self._files.private):
-            with disk.translated():
-                private.make(self._files)
-                private.empty(self._files)
+        _clean(self._files)
 
     def keep_off(self) -> list[str]:
         """As in `Target`: who else may write there is a matter of the catalog's server."""
@@ -84,16 +81,9 @@ class LakeTarget:
         state = self.sessions.known(version)
         if state is None:
             with self.sessions.writing() as file:
-                state = self._said_by(file)
+                state = _said_by(file, self._job.part)
             self.sessions.remember(version, state)
         return Seen(version, state, (_OF_BEFORE,) if state.damaged else ())
-
-    def _said_by(self, file: DuckSession) -> State:
-        """What the lake says of itself; where that is in a format of before, only that."""
-        try:
-            return ledger.read(file, source=self._job.part)
-        except Damaged:
-            return State(damaged=True)
 
     def peek(self) -> State:
         """As in `Target`."""
@@ -110,16 +100,9 @@ class LakeTarget:
         with opened as file:
             yield file
 
-    @contextmanager
-    def inspected(self) -> Iterator[DuckSession]:
+    def inspected(self) -> AbstractContextManager[DuckSession]:
         """As in `Target`: at one snapshot."""
-        version = self._catalog.version()
-        if version is None:
-            raise errors.NoReportingFile(NO_FILE)
-        with self.sessions.pinned(version, strict=True) as file:
-            file.close_off()
-            file.refuse_views()
-            yield file
+        return self.sessions.inspected(self._catalog.version())
 
     def ways(self, published: State, *, full: bool, partial: bool, heal: bool) -> tuple[Way, ...]:
         """As in `Target`: what is of no use is replaced in the run's commit, so by a run of all tables."""
@@ -134,7 +117,7 @@ class LakeTarget:
         """As in `Target`: what is known of the lake holds if nobody has written since."""
         with self.sessions.writing() as file:
             file.look()
-            state = self.sessions.known(file.seen) or self._said_by(file)
+            state = self.sessions.known(file.seen) or _said_by(file, self._job.part)
             file.begin_anew(state.damaged)
             yield file, state
             file.unstage()
@@ -171,14 +154,17 @@ class LakeTarget:
 
     def tidy(self, run: Run) -> None:
         """As in `Target`."""
-        if not upkeep.is_due(run):
-            return
-        with suppress(errors.NeaptideError), self.sessions.writing() as file:
-            upkeep.tidy(file, self._job.settings.target.retention)
+        if upkeep.is_due(run):
+            with suppress(errors.NeaptideError):
+                self._tidy()
 
     def tidy_now(self) -> None:
         """The same at once. Raises `errors.LockHeld`, and what goes wrong."""
-        with self.locked(), self.sessions.writing() as file:
+        with self.locked():
+            self._tidy()
+
+    def _tidy(self) -> None:
+        with self.sessions.writing() as file:
             upkeep.tidy(file, self._job.settings.target.retention)
 
     def size(self) -> int:
@@ -187,10 +173,27 @@ class LakeTarget:
 
     def check_rights(self) -> None:
         """As in `Target`: of a folder. What an object store allows shows when it is written to."""
-        if s3.is_one(self._lake.data):
-            return
-        folder = Path(self._lake.data)
-        there = next(one for one in (folder, *folder.parents) if one.exists())
-        if not os.access(there, os.W_OK | os.X_OK):
-            hint = "give this user the right, or set another [target] data"
-            raise errors.TargetUnusable(f"{there} can't be written to: no permission", hint=hint)
+        if not s3.is_one(self._lake.data):
+            _check_folder(Path(self._lake.data))
+
+
+def _said_by(file: DuckSession, source: str | None) -> State:
+    """What the lake says of itself; where that is in a format of before, only that."""
+    try:
+        return ledger.read(file, source=source)
+    except Damaged:
+        return State(damaged=True)
+
+
+def _clean(files: LakeNames) -> None:
+    if os.path.lexists(files.private):
+        with disk.translated():
+            private.make(files)
+            private.empty(files)
+
+
+def _check_folder(folder: Path) -> None:
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        hint = "give this user the right, or set another [target] data"
+        raise errors.TargetUnusable(f"{there} can't be written to: no permission", hint=hint)
