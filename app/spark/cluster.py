@@ -131,11 +131,8 @@ class _Started:
         self._late = threading.Event()
 
     def session(self) -> SparkSession:
-        timer = threading.Timer(self._cluster.patience.total_seconds(), self._give_up)
-        timer.daemon = True
-        timer.start()
         try:
-            self._session = self._begun()
+            self._session = self._answered()
             if not self._cluster.is_local:
                 self._wait_for_room()
             return self._session
@@ -143,6 +140,14 @@ class _Started:
             raise
         except Exception as error:
             raise self._failure(error) from error
+
+    def _answered(self) -> SparkSession:
+        """Begun within the time that the master has: what it then has for us may take as long again."""
+        timer = threading.Timer(self._cluster.patience.total_seconds(), self._give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._begun()
         finally:
             timer.cancel()
 
