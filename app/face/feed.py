@@ -78,7 +78,7 @@ def compare(face: Face, *, only: tuple[str, ...], seconds: float, as_json: bool)
 
     On a PostgreSQL of its own that is gone afterwards; neither your database nor your file is touched. How long a
     committed row takes until a reader has it, while 10, 100 and 1,000 rows a second are written; what the writers lose;
-    what a kill -9 of the daemon costs. Takes some minutes.
+    what a kill -9 of the daemon, PostgreSQL and the broker costs. Takes some minutes.
     """
     from app import errors
     from app.mechanisms import mechanism, trial
@@ -101,17 +101,25 @@ def _show_outcomes(found: Sequence[Outcome]) -> None:
     rows = [
         (
             one.mechanism.name, *(f"{at.p50:,.0f} / {at.p95:,.0f}" for at in one.seen), f"{one.writes:.0%}",
-            "-" if one.killed is None else f"{one.killed:.1f} s", one.wrong,
+            one.wrong,
         )
         for one in found
     ]  # fmt: skip
     click.echo("Commit to visible, p50 / p95 in ms, while so many rows a second are written:\n")
-    show.table(("mechanism", *rates, "writes", "kill -9", "wrong"), rows)
+    show.table(("mechanism", *rates, "writes", "wrong"), rows)
+    click.echo("\nSeconds from a kill -9 of a part to the answer, for a row written at once:\n")
+    parts = tuple(dict.fromkeys(part for one in found for part in one.killed))
+    killed = [(one.mechanism.name, *(_seconds(one.killed.get(part)) for part in parts)) for one in found]
+    show.table(("mechanism", *parts), killed)
     click.echo()
     needs = [
         (one.mechanism.name, one.mechanism.consistency, one.mechanism.needs, one.mechanism.rights) for one in found
     ]
     show.table(("mechanism", "readers see", "needs", "rights"), needs)
+
+
+def _seconds(taken: float | None) -> str:
+    return "-" if taken is None else f"{taken:.1f}"
 
 
 def _show(face: Face, found: Feeds) -> None:

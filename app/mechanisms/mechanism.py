@@ -10,7 +10,8 @@ class Mechanism:
     """One way. `settings` is its config; without any, nothing is copied and readers ask the source.
 
     `told` is what a writer does beside each row, in the same transaction: SQL, in which %(key)s is the row's. Where it
-    is `dual`, the writer commits the file as well.
+    is `dual`, the writer commits the file as well. A `broker` hands on what is told. Readers ask
+    a `replica` of the source.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Mechanism:
     rights: str
     tells: bool = False
     dual: bool = False
+    broker: bool = False
+    replica: bool = False
 
     @property
     def copies(self) -> bool:
@@ -41,9 +44,14 @@ MECHANISMS = (
         "owner of the tables, once", tells=True,
     ),
     Mechanism(
+        "nats", '[schedule]\nevery = "10s"\n[sync]\nfeed = "events"\n[events]\nbroker = "embedded:nats"\n',
+        _ONE_SNAPSHOT, "writers that tell, a NATS server", "owner of the tables, once", tells=True, broker=True,
+    ),
+    Mechanism(
         "dual", '[schedule]\nevery = "10s"\nwake_on_commit = false\n', "one snapshot and the write",
         "max_prepared_transactions", "owner of the tables, once", dual=True,
     ),
+    Mechanism("replica", "", "what it has replayed", "a hot standby", "SELECT", replica=True),
     Mechanism("one database", "", "at once", "nothing", "SELECT"),
 )  # fmt: skip
 NAMES = tuple(one.name for one in MECHANISMS)

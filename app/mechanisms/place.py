@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ class Place:
 
     def __init__(self, mechanism: Mechanism, url: str, folder: Path) -> None:
         self.mechanism, self.url, self._folder = mechanism, url, folder
+        # Where readers ask who have no file.
+        self.read_url = url
         self._file, self._config = folder / "reporting.duckdb", folder / "config.toml"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,8 +71,9 @@ class Place:
     def shows(self, key: int) -> bool:
         """Whether a reader that opens what there is finds the row."""
         if not self.mechanism.copies:
-            with psycopg.connect(self.url) as conn:
+            with suppress(psycopg.Error), psycopg.connect(self.read_url) as conn:
                 return conn.execute(_statement("find"), {"id": key}).fetchone() is not None
+            return False
         from app.reporting import store
 
         with suppress(errors.NoReportingFile), store.open(self._file) as file:
@@ -107,12 +111,39 @@ class Place:
         if self.mechanism.copies:
             self._process = daemon(self._config, self._folder / "log")
 
+    def crash_server(self) -> None:
+        """Kill a process of PostgreSQL's, after which it ends all sessions and recovers from its log."""
+        with psycopg.connect(self.url) as conn:
+            os.kill(conn.info.backend_pid, signal.SIGKILL)
+            with suppress(psycopg.Error):
+                conn.execute("SELECT 1")
+        until_true(self._answers, "PostgreSQL after a crash")
+
+    def _answers(self) -> bool:
+        with suppress(psycopg.Error), self.connect():
+            return True
+        return False
+
+    def kill_broker(self) -> None:
+        """End the broker as a crash would, and start it again at once."""
+        broker = bootstrap.broker(bootstrap.load_settings(self._config))
+        pid = broker.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        broker.start()
+
     def kill(self) -> None:
         """End the daemon as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def end(self) -> None:
+        """End what was started."""
+        self.kill()
+        if self.mechanism.broker and self._config.exists():
+            bootstrap.broker(bootstrap.load_settings(self._config)).stop()
 
 
 def _statement(name: str) -> bytes:
@@ -135,14 +166,18 @@ def opened(server: EmbeddedServer, mechanism: Mechanism, folder: Path) -> Iterat
     own = folder / str(number)
     own.mkdir()
     found = Place(mechanism, server.url(f"mechanism_{number}"), own)
-    try:
+    with ExitStack() as beside:
+        beside.callback(found.end)
+        if mechanism.replica:
+            from app.mechanisms import replica
+
+            standby = beside.enter_context(replica.following(server, folder.parent / "replica"))
+            found.read_url = standby.url(f"mechanism_{number}")
         found.set_up()
         found.start()
         with found.connect() as conn:
             found.wait_for(found.write(conn))
         yield found
-    finally:
-        found.kill()
 
 
 def daemon(config: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -22,6 +22,8 @@ def test_each_is_measured_and_loses_nothing(tmp_path_factory: pytest.TempPathFac
     assert tuple(found) == mechanism.NAMES
     for one in found.values():
         assert one["wrong"] == 0
+        parts = {"PostgreSQL"} | ({"broker"} if one["name"] == "nats" else set())
+        assert set(one["killed"]) == parts | ({"daemon"} if one["name"] not in ("replica", "one database") else set())
         assert [at["rate"] for at in one["seen"]] == [10, 100, 1000]
         assert all(0 < at["p50"] <= at["p95"] for at in one["seen"])
         assert 0.1 < one["writes"] < 10 or one["name"] == "dual"
