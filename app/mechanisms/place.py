@@ -116,7 +116,7 @@ class Place:
         with psycopg.connect(self.url) as conn:
             os.kill(conn.info.backend_pid, signal.SIGKILL)
             with suppress(psycopg.Error):
-                conn.execute("SELECT 1")
+                conn.execute(_statement("checkpoint"))
         until_true(self._answers, "PostgreSQL after a crash")
 
     def _answers(self) -> bool:
