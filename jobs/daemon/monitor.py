@@ -199,7 +199,8 @@ def readiness(job: Job) -> dict[str, Any]:
     found = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
     held = {"log_held_bytes": log["held"], "log_lost": loghold.is_lost(log)} if log else {}
     held_for = loghold.problems(log, followed=job.settings.reads_log)
-    return {**found, "problems": [*problems, *held_for], **held}
+    away = (f"the tables of {told}" for told in (freshness.read(job.files).get("away") or {}).values())
+    return {**found, "problems": [*problems, *held_for, *away], **held}
 
 
 def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:

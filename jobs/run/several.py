@@ -97,7 +97,7 @@ def _patient(run: Callable[[], Run], keep: Keep | None) -> Run:
 
 def _together(job: Job, done: _Done, began: datetime) -> Run:
     runs = list(done.runs.values())
-    state = _published(job) if done.failures else {}
+    state = {part.part: part.target.peek() for part in job.parts if part.part in done.failures}
     moments = [found.as_of for found in runs]
     moments += [moment for name in done.failures for moment in _moments(job, name, state[name])]
     failed = [one for name, error in done.failures.items() for one in _left(job, name, state[name], error)]
@@ -123,11 +123,6 @@ def _moments(job: Job, name: str, state: State) -> list[datetime]:
     if said and state.tables:
         return [datetime.fromisoformat(said)]
     return [kept.watermark.snapshot.as_of for kept in state.tables.values()]
-
-
-def _published(job: Job) -> dict[str, State]:
-    """What the file says of each source by now."""
-    return {part.part: part.target.peek() for part in job.parts}
 
 
 def _left(job: Job, name: str, state: State, error: errors.NeaptideError) -> Iterable[TableRun]:

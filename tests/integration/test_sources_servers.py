@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from app.reporting import store
+from jobs.daemon import monitor
 from jobs.status import report
 from jobs.targets.file import freshness
 from jobs.targets.lake import migrate
@@ -66,6 +67,7 @@ def test_a_daemon_wakes_for_each_source_and_goes_on_without_one(
             assert [one["error"] is None for one in status.json["sources"]] == [True, False]
             assert freshness.of(lab.job.files, "web")["as_of"] == oldest
             assert any("source web" in problem for problem in status.json["problems"])
+            assert any("source web" in problem for problem in monitor.readiness(lab.job)["problems"])
             second.server.start()
             lab.run("web", "UPDATE item SET name = 'back' WHERE id = 3")
             shows(lab, "web", "back")
