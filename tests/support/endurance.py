@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.run import sync
 from jobs.sessions import Keep
+from tests.support import modellab
 from tests.support.syncing import Lab
 
 ROWS = 20_000
@@ -17,6 +18,14 @@ CREATE TABLE public.item (
     id bigint PRIMARY KEY, name text, n integer, updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 )
 """
+# One of each kind, and two on others.
+MODELS = {
+    "copied": ("SELECT id, name, n FROM public.item", "id"),
+    "parts": ("SELECT id % 1000 AS part, max(n) AS most FROM public.item GROUP BY part", ""),
+    "changed": ("SELECT n, count(*) AS items, CAST(sum(id) AS BIGINT) AS ids FROM public.item GROUP BY n", ""),
+    "ranked": ("SELECT n, rank() OVER (ORDER BY items) AS place FROM models.changed", ""),
+    "worn": ("SELECT part, most FROM models.parts WHERE most > 1", "part"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,16 @@ class Reading:
     sizes: tuple[int, ...]
 
 
-def endure(lab: Lab, runs: int, tell: Callable[[Reading], None] = lambda _: None) -> list[Reading]:
-    """Insert, update and delete between `runs` runs with kept sessions; twenty readings, and equality at the end."""
-    lab.run(TABLE, f"INSERT INTO public.item SELECT g, md5(g::text), 0 FROM generate_series(1, {ROWS}) AS g")
+def endure(
+    lab: Lab, runs: int, tell: Callable[[Reading], None] = lambda _: None, *, rows: int = ROWS, models: bool = False
+) -> list[Reading]:
+    """Insert, update and delete between `runs` runs with kept sessions; twenty readings, and equality at the end.
+
+    With `models` the file holds those above, too.
+    """
+    lab.run(TABLE, f"INSERT INTO public.item SELECT g, md5(g::text), 0 FROM generate_series(1, {rows}) AS g")
+    for name, (select, key) in MODELS.items() if models else ():
+        modellab.write(lab, name, select, key)
     lab.track()
     keep, found = Keep(), []
     job = replace(lab.job, keep=keep)
@@ -41,7 +57,7 @@ def endure(lab: Lab, runs: int, tell: Callable[[Reading], None] = lambda _: None
     dice = random.Random(5)
     with lab.connect() as conn:
         for run in range(1, runs + 1):
-            low = dice.randrange(ROWS)
+            low = dice.randrange(rows)
             conn.execute("DELETE FROM public.item WHERE id BETWEEN %s AND %s", [low, low + 20])
             conn.execute(
                 "INSERT INTO public.item SELECT g, md5(g::text), 0 FROM generate_series(%s::int, %s::int) AS g"
@@ -54,6 +70,8 @@ def endure(lab: Lab, runs: int, tell: Callable[[Reading], None] = lambda _: None
                 tell(found[-1])
     keep.close()
     lab.assert_equal()
+    if models:
+        modellab.check(lab)
     return found
 
 
