@@ -201,6 +201,13 @@ def test_what_the_architecture_names_is_there() -> None:
     assert len(places) >= 13
 
 
+def test_every_room_of_the_sync_stands_in_the_picture_of_the_floors() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = text.partition("```text")[2].partition("```")[0]
+    rooms = [path.name for path in (ROOT / "jobs").iterdir() if (path / "__init__.py").exists()]
+    assert [name for name in sorted(rooms) if f" {name}/" not in picture] == []
+
+
 def test_the_page_on_python_is_made_of_the_docstrings() -> None:
     assert pythonpage.PAGE.read_text(encoding="utf-8") == pythonpage.page(), "run `make docs`"
 
