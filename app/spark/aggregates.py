@@ -11,12 +11,10 @@ from app.spark.tree import Node
 if TYPE_CHECKING:
     from app.spark.expressions import Expressions
 
-# To so many places an average of whole numbers or decimals is the same, whichever way it is divided.
-PLACES = 6
 _TRUTHS = {"bool_and": "bool_and", "bool_or": "bool_or"}
 _REASONS = {
-    "avg": "avg, whose last digit is the machine's own, without round(…, 0 to 6) around it,",
-    "mean": "mean, whose last digit is the machine's own, without round(…, 0 to 6) around it,",
+    "avg": "avg, whose last digit is the machine's own,",
+    "mean": "mean, whose last digit is the machine's own,",
     "quantile_cont": "quantile_cont, which Spark works out otherwise,",
     "median": "median, which Spark works out otherwise,",
     "first": "first, which is any row's value,",
@@ -26,6 +24,8 @@ _REASONS = {
     "list": "list, whose order Spark doesn't keep,",
     "array_agg": "array_agg, whose order Spark doesn't keep,",
 }
+
+_HINTS = dict.fromkeys(("avg", "mean"), "write sum(x) / count(x), which is the same on both")
 
 
 def typed(of: Expressions, node: Node) -> Typed:
@@ -52,7 +52,7 @@ def called(of: Expressions, node: Node) -> Typed:
         return Typed(f"{_TRUTHS[name]}({of.truth(given[0])})", kind)
     if name == "sum" and len(given) == 1:
         return Typed(f"sum({word}{_summand(of, node, given[0], kind)})", kind)
-    raise of.refuse(node, _REASONS.get(name, f"the function {name}"))
+    raise of.refuse(node, _REASONS.get(name, f"the function {name}"), _HINTS.get(name))
 
 
 def _summand(of: Expressions, node: Node, one: Node, kind: str) -> str:
@@ -67,19 +67,3 @@ def _summand(of: Expressions, node: Node, one: Node, kind: str) -> str:
 
 def _as(sql: str, kind: str) -> str:
     return f"CAST({sql} AS {forms.spark(kind)})" if forms.is_exact(kind) else sql
-
-
-def is_average(node: Node) -> bool:
-    """Whether it is a plain average."""
-    named = node["class"] == "FUNCTION" and node["function_name"] in ("avg", "mean")
-    return named and not (node.get("distinct") or node.get("filter") or (node.get("order_bys") or {}).get("orders"))
-
-
-def average(of: Expressions, node: Node) -> str:
-    """The average of whole numbers or decimals as a DOUBLE: their exact sum, without its point, divided once."""
-    (one,) = node["children"]
-    factor = f"CAST('{10 ** forms.size(of.type_of(one))[1]}' AS DECIMAL(38,0))"
-    summed = f"CAST(sum({_summand(of, node, one, 'DOUBLE')}) * {factor} AS DECIMAL(38,0))"
-    count = f"count({of.sql(one)})"
-    total = forms.coerced(Typed(summed, "HUGEINT"), "DOUBLE")
-    return f"CASE WHEN {count} > 0 THEN {total} / CAST({count} * {factor} AS DOUBLE) END"

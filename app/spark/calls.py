@@ -118,8 +118,6 @@ def _rounded(of: Expressions, node: Node, given: list[Node], kind: str) -> str:
     places = int(of.oracle.value(given[1])[1]) if len(given) == 2 and of.is_constant(given[1]) else 0
     if not 0 <= places <= 15 or (len(given) == 2 and not of.is_constant(given[1])):
         raise of.refuse(node, "round to a number of places that is no constant from 0 to 15")
-    if aggregates.is_average(given[0]) and places <= aggregates.PLACES:
-        return _rounded_double(f"({aggregates.average(of, given[0])})", places)
     value = of.typed(given[0])
     if kind == "DOUBLE":
         return _rounded_double(of.as_type(given[0], kind, node), places)

@@ -11,7 +11,8 @@ SELECT
     currency,
     segment,
     COUNT(*) AS customers,
-    ROUND(AVG(days_ago), 1) AS average_days_ago,
+    -- AVG's last digit is the machine's own: it divides with more digits than a DOUBLE has.
+    ROUND(SUM(days_ago) / COUNT(*), 1) AS average_days_ago,
     SUM(orders) AS orders,
     SUM(net) AS net,
     ROUND(100 * SUM(net) / NULLIF(SUM(SUM(net)) OVER (PARTITION BY currency), 0), 2) AS share_percent

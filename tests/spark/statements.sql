@@ -1,8 +1,8 @@
 -- Statements that have to give the same rows, in the same order, with the same types.
 SELECT count(*), count(i), count(DISTINCT i), sum(i), sum(b), sum(d), sum(w), min(f), max(f), min(v),
     max(v), min(u), max(tz), min(day), bool_and(ok), bool_or(ok), max(x) FROM s.t;
-SELECT i, count(*) FILTER (WHERE ok), sum(d) FILTER (WHERE d > 0), sum(DISTINCT s), round(avg(b),
-    3), round(avg(d), 2) FROM s.t GROUP BY i ORDER BY i DESC;
+SELECT i, count(*) FILTER (WHERE ok), sum(d) FILTER (WHERE d > 0), sum(DISTINCT s), round(sum(b) / count(b),
+    3), sum(d) / count(d) FROM s.t GROUP BY i ORDER BY i DESC;
 SELECT f, count(*) FROM s.t GROUP BY f ORDER BY f, 2;
 SELECT id, f FROM s.t ORDER BY f DESC, id;
 SELECT id, f FROM s.t ORDER BY f NULLS FIRST, id DESC LIMIT 7 OFFSET 3;
