@@ -110,6 +110,8 @@ class Keeper:
     def replaced(self, table: Table) -> None:
         """Bring the history in line with a table of which nobody knows what changed."""
         if table.spec.history:
+            if old := self._known.adopt(table, self._label(table)):
+                self._note(table.name, f"its history is that of {old}, as it was called before")
             _kept, theirs = self._known.taken_over(table.name, self._label(table))
             if theirs:
                 taking.drop(self.file, theirs)
@@ -140,7 +142,7 @@ class Keeper:
             self._forget(self._known.mine[name])
         ledger.catch_up(self.file, self._handled)
         # Once: the other file gives up its own in the next run.
-        seen = (name for name in dropped if name in self._known.theirs)
+        seen = (name for name in dropped if name in self._known.theirs and not self._known.is_followed(name))
         return [f"the history of {name} was removed: the config no longer asks for it" for name in seen]
 
     def _compared(self, table: Table) -> None:

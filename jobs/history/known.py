@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.engine.session import DuckSession
@@ -11,13 +11,17 @@ from jobs.history import place, taking
 from jobs.history.taking import Theirs
 from jobs.record import history as ledger
 from jobs.record.history import Histories, KeptHistory
+from jobs.tables.table import Table
 
 
 def remove(file: DuckSession, names: Iterable[str]) -> None:
     """Take the histories of these tables out of the file."""
     names = list(names)
+    # One of a table that was moved to another schema lies where the new one's does.
+    taken = {place.of(name).name for name in ledger.read(file).keys() - set(names)}
     for name in names:
-        place.remove(file, name)
+        if place.of(name).name not in taken:
+            place.remove(file, name)
     ledger.forget(file, names)
 
 
@@ -58,6 +62,34 @@ class Known:
         """Take a history out of the file, where it is there."""
         if self.mine.pop(name, None):
             remove(self.file, [name])
+
+    def adopt(self, table: Table, label: str) -> str:
+        """Let a table that was renamed or moved keep its history; the name that it had, or none.
+
+        It is known by its number in PostgreSQL.
+        """
+        if table.name in self:
+            return ""
+        number, key = table.signature["table"], list(table.key)
+        both = (*self.theirs.values(), *self.mine.values())
+        old = next((one.table for one in both if one.signature["table"] == number and one.key == key), "")
+        kept, theirs = self.taken_over(old, label)
+        if theirs:
+            taking.drop(self.file, theirs)
+        if kept is None:
+            return ""
+        for name in [name for name in self.mine if name != old and place.of(name).name == place.of(table.name).name]:
+            self.remove(name)
+        place.rename(self.file, kept, replace(kept, table=table.name))
+        del self.mine[old]
+        ledger.forget(self.file, [old])
+        self.write(replace(kept, table=table.name))
+        return old
+
+    def is_followed(self, name: str) -> bool:
+        """Whether what the published file has of this table is another's here, which is the same under another name."""
+        number = self.theirs[name].signature["table"]
+        return any(kept.signature["table"] == number for kept in self.mine.values())
 
     def taken_over(self, name: str, label: str) -> tuple[KeptHistory | None, Theirs | None]:
         """The history with what the published file's has more, which is in tables of this label; None without any."""

@@ -43,6 +43,11 @@ class Place:
         return quoting.identifier(f"{self.name} versions")
 
     @property
+    def bare_ends(self) -> str:
+        """As `bare_versions`."""
+        return quoting.identifier(f"{self.name} ends")
+
+    @property
     def ends(self) -> str:
         """When versions ended, by key and beginning."""
         return self._of("neaptide", f"{self.name} ends")
@@ -129,10 +134,24 @@ def remove(file: DuckSession, table: str) -> None:
     """Drop all of it, if it is there."""
     place = of(table)
     if file.has(_local(place.versions)):
-        file.execute(f"DROP MACRO TABLE IF EXISTS {place.macro}")
-        file.execute(f"DROP VIEW IF EXISTS {place.view}")
+        _hide(file, place)
         file.execute(f"DROP TABLE IF EXISTS {place.ends}")
         file.execute(f"DROP TABLE IF EXISTS {place.versions}")
+
+
+def rename(file: DuckSession, before: KeptHistory, now: KeptHistory) -> None:
+    """Let it be that of a table of another name."""
+    old, new = of(before.table), of(now.table)
+    if old.name != new.name:
+        _hide(file, old)
+        file.execute(f"ALTER TABLE {old.ends} RENAME TO {new.bare_ends}")
+        file.execute(f"ALTER TABLE {old.versions} RENAME TO {new.bare_versions}")
+        show(file, now)
+
+
+def _hide(file: DuckSession, place: Place) -> None:
+    file.execute(f"DROP MACRO TABLE IF EXISTS {place.macro}")
+    file.execute(f"DROP VIEW IF EXISTS {place.view}")
 
 
 def copy(file: DuckSession, kept: KeptHistory) -> None:

@@ -25,6 +25,7 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
+MOVED = "CREATE SCHEMA moved; ALTER TABLE a SET SCHEMA moved"
 EARLY, REACHES = "history.stamped_at(TIMESTAMPTZ '2001-01-01')", "history.stamped reaches back to"
 _TICK = timedelta(microseconds=1)
 
@@ -251,3 +252,45 @@ def test_a_key_that_came_and_went_where_keys_are_compared_has_ended(empty_db: st
     synced(replay, "INSERT INTO {t} VALUES (7, 7)")
     synced(replay, "DELETE FROM {t} WHERE id = 7")
     synced(replay, "INSERT INTO {t} VALUES (8, 8)")
+
+
+@pytest.mark.parametrize("given", [{"rename": "main.b"}, {"moved": "ALTER TABLE a RENAME TO b"}, {"moved": MOVED}])
+def test_a_table_keeps_its_history_under_another_name(empty_db: str, tmp_path: Path, given: dict[str, str]) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a", "history": True}])
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 1), (2, 2)")
+    lab.track()
+    lab.sync()
+    lab.run("UPDATE a SET n = 10 WHERE id = 1")
+    lab.sync()
+    lab.run(*([given["moved"]] if "moved" in given else []))
+    new = "a" if given.get("moved") == MOVED else "b"
+    name = {"main.b": "public.a"}.get(given.get("rename", ""), "public.b" if new == "b" else "moved.a")
+    lab.specs[0] |= {"name": name} | ({"rename": given["rename"]} if "rename" in given else {})
+    lab.track()
+    run = lab.sync()
+    assert not any("was removed" in one for one in run.warnings)
+    assert any("its history is that of public.a" in note for table in run.tables for note in table.notes)
+    expected = [(1, 1, "load", "update"), (1, 10, "update", None), (2, 2, "load", None)]
+    for n in range(3):
+        found = read(tmp_path, f"SELECT id, n, operation, ended_by FROM history.{new} ORDER BY id, valid_from")
+        assert found == expected
+        assert verify.verify(lab.job).equal
+        assert read(tmp_path, f"SELECT count(*) FROM history.{new}_at(now())") == [(2,)]
+        lab.run(f"UPDATE {name} SET n = {n} WHERE id = 2")
+        lab.sync()
+        expected[-1] = (*expected[-1][:3], "update")
+        expected.append((2, n, "update", None))
+    assert read(tmp_path, "SELECT table_name FROM neaptide.history") == [(given.get("rename", name),)]
+
+
+def test_a_table_of_the_name_in_another_schema_has_a_history_of_its_own(empty_db: str, tmp_path: Path) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.a", "watermark": "none", "history": True}])
+    lab.run("CREATE TABLE a (id int PRIMARY KEY, n int)", "INSERT INTO a VALUES (1, 1)", "CREATE SCHEMA moved")
+    lab.sync()
+    lab.run("DROP TABLE a", "CREATE TABLE moved.a (id int PRIMARY KEY, n int)", "INSERT INTO moved.a VALUES (7, 7)")
+    lab.specs[0]["name"] = "moved.a"
+    for n in range(7, 10):
+        lab.run(f"UPDATE moved.a SET n = {n}")
+        lab.sync()
+        assert verify.verify(lab.job).equal
+    assert versions(tmp_path, "a") == [(7, 7, "load"), (7, 8, "update"), (7, 9, "update")]

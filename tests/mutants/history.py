@@ -122,4 +122,18 @@ MUTANTS = (
         'f"{quoting.identifier(column.name)}" for column in shown',
         RUNS + "test_what_ended_before_the_time_that_is_kept_is_forgotten",
     ),
+    Mutant(
+        "a table that is renamed or moved loses its history",
+        "jobs/history/known.py",
+        "        if table.name in self:\n",
+        "        if True:\n",
+        RUNS + "test_a_table_keeps_its_history_under_another_name",
+    ),
+    Mutant(
+        "the history of a table that is gone takes that of its namesake in another schema with it",
+        "jobs/history/known.py",
+        "if place.of(name).name not in taken:",
+        "if True:",
+        RUNS + "test_a_table_of_the_name_in_another_schema_has_a_history_of_its_own",
+    ),
 )
