@@ -112,8 +112,7 @@ class Keeper:
         if table.spec.history:
             if old := self._known.adopt(table, self._label(table)):
                 self._note(table.name, f"its history is that of {old}, as it was called before")
-            _kept, theirs = self._known.taken_over(table.name, self._label(table))
-            if theirs:
+            if theirs := self._known.taken_over(table.name, self._label(table))[1]:
                 taking.drop(self.file, theirs)
             self._handled.add(table.name)
             self._compared(table)
@@ -133,7 +132,7 @@ class Keeper:
 
         Call it when the watermarks are written.
         """
-        unwanted = [table.name for table in tables if not table.spec.history]
+        unwanted = (table.name for table in tables if not table.spec.history)
         dropped = [name for name in (*unwanted, *gone) if name in self._known]
         for name in dropped:
             self._known.remove(name)
@@ -141,9 +140,8 @@ class Keeper:
         for name in self._handled & self._known.mine.keys():
             self._forget(self._known.mine[name])
         ledger.catch_up(self.file, self._handled)
-        # Once: the other file gives up its own in the next run.
-        seen = (name for name in dropped if name in self._known.theirs and not self._known.is_followed(name))
-        return [f"the history of {name} was removed: the config no longer asks for it" for name in seen]
+        lost = self._known.lost(dropped)
+        return [f"the history of {name} was removed: the config no longer asks for it" for name in lost]
 
     def _compared(self, table: Table) -> None:
         kept = self._known.mine.get(table.name)

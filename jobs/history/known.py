@@ -86,10 +86,13 @@ class Known:
         self.write(replace(kept, table=table.name))
         return old
 
-    def is_followed(self, name: str) -> bool:
-        """Whether what the published file has of this table is another's here, which is the same under another name."""
-        number = self.theirs[name].signature["table"]
-        return any(kept.signature["table"] == number for kept in self.mine.values())
+    def lost(self, dropped: Iterable[str]) -> list[str]:
+        """Those of which the published file has a history that is nobody's here, under another name either.
+
+        So each is told once: the other file gives up its own in the next run.
+        """
+        numbers = [kept.signature["table"] for kept in self.mine.values()]
+        return [one for one in dropped if one in self.theirs and self.theirs[one].signature["table"] not in numbers]
 
     def taken_over(self, name: str, label: str) -> tuple[KeptHistory | None, Theirs | None]:
         """The history with what the published file's has more, which is in tables of this label; None without any."""

@@ -254,6 +254,7 @@ def test_a_key_that_came_and_went_where_keys_are_compared_has_ended(empty_db: st
     synced(replay, "INSERT INTO {t} VALUES (8, 8)")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("given", [{"rename": "main.b"}, {"moved": "ALTER TABLE a RENAME TO b"}, {"moved": MOVED}])
 def test_a_table_keeps_its_history_under_another_name(empty_db: str, tmp_path: Path, given: dict[str, str]) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.a", "history": True}])
