@@ -8,6 +8,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 PY := .venv/bin/python
 STAMP := .venv/stamp
+SPARK := .venv/spark
 # Half as many again as there are processors: a third of a test's time is waiting for a server.
 WORKERS ?= $(shell python3 -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))' 2>/dev/null || echo auto)
 MINUTES ?= 480
@@ -48,12 +49,15 @@ test-long: setup ## the tests that take longer
 test-servers: setup ## the tests of exactness on PostgreSQL 14 to 18; OPTIONS="--only 14"
 	@$(PY) -m tests.servers --workers "$(WORKERS)" $(OPTIONS)
 
-# Spark comes as source, and is built by what the same lock file has.
-test-spark: setup ## the tests on a Spark cluster of this machine; needs Java 17, and fetches 400 MB first
-	@index="$$($(PY) -m pip config get global.index-url 2>/dev/null || true)"; \
-	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes --build-constraints requirements-spark.lock \
-	  $${index:+--default-index "$$index"} --no-config --requirements requirements-spark.lock
+test-spark: $(SPARK) ## the tests on a Spark cluster of this machine; needs Java 17, and fetches 400 MB first
 	@$(PY) -m pytest -p no:xdist -m spark tests/spark
+
+# Spark comes as source alone, and is built by what the same lock file has, so that goes in before it.
+$(SPARK): requirements-spark.lock $(STAMP)
+	@awk '/^[a-z]/ { kept = !/^pyspark/ } kept' requirements-spark.lock > $(SPARK).txt
+	$(PY) -m pip install --quiet --require-hashes --only-binary :all: -r $(SPARK).txt
+	$(PY) -m pip install --quiet --require-hashes --no-build-isolation -r requirements-spark.lock
+	@touch $(SPARK)
 
 mutants: setup ## open each trap by a change of one line, and see the test that then fails
 	@$(PY) -m tests.mutants $(OPTIONS)
