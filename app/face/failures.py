@@ -45,7 +45,7 @@ def report(error: BaseException, face: Face) -> int:
     """Say on stderr what went wrong and return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if _is_interrupted(error):
         return INTERRUPTED
     if isinstance(error, ReaderGone | BrokenPipeError):
         return _reader_gone()
@@ -58,6 +58,15 @@ def report(error: BaseException, face: Face) -> int:
     if hint:
         _print("hint", hint, face)
     return code
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Also where tidying up after Ctrl-C fails, as on a connection that still has the answer to its last question."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt | click.Abort):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def redact(text: str, face: Face) -> str:

@@ -44,6 +44,20 @@ def test_a_password_of_the_environment_counts_even_where_the_config_is_wrong(mon
     assert failures.redact("geheim, auchgeheim", Face()) == "***, ***"
 
 
+def _failed_after_ctrl_c() -> BaseException:
+    """What comes of a `finally` or a library that fails on the way out."""
+    try:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            try:
+                raise RuntimeError("another command is already in progress")
+            except RuntimeError as error:
+                raise ValueError("no rollback") from error
+    except ValueError as error:
+        return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -54,6 +68,7 @@ def test_a_password_of_the_environment_counts_even_where_the_config_is_wrong(mon
         (PermissionError(errno.EACCES, "Permission denied", "x"), 1, ("no permission", "'x'")),
         (RuntimeError("odd"), 1, ("RuntimeError: odd", "bug in Neaptide")),
         (KeyboardInterrupt(), 130, ()),
+        (_failed_after_ctrl_c(), 130, ()),
     ],
 )
 def test_each_error_has_its_words_and_its_exit_code(
