@@ -62,9 +62,12 @@ def report(error: BaseException, face: Face) -> int:
 
 def _is_interrupted(error: BaseException | None) -> bool:
     """Also where tidying up after Ctrl-C fails, as on a connection that still has the answer to its last question."""
-    while error is not None:
+    # By way of causes and contexts one may come to the same error again.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt | click.Abort):
             return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
 

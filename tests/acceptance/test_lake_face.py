@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import cluster
@@ -12,6 +13,7 @@ from tests.support.lakelab import SHOP
 from tests.support.syncing import Lab
 
 
+@pytest.mark.long
 def test_a_project_moves_to_a_lake_by_its_config(postgres: cluster.Cluster, empty_db: str, tmp_path: Path) -> None:
     catalog, cli = postgres.create_database(), Cli(tmp_path)
     tables = "".join(f'\n[[tables]]\nname = "shop.{name}"\n' for name in ("a", "b"))

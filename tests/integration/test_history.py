@@ -245,6 +245,7 @@ def test_its_size_and_limit_stand_in_the_status_and_no_model_reads_it(empty_db: 
     assert "history_retention" in kept.limit
 
 
+@pytest.mark.long
 def test_a_key_that_came_and_went_where_keys_are_compared_has_ended(empty_db: str, tmp_path: Path) -> None:
     """The file that is written when it is gone has never had it."""
     replay = made(empty_db, tmp_path)

@@ -56,6 +56,7 @@ def test_a_lake_of_another_format_is_named_and_left_alone(lab: LakeLab) -> None:
     lab.assert_equal()
 
 
+@pytest.mark.long
 def test_a_lake_of_an_earlier_neaptide_is_filled_anew_and_one_of_a_later_refused(lab: LakeLab) -> None:
     lab.sync()
     with lab.attached() as lake:

@@ -187,6 +187,7 @@ def test_models_above_follow_what_changed_below() -> None:
     assert world.wrong() == {}
 
 
+@pytest.mark.long
 def test_the_cheaper_way_is_taken_and_said_by_what_either_took_before() -> None:
     def bills(number: int, state: str) -> list[Any]:
         return [(n, 1, "2024-01-01", state, 1.0) for n in range(number)]

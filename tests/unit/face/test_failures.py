@@ -58,6 +58,13 @@ def _failed_after_ctrl_c() -> BaseException:
         return error
 
 
+def _in_a_circle() -> BaseException:
+    """One whose cause came up while it was handled."""
+    first, second = RuntimeError("first"), ValueError("second")
+    first.__context__, second.__cause__ = second, first
+    return second
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
@@ -69,6 +76,7 @@ def _failed_after_ctrl_c() -> BaseException:
         (RuntimeError("odd"), 1, ("RuntimeError: odd", "bug in Neaptide")),
         (KeyboardInterrupt(), 130, ()),
         (_failed_after_ctrl_c(), 130, ()),
+        (_in_a_circle(), 1, ("ValueError: second",)),
     ],
 )
 def test_each_error_has_its_words_and_its_exit_code(
