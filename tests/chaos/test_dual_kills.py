@@ -74,6 +74,7 @@ def settled(bank: Bank, told: Path) -> None:
     assert not (bank.folder / "reporting.duckdb.dual").exists()
 
 
+@pytest.mark.long
 def test_a_kill_at_any_step_leaves_a_write_in_both_or_in_neither(bank: Bank) -> None:
     told = bank.folder / "told"
     told.touch()

@@ -143,6 +143,7 @@ def test_a_stream_that_does_not_tell_all_is_a_copy(lab: Lab, what: str) -> None:
         assert synced(lab) == ("none", "")
 
 
+@pytest.mark.long
 def test_a_broker_that_is_away_keeps_no_other_table_back_and_loses_nothing(lab: Lab, nats: EmbeddedBroker) -> None:
     lab.run("UPDATE item SET name = 'handed on' WHERE id = 2")
     relayed(lab)
@@ -230,6 +231,7 @@ def test_an_event_with_too_many_keys_for_a_message_has_its_table_swept(lab: Lab)
         broker_of._fitting(replace(event, payload={"a": "b" * 5000}), 4096)
 
 
+@pytest.mark.long
 def test_sessions_that_stay_open_read_on_and_are_told_of_what_arrives(lab: Lab, nats: EmbeddedBroker) -> None:
     keep = Keep()
     kept = replace(lab, keep=keep, folder=lab.folder / "kept")

@@ -92,6 +92,7 @@ def test_a_table_is_published_only_once_nobody_writes_to_it(lab: Lab) -> None:
     assert synced(lab)["second"][:2] == ("full", 1)
 
 
+@pytest.mark.long
 def test_savepoints_big_streamed_and_prepared_transactions(lab: Lab) -> None:
     with lab.connect(autocommit=False) as conn:
         # The least that there is: whatever is larger is sent before it ends.
