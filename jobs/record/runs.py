@@ -56,29 +56,33 @@ def of(run: Run, clock: dict[str, Any]) -> Record:
     return Record(row, tuple(tables), model_runs.of(run.run_id, model_runs.told(run.models)))
 
 
-def write(file: DuckSession, records: Sequence[Record], *, keep: int) -> None:
-    """Add these records, and forget the oldest beyond `keep` runs."""
+def write(file: DuckSession, records: Sequence[Record], ended: model_runs.Rows = (), *, keep: int) -> None:
+    """Add these records, and what earlier runs did to models at their end; forget the oldest beyond `keep` runs."""
     file.block("write_runs", {"rows": json.dumps([record.run for record in records])})
     tables = [table for record in records for table in record.tables]
     if tables:
         file.block("write_table_runs", {"rows": json.dumps(tables)})
-    model_runs.write(file, [model for record in records for model in record.models])
+    model_runs.write(file, [*ended, *(model for record in records for model in record.models)])
     forgotten = file.block("forget_old_runs", {"keep": keep})
     if forgotten[0]["Count"]:
         file.block("forget_old_table_runs")
         model_runs.forget_old(file)
 
 
-def complete(file: DuckSession, end: End) -> None:
-    """Add to a run's record how it ended."""
-    if end is not None:
-        known = {"finished_at": end["finished_at"], "phases": json.dumps(end["phases"])}
-        file.block("complete_run", {"run_id": end["run_id"], **known})
-        model_runs.write(file, _models(end))
+def complete(file: DuckSession, end: End) -> model_runs.Rows:
+    """Add to a run's record how it ended; returns what it did to models, for `write`."""
+    if end is None:
+        return ()
+    known = {"finished_at": end["finished_at"], "phases": json.dumps(end["phases"])}
+    file.block("complete_run", {"run_id": end["run_id"], **known})
+    return _models(end)
 
 
-def take_over(file: DuckSession, published: Path, end: End) -> None:
-    """Copy the records that only the published file has; `end` is how the run that wrote that one ended."""
+def take_over(file: DuckSession, published: Path, end: End) -> model_runs.Rows:
+    """Copy the records that only the published file has; `end` is how the run that wrote that one ended.
+
+    Returns what that one did to models, for `write`.
+    """
     last = end or {}
     file.attach_published(published)
     file.block("take_over_table_runs")
@@ -92,7 +96,7 @@ def take_over(file: DuckSession, published: Path, end: End) -> None:
             "phases": json.dumps(last.get("phases", {})),
         },
     )
-    model_runs.write(file, _models(last))
+    return _models(last)
 
 
 def _models(end: dict[str, Any]) -> model_runs.Rows:

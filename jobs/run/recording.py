@@ -10,7 +10,7 @@ from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
-from jobs.record import runs
+from jobs.record import model_runs, runs
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run
@@ -56,15 +56,16 @@ class Recording:
         self._last_end = freshness.end_known(context.job.files)
         source = self._context.job.part
         self._record = runs.of(run, self._now.clocks | ({"source": source} if source else {}))
+        ended: model_runs.Rows = ()
         records = [self._record]
         if carried.record is not None:
-            runs.complete(self._file, carried.base_end)
+            ended = runs.complete(self._file, carried.base_end)
             records.insert(0, carried.record.ended(self._last_end))
         elif not self._file.private:
-            runs.complete(self._file, self._last_end)
+            ended = runs.complete(self._file, self._last_end)
         elif self._earlier is not None:
-            runs.take_over(self._file, self._earlier, self._last_end)
-        runs.write(self._file, records, keep=context.job.settings.sync.keep_runs)
+            ended = runs.take_over(self._file, self._earlier, self._last_end)
+        runs.write(self._file, records, ended, keep=context.job.settings.sync.keep_runs)
 
     def hand_on(self, kept: Mapping[str, Changes | None]) -> None:
         """Keep what this run changed for the next one, in a session that stays open.
