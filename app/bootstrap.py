@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import errors, extras
+from app import errors, extras, refreshing
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -251,7 +251,7 @@ def reporting_file(
     def clock() -> datetime:
         return source_clock(settings)
 
-    refresh = _refresh(settings, timeout, progress, keep, watched)
+    refresh = refreshing.by(lambda: job(settings, keep=keep), timeout, progress, watched)
     return store.open(
         settings.target_path,
         refresh=refresh,
@@ -341,42 +341,3 @@ def _limits(settings: config.Settings, writes: Path | None) -> Limits:
     from app import execution
 
     return execution.Limits(**settings.query.model_dump(), writes=writes)
-
-
-def _refresh(
-    settings: config.Settings,
-    timeout: timedelta | None,
-    progress: Progress | None,
-    keep: Keep | None,
-    watched: Callable[[Job], AbstractContextManager[None]],
-) -> Callable[[], datetime | None]:
-    def run() -> datetime | None:
-        from jobs import results
-        from jobs.position import clock
-        from jobs.run import sync
-
-        since = clock.mark()
-        within = timeout.total_seconds() if timeout is not None else None
-        try:
-            shown = progress or results.Silent()
-            found = job(settings, keep=keep)
-            with watched(found):
-                done = sync.sync_once(found, since=since, within=within, progress=shown)
-        except (errors.LockHeld, errors.SourceTimeout) as error:
-            if timeout is None:
-                raise
-            raise errors.TooStale(
-                f"the file could not be brought up to date within {timeout.total_seconds():g} s: {error.message}",
-                hint="allow more with --timeout, or an older file with --max-staleness",
-            ) from error
-        if done.failed:
-            failed = ", ".join(f"{table.table}: {table.error}" for table in done.failed)
-            raise errors.TooStale(f"not every table could be brought up to date: {failed}", hint="see neaptide status")
-        paused = [table.table for table in done.tables if table.action == "paused"]
-        if paused:
-            told = f"{', '.join(paused)} is paused, so the file can't be brought up to date as a whole"
-            raise errors.TooStale(told, hint=f"neaptide resume {paused[0]}, or allow an older file")
-        # The run began after the call, so its moment, by the source's clock, is at or after the one asked for.
-        return done.as_of
-
-    return run
