@@ -104,7 +104,7 @@ class Lake:
 
     @cached_property
     def _access(self) -> s3.Access:
-        return s3.Access.found()
+        return s3.Access.current()
 
     def unlocks(self) -> Iterator[str]:
         """The statement that lets a session reach files in an object store; another one once the keys are renewed."""

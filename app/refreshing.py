@@ -30,7 +30,7 @@ def by(
         from jobs.position import clock
         from jobs.run import sync
 
-        since = clock.mark()
+        since = clock.instant()
         within = timeout.total_seconds() if timeout is not None else None
         try:
             found = find()

@@ -48,7 +48,7 @@ class Access:
     session: Any
 
     @classmethod
-    def found(cls) -> Access:
+    def current(cls) -> Access:
         """As of now. Raises `errors.MissingExtra`."""
         with extras.needed("s3"):
             from botocore.session import Session

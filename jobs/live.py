@@ -182,7 +182,7 @@ def _create_view(session: DuckSession, table: Table) -> None:
     """What a full load would put into the file, as a view."""
     name = f"memory.{table.file_quoted}"
     session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{quoting.identifier(_name(table, fold=False)[0])}")
-    rows = apply.source_rows(table, table.columns, filters.kept(table))
+    rows = apply.source_rows(table, table.columns, filters.belongs(table))
     session.execute(f"CREATE VIEW {name} AS {rows.joined()}")
 
 

@@ -128,7 +128,7 @@ class Posting:
         """Give back what was sold; the rules that the other lines broke."""
         broken: dict[int, str] = {}
         for line in lines:
-            mark = self.ledger.mark()
+            mark = self.ledger.savepoint()
             try:
                 if not self._give_back(uow, invoice, line):
                     broken[line.line_no] = rules.RETURN_WITHOUT_SALE

@@ -75,7 +75,7 @@ class _Importer:
         invoices = self._file.invoices()
         for invoice in islice(invoices, done):
             self._replay(invoice)
-        self._ledger.keep()
+        self._ledger.commit()
         for batch in _batches(invoices):
             self._take_in(batch, done)
             done += len(batch)
@@ -110,7 +110,7 @@ class _Importer:
         except DomainError:
             # PostgreSQL refused the whole: once more, each invoice on its own, to find out which it was.
             self._run(batch, done, Intake.savepoint)
-        self._ledger.keep()
+        self._ledger.commit()
 
     def _run(self, batch: list[Invoice], done: int, alone: Callable[[Intake], AbstractContextManager[None]]) -> None:
         names = self._posting.names
@@ -135,7 +135,7 @@ class _Importer:
         verdicts = {line.line_no: rules.broken_rule(invoice, line) for line in invoice.lines}
         lines = [line for line in invoice.lines if verdicts[line.line_no] is None]
         posting = self._posting
-        mark, names = self._ledger.mark(), posting.names.copy() if alone is Intake.savepoint else posting.names
+        mark, names = self._ledger.savepoint(), posting.names.copy() if alone is Intake.savepoint else posting.names
         try:
             with alone(uow):
                 verdicts |= (

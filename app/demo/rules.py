@@ -56,7 +56,7 @@ class Sold:
 
     order_id: UUID
     line_no: int
-    left: int
+    remaining: int
 
 
 class Piece(NamedTuple):
@@ -84,14 +84,14 @@ class Ledger:
 
     def peek(self, key: Key) -> list[UUID]:
         """The orders a return would come from, at a guess: the most recent ones with something left."""
-        return [sold.order_id for sold in reversed(self._sold.get(key, [])) if sold.left][:3]
+        return [sold.order_id for sold in reversed(self._sold.get(key, [])) if sold.remaining][:3]
 
     def match(self, key: Key, quantity: int) -> list[Piece]:
         """The lines these pieces come back from, most recent first; none where fewer were sold than come back."""
         found: list[tuple[Sold, int]] = []
         for sold in reversed(self._sold.get(key, [])):
-            if sold.left and quantity:
-                taken = min(sold.left, quantity)
+            if sold.remaining and quantity:
+                taken = min(sold.remaining, quantity)
                 found.append((sold, taken))
                 quantity -= taken
         if quantity:
@@ -99,15 +99,15 @@ class Ledger:
         return [self._take(sold, taken) for sold, taken in found]
 
     def _take(self, sold: Sold, taken: int) -> Piece:
-        sold.left -= taken
-        self._undo.append(lambda: setattr(sold, "left", sold.left + taken))
+        sold.remaining -= taken
+        self._undo.append(lambda: setattr(sold, "remaining", sold.remaining + taken))
         return Piece(sold.order_id, sold.line_no, taken)
 
-    def mark(self) -> int:
-        """A point to go back to; `keep` makes it the start."""
+    def savepoint(self) -> int:
+        """A point to go back to; `commit` makes it the start."""
         return len(self._undo)
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """What happened so far is committed."""
         self._undo.clear()
 

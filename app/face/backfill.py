@@ -41,7 +41,7 @@ def command(
             "name the rows: --where, or --key-from and --key-to", hint="all: neaptide verify --repair"
         )
     [(job, _), *_others] = bootstrap.job(face.settings).meant([table])
-    with waits.told(face.say, job):
+    with waits.shown(face.say, job):
         done = backfill.backfill(
             job, table, Range(where.strip(), key_from, key_to), chunk=chunk, restart=restart, progress=face.progress()
         )

@@ -85,7 +85,7 @@ class Face:
             return self._on_spark(max_staleness=max_staleness, live=live, writes=writes)
         found = bootstrap.reading(
             self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-            watched=lambda job: waits.told(self.say, job), writes=writes,
+            watched=lambda job: waits.shown(self.say, job), writes=writes,
         )  # fmt: skip
         of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
         return self._of_replica(found) if of_replica and max_staleness is None else found
@@ -99,7 +99,7 @@ class Face:
             raise errors.UsageError("Spark reads the lake, and --live PostgreSQL: leave one of them out")
         return bootstrap.on_spark(
             self.settings, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-            watched=lambda job: waits.told(self.say, job), writes=writes,
+            watched=lambda job: waits.shown(self.say, job), writes=writes,
         )  # fmt: skip
 
     @contextmanager

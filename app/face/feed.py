@@ -56,7 +56,7 @@ def resync(face: Face, *, tables: tuple[str, ...], as_json: bool) -> int:
     from jobs.tracking import install
 
     job = bootstrap.job(face.settings)
-    with waits.told(face.say, job):
+    with waits.shown(face.say, job):
         for statement in install.track(job, list(tables)):
             face.say(statement)
         run = sync.sync_once(job, tables=list(tables) or None, full=True, progress=face.progress())

@@ -43,7 +43,7 @@ def _show(found: list[dict[str, Any]]) -> None:
     show.lines(_table(found, look))
     show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in found for warning in run["warnings"])
     show.lines(
-        f"  {run['run_id']}: {line}" for run in found for line in (*told(run, look), *_models(run["models"], look))
+        f"  {run['run_id']}: {line}" for run in found for line in (*notes(run, look), *_models(run["models"], look))
     )
 
 
@@ -73,7 +73,7 @@ def phases(run: Mapping[str, Any], most: int = _PHASES) -> list[str]:
     return [f"{name} {seconds:.2f}" for name, seconds in found.items() if name in longest]
 
 
-def told(run: Mapping[str, Any], look: show.Look) -> list[str]:
+def notes(run: Mapping[str, Any], look: show.Look) -> list[str]:
     """What befell the tables of a run besides new rows; what is said of several is said once."""
     found: dict[tuple[str, str], list[str]] = {}
     for table in run["tables"]:

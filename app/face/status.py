@@ -199,7 +199,7 @@ def _last_run(found: Status, look: show.Look) -> list[str]:
     parts = ", ".join(runs.phases(run))
     text = f"{_today(found.today)}last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
     warnings = [f"! {warning}" for warning in run["warnings"]]
-    return [*textwrap.wrap(text, look.width), *warnings, *runs.told(run, look)]
+    return [*textwrap.wrap(text, look.width), *warnings, *runs.notes(run, look)]
 
 
 def _today(today: dict[str, Any] | None) -> str:

@@ -47,7 +47,7 @@ def command(
     from jobs.run import sync
 
     job = bootstrap.job(face.settings)
-    with waits.told(face.say, job):
+    with waits.shown(face.say, job):
         if dry_run:
             from jobs.run import dryrun
 

@@ -35,7 +35,7 @@ def command(
 
     share = None if sample is None else sample / 100
     job = bootstrap.job(face.settings)
-    with waits.told(face.say, job):
+    with waits.shown(face.say, job):
         found = verify.verify(
             job, tables=list(tables) or None, repair=repair, sample=share, limit=limit, progress=face.progress()
         )

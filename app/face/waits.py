@@ -16,7 +16,7 @@ _MOMENT, _PAUSE, _ANSWER = 1.5, 10.0, 2.0
 
 
 @contextmanager
-def told(say: Say, job: Job) -> Iterator[None]:
+def shown(say: Say, job: Job) -> Iterator[None]:
     """Look now and then, from a thread, while the work in this block lasts."""
     done = threading.Event()
     threading.Thread(target=_watch, args=(say, job, done), name="waits", daemon=True).start()

@@ -32,7 +32,7 @@ class Written(NamedTuple):
     keys: Keys
     events: Sequence[Event]
 
-    def told(self) -> list[Event]:
+    def versioned(self) -> list[Event]:
         """Its events, each with the version that it led to."""
         return [replace(event, version=self.version) for event in self.events]
 
@@ -56,7 +56,7 @@ def write(connection: Connection, written: Iterable[Written]) -> None:
 
 def _rows(written: Written) -> Iterator[tuple[Any, ...]]:
     """The last event of an aggregate bears the keys: all of them are in the same transaction."""
-    *earlier, last = [_told(event) for event in written.told()] or [_silent(written)]
+    *earlier, last = [_told(event) for event in written.versioned()] or [_silent(written)]
     about = (written.aggregate, str(written.key), written.version)
     for name, payload, at in earlier:
         yield uuid4(), name, *about, "{}", payload, at

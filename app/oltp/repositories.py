@@ -91,7 +91,7 @@ class SqlRepository(ABC, Generic[A]):
             self._insert(new)
             self._note(new)
 
-    def told(self) -> list[Written]:
+    def take_written(self) -> list[Written]:
         """What was written since it was last asked."""
         written, self._written = self._written, []
         return written

@@ -52,9 +52,9 @@ def _headers(tag: str) -> dict[str, str]:
     return {"etag": tag, "cache-control": "private, no-cache"} if tag else {"cache-control": "no-store"}
 
 
-def told(request: Request, reader: Reader, data: Mapping[str, Any], *more: object) -> Response:
+def tagged(request: Request, reader: Reader, data: Mapping[str, Any], *more: object) -> Response:
     """The JSON of a page, with its tag by run; nothing where the one who asks has it already."""
-    tag = etag(reader, request, reader.told().get("as_of"), *more)
+    tag = etag(reader, request, reader.last_run().get("as_of"), *more)
     return fresh(request, tag) or as_json(data, tag)
 
 

@@ -57,7 +57,7 @@ class SourceReader(Reader):
         """The moment that is shown."""
         return self.once(("as_of",), lambda store: store.as_of)
 
-    def told(self) -> Mapping[str, Any]:
+    def last_run(self) -> Mapping[str, Any]:
         """No run."""
         return {}
 

@@ -37,7 +37,7 @@ def page(request: Request) -> Response:
     now = datetime.now(UTC)
     if answers.wants_json(request):
         standing = (found.level, found.problems, found.running, found.daemon and found.daemon["state"])
-        return answers.told(request, here.reader, _data(found, here.lag.said()), standing)
+        return answers.tagged(request, here.reader, _data(found, here.lag.said()), standing)
     return answers.as_html(
         "overview.html",
         **here.head(request, "Overview"),
@@ -59,7 +59,7 @@ def _on_source(request: Request, here: site.Site, found: Status) -> Response:
         told = "Answers come from a replica of PostgreSQL"
     if answers.wants_json(request):
         data = {"sentence": told, "as_of": as_of, "tables": sorted(tables.relations(here))}
-        return answers.told(request, here.reader, data)
+        return answers.tagged(request, here.reader, data)
     lead = "Each is of one moment, which stands beside it, and at most two seconds old when the page opens."
     if here.settings.read.url:
         lead = "Each is of one moment, which stands beside it: that of the last commit that the replica had replayed."

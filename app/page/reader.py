@@ -57,14 +57,14 @@ class Reader:
 
     def once(self, what: Hashable, work: Callable[[Store], Found]) -> Found:
         """What `work` gives for the published file: asked for once, and kept while that file is the published one."""
-        found: Found = self.kept((what, self.version()), lambda: self._asked(work))
+        found: Found = self.cached((what, self.version()), lambda: self._asked(work))
         return found
 
     def models(self) -> frozenset[str]:
         """The names of the file's read models."""
         return self.once("models", lambda store: store.models)
 
-    def kept(self, key: Hashable, work: Callable[[], Found]) -> Found:
+    def cached(self, key: Hashable, work: Callable[[], Found]) -> Found:
         """What `work` gives, once for each key; who comes meanwhile waits for the same."""
         with self._guard:
             if key in self._answers:
@@ -111,7 +111,7 @@ class Reader:
         """The moment of the source that is shown; None where there is no file."""
         return freshness.as_of(self.files)
 
-    def told(self) -> Mapping[str, Any]:
+    def last_run(self) -> Mapping[str, Any]:
         """What the last run said of the file: its run and as of when it is."""
         return freshness.read(self.files)
 

@@ -38,7 +38,7 @@ def listing(request: Request) -> Response:
                          "parameters": [one.name for one in one.parameters]} for one in fit],
             "wrong": wrong,
         }  # fmt: skip
-        return answers.told(request, here.reader, data, found.reports, wrong)
+        return answers.tagged(request, here.reader, data, found.reports, wrong)
     return answers.as_html(
         "reports.html", **here.head(request, "Reports"), reports=fit, wrong=wrong, folder=found.folder
     )

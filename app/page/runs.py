@@ -25,7 +25,7 @@ def listing(request: Request) -> Response:
     page = shown.whole(query.get("_page", "1"), "_page", 1, 10**9)
     part = found[(page - 1) * _PART : page * _PART]
     if answers.wants_json(request):
-        return answers.told(request, here.reader, {"as_of": here.status().as_of, "runs": found[:1000]})
+        return answers.tagged(request, here.reader, {"as_of": here.status().as_of, "runs": found[:1000]})
     more: dict[str, Any] = {
         "before": answers.address("/runs", wanted, _page=page - 1) if page > 1 else None,
         "after": answers.address("/runs", wanted, _page=page + 1) if page * _PART < len(found) else None,
@@ -57,7 +57,7 @@ def one(request: Request) -> Response:
     if found is None:
         raise errors.MissingTable(f"there is no run {wanted!r} that the file remembers", hint="see the list of runs")
     if answers.wants_json(request):
-        return answers.told(request, here.reader, found)
+        return answers.tagged(request, here.reader, found)
     return answers.as_html("run.html", **here.head(request, f"Run {wanted}"), run=overview.row_of(found))
 
 

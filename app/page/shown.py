@@ -145,7 +145,7 @@ def file(request: Request, here: site.Site, one: Asked, kind: str) -> Response:
     """The result as a file; rows are sent as they come, a part of them as JSON where nobody asks for a download."""
     as_part = kind == "json" and "_download" not in request.query_params
     # A part says as of when it is, which a run moves on that found nothing changed.
-    tag = answers.etag(here.reader, request, here.reader.told().get("as_of") if as_part else "")
+    tag = answers.etag(here.reader, request, here.reader.last_run().get("as_of") if as_part else "")
     known = answers.fresh(request, tag)
     if known is not None:
         return known
@@ -173,7 +173,7 @@ def _image(request: Request, here: site.Site, one: Asked, kind: str) -> Response
     if look not in _LOOKS:
         raise errors.UsageError(f"_look = {look!r} is none of {', '.join(_LOOKS)}")
     key = ("image", kind, width, look, one.chart, here.reader.version(), one.question.key)
-    return Response(here.reader.kept(key, lambda: _painted(here, one, kind, width, look)))
+    return Response(here.reader.cached(key, lambda: _painted(here, one, kind, width, look)))
 
 
 def _painted(here: site.Site, one: Asked, kind: str, width: int, look: str) -> bytes:
@@ -192,7 +192,7 @@ def _json(request: Request, here: site.Site, one: Asked, tag: str) -> Response:
     start = whole(query.get("_offset", "0"), "_offset", 0, 10**12)
     most = whole(query.get("_limit", str(_MOST)), "_limit", 1, _MOST)
     found = asked.part(here.reader, one.question, sort=one.sort, down=one.down, start=start, most=most)
-    result, told = found.result, here.reader.told()
+    result, told = found.result, here.reader.last_run()
     names = [name for name in query if name != "_offset"]
     after = answers.address(f"{one.path}.json", {name: query[name] for name in names}, _offset=start + most)
     body = {

@@ -42,14 +42,14 @@ class Site:
 
     def status(self) -> Status:
         """How the file stands; looked at once for each run, also for those that change nothing."""
-        told = self.reader.told()
+        told = self.reader.last_run()
         key = (
             "status",
             self.reader.version(),
             told.get("as_of"),
             int(freshness.now(self.reader.files).timestamp()) // 5,
         )
-        return self.reader.kept(key, lambda: report.read_status(self.job, runs=_RUNS))
+        return self.reader.cached(key, lambda: report.read_status(self.job, runs=_RUNS))
 
     def head(self, request: Request, title: str) -> dict[str, Any]:
         """What stands on every page: where one is, and as of when the data are."""

@@ -33,7 +33,7 @@ def listing(request: Request) -> Response:
     made = [one for one in rows if one["model"]]
     if answers.wants_json(request):
         as_of = here.reader.as_of() if here.settings.read.on_source else status.as_of
-        return answers.told(request, here.reader, {"as_of": as_of, "tables": tables, "models": made}, rows)
+        return answers.tagged(request, here.reader, {"as_of": as_of, "tables": tables, "models": made}, rows)
     inputs = {name: one.inputs for name, one in models(status).items()}
     return answers.as_html(
         "tables.html", **here.head(request, "Tables"), tables=tables, models=made, graph=graph.drawn(inputs)
@@ -78,7 +78,7 @@ def one(request: Request) -> Response:
     reports = uses.of(here).reports(name)
     if answers.wants_json(request):
         data = {**found, "as_of": sample.as_of, "reports": reports, "sample": sample.records()}
-        return answers.told(request, here.reader, data, reports)
+        return answers.tagged(request, here.reader, data, reports)
     return answers.as_html(
         "table.html", **here.head(request, name), table=found, reports=reports, heads=looks.heads(sample),
         rows=looks.rows(sample), query=answers.address("/sql", {"q": f"FROM {_quoted(name)} LIMIT 100"}),
@@ -112,6 +112,6 @@ def _shape(here: site.Site, name: str) -> Any:
         return None
     key = ("shape", name, here.reader.version())
     try:
-        return here.reader.kept(key, lambda: shape.of_table(here.job, name))
+        return here.reader.cached(key, lambda: shape.of_table(here.job, name))
     except errors.UsageError:
         return None

@@ -12,7 +12,7 @@ from app import errors, notes, versions
 _SYNC = "run `neaptide sync`"
 
 
-def found(path: Path) -> tuple[Path, tuple[int, int]]:
+def resolved(path: Path) -> tuple[Path, tuple[int, int]]:
     """The file behind the link, and which file on disk it is.
 
     Raises `errors.NoReportingFile`, and `errors.TargetUnusable` where it can't be read.

@@ -232,7 +232,7 @@ def _open_if_there(opened: Callable[[], Store]) -> Store | None:
 def _open_now(path: Path, limits: Limits) -> Store:
     """Open what the link points to; again, a bounded number of times, while it moves or is locked."""
     for attempt in range(1, _ATTEMPTS + 1):
-        file, before = published.found(path)
+        file, before = published.resolved(path)
         try:
             store = _store(path, file, limits)
         except duckdb.Error as error:

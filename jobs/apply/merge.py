@@ -50,7 +50,7 @@ class Merge:
         return self._found.rows
 
     @property
-    def found(self) -> Changes:
+    def changes(self) -> Changes:
         """What it was given."""
         return self._found
 

@@ -90,7 +90,7 @@ def local_lock(files: Names, wait: Wait, stand_by: StandBy) -> Iterator[str]:
         while not file_lock.flock(handle):
             stand_by(_local_holder(files))
             _pause(wait)
-        yield files.shared_id() or identity.kept(handle)
+        yield files.shared_id() or identity.of_lock(handle)
     finally:
         os.close(handle)
 

@@ -33,9 +33,9 @@ class Leader:
     """Leads, or stands by, until `stopping` is set; while it leads, there are runs."""
 
     def __init__(
-        self, job: Job, board: Board, runs: Runs, tell: Teller, alerts: Alerting, stopping: threading.Event
+        self, job: Job, board: Board, runs: Runs, teller: Teller, alerts: Alerting, stopping: threading.Event
     ) -> None:
-        self._job, self._board, self._runs, self._tell, self._alerts = job, board, runs, tell, alerts
+        self._job, self._board, self._runs, self._teller, self._alerts = job, board, runs, teller, alerts
         self._log = structlog.get_logger()
         self._stopping = stopping
         self._thread = threading.Thread(target=self._take_lead, name="lead", daemon=True)
@@ -69,7 +69,7 @@ class Leader:
         """Hold the lock beside the file, and lead."""
         while not self._wait(0):
             try:
-                with lead.local_lock(self._job.files, self._wait, self._tell.stands_by) as target_id:
+                with lead.local_lock(self._job.files, self._wait, self._teller.stands_by) as target_id:
                     self._lead_on(target_id)
             except lead.GaveUp:
                 return
@@ -82,7 +82,7 @@ class Leader:
             self._lead_several()
         while not self._wait(0):
             try:
-                with lead.source_lock(self._job, target_id, self._wait, self._tell.stands_by, self._own) as conn:
+                with lead.source_lock(self._job, target_id, self._wait, self._teller.stands_by, self._own) as conn:
                     self._lock = conn
                     self._watch(conn)
                     # The lock is kept until nothing is written any more.
@@ -152,11 +152,11 @@ class Leader:
         if self._wait(0):
             return
         pause = self._reach.failed()
-        self._tell.unreachable(error, pause)
+        self._teller.unreachable(error, pause)
         self._alerts.failed(error.message)
         self._wait(pause.total_seconds())
 
     def _reached(self) -> None:
         self._reach.succeeded()
         self._leading.set()
-        self._tell.leads()
+        self._teller.leads()

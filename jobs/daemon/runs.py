@@ -32,7 +32,7 @@ class Runs:
         self._job, self._board, self._alerts, self._stopping = job, board, alerts, stopping
         self._log = structlog.get_logger()
         self._agenda = Agenda(job.settings.schedule, self._heard)
-        self.tell = Teller(job.files, board, lambda: self._agenda.next_run)
+        self.teller = Teller(job.files, board, lambda: self._agenda.next_run)
         self._hooks = Hooks()
         self._guard = threading.Lock()
         self._idle = threading.Event()
@@ -50,7 +50,7 @@ class Runs:
         """Whatever was done to the wall clock, the next run comes when it is due."""
         step = self._agenda.look()
         if step:
-            self.tell.clock_was_set(step)
+            self.teller.clock_was_set(step)
 
     def pause(self) -> None:
         """No more runs until `begin`; one in hand goes on."""
@@ -127,19 +127,19 @@ class Runs:
 
     def _ran(self, run: Run) -> None:
         self._backoff.succeeded()
-        self.tell.ran(run, time.monotonic() - self._began)
+        self.teller.ran(run, time.monotonic() - self._began)
         self._alerts.ran(run)
         with self._guard:
             if self._again:
                 self._run_soon()
-        self.tell.leave_state(always=False)
+        self.teller.leave_state(always=False)
 
     def _run_failed(self, error: BaseException) -> None:
         if self._stopping.is_set():
             self._log.info("the run in hand was rolled back", action="run_rolled_back")
             return
         pause = self._backoff.failed()
-        self.tell.run_failed(error, pause)
+        self.teller.run_failed(error, pause)
         self._alerts.failed(error.message if isinstance(error, errors.NeaptideError) else type(error).__name__)
         self._agenda.run_in(pause.total_seconds())
-        self.tell.leave_state()
+        self.teller.leave_state()

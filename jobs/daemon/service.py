@@ -26,7 +26,7 @@ class Service:
         self._stopping = threading.Event()
         self._alerts, self._relaying = Alerting(job, board), Relaying(job)
         self._runs = Runs(self.job, board, self._alerts, self._stopping)
-        self.leader = Leader(self.job, board, self._runs, self._runs.tell, self._alerts, self._stopping)
+        self.leader = Leader(self.job, board, self._runs, self._runs.teller, self._alerts, self._stopping)
         self.job.keep_open.permit = self.leader.must_lead
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from jobs.job import Job
 
 def examined(job: Job, config: Path) -> Iterator[Check]:
     """What is found on this machine and on the server. `config` is the file that the settings are from."""
-    yield from machine.found(job, config)
+    yield from machine.checks(job, config)
     for part in job.each:
         for one in check.guarded("server", partial(server.found, part)):
             yield replace(one, message=f"{part.called}: {one.message}") if job.parts else one

@@ -34,7 +34,7 @@ _FILES = 3
 _SMALL = 2**30
 
 
-def found(job: Job, config: Path) -> Iterator[Check]:
+def checks(job: Job, config: Path) -> Iterator[Check]:
     """All of it, each look by itself; `config` is the file that the settings are from."""
     looks = (
         ("versions", _versions), ("config", partial(_config, job, config)), ("disk", partial(_disk, job)),

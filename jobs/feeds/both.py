@@ -94,9 +94,9 @@ class Feeds:
         """By each table's feed, in the order that was given."""
         return [one for step in steps for one in self._of(step.table).settled([step], now, looked)]
 
-    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+    def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """By the table's feed."""
-        return self._of(step.table).mark(step, now, last)
+        return self._of(step.table).next_watermark(step, now, last)
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Only the log is held for the files."""

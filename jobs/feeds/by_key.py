@@ -29,7 +29,7 @@ def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
     parts = list(_parts(wanted))
     session.use_threads(1)
     for place, part in enumerate(parts or [()]):
-        rows = source_rows(table, table.columns, filters.both(among(table, part), filters.kept(table)))
+        rows = source_rows(table, table.columns, filters.both(among(table, part), filters.belongs(table)))
         if place == 0:
             intake.make(session, changes.bare(changed), rows)
             columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
@@ -57,9 +57,9 @@ def _gone(table: Table, wanted: Sequence[Key]) -> Wire:
     """Those of the keys that no row of the file has now; with `deletes = "ignore"` only what was filtered out."""
     plans = table.key_plans()
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
-    rows, kept = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.kept(table)
+    rows, kept = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.belongs(table)
     if table.deletes.keeps:
-        condition = f"EXISTS ({filters_with(rows, filters.left(table))})" if kept else "false"
+        condition = f"EXISTS ({filters_with(rows, filters.excluded(table))})" if kept else "false"
     else:
         condition = f"NOT EXISTS ({filters_with(rows, kept)})"
     return Wire(plans, f"SELECT {fields} FROM {_listed(table, wanted)} AS k WHERE {condition}")

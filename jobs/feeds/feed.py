@@ -59,7 +59,7 @@ class Feed(Protocol):
         `looked` are later watermarks of tables that had no news until then.
         """
 
-    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+    def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """The watermark that a table has after this run; `last` is the one before, None of one that is copied anew."""
 
     def published(self, spare: Iterable[Watermark]) -> None:
@@ -72,13 +72,13 @@ class Feed(Protocol):
         """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""
 
 
-def told(feed: Feed, steps: Iterable[Step], now: SourceSession, known: Known | None = None) -> list[Step]:
+def with_news(feed: Feed, steps: Iterable[Step], now: SourceSession, known: Known | None = None) -> list[Step]:
     """The steps with their tables' news; a table that was truncated is copied anew.
 
     `known` is news by table and watermark that was asked for in this snapshot already.
     """
     given, before = list(steps), known or {}
-    asked = [step for step in given if step.action != DELTA or (step.table.name, step.mark) not in before]
+    asked = [step for step in given if step.action != DELTA or (step.table.name, step.since) not in before]
     found = before | known_of(asked, feed.news(asked, now))
     return [
         replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
@@ -92,4 +92,4 @@ def known_of(steps: Iterable[Step], news: dict[str, News]) -> Known:
 
 
 def _place(step: Step) -> tuple[str, Watermark | None]:
-    return step.table.name, step.mark if step.action == DELTA else None
+    return step.table.name, step.since if step.action == DELTA else None

@@ -19,7 +19,7 @@ def gather(session: DuckSession, table: Table, wanted: Range, label: str, *, ahe
     Rows that the file has already are left out, unless it is `ahead`: changes of an earlier run go into it before.
     """
     changed, gone, key = f"temp.ranged_{label}", f"temp.unranged_{label}", quoting.listed(table.key)
-    where = filters.both(wanted.source(table), filters.kept(table))
+    where = filters.both(wanted.source(table), filters.belongs(table))
     intake.make(session, changes.bare(changed), source_rows(table, table.columns, where))
     inside = wanted.file(table) if wanted.in_both else "false"
     changes.make(session, gone, f"(SELECT {key} FROM {out(table)} WHERE {inside}) EXCEPT (SELECT {key} FROM {changed})")
@@ -37,7 +37,7 @@ def _drop_unchanged(session: DuckSession, table: Table, changed: str, inside: st
     session.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
 
 
-def told(session: DuckSession, table: Table, found: Changes | None, label: str) -> str:
+def key_table(session: DuckSession, table: Table, found: Changes | None, label: str) -> str:
     """A table of the keys that were found without the range; "" where none were read."""
     if found is None or not table.spec.history:
         return ""

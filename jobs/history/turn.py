@@ -48,10 +48,10 @@ class Turn:
         `recent` are those of its changes that were read now; what the run before has left of its own may be more than
         what it changed of the file that it was to bring over.
         """
-        self._leave(merge.found if merge else None)
+        self._leave(merge.changes if merge else None)
         if merge is None:
             return
-        key, found = self._key, merge.found
+        key, found = self._key, merge.changes
         coming = self._make("coming", self._candidates(merge.fresh, found, recent))
         asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {found.gone}")
         self._write(coming, found.gone, self._present(asked, merge))

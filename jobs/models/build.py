@@ -16,7 +16,7 @@ from jobs import faults
 from jobs.engine.session import DuckSession
 from jobs.models import costs, making, place
 from jobs.models.standing import Standing
-from jobs.models.upkeep import Plan, is_its_own, told
+from jobs.models.upkeep import Plan, in_words, is_its_own
 from jobs.record import models as ledger
 from jobs.record.models import KeptModel
 from jobs.results import ModelRun
@@ -85,7 +85,7 @@ class Builder:
         model = self._plan.planning.folder.models[one.name]
         is_of_a_value = isinstance(error.__cause__, duckdb.ConversionException | duckdb.OutOfRangeException)
         advice = " (TRY_CAST or NULLIF makes NULL of such a value; or cast it to a wider type)" if is_of_a_value else ""
-        return f"{model.at(0)}: {told(error)}{advice}"
+        return f"{model.at(0)}: {in_words(error)}{advice}"
 
     def _build(self, one: Standing) -> None:
         began, used, run_id = time.monotonic(), time.process_time(), self._plan.run_id

@@ -39,7 +39,7 @@ class Costs:
     rebuild: Measured | None = None
     anew: bool = False
 
-    def kept(self, keys: int, seconds: float) -> Costs:
+    def maintained(self, keys: int, seconds: float) -> Costs:
         """After an upkeep of so many keys."""
         found = Measured(keys, seconds)
         return replace(self, few=found, anew=False) if keys <= FEW else replace(self, many=found, anew=False)
@@ -98,7 +98,7 @@ def as_dict(costs: Costs) -> dict[str, Any]:
     return asdict(costs)
 
 
-def told(known: Costs, keys: int, rows: int) -> tuple[str, str]:
+def rebuild_reason(known: Costs, keys: int, rows: int) -> tuple[str, str]:
     """The cause and the reason of a rebuild that was chosen."""
     upkeep, making = known.upkeep(keys), known.making(rows)
     reason = f"{keys:,} of {rows:,} keys may have changed"

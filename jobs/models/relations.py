@@ -95,7 +95,7 @@ class Relations:
         )
         return {name for name, count in self.file.rows(f"SELECT {counts} FROM {keys}")[0].items() if count}
 
-    def found(self, name: str, alias: str, keys: str, same: str, columns: Sequence[str]) -> str:
+    def meeting(self, name: str, alias: str, keys: str, same: str, columns: Sequence[str]) -> str:
         """A table of the rows of a table or model that meet, under this alias, a row `neaptide_k` of `keys` by `same`.
 
         The places are found by a scan of what the condition reads; the other columns are then read only there.

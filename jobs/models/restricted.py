@@ -45,7 +45,7 @@ class Restricted:
 
     def _old(self, nulls: set[str]) -> str:
         same = selecting.same(selecting.own(self._analysis.key), nulls)
-        return self._relations.found(self._name, "t", self._keys, same, list(self._analysis.columns))
+        return self._relations.meeting(self._name, "t", self._keys, same, list(self._analysis.columns))
 
     def _terms(self, branch: Branch) -> dict[str, Term]:
         return self._analysis.key_terms(branch)
@@ -68,4 +68,4 @@ class Restricted:
     def _driving(self, branch: Branch, alias: str, same: str) -> str:
         table = branch.occurrence(alias).table
         columns = selecting.mentioned(branch, self._relations.columns(table))
-        return self._relations.found(table, alias, self._keys, same, columns)
+        return self._relations.meeting(table, alias, self._keys, same, columns)

@@ -126,7 +126,7 @@ class Sums:
         """The affected rows of the first input, as they are now."""
         same = selecting.same(self._terms(), self._relations.nulls(self._rows, self._analysis.unit))
         columns = self._relations.read_by_sums(self._driver.table)
-        return self._relations.found(self._driver.table, self._driver.alias, self._rows, same, columns)
+        return self._relations.meeting(self._driver.table, self._driver.alias, self._rows, same, columns)
 
     def _summed(self, rows: str) -> str:
         return selecting.select(self._branch, self._shape.fields(), {self._driver.alias: rows})

@@ -173,10 +173,10 @@ class Upkeep:
         rows = self._file.one(f"SELECT count(*) FROM {place.out(name)}")
         began = time.process_time()
         if restricted.count > known.threshold(rows):
-            done = self._rebuilt(name, analysis, *costs.told(known, restricted.count, rows))
+            done = self._rebuilt(name, analysis, *costs.rebuild_reason(known, restricted.count, rows))
             return replace(done, costs=known.rebuilt(rows, time.process_time() - began))
         done = Done(analysis.kind, moved=restricted.apply(witnessed=witnessed), keys=restricted.count)
-        return replace(done, costs=known.kept(done.keys, time.process_time() - began))
+        return replace(done, costs=known.maintained(done.keys, time.process_time() - began))
 
     def _rebuilt(self, name: str, analysis: Analysis, cause: str, reason: str) -> Done:
         moved = making.rebuild(self._file, self._scratch, name, analysis)
@@ -220,7 +220,7 @@ def failing(name: str) -> Iterator[None]:
     except errors.NeaptideError as error:
         if not is_its_own(error):
             raise
-        raise ModelFailed(name, told(error)) from error
+        raise ModelFailed(name, in_words(error)) from error
 
 
 def is_its_own(error: errors.NeaptideError) -> bool:
@@ -228,7 +228,7 @@ def is_its_own(error: errors.NeaptideError) -> bool:
     return type(error) in (errors.NeaptideError, errors.OutOfMemory, errors.UnsupportedValue) or _is_internal(error)
 
 
-def told(error: errors.NeaptideError) -> str:
+def in_words(error: errors.NeaptideError) -> str:
     """Such an error, as it is told of its model."""
     return (
         f"DuckDB can't carry it out: {str(error.__cause__).splitlines()[0]}" if _is_internal(error) else error.message

@@ -39,7 +39,7 @@ class Step:
         return self.unreadable or self.table.compares_keys
 
     @property
-    def mark(self) -> Watermark:
+    def since(self) -> Watermark:
         """How far the table was read; only of a step that isn't `full`."""
         assert self.saved is not None
         return self.saved.watermark
@@ -50,11 +50,11 @@ class Step:
         if self.saved is not None and self.table.mode.from_log:
             return self.action == DELTA
         if self.saved is not None and self.table.from_events:
-            once = self.mark.log.startswith("events outbox:")
+            once = self.since.log.startswith("events outbox:")
             return self.action == DELTA and once and not (self.reason or self.unreadable)
         if self.saved is None or self.table.stamp is None:
             return False
-        return self.table.mode.gapless_after(self.mark)
+        return self.table.mode.gapless_after(self.since)
 
 
 def steps(

@@ -30,7 +30,7 @@ def took(reading: dict[str, Any]) -> float:
     return float(reading["seconds"] - reading["asked"])
 
 
-def mark() -> dict[str, Any]:
+def instant() -> dict[str, Any]:
     """Now, for a comparison with another moment of this machine."""
     return {"boot": _boot(), "seconds": _since_boot()}
 

@@ -18,7 +18,7 @@ _TABLE = "neaptide.model_runs"
 Rows = tuple[dict[str, Any], ...]
 
 
-def told(models: Iterable[ModelRun]) -> list[dict[str, Any]]:
+def as_json(models: Iterable[ModelRun]) -> list[dict[str, Any]]:
     """The models of one run, as its end and `--json` say it."""
     return [asdict(one) for one in models]
 

@@ -53,7 +53,7 @@ def of(run: Run, clock: dict[str, Any]) -> Record:
         "warnings": json.dumps(run.warnings),
     }
     tables = ({**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told)
-    return Record(row, tuple(tables), model_runs.of(run.run_id, model_runs.told(run.models)))
+    return Record(row, tuple(tables), model_runs.of(run.run_id, model_runs.as_json(run.models)))
 
 
 def write(file: DuckSession, records: Sequence[Record], ended: model_runs.Rows = (), *, keep: int) -> None:

@@ -49,8 +49,8 @@ class Anew:
         copied, failures = load.copy_tables(
             self._file, [step.table for step in steps], now, workers=workers, progress=self._context.progress
         )
-        self._context.fail({table.name: misfits.told(now.conn, table, error) for table, error in failures})
-        now.settle()
+        self._context.fail({table.name: misfits.explained(now.conn, table, error) for table, error in failures})
+        now.wait_durable()
         self._context.fail(self._too_lossy([step for step in steps if step.table.name not in now.failures]))
         steps = [step for step in steps if step.table.name not in now.failures]
         return {step.table.name: self._swapped(step, copied[step.table.name], run_id, keeper) for step in steps}
@@ -63,18 +63,18 @@ class Anew:
                 keeper.begin()
                 swap.swap(self._file, table)
                 keeper.replaced(table)
-                ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
+                ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
                 keeper.end((), ())
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
-        notes = (*table.notes, *nulls.told(self._context.feed, self._now, step), *keeper.notes.pop(table.name, ()))
+        notes = (*table.notes, *nulls.notes(self._context.feed, self._now, step), *keeper.notes.pop(table.name, ()))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
 
     def swap(self, steps: list[Step], run_id: str) -> None:
         """Let what was copied take the tables' places, with their watermarks; in the caller's transaction."""
         for step in steps:
             swap.swap(self._file, step.table)
-            ledger.write_watermarks(self._file, [self._context.mark(step)], run_id)
+            ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""

@@ -57,10 +57,10 @@ def is_kept(step: Step, published: State) -> bool:
     base = published.tables.get(step.table.name)
     if base is None or step.action != DELTA or step.compares_keys:
         return False
-    return watermark.includes(step.mark, base.watermark)
+    return watermark.includes(step.since, base.watermark)
 
 
-def kept(file: DuckSession) -> Carried | None:
+def of_session(file: DuckSession) -> Carried | None:
     """What the last run of this session left, whatever it is good for."""
     left: Carried | None = file.left
     return left
@@ -68,13 +68,13 @@ def kept(file: DuckSession) -> Carried | None:
 
 def base(file: DuckSession) -> State | None:
     """The state of the file that the last run of this session left something for."""
-    last = kept(file)
+    last = of_session(file)
     return last.base if last else None
 
 
-def found(file: DuckSession, state: State, published: State) -> Carried:
+def leading(file: DuckSession, state: State, published: State) -> Carried:
     """The changes that lead from a file in this state to the published one, of the tables that both hold alike."""
-    last = kept(file)
+    last = of_session(file)
     if last is None or not last.leads(state, published):
         drop(file)
         return NOTHING
@@ -89,7 +89,7 @@ def _is_alike(name: str, state: State, published: State) -> bool:
 
 def drop(file: DuckSession) -> None:
     """Forget what is kept."""
-    last, file.left = kept(file), None
+    last, file.left = of_session(file), None
     for changes in last.tables.values() if last else ():
         if changes:
             drop_changes(file, changes)

@@ -65,7 +65,7 @@ def diagnosed(now: SourceSession, table: Table) -> Iterator[None]:
     except errors.NeaptideError as error:
         if not misfits.is_of_a_table(error):
             raise
-        raise TableFailed(table.name, misfits.told(now.conn, table, error)) from error
+        raise TableFailed(table.name, misfits.explained(now.conn, table, error)) from error
 
 
 @dataclass
@@ -145,10 +145,10 @@ class Context:
         hidden = (drift.hides(saved[t.name].signature, t.signature) for t in self.now.tables if t.name in saved)
         return self.options.full or bool(self.orphans(self.published)) or any(hidden)
 
-    def mark(self, step: Step) -> Saved:
+    def saved_after(self, step: Step) -> Saved:
         """What the file will say of the table once the step is done."""
         last = step.saved.watermark if step.saved and step.action != FULL else None
-        mark = self.feed.mark(step, self.now, last)
+        mark = self.feed.next_watermark(step, self.now, last)
         return saved(step.table, mark, self.now)
 
     def as_of(self) -> datetime:
@@ -160,7 +160,7 @@ class Context:
         stays = [kept for kept in left if self.options.tables or kept.table in self.now.failures]
         return min([self.now.snapshot.as_of, *(kept.watermark.snapshot.as_of for kept in stays)])
 
-    def tell(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
+    def note_freshness(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
         """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot.
 
         `ended` is that of a run that wrote the file; one without found nothing to do, and says how far it has looked.
@@ -173,7 +173,7 @@ class Context:
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet, others)
 
     def confirm(self) -> None:
-        """Let the source forget what no file needs any more, once this run has published; after `tell` if it hasn't."""
+        """Let the source forget what no file needs any more, once it has published; else after `note_freshness`."""
         theirs = {name: saved.watermark for name, saved in self.published.tables.items()}
         if self.held is not None:
             self.feed.published(theirs.values())
@@ -185,14 +185,14 @@ class Context:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
         durable = position.is_durable(self.now.conn, self.now.snapshot)
         return {
-            step.table.name: self.feed.mark(step, self.now, step.mark) if durable else step.mark
+            step.table.name: self.feed.next_watermark(step, self.now, step.since) if durable else step.since
             for step in self.asked
             if step.action == DELTA
         }
 
     def failed(self) -> tuple[TableRun, ...]:
         """The record of the tables that were left as they are."""
-        failed = [TableRun(name, "failed", error=error) for name, error in self.now.told().items()]
+        failed = [TableRun(name, "failed", error=error) for name, error in self.now.reasons().items()]
         return (*failed, *(TableRun(name, "paused", notes=self._of_pause(name)) for name in self.now.paused()))
 
     def _of_pause(self, name: str) -> tuple[str, ...]:

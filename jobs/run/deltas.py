@@ -78,10 +78,10 @@ class Deltas:
         with diagnosed(self._now, step.table):
             found, told = self._read(step, label) if step.news else None, ""
             if wanted:
-                told = ranged.told(self._file, step.table, found, label)
+                told = ranged.key_table(self._file, step.table, found, label)
                 again = ranged.gather(self._file, step.table, wanted, label, ahead=bool(self._carried.tables.get(name)))
                 found = ranged.joined(self._file, step.table, found, again, f"{label}_ranged")
-            notes = (*resumed, *_compared(step), *step.table.notes, *nulls.told(self._context.feed, self._now, step))
+            notes = (*resumed, *_compared(step), *step.table.notes, *nulls.notes(self._context.feed, self._now, step))
         return Gathered(step, label, notes, found, time.monotonic() - began, told)
 
     def ready(self, gathered: Gathered, *, compared: bool) -> Ready:

@@ -43,7 +43,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
         tables = _plans(job, now, [_unread(one) for one in plan.steps(now.tables, state, now.snapshot)], limit)
         there = {table.table for table in tables}
         tables += [
-            TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.told().items() if name not in there
+            TablePlan(name, FAILED, "", 0, 0, error=why) for name, why in now.reasons().items() if name not in there
         ]
         tables += [TablePlan(name, "paused", "", 0, 0) for name in now.paused()]
         return DryRun(now.snapshot.as_of, tuple(tables), tuple(now.warnings), _models(job, state, tables))
@@ -59,7 +59,7 @@ def _of_each(job: Job, wanted: tuple[str, ...]) -> DryRun:
             found.append(dry_run(part, tables))
         except errors.NeaptideError as error:
             failures.append(part.named(error))
-            names = tables or several.left(part, part.target.peek())
+            names = tables or several.untouched(part, part.target.peek())
             failed += [TablePlan(name, FAILED, "", 0, 0, error=several.line(failures[-1])) for name in names]
     if not found:
         raise failures[0]
@@ -100,9 +100,9 @@ def _unread(step: Step) -> Step:
 
 
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:
-    lacks = {step.table.name: now.told().get(step.table.name) or step.table.lack for step in steps}
+    lacks = {step.table.name: now.reasons().get(step.table.name) or step.table.lack for step in steps}
     ready = [step for step in steps if not lacks[step.table.name]]
-    told = {step.table.name: step for step in feed.told(_FEED, ready, now)}
+    told = {step.table.name: step for step in feed.with_news(_FEED, ready, now)}
     steps = [told.get(step.table.name, step) for step in steps]
     counts = _changes(job, now, [step for step in told.values() if step.action != FULL and step.news], limit)
     return [_plan(step, now, lacks[step.table.name], counts) for step in steps]
@@ -151,7 +151,7 @@ def _change(file: DuckSession, step: Step, place: int, now: SourceSession) -> Ta
     except errors.NeaptideError as error:
         if not misfits.is_of_a_table(error):
             raise
-        better = misfits.told(now.conn, step.table, error)
+        better = misfits.explained(now.conn, step.table, error)
         return TablePlan(name, step.action, step.reason, 0, 0, error=better.message)
     return TablePlan(name, step.action, step.reason, rows, deletes)
 

@@ -90,7 +90,7 @@ class Writing:
     ) -> None:
         self._job, self._deadline, self._tell = job, deadline, tell
         self._lent = Borrowed(conn, job.source)
-        self._began, self._started = clock.mark(), datetime.now(UTC)
+        self._began, self._started = clock.instant(), datetime.now(UTC)
         self._run_id = ""
         self._seen: Seen
         self._now: SourceSession
@@ -192,7 +192,7 @@ class Writing:
         faults.point("file_committed")
         try:
             self._lent.finish(prepared.gid(self._job, self._run_id))
-            prepared.settle(self._job)
+            prepared.clear(self._job)
         except errors.NeaptideError as error:
             self._tell(f"it is written, and PostgreSQL will show it after the next run: {error.message}")
 

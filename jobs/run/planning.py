@@ -33,7 +33,7 @@ def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
 
 
 def _marks(context: Context) -> Mapping[str, Watermark]:
-    return checked.found(context.job.files, context.published.run_id, context.now.snapshot, context.job.part)
+    return checked.watermarks(context.job.files, context.published.run_id, context.now.snapshot, context.job.part)
 
 
 def beyond(context: Context, steps: list[Step]) -> list[Step]:

@@ -34,7 +34,7 @@ def announce(job: Job) -> None:
     _write(_pending(job), "")
 
 
-def settle(job: Job) -> None:
+def clear(job: Job) -> None:
     """Nothing is prepared any more."""
     _pending(job).unlink(missing_ok=True)
 
@@ -61,7 +61,7 @@ def recover(job: Job) -> None:
         for one in found:
             word = "COMMIT" if one.removeprefix(prefix) in written else "ROLLBACK"
             conn.execute(f"{word} PREPARED {quoting.literal(one)}".encode())
-    settle(job)
+    clear(job)
 
 
 def is_written(job: Job, run_id: str) -> bool:

@@ -44,7 +44,7 @@ class Recording:
 
     def write_watermarks(self, steps: list[Step]) -> None:
         """Of a table that is as the file says, nothing but the position changes."""
-        marks = [self._context.mark(step) for step in steps]
+        marks = [self._context.saved_after(step) for step in steps]
         moved = [mark for mark in marks if ledger.only_moved(self._state.tables.get(mark.table), mark)]
         moved_names = {mark.table for mark in moved}
         ledger.move_watermarks(self._file, moved, self.run_id)

@@ -128,10 +128,10 @@ def _moments(job: Job, name: str, state: State) -> list[datetime]:
 def _left(job: Job, name: str, state: State, error: errors.NeaptideError) -> Iterable[TableRun]:
     """The tables of a source that could not be read: those that the file has, and those that it was to have."""
     part = next(one for one in job.parts if one.part == name)
-    return (TableRun(table, "failed", error=line(error)) for table in left(part, state))
+    return (TableRun(table, "failed", error=line(error)) for table in untouched(part, state))
 
 
-def left(part: Job, state: State) -> list[str]:
+def untouched(part: Job, state: State) -> list[str]:
     """What is left as it is where a source can't be read: what the file has of it, and what it was to have."""
     specs = part.settings.tables
     named = {spec.rename or spec.name for spec in specs if state.tables.keys() or not spec.is_pattern}

@@ -51,9 +51,9 @@ def sync_once(
     """Bring the reporting file up to one snapshot of the source, and publish it if anything changed.
 
     `tables` limits the run to some of the config's; the others keep their earlier moment, and `as_of` is the oldest.
-    `timeout` bounds the wait for the lock, `within` all of it. With `since`, a `clock.mark()`, a run of somebody else
-    will do that began at or after it: one run serves all who wait. `after` is called without the lock, and calls the
-    hooks. `ranges` are rows to be read anew, by table. Raises `errors.*`; then the published file is as it was, and
+    `timeout` bounds the wait for the lock, `within` all of it. With `since`, a `clock.instant()`, a run of somebody
+    else will do that began at or after it: one run serves all who wait. `after` is called without the lock, and calls
+    the hooks. `ranges` are rows to be read anew, by table. Raises `errors.*`; then the published file is as it was, and
     the next run goes on from it.
     """
     options = Options(tuple(tables or ()), full, force_deletes, ranges=ranges or {})
@@ -98,7 +98,7 @@ def steadied(attempt: Callable[[], Done]) -> Done:
 
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     """Connect, and bring the file up to the snapshot."""
-    began, started = clock.mark(), datetime.now(UTC)
+    began, started = clock.instant(), datetime.now(UTC)
     told = job.target.keep_off()
     seen = job.target.look()
     with ExitStack() as source:
@@ -164,7 +164,7 @@ class _Runner:
     def _unchanged(self) -> Run:
         run_id = self._context.published.run_id
         if not self._options.tables:
-            self._context.tell(run_id)
+            self._context.note_freshness(run_id)
         self._context.confirm()
         notes = self._nulls()
         tables = (TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in self._now.tables)
@@ -175,7 +175,7 @@ class _Runner:
         """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
         if not any(nulls.columns(table) for table in self._now.tables):
             return {}
-        return {step.table.name: nulls.told(self._context.feed, self._now, step) for step in self._context.asked}
+        return {step.table.name: nulls.notes(self._context.feed, self._now, step) for step in self._context.asked}
 
     def _write(self) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
@@ -189,7 +189,7 @@ class _Runner:
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
-            self._context.tell(run.run_id, freshness.end_of(run))
+            self._context.note_freshness(run.run_id, freshness.end_of(run))
         self._context.confirm()
         return run
 

@@ -46,5 +46,5 @@ def _refusal(session: DuckSession, table: Table, now: SourceSession) -> errors.N
     except errors.NeaptideError as error:
         if not misfits.is_of_a_table(error):
             raise
-        return misfits.told(now.conn, table, error)
+        return misfits.explained(now.conn, table, error)
     return None

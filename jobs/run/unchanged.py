@@ -36,7 +36,7 @@ def _nothing_new(context: Context) -> bool:
     if _histories_differ(now.tables, published.history):
         return False
     known = now.known()
-    if now.told() != {name: error for name, error in published.errors.items() if name in known}:
+    if now.reasons() != {name: error for name, error in published.errors.items() if name in known}:
         return False
     context.asked = planning.beyond(context, steps)
     news = context.feed.news(context.asked, now)

@@ -42,7 +42,7 @@ class Writer:
     ) -> None:
         self._context, self._now, self._file, self._state = context, context.now, file, state
         self._kept = Kept(file, state, context.published, context.job.files.published)
-        self._carried = carry.found(file, state, context.published)
+        self._carried = carry.leading(file, state, context.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
         self._loaded: dict[str, TableRun] = {}
@@ -54,7 +54,7 @@ class Writer:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
         self._carried = self._kept.added(self._carried, self._now.tables, self._record.run_id.rpartition("-")[2])
         ahead = self._carried.ahead(self._state, self._context.published)
-        steps = feed.told(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
+        steps = feed.with_news(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         _check_covered(self._context, steps)
         if self._context.prepare is not None and any(step.action == FULL for step in steps):
             raise NeedsSync
@@ -146,7 +146,7 @@ class Writer:
         run = replace(run, models=tuple(upkeep.plan.runs))
         record.write_record(run)
         states.check(context.job, now.conn, now.tables)
-        now.settle()
+        now.wait_durable()
         return run
 
     def _brought_up(self, steps: list[Step], deltas: Deltas, upkeep: Upkeep) -> list[TableRun]:

@@ -92,7 +92,7 @@ def held_by(conn: Connection, relid: int, name: str) -> errors.SourceTimeout:
     )
 
 
-def settle(conn: Connection, relations: Mapping[int, str]) -> tuple[list[str], list[int]]:
+def lock_late(conn: Connection, relations: Mapping[int, str]) -> tuple[list[str], list[int]]:
     """Lock, after the snapshot, relations that LOCK doesn't take, given by oid: those touched, and oids others hold.
 
     Raises `errors.SchemaMoving` where a materialized view among or below them is not the one that the snapshot shows.

@@ -88,7 +88,7 @@ def _clocks(conn: Connection) -> tuple[datetime, dict[str, Any]]:
     """
     found = []
     for _ in range(_QUESTIONS):
-        asked = clock.mark()
+        asked = clock.instant()
         server = one(conn, "clock")["clock"]
         found.append((server, clock.reading(server, asked)))
         if clock.took(found[-1][1]) < _PROMPT:

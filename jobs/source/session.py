@@ -48,7 +48,7 @@ class SourceSession:
     # The source's clock beside this machine's, taken when the moment was: what is saved of it must be of one instant.
     clocks: dict[str, Any] = field(default_factory=dict)
 
-    def mark(self, last: Watermark | None) -> Watermark:
+    def next_watermark(self, last: Watermark | None) -> Watermark:
         """The watermark a table has after this run."""
         floor = next_floor(
             last.floor if last else None, self.reading.candidate(self.margin), advances=self.reading.advances
@@ -64,7 +64,7 @@ class SourceSession:
         """The run's tables, by their names in the file, ready or not."""
         return {*self.failures, *(table.name for table in self.tables)}
 
-    def told(self) -> dict[str, str]:
+    def reasons(self) -> dict[str, str]:
         """Why tables were set aside, each in one line, by name."""
         return {
             name: f"{error.message} ({error.hint})" if error.hint else error.message
@@ -76,7 +76,7 @@ class SourceSession:
         """The tables that were set aside because an operator wants them as they are."""
         return [name for name, error in self.failures.items() if isinstance(error, errors.Paused)]
 
-    def settle(self) -> None:
+    def wait_durable(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
         position.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
 
@@ -144,7 +144,7 @@ def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, a
         if any(relation.quoted not in known for relation in relations if relation.kind in ORDINARY):
             raise errors.SchemaMoving("a table was made at this moment")
         later = {one.relid: one.quoted for one in relations if one.kind not in ORDINARY}
-        names, away = locks.settle(conn, {relid: name for relid, name in later.items() if name not in held})
+        names, away = locks.lock_late(conn, {relid: name for relid, name in later.items() if name not in held})
         touched.extend(names)
         return {
             one.relid: locks.held_by(conn, one.relid, one.name)

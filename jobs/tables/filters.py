@@ -13,7 +13,7 @@ from jobs import quoting
 from jobs.tables.table import Table
 
 
-def kept(table: Table) -> str:
+def belongs(table: Table) -> str:
     """PostgreSQL's condition for rows that belong in the file; empty where all do."""
     parts = [] if table.spec.where is None else [where(table.spec.where)]
     if table.deletes.marked:
@@ -21,9 +21,9 @@ def kept(table: Table) -> str:
     return both(*parts)
 
 
-def left(table: Table) -> str:
+def excluded(table: Table) -> str:
     """PostgreSQL's condition for rows that don't belong in the file; empty where all do."""
-    condition = kept(table)
+    condition = belongs(table)
     return f"({condition}) IS NOT TRUE" if condition else ""
 
 

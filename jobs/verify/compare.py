@@ -91,7 +91,7 @@ class Comparison:
             self._session.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     def _source(self, where: str) -> Wire:
-        both = " AND ".join(f"({part})" for part in (where, filters.kept(self._table)) if part)
+        both = " AND ".join(f"({part})" for part in (where, filters.belongs(self._table)) if part)
         return apply.source_rows(self._table, self._table.columns, both)
 
     def _sums(self) -> None:

@@ -46,7 +46,7 @@ def mend(
     checks.extend(check for check in found if check.equal or check.table.removeprefix("history of ") not in mended)
 
 
-def settle(file: DuckSession, tables: Iterable[Table], gone: Iterable[str]) -> None:
+def catch_up(file: DuckSession, tables: Iterable[Table], gone: Iterable[str]) -> None:
     """Once the watermarks are written: the histories are as of these, and those of tables that are gone go, too."""
     if kept := ledger.read(file):
         known.remove(file, gone)

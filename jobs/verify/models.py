@@ -74,7 +74,7 @@ def _compared(file: DuckSession, name: str, planning: Planning, found: ledger.Mo
     except errors.NeaptideError as error:
         if not upkeep.is_its_own(error):
             raise
-        return ModelCheck(name, error=upkeep.told(error))
+        return ModelCheck(name, error=upkeep.in_words(error))
 
 
 def _counted(file: DuckSession, name: str, planning: Planning) -> ModelCheck:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app import errors
 from jobs.job import Job
-from jobs.run.several import OF_ALL, left, line
+from jobs.run.several import OF_ALL, line, untouched
 from jobs.targets.file import freshness, strangers
 from jobs.verify.results import ModelCheck, TableCheck, Verification
 from jobs.verify.scope import Scope
@@ -33,7 +33,7 @@ def each(job: Job, scope: Scope, verify: Callable[[Job, Scope], Verification]) -
         except errors.NeaptideError as error:
             failures.append(part.named(error))
             state = part.target.peek()
-            away += [TableCheck(name, 0, 0, error=line(failures[-1])) for name in tables or left(part, state)]
+            away += [TableCheck(name, 0, 0, error=line(failures[-1])) for name in tables or untouched(part, state)]
     if not found:
         raise failures[0]
     as_of = freshness.as_of(job.files) if away else None

@@ -127,7 +127,7 @@ def _checked(
         checks = _mended(job, scope, now, deadline, progress, altered=altered)
     else:
         checks = _compared(job, scope, now, deadline, progress)
-    return checks + [TableCheck(name, 0, 0, error=error) for name, error in now.told().items()]
+    return checks + [TableCheck(name, 0, 0, error=error) for name, error in now.reasons().items()]
 
 
 def _built_anew(
@@ -230,7 +230,7 @@ def _mended_at_once(
         _disown(file, state, now, steps)
     histories.mend(file, now, [step.table for step in steps], checks, past)
     run = _record(job, file, now, steps, checks, published, began)
-    histories.settle(file, [step.table for step in steps], gone)
+    histories.catch_up(file, [step.table for step in steps], gone)
     return checks, run
 
 
@@ -252,7 +252,8 @@ def _salvaged(job: Job, scope: Scope, file: DuckSession, now: SourceSession, pub
     kept = strangers.salvage(file, path, now.tables, None if scope.tables or job.whole else now.known())
     if kept:
         now.warnings.append(f"{', '.join(kept)}: the rows stay as they were found until the table is copied anew")
-    ledger.write_watermarks(file, [saved(table, now.mark(None), now) for table in now.tables], published.run_id)
+    watermarks = [saved(table, now.next_watermark(None), now) for table in now.tables]
+    ledger.write_watermarks(file, watermarks, published.run_id)
     return replace(published, row_group=fits)
 
 
@@ -300,17 +301,17 @@ def _record(
 ) -> Run:
     """Write identity, watermarks and the run's record: after mending, the file is a copy at this snapshot."""
     run_id = recording.next_run_id(published, published)
-    now.settle()
+    now.wait_durable()
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group, job.part)
     for step in steps:
         # What the log tells from there on is more than is needed, and all of it.
-        mark = replace(now.mark(None), log=step.saved.watermark.log if step.saved else "")
+        mark = replace(now.next_watermark(None), log=step.saved.watermark.log if step.saved else "")
         ledger.write_watermarks(file, [saved(step.table, mark, now)], run_id)
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks
         if not check.equal
-    ) + tuple(TableRun(name, "failed", error=error) for name, error in now.told().items())
+    ) + tuple(TableRun(name, "failed", error=error) for name, error in now.reasons().items())
     as_of = ledger.as_of(file, job.part) or now.snapshot.as_of
     run = Run(
         run_id, "repair", began, datetime.now(UTC), as_of, now.snapshot.text, True, tables,

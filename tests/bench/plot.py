@@ -12,7 +12,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 44, 52
-# Told apart in grey and by the colour-blind, too: each has its own mark.
+# Touched apart in grey and by the colour-blind, too: each has its own mark.
 SERIES: dict[Any, tuple[str, str, str]] = {
     "all": ("first load", "#1b6ca8", "circle"),
     10_000: ("10,000 changed", "#c8553d", "square"),

@@ -106,9 +106,9 @@ def test_no_run_is_served_by_one_that_has_not_been(lab: Lab) -> None:
     from jobs.run import sync
 
     path = lab.job.files.freshness
-    path.write_text(json.dumps({**json.loads(path.read_text()), "began": {**clock.mark(), "seconds": 1e12}}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "began": {**clock.instant(), "seconds": 1e12}}))
     change(lab)
-    assert sync.sync_once(lab.job, since=clock.mark()).changed
+    assert sync.sync_once(lab.job, since=clock.instant()).changed
     lab.assert_equal()
 
 

@@ -25,7 +25,7 @@ from jobs.broker.outbox import OutboxBroker
 from jobs.broker.port import Event
 from jobs.broker.server import EmbeddedBroker
 from jobs.daemon.relaying import Relaying
-from jobs.feeds.events import told as telling_of
+from jobs.feeds.events import touched as telling_of
 from jobs.feeds.events.queues import StreamQueue
 from jobs.sessions import Keep
 from tests.support.events import telling

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app import errors
-from jobs.feeds.events import told as telling_of
+from jobs.feeds.events import touched as telling_of
 from jobs.results import Run
 from jobs.run import housekeeping
 from jobs.status import report

@@ -91,7 +91,7 @@ def test_ready_is_a_file_that_is_not_too_old(tmp_path: Path) -> None:
 
 def test_a_file_does_not_get_younger_by_a_clock_that_is_set_back(tmp_path: Path) -> None:
     publish(tmp_path, timedelta())
-    mark = clock.mark()
+    mark = clock.instant()
     as_of = datetime.now(UTC) + timedelta(hours=1)
     read = {"server": as_of.isoformat(), "boot": mark["boot"], "seconds": mark["seconds"] - 7200}
     freshness.write(Names(tmp_path / "reporting.duckdb"), "1", as_of, read)

@@ -71,7 +71,7 @@ def test_one_run_serves_all_who_wait_for_one(lab: Lab) -> None:
     ended: list[Run] = []
 
     def ask() -> None:
-        since = clock.mark()
+        since = clock.instant()
         asked.append(since)
         ended.append(sync.sync_once(lab.job, since=since))
 
@@ -90,11 +90,11 @@ def test_one_run_serves_all_who_wait_for_one(lab: Lab) -> None:
 
 def test_a_run_that_began_before_the_question_does_not_answer_it(lab: Lab) -> None:
     lab.sync()
-    since = clock.mark()
+    since = clock.instant()
     lab.run("INSERT INTO item VALUES (2, 'two')")
     assert sync.sync_once(lab.job, since=since).kind == "sync"
     assert sync.sync_once(lab.job, since=since).kind == "served"
-    assert sync.sync_once(lab.job, since=clock.mark()).kind == "sync"
+    assert sync.sync_once(lab.job, since=clock.instant()).kind == "sync"
 
 
 def test_neither_a_run_of_some_tables_nor_a_repair_answers_for_all(lab: Lab) -> None:
@@ -102,16 +102,16 @@ def test_neither_a_run_of_some_tables_nor_a_repair_answers_for_all(lab: Lab) -> 
     lab.specs.append({"name": "public.other"})
     lab.track()
     lab.sync()
-    since = clock.mark()
+    since = clock.instant()
     lab.sync(tables=["public.item"])
     assert sync.sync_once(lab.job, since=since).kind == "sync"
-    since = clock.mark()
+    since = clock.instant()
     verify.verify(lab.job, repair=True)
     assert sync.sync_once(lab.job, since=since).kind == "sync"
 
 
 def test_another_machine_s_run_can_not_be_compared(lab: Lab) -> None:
-    since = clock.mark()
+    since = clock.instant()
     lab.sync()
     assert clock.not_before(freshness.read(lab.job.files)["began"], since)
     assert not clock.not_before(freshness.read(lab.job.files)["began"], {**since, "boot": "another"})

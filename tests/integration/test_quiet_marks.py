@@ -53,7 +53,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     questions = probe._questions
 
     def ask(steps: list[Step], now: Snapshot) -> str:
-        found.append({step.table.name: step.mark for step in steps})
+        found.append({step.table.name: step.since for step in steps})
         return questions(steps, now)
 
     monkeypatch.setattr(probe, "_questions", ask)
@@ -163,11 +163,11 @@ def test_marks_of_another_run_or_from_the_future_are_none(lab: Lab) -> None:
     content = freshness.read(lab.job.files)["quiet"][0]
     now = Snapshot.parse(content["snapshot"], as_of=datetime.now(UTC), wal=content["wal_end"])
     files = lab.job.files
-    assert set(checked.found(files, run.run_id, now)) == {"public.item", "public.other"}
-    assert checked.found(files, "another", now) == {}
-    assert checked.found(files, "", now) == {}
-    assert checked.found(files, run.run_id, replace(now, xmax=now.xmax - 1)) == {}
-    assert checked.found(files, run.run_id, replace(now, wal="0/1")) == {}
+    assert set(checked.watermarks(files, run.run_id, now)) == {"public.item", "public.other"}
+    assert checked.watermarks(files, "another", now) == {}
+    assert checked.watermarks(files, "", now) == {}
+    assert checked.watermarks(files, run.run_id, replace(now, xmax=now.xmax - 1)) == {}
+    assert checked.watermarks(files, run.run_id, replace(now, wal="0/1")) == {}
 
 
 def test_marks_are_read_back_as_they_were_written(lab: Lab) -> None:
@@ -183,7 +183,7 @@ def test_marks_are_read_back_as_they_were_written(lab: Lab) -> None:
     assert [place["tables"] for place in packed] == [["public.item", "a.b"], ["public.other"]]
     freshness.write(lab.job.files, run.run_id, at, {}, quiet=freshness.Quiet(at, [], packed))
     now = Snapshot.parse("10:10:", as_of=at, wal="0/30")
-    assert checked.found(lab.job.files, run.run_id, now) == marks
+    assert checked.watermarks(lab.job.files, run.run_id, now) == marks
 
 
 def test_no_standbys_snapshot_is_the_same_as_another() -> None:

@@ -106,7 +106,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
 
 def test_nothing_is_said_of_ones_own_run(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     assert waits._reason(lab.job) == ""
-    with lock.locked(lab.job.files), waits.told(Face().say, lab.job):
+    with lock.locked(lab.job.files), waits.shown(Face().say, lab.job):
         assert waits._reason(lab.job) == ""
     assert capsys.readouterr().err == ""
 

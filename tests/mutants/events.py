@@ -12,7 +12,7 @@ BROKER = "tests/integration/test_events_broker.py::"
 MUTANTS = (
     Mutant(
         "events are read by number beyond the last one, so one that commits late is passed over",
-        "jobs/feeds/events/told.py",
+        "jobs/feeds/events/touched.py",
         'return watermark.recorded_since("xid", mark)',
         'return sql.SQL("o.xid >= {}::xid8").format(sql.Literal(str(mark.snapshot.xmax)))',
         FEED + "test_only_what_was_told_is_read_and_a_late_commit_comes_with_the_next_run",
@@ -20,15 +20,15 @@ MUTANTS = (
     Mutant(
         "a sweep begins where the last events were read, past what was written without one",
         "jobs/feeds/events/feed.py",
-        "mark = found.swept if found else step.mark",
-        "mark = step.mark",
+        "mark = found.swept if found else step.since",
+        "mark = step.since",
         FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
     ),
     Mutant(
         "a run without a sweep moves the last sweep on",
         "jobs/feeds/events/feed.py",
-        "swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept",
-        "swept = now.mark(before.swept)",
+        "swept = now.next_watermark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept",
+        "swept = now.next_watermark(before.swept)",
         FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
     ),
     Mutant(
@@ -47,7 +47,7 @@ MUTANTS = (
     ),
     Mutant(
         "an event of a format to come is read as one of today",
-        "jobs/feeds/events/told.py",
+        "jobs/feeds/events/touched.py",
         "            self.blind = True\n        elif",
         "            pass\n        elif",
         FEED + "test_an_event_of_another_format_has_every_table_swept",
@@ -83,8 +83,8 @@ MUTANTS = (
     Mutant(
         "what is still on its way to the broker is not read",
         "jobs/feeds/events/queues.py",
-        'self._waiting = told.of_outbox(now.conn, sql.SQL("true"))',
-        "self._waiting = Told()",
+        'self._waiting = touched.of_outbox(now.conn, sql.SQL("true"))',
+        "self._waiting = Touched()",
         BROKER + "test_what_is_on_its_way_is_read_as_well_as_what_was_handed_on",
     ),
     Mutant(

@@ -201,8 +201,8 @@ MUTANTS = (
     Mutant(
         "what leaves the filter of a table that is read whole and keeps deleted rows stays in the file",
         "jobs/feeds/watermark/gather.py",
-        "if filters.left(table) and (table.stamp is not None or table.deletes.keeps):",
-        "if filters.left(table) and table.stamp is not None:",
+        "if filters.excluded(table) and (table.stamp is not None or table.deletes.keeps):",
+        "if filters.excluded(table) and table.stamp is not None:",
         FILTERS + "test_rows_that_leave_the_filter_leave_the_file",
     ),
 )

@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant(
         "the histories of a damaged file go with it",
         "jobs/targets/file/target.py",
-        "past.keep(self._files, self._files.spare)",
+        "past.retain(self._files, self._files.spare)",
         "pass",
         RUNS + "test_a_damaged_file_costs_no_history_that_the_other_file_has",
     ),

@@ -62,7 +62,7 @@ MUTANTS = (
         "a run counts as of now although a table is paused",
         "jobs/run/context.py",
         "kept.table in self.now.failures]",
-        "kept.table in self.now.told()]",
+        "kept.table in self.now.reasons()]",
         PAUSE + "test_a_paused_table_stays_as_published_and_is_exact_once_it_is_resumed",
     ),
     Mutant(

@@ -93,8 +93,8 @@ MUTANTS = (
     Mutant(
         "an answer of an older run is kept",
         "app/page/reader.py",
-        "self.kept((what, self.version()),",
-        "self.kept((what,),",
+        "self.cached((what, self.version()),",
+        "self.cached((what,),",
         PAGE + "test_a_publish_is_told_within_a_second_and_a_fresh_answer_is_synced_for",
     ),
     Mutant(

@@ -92,7 +92,7 @@ def home(root: Path) -> Path:
     return Path(note.read_text(encoding="utf-8").splitlines()[0]) if note.exists() else root
 
 
-def settle(root: Path, account: Account | None) -> Path:
+def choose(root: Path, account: Account | None) -> Path:
     """Choose the home at the first start and remember the choice. Later calls answer the same."""
     chosen = home(root)
     if chosen != root or (root / "data").exists() or reachable(root, account):

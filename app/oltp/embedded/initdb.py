@@ -28,7 +28,7 @@ def create(root: Path, *, durable: bool = True) -> None:
     that looks finished. `durable` says whether the files are forced to the disk.
     """
     account = lodging.account_for(root)
-    home = lodging.settle(root, account)
+    home = lodging.choose(root, account)
     for left in home.glob(f"{_DRAFT}*"):
         shutil.rmtree(left, ignore_errors=True)
     if (home / "data").exists():

@@ -16,9 +16,9 @@ from app import errors
 from jobs.broker.port import Event
 from jobs.feeds import by_key
 from jobs.feeds.changes import Changes, Into
-from jobs.feeds.events import place, told
+from jobs.feeds.events import place, touched
 from jobs.feeds.events.place import Place
-from jobs.feeds.events.told import Told
+from jobs.feeds.events.touched import Touched
 from jobs.feeds.feed import ALL, News, UnreadableKeys
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.plan.steps import DELTA, FULL, SWEEP, WHOLE, Step
@@ -49,7 +49,7 @@ class Queue(Protocol):
     def gap(self, mark: Watermark, found: Place) -> str:
         """Why it does not tell all since this watermark any more; empty where it does."""
 
-    def told(self, mark: Watermark, found: Place) -> Told:
+    def touched(self, mark: Watermark, found: Place) -> Touched:
         """What it tells since then."""
 
     def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
@@ -62,7 +62,7 @@ class EventsFeed:
     def __init__(self, queue: Queue, sweep: timedelta, *, kept: bool = False) -> None:
         self.queue, self._sweep, self._kept = queue, sweep, kept
         self._swept = WatermarkFeed()
-        self._known: dict[Watermark, Told] = {}
+        self._known: dict[Watermark, Touched] = {}
         self._unreadable: set[str] = set()
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
@@ -86,7 +86,7 @@ class EventsFeed:
         try:
             return by_key.gather(into, step.table, found)
         except errors.NeaptideError as error:
-            if type(error) is not errors.NeaptideError or told.readable(now.conn, step.table, found):
+            if type(error) is not errors.NeaptideError or touched.readable(now.conn, step.table, found):
                 raise
             self._warn(now, step.table.name)
             raise UnreadableKeys(step.table.name) from error
@@ -96,16 +96,16 @@ class EventsFeed:
         if step.action == FULL or step.reason == SWEEP:
             return self._swept.rows_of(_sweeping(step), now)
         found = self._keys(step, now) or ()
-        return filters.both(" OR ".join(by_key.conditions(step.table, found)) or "false", filters.kept(step.table))
+        return filters.both(" OR ".join(by_key.conditions(step.table, found)) or "false", filters.belongs(step.table))
 
-    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+    def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the watermark of the last sweep, which a copy is as well."""
         before = place.of(last) if last else None
         if step.action == FULL or before is None:
-            swept = now.mark(None)
+            swept = now.next_watermark(None)
         else:
-            swept = now.mark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept
-        return replace(now.mark(last), log=Place(self.queue.name, self.queue.reached, swept).kept())
+            swept = now.next_watermark(before.swept) if step.reason == SWEEP or step.unreadable else before.swept
+        return replace(now.next_watermark(last), log=Place(self.queue.name, self.queue.reached, swept).as_text())
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Events are kept for a time, not for a file."""
@@ -121,8 +121,8 @@ class EventsFeed:
     def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action == FULL or step.saved is None:
             return step
-        found = place.of(step.mark)
-        why = self._gap(step.mark, found)
+        found = place.of(step.since)
+        why = self._gap(step.since, found)
         if found is None or why:
             return replace(step, action=FULL, reason=why)
         step = replace(step, action=DELTA)
@@ -148,11 +148,11 @@ class EventsFeed:
 
     def _keys(self, step: Step, now: SourceSession) -> set[by_key.Key] | None:
         """The keys that changed since the step's watermark; the same for the whole run."""
-        if step.mark not in self._known:
-            found = place.of(step.mark)
+        if step.since not in self._known:
+            found = place.of(step.since)
             assert found is not None
-            self._known[step.mark] = self.queue.told(step.mark, found)
-        keys = self._known[step.mark].of(step.table)
+            self._known[step.since] = self.queue.touched(step.since, found)
+        keys = self._known[step.since].of(step.table)
         if keys is None:
             self._warn(now, step.table.name)
         return keys
@@ -160,15 +160,15 @@ class EventsFeed:
     def _warn(self, now: SourceSession, name: str) -> None:
         if name not in self._unreadable:
             self._unreadable.add(name)
-            now.warnings.append(told.unreadable([name]))
+            now.warnings.append(touched.unreadable([name]))
 
 
 def _sweeping(step: Step) -> Step:
     """The step as the watermark feed takes it: since the last sweep, or all of a table that has no stamp."""
     if step.action == FULL or step.saved is None:
         return step
-    found = place.of(step.mark)
-    mark = found.swept if found else step.mark
+    found = place.of(step.since)
+    mark = found.swept if found else step.since
     action = DELTA if step.table.stamp else WHOLE
     return replace(step, action=action, reason="", saved=replace(step.saved, watermark=mark))
 

@@ -23,7 +23,7 @@ class Place:
     number: int
     swept: Watermark
 
-    def kept(self) -> str:
+    def as_text(self) -> str:
         """As `Watermark.log` has it."""
         at, floor = self.swept.snapshot, self.swept.floor
         since = floor.isoformat() if floor else _NONE

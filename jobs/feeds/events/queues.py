@@ -11,9 +11,9 @@ from psycopg import sql
 from jobs.broker import outbox
 from jobs.broker.nats import NatsBroker, Stream
 from jobs.broker.port import FORMAT, Event
-from jobs.feeds.events import told
+from jobs.feeds.events import touched
 from jobs.feeds.events.place import Place
-from jobs.feeds.events.told import Told
+from jobs.feeds.events.touched import Touched
 from jobs.feeds.feed import PURGED
 from jobs.position.watermark import Watermark
 from jobs.source.connection import Connection
@@ -39,13 +39,13 @@ class OutboxQueue:
         """Events that the file's snapshot did not see may have been deleted."""
         return PURGED if mark.snapshot.xmin <= self.purged else ""
 
-    def told(self, mark: Watermark, found: Place) -> Told:
+    def touched(self, mark: Watermark, found: Place) -> Touched:
         """What was not visible at the file's snapshot, and is now."""
-        return told.of_outbox(self.conn, told.recorded_since(mark))
+        return touched.of_outbox(self.conn, touched.recorded_since(mark))
 
     def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
         """The same, as events."""
-        since = told.recorded_since(mark) if mark else sql.SQL("true")
+        since = touched.recorded_since(mark) if mark else sql.SQL("true")
         return outbox.paged(self.conn, since, list(names))
 
 
@@ -119,7 +119,7 @@ class StreamQueue:
         self._now, self._reader = now, reader
         reader.trim()
         self._stream = reader.look()
-        self._waiting = told.of_outbox(now.conn, sql.SQL("true"))
+        self._waiting = touched.of_outbox(now.conn, sql.SQL("true"))
         self._reached: int | None = None
 
     @property
@@ -145,14 +145,14 @@ class StreamQueue:
         self._reader.catch_up(self._stream, found.number)
         return PURGED if found.number < self._reader.hole else ""
 
-    def told(self, mark: Watermark, found: Place) -> Told:
+    def touched(self, mark: Watermark, found: Place) -> Touched:
         """What the stream tells, and what is still on its way to it."""
-        known = Told(dict(self._waiting.keys), set(self._waiting.whole), self._waiting.blind)
+        known = Touched(dict(self._waiting.keys), set(self._waiting.whole), self._waiting.blind)
         known.keys = {table: set(keys) for table, keys in known.keys.items()}
         for _, event in self._reader.after(found.number):
             if event is None or self._sees(event):
                 _add(known, event)
-        known.blind = known.blind or sum(map(len, known.keys.values())) > told.MANY
+        known.blind = known.blind or sum(map(len, known.keys.values())) > touched.MANY
         return known
 
     def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
@@ -181,7 +181,7 @@ class StreamQueue:
         return min(next(unseen, self._stream.last + 1) - 1, self._stream.last)
 
 
-def _add(known: Told, event: Event | None) -> None:
+def _add(known: Touched, event: Event | None) -> None:
     """What cannot be read may be of any table."""
     if event is None or event.format != FORMAT:
         known.blind = True

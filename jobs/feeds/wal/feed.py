@@ -60,16 +60,16 @@ class WalFeed:
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""
-        kept = filters.kept(step.table)
+        kept = filters.belongs(step.table)
         keys = self._changed(step, now).keys if step.action == DELTA else None
         if keys is None:
             return kept or "true"
         return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", kept)
 
-    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+    def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the position below which the run's snapshot sees all."""
         reached = Place(self._reached, self._publication.version(step.table))
-        return replace(now.mark(last), log=reached.kept())
+        return replace(now.next_watermark(last), log=reached.as_text())
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Confirm what both files have, each of its tables."""
@@ -101,8 +101,8 @@ class WalFeed:
 
     def _gap(self, step: Step, now: SourceSession) -> str:
         """Why the log does not tell all that changed since the file's watermark; empty where it does."""
-        found = place.of(step.mark)
-        if found is None or found.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.mark.snapshot):
+        found = place.of(step.since)
+        if found is None or found.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.since.snapshot):
             return UNCOVERED
         return "" if found.version == self._publication.version(step.table) else ANEW
 
@@ -114,10 +114,10 @@ class WalFeed:
 
     def _changed(self, step: Step, now: SourceSession) -> Changed:
         """What changed since the step's watermark; the same for the whole run, whatever else comes."""
-        which = (step.table.name, step.mark.snapshot.text)
+        which = (step.table.name, step.since.snapshot.text)
         if which not in self._known:
             relids = self._publication.holders(step.table)
-            found = place.of(step.mark)
+            found = place.of(step.since)
             reached = found.reached if found else 0
-            self._known[which] = self.reader.log.changed(relids, step.mark.snapshot, reached, now.snapshot)
+            self._known[which] = self.reader.log.changed(relids, step.since.snapshot, reached, now.snapshot)
         return self._known[which]

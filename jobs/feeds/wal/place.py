@@ -16,7 +16,7 @@ class Place:
     reached: int
     version: str
 
-    def kept(self) -> str:
+    def as_text(self) -> str:
         """As `Watermark.log` has it."""
         return f"{text(self.reached)} {self.version}"
 

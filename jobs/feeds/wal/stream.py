@@ -138,6 +138,6 @@ def _error(connection: pq.abc.PGconn, result: pq.abc.PGresult | None) -> psycopg
     return psycopg.OperationalError(connection.error_message.decode(errors="replace").strip() or "the stream ended")
 
 
-def told(error: psycopg.Error) -> errors.NeaptideError:
+def translated(error: psycopg.Error) -> errors.NeaptideError:
     """The error of ours for one of the stream's."""
     return translate(error)

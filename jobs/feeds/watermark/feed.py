@@ -27,9 +27,9 @@ class WatermarkFeed:
         """The source tells of changes for as long as `jobs.plan` takes them for told."""
         return list(steps)
 
-    def mark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
+    def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the floor of this run."""
-        return now.mark(last)
+        return now.next_watermark(last)
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Nobody holds anything back for the files."""

@@ -50,7 +50,7 @@ class _Reading:
         self._changed, self._gone = f"temp.changed_{label}", f"temp.gone_{label}"
         self._keys, self._has_keys = f"temp.present_{label}", False
         stamp = step.table.stamp
-        self._since = "" if stamp is None else filters.text(watermark.changed_rows(stamp, step.mark, now))
+        self._since = "" if stamp is None else filters.text(watermark.changed_rows(stamp, step.since, now))
 
     def changes(self) -> Changes:
         """Rows, then keys."""
@@ -74,7 +74,7 @@ class _Reading:
 
     def _read_rows(self) -> None:
         table, since = self._table, self._since
-        rows = source_rows(table, table.columns, filters.both(since, filters.kept(table)))
+        rows = source_rows(table, table.columns, filters.both(since, filters.belongs(table)))
         with self._session.in_order_of_pages() if since and table.pages > _FEW_PAGES else nullcontext():
             intake.make(self._session, changes.bare(self._changed), rows)
 
@@ -91,13 +91,13 @@ class _Reading:
         elif table.deletes.recorded:
             self._read_recorded()
         # Of a table that is read whole, what is absent from what was read includes these, unless deleted rows are kept.
-        if filters.left(table) and (table.stamp is not None or table.deletes.keeps):
-            left = filters.both(self._since, filters.left(table))
+        if filters.excluded(table) and (table.stamp is not None or table.deletes.keeps):
+            left = filters.both(self._since, filters.excluded(table))
             intake.insert(self._session, self._gone, source_rows(table, plans, left))
 
     def _read_recorded(self) -> None:
         try:
-            intake.insert(self._session, self._gone, _tombstoned_keys(self._table, self._step.mark))
+            intake.insert(self._session, self._gone, _tombstoned_keys(self._table, self._step.since))
         except errors.NeaptideError as error:
             # No access, a lost session or a full disk is no matter of a key.
             if type(error) is not errors.NeaptideError:
@@ -110,7 +110,7 @@ class _Reading:
 
     def _present(self) -> str:
         """A DuckDB SELECT of the keys that the source has."""
-        wire = source_rows(self._table, self._table.key_plans(), filters.kept(self._table))
+        wire = source_rows(self._table, self._table.key_plans(), filters.belongs(self._table))
         if self._session.spool is None:
             return wire.joined()
         if not self._has_keys:

@@ -93,7 +93,7 @@ def loading_name(session: DuckSession, table: Table) -> str:
 def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
     """The pieces of a table. The last one is open, for pages that came after the count."""
     pages, size = _size(table, now)
-    kept = filters.kept(table)
+    kept = filters.belongs(table)
     if table.kind != "r" or table.parts:
         yield Piece(table, kept)
         return

@@ -38,7 +38,7 @@ def is_of_a_table(error: errors.NeaptideError) -> bool:
     return not isinstance(error, errors.Retryable | errors.TargetUnusable | errors.Bug)
 
 
-def told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
+def explained(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
     """The same error, or a better one that names the row."""
     try:
         return _told(conn, table, error)
@@ -163,7 +163,7 @@ def _rows(
     texts = {info.name: plan.key_text_sql for info, plan in zip(table.copied, table.columns, strict=True)}
     names = [_bytes(texts.get(name, f"{quoting.identifier(name)}::text")) for name in _named(table)]
     listed = ", ".join([*names, *fields]) or "true"
-    condition = filters.both(where, filters.kept(table)) or "true"
+    condition = filters.both(where, filters.belongs(table)) or "true"
     query = f"SELECT {listed} FROM {table.quoted} WHERE {condition}" + (f" ORDER BY {order}" if order else "")
     with conn.transaction(), conn.cursor("misfits", row_factory=tuple_row) as cursor:
         cursor.itersize = _AT_ONCE

@@ -10,7 +10,7 @@ from jobs.source.session import SourceSession
 from jobs.types import column_plan
 
 
-def told(feed: Feed, now: SourceSession, step: Step) -> tuple[str, ...]:
+def notes(feed: Feed, now: SourceSession, step: Step) -> tuple[str, ...]:
     """A sentence for each column with such values among the rows that the step reads, counted in the same snapshot.
 
     It costs one aggregate over those rows, and only where a column has the rule.

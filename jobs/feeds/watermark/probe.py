@@ -37,7 +37,7 @@ def _written(conn: Connection, steps: list[Step], now: Snapshot) -> set[str]:
     Where no transaction ended since a table's watermark it isn't asked: to find nothing, PostgreSQL looks at every row
     stamped within the margin (after a million of them 450 ms).
     """
-    asked = [step for step in steps if step.mark.standby or not now.same_as(step.mark.snapshot)]
+    asked = [step for step in steps if step.since.standby or not now.same_as(step.since.snapshot)]
     if not asked:
         return set()
     return {asked[row["place"]].table.name for row in conn.execute(_questions(asked, now).encode()) if row["rows"]}
@@ -45,10 +45,10 @@ def _written(conn: Connection, steps: list[Step], now: Snapshot) -> set[str]:
 
 def rows_of(step: Step, now: Snapshot) -> str:
     """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""
-    stamp, kept = step.table.stamp, filters.kept(step.table)
+    stamp, kept = step.table.stamp, filters.belongs(step.table)
     if step.action != DELTA or stamp is None:
         return kept or "true"
-    return filters.both(watermark.changed_rows(stamp, step.mark, now).as_string(None), kept)
+    return filters.both(watermark.changed_rows(stamp, step.since, now).as_string(None), kept)
 
 
 def _questions(steps: list[Step], now: Snapshot) -> str:
@@ -58,9 +58,9 @@ def _questions(steps: list[Step], now: Snapshot) -> str:
     for place, step in enumerate(steps):
         stamp = step.table.stamp
         assert stamp is not None
-        which = (stamp, step.mark)
+        which = (stamp, step.since)
         if which not in conditions:
-            conditions[which] = watermark.changed_rows(stamp, step.mark, now).as_string(None)
+            conditions[which] = watermark.changed_rows(stamp, step.since, now).as_string(None)
         # Newest first: what is new lies at the index's end, behind the rows of the margin that were read before. EXISTS
         # would not do: PostgreSQL leaves the order out of it.
         newest = f"WHERE {conditions[which]} ORDER BY {quoting.identifier(stamp.column)} DESC LIMIT 1"
@@ -72,7 +72,7 @@ def _deleted(conn: Connection, steps: list[Step]) -> dict[int, tuple[bool, bool]
     """Whether rows were deleted, and whether all were by TRUNCATE, by the oids of the tables that have such news."""
     relids = defaultdict(list)
     for step in steps:
-        relids[step.mark].append(step.table.relid)
+        relids[step.since].append(step.table.relid)
     queries = [
         sql.SQL(
             "SELECT relid, bool_or(key IS NOT NULL) AS gone, bool_or(key IS NULL) AS truncated"

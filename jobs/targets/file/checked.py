@@ -34,7 +34,7 @@ def packed(marks: Marks) -> list[dict[str, Any]]:
     return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
 
 
-def found(files: Names, run_id: str, now: Snapshot, source: str = "") -> Marks:
+def watermarks(files: Names, run_id: str, now: Snapshot, source: str = "") -> Marks:
     """The watermarks by table beside the file of this run; none in the future of `now`, as on a restored server."""
     content = freshness.of(files, source)
     if not run_id or content.get("run_id") != run_id:

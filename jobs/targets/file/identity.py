@@ -20,7 +20,7 @@ from jobs.targets.file import beside
 _PATIENCE = 5.0
 
 
-def kept(handle: int) -> str:
+def of_lock(handle: int) -> str:
     """The id that the lock's file holds, which the caller has locked; a new one where that is none."""
     found = _read(handle)
     if not found:
@@ -49,7 +49,7 @@ def _of(lock: Path) -> str:
                     raise errors.TargetUnusable(f"{lock} holds no id", hint="remove it") from None
                 time.sleep(0.01)
             else:
-                return kept(handle)
+                return of_lock(handle)
         return found
     finally:
         os.close(handle)

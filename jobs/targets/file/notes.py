@@ -60,21 +60,21 @@ class _Note(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Mark(_Note):
+class Instant(_Note):
     """A moment of this machine, which has come."""
 
     boot: str
     seconds: Seconds
 
     @model_validator(mode="after")
-    def _has_come(self) -> Mark:
-        now = clock.mark()
+    def _has_come(self) -> Instant:
+        now = clock.instant()
         if self.boot == now["boot"] and self.seconds > now["seconds"]:
             raise ValueError("a moment that has not come yet")
         return self
 
 
-class Reading(Mark):
+class Reading(Instant):
     """The source's clock at such a moment."""
 
     server: Past
@@ -121,7 +121,7 @@ class OfSource(_Note):
 
     as_of: Past
     clock: Reading | dict[str, None] = Field(default_factory=dict)
-    began: Mark | None = None
+    began: Instant | None = None
     looked: Past | None = None
     left: list[str] = Field(default_factory=list)
     quiet: list[Place] | None = None

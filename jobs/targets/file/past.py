@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @disk.translated()
-def keep(files: Names, path: Path | None) -> None:
+def retain(files: Names, path: Path | None) -> None:
     """Let the file stay, as the one before, whatever becomes of its name; not one that another program wrote to."""
     if path is None or files.past.exists() or not path.exists():
         return
@@ -32,7 +32,7 @@ def keep(files: Names, path: Path | None) -> None:
         os.link(path, files.past)
 
 
-def left(job: Job) -> Path | None:
+def newest_whole(job: Job) -> Path | None:
     """The newest file whose histories can be read from their beginning to their end; None where there is none."""
     published = job.files.published
     if published is not None and versions.is_altered(job.files.link, published):
@@ -40,7 +40,7 @@ def left(job: Job) -> Path | None:
     return next((path for path in (published, job.files.past) if path and path.exists() and _is_whole(job, path)), None)
 
 
-def told(job: Job, found: Path | None) -> list[str]:
+def warnings(job: Job, found: Path | None) -> list[str]:
     """What there is to say of the histories of a file that is built anew; nothing where none is asked for."""
     if not any(spec.history for spec in job.settings.tables) or (found and found != job.files.past):
         return []

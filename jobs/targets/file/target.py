@@ -103,16 +103,16 @@ class FileTarget:
                 yield found
         except Damaged:
             # Whichever of the two it was: the other's histories may be read.
-            past.keep(self._files, None if way.fresh or way.empty else self._files.work)
+            past.retain(self._files, None if way.fresh or way.empty else self._files.work)
             raise
 
     def past(self, *, anew: bool) -> tuple[Path | None, list[str]]:
         """As in `Target`."""
         if not anew:
             return self._files.published, []
-        past.keep(self._files, self._files.spare)
-        found = past.left(self._job)
-        return found, past.told(self._job, found)
+        past.retain(self._files, self._files.spare)
+        found = past.newest_whole(self._job)
+        return found, past.warnings(self._job, found)
 
     @contextmanager
     def mending(self, *, anew: bool) -> Iterator[DuckSession]:

@@ -24,7 +24,7 @@ HOUR = 3600.0
 
 def read_at(moment: datetime, ago: float, **other: Any) -> dict[str, Any]:
     """A reading of the server's clock, that many seconds ago on this machine."""
-    mark = clock.mark()
+    mark = clock.instant()
     return {"server": moment.isoformat(), "boot": mark["boot"], "seconds": mark["seconds"] - ago, **other}
 
 

@@ -22,8 +22,8 @@ def test_only_what_is_ever_returned_is_kept() -> None:
 def test_going_back_undoes_sales_and_returns() -> None:
     ledger = Ledger({KEY})
     ledger.sell(KEY, Sold(uuid4(), 1, 5))
-    ledger.keep()
-    mark = ledger.mark()
+    ledger.commit()
+    mark = ledger.savepoint()
     ledger.sell(KEY, Sold(uuid4(), 1, 3))
     assert sum(piece.quantity for piece in ledger.match(KEY, 7)) == 7
     ledger.back_to(mark)

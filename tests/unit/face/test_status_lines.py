@@ -93,12 +93,12 @@ def test_the_daemon_says_how_its_runs_went_and_where_it_answers() -> None:
 
 
 def test_one_line_says_what_befell_eight_tables() -> None:
-    assert runs.told(_run(), PLAIN) == ["first copy of 8 tables"]
-    assert runs.told(_run(reason="asked for"), PLAIN) == ["8 tables: asked for"]
-    assert runs.told(_run(tables=1), PLAIN) == ["shop.t0: first copy"]
+    assert runs.notes(_run(), PLAIN) == ["first copy of 8 tables"]
+    assert runs.notes(_run(reason="asked for"), PLAIN) == ["8 tables: asked for"]
+    assert runs.notes(_run(tables=1), PLAIN) == ["shop.t0: first copy"]
     failed = {"table": "shop.t9", "action": "failed", "reason": "", "notes": [], "error": "it is locked"}
     run = _run(reason="asked for", tables=2)
-    assert runs.told({**run, "tables": [*run["tables"], failed]}, PLAIN) == [
+    assert runs.notes({**run, "tables": [*run["tables"], failed]}, PLAIN) == [
         "shop.t0, shop.t1: asked for",
         "shop.t9: it is locked",
     ]

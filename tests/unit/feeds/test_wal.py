@@ -170,7 +170,7 @@ def test_more_keys_than_fit_are_given_up_for_all(monkeypatch: pytest.MonkeyPatch
 
 def test_a_place_is_kept_as_text() -> None:
     kept = Place(0x1_0000_00AB, "16401.7.16402.8")
-    assert kept.kept() == "1/AB 16401.7.16402.8"
-    mark = Watermark(snapshot("3:4:"), None, log=kept.kept())
+    assert kept.as_text() == "1/AB 16401.7.16402.8"
+    mark = Watermark(snapshot("3:4:"), None, log=kept.as_text())
     assert place.of(mark) == kept
     assert place.of(Watermark(snapshot("3:4:"), None)) is None

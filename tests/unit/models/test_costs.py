@@ -25,19 +25,19 @@ KEPT = Costs(few=Measured(100, 1.0), many=Measured(10_100, 2.0), rebuild=Measure
         (Costs(many=Measured(2000, 9.0)), ROWS, QUARTER),
         # Farther than four times as many keys nothing is believed of the upkeep.
         (KEPT, ROWS, QUARTER),
-        (KEPT.kept(30_100, 4.0), ROWS, 90_100),
+        (KEPT.maintained(30_100, 4.0), ROWS, 90_100),
         # A rebuild has to be clearly cheaper, and the upkeep then, too.
-        (KEPT.kept(90_100, 10.0), ROWS, 90_100),
+        (KEPT.maintained(90_100, 10.0), ROWS, 90_100),
         (Costs(KEPT.few, Measured(90_100, 10.0), Measured(ROWS, 8.0), anew=True), ROWS, 54_100),
         # A rebuild takes by the rows.
-        (KEPT.kept(90_100, 10.0), 2 * ROWS, 190_100),
+        (KEPT.maintained(90_100, 10.0), 2 * ROWS, 190_100),
         # The upkeep of a share of the keys that was dear before is measured to be cheap.
-        (KEPT.kept(500_100, 3.0), ROWS, 2_000_400),
+        (KEPT.maintained(500_100, 3.0), ROWS, 2_000_400),
         # More keys took no longer than few, and what took no time at all.
-        (KEPT.kept(5000, 0.5), ROWS, QUARTER),
+        (KEPT.maintained(5000, 0.5), ROWS, QUARTER),
         (Costs(Measured(10, 0.0), Measured(2000, 0.0), Measured(ROWS, 0.0)), ROWS, QUARTER),
         # However dear, few keys are worked out again.
-        (KEPT.kept(2000, 90.0), ROWS, FEW),
+        (KEPT.maintained(2000, 90.0), ROWS, FEW),
     ],
 )
 def test_so_many_keys_are_worked_out_again_at_most(known: Costs, rows: int, most: int) -> None:
@@ -45,7 +45,7 @@ def test_so_many_keys_are_worked_out_again_at_most(known: Costs, rows: int, most
 
 
 def test_what_is_not_measured_again_is_tried_again_some_time() -> None:
-    known = KEPT.kept(200_000, 90.0)
+    known = KEPT.maintained(200_000, 90.0)
     assert known.threshold(ROWS) < 200_000
     times = 0
     while known.threshold(ROWS) < 200_000:
@@ -54,8 +54,8 @@ def test_what_is_not_measured_again_is_tried_again_some_time() -> None:
 
 
 def test_the_reason_says_what_either_takes() -> None:
-    assert costs.told(Costs(), 300, 900) == ("share", "300 of 900 keys may have changed")
-    cause, reason = costs.told(KEPT.kept(90_100, 10.0), 95_000, ROWS)
+    assert costs.rebuild_reason(Costs(), 300, 900) == ("share", "300 of 900 keys may have changed")
+    cause, reason = costs.rebuild_reason(KEPT.maintained(90_100, 10.0), 95_000, ROWS)
     assert cause == "cost"
     assert reason == (
         "95,000 of 1,000,000 keys may have changed: about 10.49 s of processor time to work those out, "

@@ -30,9 +30,9 @@ MARKED = (*INFOS, ColumnInfo("gone", 6, BOOL), ColumnInfo("deleted_at", 7, STAMP
 )
 def test_rows_that_belong_and_rows_that_left(entry: dict[str, Any], kept: str) -> None:
     found = table(MARKED, **entry)
-    assert filters.kept(found) == kept
+    assert filters.belongs(found) == kept
     # NULL counts as no, in both directions.
-    assert filters.left(found) == (f"({kept}) IS NOT TRUE" if kept else "")
+    assert filters.excluded(found) == (f"({kept}) IS NOT TRUE" if kept else "")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_mark_that_is_no_column_is_refused() -> None:
     found = table(MARKED, deletes="soft", soft_column="gone")
     object.__setattr__(found, "infos", INFOS)
     with pytest.raises(errors.ConfigError, match="no column 'gone'"):
-        filters.kept(found)
+        filters.belongs(found)
 
 
 @pytest.mark.parametrize(

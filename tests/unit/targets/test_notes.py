@@ -22,7 +22,7 @@ from jobs.targets.file.names import Names
 from jobs.targets.file.rights import Rights
 
 NOW = datetime.now(UTC)
-READING = clock.reading(NOW, clock.mark())
+READING = clock.reading(NOW, clock.instant())
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def target(tmp_path: Path) -> Names:
         "run_id": "000000001-aaaaaa", "finished_at": NOW.isoformat(), "phases": {"probe": 0.1}, "models": models,
     }  # fmt: skip
     quiet = freshness.Quiet(NOW, ["public.b"], [{**mark, "log": "", "tables": ["public.a"]}])
-    freshness.write(found, "000000001-aaaaaa", NOW, READING, clock.mark(), ended, quiet)
+    freshness.write(found, "000000001-aaaaaa", NOW, READING, clock.instant(), ended, quiet)
     board.write(found, Board(last_error="lost", last_error_at=NOW, next_run=NOW + timedelta(days=40)))
     return found
 
@@ -57,7 +57,7 @@ WRONG: list[tuple[tuple[Any, ...], tuple[Any, ...]]] = [
     (("run_id",), (1, None, [])),
     (("as_of",), (FAR, LATER, "0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00", 7, "", None)),
     (("clock",), ([], 1, "x", {"server": 1}, {**READING, "server": FAR}, {**READING, "seconds": "1"})),
-    (("began",), ({"boot": None, "seconds": 1}, {**clock.mark(), "seconds": 1e300}, {"seconds": []}, [1], 3)),
+    (("began",), ({"boot": None, "seconds": 1}, {**clock.instant(), "seconds": 1e300}, {"seconds": []}, [1], 3)),
     (("ended",), (1, {}, {"run_id": "x"}, "x")),
     (("ended", "phases"), ({"probe": "long"}, [], {"probe": None})),
     (("ended", "finished_at"), (FAR, 1)),

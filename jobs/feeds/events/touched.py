@@ -22,7 +22,7 @@ MANY = 40 * AT_ONCE
 
 
 @dataclass
-class Told:
+class Touched:
     """The keys by table; `whole` are tables of which something else is told than keys that can be read.
 
     `blind`: something is told that nobody here can read, or too much of it, so any table may be meant.
@@ -60,11 +60,11 @@ LIMIT {many}
 """
 
 
-def of_outbox(conn: Connection, since: sql.Composable) -> Told:
+def of_outbox(conn: Connection, since: sql.Composable) -> Touched:
     """What the events tell that this condition picks, in the open snapshot."""
     many = sql.Literal(MANY + 1)
     query = sql.SQL(_KEYS).format(format=sql.Literal(FORMAT), since=since, many=many)
-    found = Told()
+    found = Touched()
     rows = conn.execute(query).fetchall()
     for row in rows:
         found.add(row["table_name"], row["key"])
