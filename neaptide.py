@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from app.reporting.result import Result
     from app.reporting.store import Parameters, Store
     from jobs.results import Run
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
 
 __all__ = ["File", "Project", "Projection", "__version__", "errors", "open"]
 
@@ -82,7 +82,7 @@ class Project:
         """Reads the config and connects to nothing. Raises `errors.ConfigError`."""
         self._path = Path(config)
         self.settings: Settings = bootstrap.load_settings(self._path)
-        self._kept: Keep | None = None
+        self._sessions: OpenSessions | None = None
 
     @contextmanager
     def open(
@@ -95,7 +95,11 @@ class Project:
         `errors.NoReportingFile`, `errors.TooStale`, `errors.TargetUnusable`, and what a sync raises.
         """
         store = bootstrap.reading(
-            self.settings, source=live, max_staleness=_span(max_staleness), timeout=_span(timeout), keep=self._keep()
+            self.settings,
+            source=live,
+            max_staleness=_span(max_staleness),
+            timeout=_span(timeout),
+            sessions=self._open_sessions(),
         )
         with store as opened:
             yield File(opened, self)
@@ -109,19 +113,21 @@ class Project:
         from jobs.run import sync
 
         wanted = [tables] if isinstance(tables, str) else list(tables)
-        return sync.sync_once(bootstrap.job(self.settings, keep=self._keep()), tables=wanted or None, full=full)
+        return sync.sync_once(
+            bootstrap.job(self.settings, sessions=self._open_sessions()), tables=wanted or None, full=full
+        )
 
     def close(self) -> None:
         """End the sessions. Closing twice is fine."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.close()
+        sessions, self._sessions = self._sessions, None
+        if sessions is not None:
+            sessions.close()
 
-    def _keep(self) -> Keep:
-        from jobs.sessions import Keep
+    def _open_sessions(self) -> OpenSessions:
+        from jobs.sessions import OpenSessions
 
-        self._kept = self._kept or Keep()
-        return self._kept
+        self._sessions = self._sessions or OpenSessions()
+        return self._sessions
 
     def __enter__(self) -> Project:
         return self

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jobs.broker.server import EmbeddedBroker
     from jobs.job import Job
     from jobs.results import Progress
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
     from jobs.targets.target import Lease
 
 
@@ -84,8 +84,10 @@ def _written(settings: config.Settings) -> str:
     return url if settings.embedded_root is None else _careful(url)
 
 
-def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = None, any_tables: bool = False) -> Job:
-    """What a sync, a comparison or a status needs; with a `keep`, its sessions stay open between runs.
+def job(
+    settings: config.Settings, *, start: bool = True, sessions: OpenSessions | None = None, any_tables: bool = False
+) -> Job:
+    """What a sync, a comparison or a status needs; with `sessions`, these stay open between runs.
 
     Raises `errors.ConfigError` where the config names no tables, unless it doesn't matter that there are none.
     """
@@ -101,12 +103,12 @@ def job(settings: config.Settings, *, start: bool = True, keep: Keep | None = No
         lease = Lease()
         parts = tuple(_part(settings, name, lease, start=start) for name in settings.parts)
         whole = Job(settings, "", parts=parts, whole=settings, lease=lease)
-        return whole.kept(keep) if keep is not None else whole
+        return whole.with_sessions(sessions) if sessions is not None else whole
     url = source_url(settings, start=start)
     handed_on = broker_url(settings, start=start)
     if settings.embedded_root is None:
-        return Job(settings, url, keep, broker_url=handed_on)
-    return Job(settings, _careful(embedded(settings).reader_url()), keep, _careful(url), handed_on)
+        return Job(settings, url, sessions, broker_url=handed_on)
+    return Job(settings, _careful(embedded(settings).reader_url()), sessions, _careful(url), handed_on)
 
 
 def _part(settings: config.Settings, name: str, lease: Lease, *, start: bool) -> Job:
@@ -236,14 +238,14 @@ def reporting_file(
     max_staleness: timedelta | None = None,
     timeout: timedelta | None = None,
     progress: Progress | None = None,
-    keep: Keep | None = None,
+    sessions: OpenSessions | None = None,
     watched: Callable[[Job], AbstractContextManager[None]] = lambda _: nullcontext(),
     writes: Path | None = None,
 ) -> AbstractContextManager[store.Store]:
     """The published reporting file, brought up to date first where it is older than `max_staleness`.
 
     Raises `errors.TooStale` where that takes longer than `timeout`. One run serves all who wait for one.
-    A program that asks often gives a `keep`, which makes short runs several times as fast, and closes it at the end.
+    A program that asks often gives `sessions`, which make short runs several times as fast, and closes them at the end.
     The run goes on within `watched`, which may tell what it waits for. `writes` is the file that a result may go to.
     """
     from app.reporting import store
@@ -251,7 +253,7 @@ def reporting_file(
     def clock() -> datetime:
         return source_clock(settings)
 
-    refresh = refreshing.by(lambda: job(settings, keep=keep), timeout, progress, watched)
+    refresh = refreshing.by(lambda: job(settings, sessions=sessions), timeout, progress, watched)
     return store.open(
         settings.target_path,
         refresh=refresh,
@@ -296,7 +298,7 @@ def reading(
     source: bool = False,
     max_staleness: timedelta | None = None,
     timeout: timedelta | None = None,
-    keep: Keep | None = None,
+    sessions: OpenSessions | None = None,
     writes: Path | None = None,
     **told: Any,
 ) -> AbstractContextManager[store.Store]:
@@ -306,7 +308,9 @@ def reading(
     """
     if source or settings.read.on_source:
         return live(settings, max_staleness=max_staleness, timeout=timeout, writes=writes)
-    return reporting_file(settings, max_staleness=max_staleness, timeout=timeout, keep=keep, writes=writes, **told)
+    return reporting_file(
+        settings, max_staleness=max_staleness, timeout=timeout, sessions=sessions, writes=writes, **told
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from jobs.engine.session import DuckSession
 from jobs.models import folder
 from jobs.models.folder import Folder
 from jobs.plan import sources
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source.connection import Source
 from jobs.targets import targets
 from jobs.targets.file import pauses, private
@@ -30,13 +30,13 @@ class Job:
 
     Of several sources each is a job of its own, with its name as `part`, among the `parts` of one that has no source
     itself; `whole` are the settings of all. `away` says why a source has no URL.
-    A process that runs often gives a `keep` for the sessions that may stay open between runs. `owner_url` is for what
+    A process that runs often gives `sessions` for those that may stay open between runs. `owner_url` is for what
     changes something on the source, where another role does that; `broker_url` is that of another broker.
     """
 
     settings: config.Settings
     url: str = field(repr=False)
-    keep: Keep | None = field(default=None, repr=False, compare=False)
+    sessions: OpenSessions | None = field(default=None, repr=False, compare=False)
     owner_url: str = field(default="", repr=False)
     broker_url: str = field(default="", repr=False)
     lease: Lease = field(default_factory=Lease, repr=False, compare=False)
@@ -79,15 +79,17 @@ class Job:
         """The names of all sources that tables are copied from."""
         return frozenset(table.source or "" for table in (self.whole or self.settings).tables)
 
-    def kept(self, keep: Keep) -> Job:
+    def with_sessions(self, sessions: OpenSessions) -> Job:
         """The same, with sessions that stay open between its runs."""
-        return replace(self, keep=keep, parts=tuple(replace(one, keep=keep.of(one.part)) for one in self.parts))
+        return replace(
+            self, sessions=sessions, parts=tuple(replace(one, sessions=sessions.of(one.part)) for one in self.parts)
+        )
 
     @property
-    def keep_open(self) -> Keep:
+    def open_sessions(self) -> OpenSessions:
         """The sessions that stay open between runs; only of a job that was given some."""
-        assert self.keep is not None
-        return self.keep
+        assert self.sessions is not None
+        return self.sessions
 
     @property
     def source(self) -> Source:
@@ -95,7 +97,7 @@ class Job:
         self._check_reachable()
         settings, key = self.settings, self.settings.sync.mask_key
         pads = maskkey.pads(key.get_secret_value() if key else None)
-        return Source(self.url, settings.source, self.keep, settings.sync.deadline, pads)
+        return Source(self.url, settings.source, self.sessions, settings.sync.deadline, pads)
 
     @property
     def owner(self) -> Source:
@@ -115,7 +117,7 @@ class Job:
     @property
     def files(self) -> Names:
         """The target's names on disk."""
-        return targets.names(self.settings, self.keep, self.lease)
+        return targets.names(self.settings, self.sessions, self.lease)
 
     @property
     def target(self) -> Target:

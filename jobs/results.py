@@ -248,7 +248,7 @@ class TableShape(Report):
 
 
 @dataclass(frozen=True)
-class Kept:
+class Growth:
     """Something that grows beside or in the file, and its `limit` in words. None where a number isn't known."""
 
     what: str
@@ -279,7 +279,7 @@ class Status(Report):
     problems: tuple[str, ...] = ()
     daemon: dict[str, Any] | None = None
     models: tuple[ModelStatus, ...] = ()
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[Growth, ...] = ()
     format: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     log: dict[str, Any] | None = None

@@ -79,7 +79,7 @@ class Slot:
         _close(session)
 
 
-class Keep:
+class OpenSessions:
     """The sessions of one process for one source. Close it at the end."""
 
     def __init__(self) -> None:
@@ -104,16 +104,16 @@ class Keep:
         # Whether what was in use was told to stop.
         self.is_cut = False
         # Those of each of several sources, by its name.
-        self._parts: dict[str, Keep] = {}
+        self._parts: dict[str, OpenSessions] = {}
 
     def _permitted(self) -> None:
         """What is set later counts for the parts, too."""
         self.permit()
 
-    def of(self, part: str) -> Keep:
+    def of(self, part: str) -> OpenSessions:
         """The sessions of one of several sources."""
         if part not in self._parts:
-            self._parts[part] = Keep()
+            self._parts[part] = OpenSessions()
             self._parts[part].permit = self._permitted
         return self._parts[part]
 

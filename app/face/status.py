@@ -16,7 +16,7 @@ from app.face import runs, show, values
 from app.face.base import Command, Face, json_option, pass_face
 
 if TYPE_CHECKING:
-    from jobs.results import Kept, Status, TableStatus
+    from jobs.results import Growth, Status, TableStatus
 
 _COLUMNS = ("table", "rows", "kept by", "deletes", "lag", "last change", "at, UTC", "size")
 _SPARE = ("size", "deletes", "at, UTC", "kept by")
@@ -219,7 +219,7 @@ def _kept(found: Status, look: show.Look) -> list[str]:
     return [*kept, f"format {found.format}; {versions}"]
 
 
-def _growth(one: Kept) -> str:
+def _growth(one: Growth) -> str:
     from jobs.init import choice
 
     size = "" if one.bytes is None else f", {choice.size(one.bytes)}"

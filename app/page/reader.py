@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app import bootstrap, errors
 from app.config import Settings
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets import targets
 from jobs.targets.file import freshness
 
@@ -31,8 +31,8 @@ class Reader:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._keep = Keep()
-        self.files = targets.names(settings, self._keep)
+        self._sessions = OpenSessions()
+        self.files = targets.names(settings, self._sessions)
         self._turns, self._downloads = threading.BoundedSemaphore(_AT_ONCE), threading.BoundedSemaphore(_DOWNLOADS)
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._weight = 0
@@ -119,12 +119,12 @@ class Reader:
         """Sync first where the file is older than that, one after the other. Raises `errors.TooStale`, and more."""
         with self._refreshing:
             timeout = timedelta(seconds=PATIENCE)
-            with bootstrap.reporting_file(self.settings, max_staleness=limit, timeout=timeout, keep=self._keep):
+            with bootstrap.reporting_file(self.settings, max_staleness=limit, timeout=timeout, sessions=self._sessions):
                 return
 
     def close(self) -> None:
         """End the sessions."""
-        self._keep.close()
+        self._sessions.close()
 
 
 @contextmanager

@@ -35,14 +35,14 @@ class _Tables:
 
     def __init__(self, base: LakeStore) -> None:
         self._base, self._exposure = base, Exposure(base.session)
-        self.found: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {}
+        self.named: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {}
 
     def find(self, schema: str, name: str) -> tuple[str, list[tuple[str, str]]] | None:
-        if (schema, name) not in self.found:
+        if (schema, name) not in self.named:
             relation = ".".join(_quoted(part) for part in (schema, name) if part)
             columns = [(str(row[0]), str(row[1])) for row in self._base.query(f"DESCRIBE {relation}").rows]
-            self.found[schema, name] = (f"t{len(self.found)}", columns)
-        return self.found[schema, name]
+            self.named[schema, name] = (f"t{len(self.named)}", columns)
+        return self.named[schema, name]
 
     def stored(self, schema: str, name: str) -> tuple[str, str] | None:
         """The lake's table behind a name; None where it is a view."""
@@ -122,7 +122,7 @@ class SparkStore(store.Store):
         self.as_of, self.run_id = self._base.as_of, self._base.run_id
         spark = self._started()
         with files.opened(self._lake, self._base.snapshot) as catalog:
-            known = {name: self._files(catalog, asked.tables, name) for name in asked.tables.found}
+            known = {name: self._files(catalog, asked.tables, name) for name in asked.tables.named}
         rows = self._waited(spark, lambda: self._rows(spark, asked, known))
         self._answered_once = True
         if len(rows) > self._limits.max_rows:
@@ -168,7 +168,7 @@ class SparkStore(store.Store):
     def _view(
         self, spark: SparkSession, tables: _Tables, name: tuple[str, str], found: files.TableFiles | None
     ) -> None:
-        view, columns = tables.found[name]
+        view, columns = tables.named[name]
         held = [(n, kind) for n, (_, kind) in enumerate(columns) if forms.spark(kind) and not kind.endswith("[]")]
         if found is None:
             frames.of_rows(spark, view, frames.values(held, self._local(name, columns, held)))

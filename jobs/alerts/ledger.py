@@ -65,7 +65,7 @@ class Past:
 class _Open:
     fact: Fact
     seen: float
-    told: bool = False
+    is_sent: bool = False
     # Since when it is over.
     over: float | None = None
 
@@ -82,7 +82,7 @@ class Ledger:
 
     def restore(self, facts: Iterable[Fact], past: Past | None = None) -> None:
         """These were told by the process before this one, which left this."""
-        self._open |= {fact.key: _Open(fact, 0.0, told=True) for fact in facts}
+        self._open |= {fact.key: _Open(fact, 0.0, is_sent=True) for fact in facts}
         if past is not None:
             self._tokens, self._filled, self._last_word = past.tokens, past.at, dict(past.last_word)
             self._events += past.events
@@ -120,7 +120,7 @@ class Ledger:
         for key in self._open.keys() - there.keys() if complete else ():
             known = self._open[key]
             known.over = seconds if known.over is None else known.over
-            if not known.told:
+            if not known.is_sent:
                 del self._open[key]
         self._last_word = {key: at for key, at in self._last_word.items() if seconds - at < QUIET}
 
@@ -134,10 +134,10 @@ class Ledger:
         due = [
             one
             for key, one in self._open.items()
-            if not one.told and seconds - one.seen >= HOLD and key not in self._last_word
+            if not one.is_sent and seconds - one.seen >= HOLD and key not in self._last_word
         ]
         for one in due:
-            one.told = True
+            one.is_sent = True
         return [one.fact for one in due]
 
     def _over(self, seconds: float) -> list[Fact]:

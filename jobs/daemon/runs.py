@@ -60,7 +60,7 @@ class Runs:
         """Tell the run in hand to stop; it rolls back."""
         if not self._idle.is_set():
             self._log.warning("the run in hand is cut short", action="run_cut")
-            self._job.keep_open.cancel()
+            self._job.open_sessions.cancel()
 
     def idle(self) -> bool:
         """Whether none is under way."""

@@ -13,7 +13,7 @@ from jobs.daemon.leader import Leader
 from jobs.daemon.relaying import Relaying
 from jobs.daemon.runs import Runs
 from jobs.job import Job
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status.board import Board
 
 
@@ -21,13 +21,13 @@ class Service:
     """The daemon's work for one version of the config: `start`, `end`, perhaps `cut`, and when it `ended`, `close`."""
 
     def __init__(self, job: Job, board: Board) -> None:
-        self.job = job.kept(Keep())
-        self.job.keep_open.backs_off = True
+        self.job = job.with_sessions(OpenSessions())
+        self.job.open_sessions.backs_off = True
         self._stopping = threading.Event()
         self._alerts, self._relaying = Alerting(job, board), Relaying(job)
         self._runs = Runs(self.job, board, self._alerts, self._stopping)
         self.leader = Leader(self.job, board, self._runs, self._runs.teller, self._alerts, self._stopping)
-        self.job.keep_open.permit = self.leader.must_lead
+        self.job.open_sessions.permit = self.leader.must_lead
 
     def start(self) -> None:
         """Begin to lead, or to stand by."""
@@ -58,7 +58,7 @@ class Service:
         self._runs.close()
         self._relaying.close()
         self._alerts.close()
-        self.job.keep_open.close()
+        self.job.open_sessions.close()
 
     def alive(self) -> bool:
         """Whether every part works: the threads, and no run beyond its deadline. For the watchdog and /healthz."""

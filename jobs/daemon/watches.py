@@ -69,5 +69,5 @@ class Watches:
 
     def _again(self, part: Job) -> None:
         """The next run asks it, however long it was away."""
-        if part.keep is not None:
-            part.keep.away = None
+        if part.sessions is not None:
+            part.sessions.away = None

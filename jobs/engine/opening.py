@@ -46,11 +46,11 @@ def lent(job: Job, *, strict: bool = False) -> Iterator[DuckSession]:
 
     One for other people's SQL is `strict`: made for the purpose, and it loads signed extensions only.
     """
-    if job.keep is None or strict:
+    if job.sessions is None or strict:
         with alone(job, strict=strict) as session:
             yield session
     else:
-        with job.keep.engine.lend(lambda: _connect(job)) as session:
+        with job.sessions.engine.lend(lambda: _connect(job)) as session:
             yield session
             session.let_go()
 

@@ -38,7 +38,7 @@ class DuckSession(Bridge, Memory):
         super().__init__(connection)
         self._room = room
         # What one run leaves in the session for the next: see jobs/run/carry.py.
-        self.left: Any = None
+        self.carried: Any = None
         self._merges = True
 
     def cursor(self) -> DuckSession:

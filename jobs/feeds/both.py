@@ -36,7 +36,7 @@ def opened(job: Job, now: SourceSession, guard: Callable[[Any], object]) -> Iter
         events = _events(job, now)
         yield Feeds(watermark, log or watermark, events or watermark)
     finally:
-        if log is not None and job.keep is None:
+        if log is not None and job.sessions is None:
             log.reader.close()
         if events is not None:
             events.close()

@@ -24,7 +24,7 @@ from jobs.history import place, rewriting, taking, whole
 from jobs.history.known import Known
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
-from jobs.record.history import KeptHistory
+from jobs.record.history import SavedHistory
 from jobs.tables.table import Table
 
 _TICK = timedelta(microseconds=1)
@@ -36,7 +36,7 @@ _SELDOM = 10
 class Keeper:
     """The histories of one file, in a run that sees the source at `as_of`.
 
-    `past` is the file that is published, or what is left of the ones before. `mark` is what is said of all versions
+    `past` is the file that is published, or what is left of the ones before. `origin` is what is said of all versions
     where tables are compared whole that were mended. Of the tables `ranged`, rows were read that no other run would
     have: what only these tell may have been so for long. `notes` are what there is to say of tables.
     """
@@ -46,7 +46,7 @@ class Keeper:
     label: str
     past: Path | None = None
     retention: timedelta | None = None
-    mark: str = ""
+    origin: str = ""
     ranged: frozenset[str] = frozenset()
     notes: dict[str, list[str]] = field(default_factory=dict)
     _turns: dict[str, Turn] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Keeper:
         turn.drop()
         if turn.theirs:
             taking.drop(self.file, turn.theirs)
-        self._known.write(replace(turn.kept, moment=turn.moment) if turn.written else turn.kept)
+        self._known.write(replace(turn.saved, moment=turn.moment) if turn.written else turn.saved)
 
     def replaced(self, table: Table) -> None:
         """Bring the history in line with a table of which nobody knows what changed."""
@@ -153,20 +153,20 @@ class Keeper:
             return
         kept = rewriting.rewrite(self.file, kept, table, found) if found else kept
         moment, altered = self._moment(kept), found.altered if found else ()
-        count = whole.compare(self.file, table, moment, self._label(table), mark=self.mark, altered=altered)
+        count = whole.compare(self.file, table, moment, self._label(table), origin=self.origin, altered=altered)
         self._known.write(replace(kept, moment=moment) if count else kept)
 
-    def _begun(self, table: Table, before: KeptHistory | None, reason: str) -> None:
+    def _begun(self, table: Table, before: SavedHistory | None, reason: str) -> None:
         ledger.create(self.file)
         moment = self._moment(before) if before else self.as_of
-        kept = KeptHistory(
+        kept = SavedHistory(
             table.name, moment, moment, secrets.token_hex(4), rewriting.signature(table), place.made_of(table)
         )
         count = whole.begin(self.file, table, kept)
         self._note(table.name, f"its history begins {'anew: ' + reason if reason else f'with {count:,} rows'}")
         self._known.write(kept)
 
-    def _forget(self, kept: KeptHistory) -> None:
+    def _forget(self, kept: SavedHistory) -> None:
         """Now and then, what ended before the time that is to be kept."""
         if self.retention is None:
             return
@@ -174,7 +174,7 @@ class Keeper:
         if until - last > self.retention / _SELDOM:
             self._known.write(rewriting.forget(self.file, kept, until))
 
-    def _moment(self, kept: KeptHistory) -> datetime:
+    def _moment(self, kept: SavedHistory) -> datetime:
         """This run's, later than any that the history knows of: the source's clock may have been set back."""
         return max(self.as_of, kept.moment + _TICK)
 

@@ -10,7 +10,7 @@ from jobs.engine.session import DuckSession
 from jobs.history import place, taking
 from jobs.history.taking import Theirs
 from jobs.record import history as ledger
-from jobs.record.history import Histories, KeptHistory
+from jobs.record.history import Histories, SavedHistory
 from jobs.tables.table import Table
 
 
@@ -34,8 +34,8 @@ class Known:
     """
 
     file: DuckSession
-    mine: dict[str, KeptHistory] = field(default_factory=dict)
-    theirs: dict[str, KeptHistory] = field(default_factory=dict)
+    mine: dict[str, SavedHistory] = field(default_factory=dict)
+    theirs: dict[str, SavedHistory] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     dual: set[str] = field(default_factory=set)
 
@@ -52,7 +52,7 @@ class Known:
     def __contains__(self, name: str) -> bool:
         return name in self.mine or name in self.theirs
 
-    def write(self, kept: KeptHistory) -> None:
+    def write(self, kept: SavedHistory) -> None:
         """Put this in place of what the file said of it."""
         ledger.create(self.file)
         ledger.write(self.file, kept)
@@ -94,7 +94,7 @@ class Known:
         numbers = [kept.signature["table"] for kept in self.mine.values()]
         return [one for one in dropped if one in self.theirs and self.theirs[one].signature["table"] not in numbers]
 
-    def taken_over(self, name: str, label: str) -> tuple[KeptHistory | None, Theirs | None]:
+    def taken_over(self, name: str, label: str) -> tuple[SavedHistory | None, Theirs | None]:
         """The history with what the published file's has more, which is in tables of this label; None without any."""
         mine, theirs = self.mine.get(name), self.theirs.get(name)
         if theirs is None or not taking.is_ahead(mine, theirs):

@@ -14,7 +14,7 @@ from app import statements
 from jobs import quoting
 from jobs.engine import storage
 from jobs.engine.session import DuckSession
-from jobs.record.history import Column, KeptHistory
+from jobs.record.history import Column, SavedHistory
 from jobs.tables.table import Table
 
 SCHEMA = "history"
@@ -78,7 +78,7 @@ def made_of(table: Table) -> tuple[Column, ...]:
     )
 
 
-def create(file: DuckSession, kept: KeptHistory) -> None:
+def create(file: DuckSession, kept: SavedHistory) -> None:
     """Empty tables, in place of any that are there."""
     place = of(kept.table)
     remove(file, kept.table)
@@ -88,13 +88,13 @@ def create(file: DuckSession, kept: KeptHistory) -> None:
     file.execute(f"CREATE TABLE {place.ends} ({_defined([(name, kinds[name]) for name in kept.key], (), _OF_END)})")
 
 
-def create_versions(file: DuckSession, name: str, kept: KeptHistory) -> None:
+def create_versions(file: DuckSession, name: str, kept: SavedHistory) -> None:
     """An empty table of versions under another name."""
     columns = [(column.name, column.kind) for column in kept.columns]
     file.execute(f"CREATE TABLE {name} ({_defined(columns, kept.key, _OF_VERSION)})")
 
 
-def show(file: DuckSession, kept: KeptHistory) -> None:
+def show(file: DuckSession, kept: SavedHistory) -> None:
     """Let readers see it: the view, and the macro."""
     place, key = of(kept.table), kept.key
     columns = ", ".join(f"v.{quoting.identifier(column.name)}" for column in kept.columns)
@@ -108,7 +108,7 @@ def show(file: DuckSession, kept: KeptHistory) -> None:
     _make_macro(file, place, kept)
 
 
-def _make_macro(file: DuckSession, place: Place, kept: KeptHistory) -> None:
+def _make_macro(file: DuckSession, place: Place, kept: SavedHistory) -> None:
     """A macro looks its tables up from where it is called, so it is made in the file itself.
 
     That a moment is too early is looked at beside the rows: a condition of the reader's that no row meets would keep
@@ -139,7 +139,7 @@ def remove(file: DuckSession, table: str) -> None:
         file.execute(f"DROP TABLE IF EXISTS {place.versions}")
 
 
-def rename(file: DuckSession, before: KeptHistory, now: KeptHistory) -> None:
+def rename(file: DuckSession, before: SavedHistory, now: SavedHistory) -> None:
     """Let it be that of a table of another name."""
     old, new = of(before.table), of(now.table)
     if old.name != new.name:
@@ -154,7 +154,7 @@ def _hide(file: DuckSession, place: Place) -> None:
     file.execute(f"DROP VIEW IF EXISTS {place.view}")
 
 
-def copy(file: DuckSession, kept: KeptHistory) -> None:
+def copy(file: DuckSession, kept: SavedHistory) -> None:
     """Have it as the published file has it, whatever is here."""
     create(file, kept)
     theirs = of(kept.table, "published")

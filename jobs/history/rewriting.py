@@ -11,7 +11,7 @@ from jobs import quoting
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.history import place
-from jobs.record.history import Column, KeptHistory
+from jobs.record.history import Column, SavedHistory
 from jobs.tables.columns import HISTORY
 from jobs.tables.table import Table
 
@@ -46,7 +46,7 @@ class Rewrite:
             self.altered.add(column.name)
 
 
-def planned(file: DuckSession, kept: KeptHistory, table: Table) -> Rewrite | None:
+def planned(file: DuckSession, kept: SavedHistory, table: Table) -> Rewrite | None:
     """How the history follows its table; None where it can stay as it is."""
     if kept.signature == signature(table):
         return None
@@ -56,7 +56,7 @@ def planned(file: DuckSession, kept: KeptHistory, table: Table) -> Rewrite | Non
     return found
 
 
-def _hides(kept: KeptHistory, table: Table) -> str:
+def _hides(kept: SavedHistory, table: Table) -> str:
     """Why old versions may be what nobody is to see any more, and can't be told from the others."""
     old, new = kept.signature["config"], table.signature["config"]
     if old[_WHERE] != new[_WHERE]:
@@ -82,7 +82,7 @@ def _is_masked_anew(before: dict[int, Any], old: list[Any], new: list[Any], numb
     )
 
 
-def _match(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) -> None:
+def _match(file: DuckSession, kept: SavedHistory, table: Table, found: Rewrite) -> None:
     """A column is known by its number in PostgreSQL; of a table that was made anew, by its name."""
     same_table = kept.signature["table"] == table.signature["table"]
     before = {column["place"]: column for column in kept.signature["columns"]}
@@ -112,7 +112,7 @@ def _match(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) -
     _retire(kept, table, found, {id(column) for column in left.values()})
 
 
-def _retire(kept: KeptHistory, table: Table, found: Rewrite, left: set[int]) -> None:
+def _retire(kept: SavedHistory, table: Table, found: Rewrite, left: set[int]) -> None:
     """Columns that the table has no longer stay for the versions that had them, unless the config leaves them out."""
     there = {info.attnum for info in table.infos} - {info.attnum for info in table.copied}
     for column in kept.columns:
@@ -133,14 +133,14 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _fits(file: DuckSession, kept: KeptHistory, column: Column, kind: str) -> bool:
+def _fits(file: DuckSession, kept: SavedHistory, column: Column, kind: str) -> bool:
     """Whether each value that the column had is one of the new type, too, and the same."""
     name, versions = quoting.identifier(column.name), place.of(kept.table).versions
     back = f"TRY_CAST(TRY_CAST({name} AS {kind}) AS {column.kind})"
     return not file.one(f"SELECT count(*) FROM {versions} WHERE {name} IS NOT NULL AND {back} IS DISTINCT FROM {name}")
 
 
-def rewrite(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) -> KeptHistory:
+def rewrite(file: DuckSession, kept: SavedHistory, table: Table, found: Rewrite) -> SavedHistory:
     """Write all versions in the new columns; returns what there is to say of it now."""
     now = replace(kept, columns=tuple(found.columns), signature=signature(table))
     as_it_is = [f"h.{quoting.identifier(column.name)}" for column in kept.columns]
@@ -153,15 +153,15 @@ def rewrite(file: DuckSession, kept: KeptHistory, table: Table, found: Rewrite) 
     return now
 
 
-def forget(file: DuckSession, kept: KeptHistory, until: datetime) -> KeptHistory:
-    """Keep only what was valid at that moment or later."""
+def forget(file: DuckSession, kept: SavedHistory, until: datetime) -> SavedHistory:
+    """OpenSessions only what was valid at that moment or later."""
     now = replace(kept, forgotten=until, shape=secrets.token_hex(4))
     kept_since = f"h.valid_to IS NULL OR h.valid_to > TIMESTAMPTZ {quoting.literal(until.isoformat())}"
     _write(file, kept, now, [f"h.{quoting.identifier(column.name)}" for column in kept.columns], f" WHERE {kept_since}")
     return now
 
 
-def _write(file: DuckSession, before: KeptHistory, now: KeptHistory, made_of: list[str], more: str) -> None:
+def _write(file: DuckSession, before: SavedHistory, now: SavedHistory, made_of: list[str], more: str) -> None:
     """The ends go into the versions on the way, so that none is left apart."""
     here, moved = place.of(before.table), f"out.neaptide.{quoting.identifier('history anew')}"
     file.execute(f"DROP TABLE IF EXISTS {moved}")

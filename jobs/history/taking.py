@@ -8,7 +8,7 @@ from jobs import quoting
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.history import place
-from jobs.record.history import KeptHistory
+from jobs.record.history import SavedHistory
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Theirs:
     alive: str
 
 
-def is_ahead(mine: KeptHistory | None, theirs: KeptHistory | None) -> bool:
+def is_ahead(mine: SavedHistory | None, theirs: SavedHistory | None) -> bool:
     """Whether the published file has more. A run that was killed before it could publish leaves a file with more."""
     return theirs is not None and (mine is None or theirs.moment > mine.moment)
 
 
-def take_over(file: DuckSession, mine: KeptHistory | None, theirs: KeptHistory, label: str) -> Theirs | None:
+def take_over(file: DuckSession, mine: SavedHistory | None, theirs: SavedHistory, label: str) -> Theirs | None:
     """Have what the published file has; None where all of it was taken, since the two were not written alike."""
     if mine is None or mine.shape != theirs.shape:
         place.copy(file, theirs)

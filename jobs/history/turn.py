@@ -18,7 +18,7 @@ from jobs.feeds import changes
 from jobs.feeds.changes import Changes
 from jobs.history import place
 from jobs.history.taking import Theirs
-from jobs.record.history import KeptHistory
+from jobs.record.history import SavedHistory
 from jobs.tables.table import Table
 
 
@@ -26,20 +26,20 @@ from jobs.tables.table import Table
 class Turn:
     """What a run that sees the source at `moment` does to the history of a table, in the transaction of its rows.
 
-    `mark` is what is said of versions that are no change of the source's, "backfill" say: of all but the keys in the
-    table `told`. `written` is how many versions began or ended.
+    `origin` is what is said of versions that are no change of the source's, "backfill" say: of all but the keys in the
+    table `exempt`. `written` is how many versions began or ended.
     """
 
     file: DuckSession
     table: Table
-    kept: KeptHistory
+    saved: SavedHistory
     theirs: Theirs | None
     moment: datetime
     label: str
-    mark: str = ""
-    told: str = ""
+    origin: str = ""
+    exempt: str = ""
     written: int = 0
-    _untold: str = ""
+    _unseen: str = ""
     _made: list[str] = field(default_factory=list)
 
     def before(self, merge: Merge | None, recent: Changes | None) -> None:
@@ -61,15 +61,15 @@ class Turn:
 
         Where keys are compared, one that came and went between two runs onto this file is in no comparison.
         """
-        if self.theirs is None or not self.file.one(f"SELECT count(*) FROM {self._untold}"):
+        if self.theirs is None or not self.file.one(f"SELECT count(*) FROM {self._unseen}"):
             return
-        key, left = self._key, self._untold
+        key, left = self._key, self._unseen
         coming = f"SELECT {self._columns} FROM {rows.out(self.table)} SEMI JOIN {left} USING ({key})"
         coming = self._make("found", coming)
         gone = f"(SELECT {key} FROM {left} ANTI JOIN {coming} USING ({key}))"
         alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {left} USING ({key}))"
         # No range was read for these.
-        self.mark = ""
+        self.origin = ""
         self._write(coming, gone, alive)
 
     def _candidates(self, fresh: str, found: Changes, recent: Changes | None) -> str:
@@ -92,7 +92,7 @@ class Turn:
         if found is not None:
             told = f"SELECT {key} FROM {found.changed} UNION ALL SELECT {key} FROM {found.gone}"
             seen = f" ANTI JOIN ({told}) USING ({key})"
-        self._untold = self._make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
+        self._unseen = self._make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
 
     def drop(self) -> None:
         """Free the temporary tables that it made."""
@@ -121,7 +121,7 @@ class Turn:
     def _present(self, asked: str, merge: Merge) -> str:
         """The keys among these that have a version now, each with that one's beginning."""
         key, versions = self._key, place.of(self.table.name).versions
-        begun = f"TIMESTAMPTZ {quoting.literal(self.kept.begun.isoformat())}"
+        begun = f"TIMESTAMPTZ {quoting.literal(self.saved.begun.isoformat())}"
         # Before the table is looked at: to leave these out of its rows would cost a look at each of them.
         others = f" ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""
         there = merge.present(f"SELECT {key} FROM {asked}{others}")
@@ -164,9 +164,9 @@ class Turn:
         )
 
     def _said(self, word: str) -> str:
-        """The mark, or the word for a row that a run would have seen without it."""
-        if not self.mark:
+        """The origin, or the word for a row that a run would have seen without it."""
+        if not self.origin:
             return word
         key = self._key if len(self.table.key) == 1 else f"({self._key})"
-        told = f"{key} IN (SELECT {key} FROM {self.told})" if self.told else "false"
-        return f"CASE WHEN {told} THEN {word} ELSE {quoting.literal(self.mark)} END"
+        told = f"{key} IN (SELECT {key} FROM {self.exempt})" if self.exempt else "false"
+        return f"CASE WHEN {told} THEN {word} ELSE {quoting.literal(self.origin)} END"

@@ -10,11 +10,11 @@ from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes
 from jobs.history import place
-from jobs.record.history import KeptHistory
+from jobs.record.history import SavedHistory
 from jobs.tables.table import Table
 
 
-def begin(file: DuckSession, table: Table, kept: KeptHistory) -> int:
+def begin(file: DuckSession, table: Table, kept: SavedHistory) -> int:
     """A new history: a version of every row, since when nobody knows; returns how many."""
     place.create(file, kept)
     columns = quoting.listed(plan.name for plan in table.columns)
@@ -35,7 +35,7 @@ def current(table: Table) -> str:
 
 
 def compare(
-    file: DuckSession, table: Table, moment: datetime, label: str, *, mark: str = "", altered: Collection[str] = ()
+    file: DuckSession, table: Table, moment: datetime, label: str, *, origin: str = "", altered: Collection[str] = ()
 ) -> int:
     """End and begin versions so that the present ones are the table's rows; returns how many.
 
@@ -49,12 +49,12 @@ def compare(
     )
     columns = quoting.listed(plan.name for plan in table.columns)
     new, out = f"temp.whole_{label}", f"temp.out_{label}"
-    changes.make(file, new, _differing(table, altered, mark))
+    changes.make(file, new, _differing(table, altered, origin))
     changes.make(
         file, out, f"SELECT {key}, valid_from FROM ({current(table)}) ANTI JOIN {rows.out(table)} USING ({key})"
     )
     count: int = 0
-    ended = quoting.literal(mark or "delete")
+    ended = quoting.literal(origin or "delete")
     for ends in (
         f"SELECT {key}, before, {now}, operation FROM {new} WHERE before IS NOT NULL",
         f"SELECT {key}, valid_from, {now}, {ended} FROM {out}",
@@ -68,7 +68,7 @@ def compare(
     return count
 
 
-def _differing(table: Table, altered: Collection[str], mark: str) -> str:
+def _differing(table: Table, altered: Collection[str], origin: str) -> str:
     """A SELECT of the table's rows that are no present version, with the beginning of the one that there is."""
     key = " AND ".join(f"t.{name} = c.{name}" for name in map(quoting.identifier, table.key))
     names = ", ".join(f"t.{quoting.identifier(plan.name)}" for plan in table.columns)
@@ -82,7 +82,7 @@ def _differing(table: Table, altered: Collection[str], mark: str) -> str:
         return " AND ".join(pairs) or "true"
 
     operation = f"WHEN {same(altered)} THEN 'schema' ELSE 'update'" if altered else "ELSE 'update'"
-    operation = quoting.literal(mark) if mark else f"CASE WHEN c.valid_from IS NULL THEN 'insert' {operation} END"
+    operation = quoting.literal(origin) if origin else f"CASE WHEN c.valid_from IS NULL THEN 'insert' {operation} END"
     return (
         f"SELECT {names}, c.valid_from AS before, {operation} AS operation FROM {rows.out(table)} AS t"
         f" LEFT JOIN ({current(table)}) AS c ON {key} WHERE c.valid_from IS NULL OR NOT ({same(())})"

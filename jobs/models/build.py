@@ -18,7 +18,7 @@ from jobs.models import costs, making, place
 from jobs.models.standing import Standing
 from jobs.models.upkeep import Plan, in_words, is_its_own
 from jobs.record import models as ledger
-from jobs.record.models import KeptModel
+from jobs.record.models import SavedModel
 from jobs.results import ModelRun
 
 
@@ -57,7 +57,7 @@ class Builder:
 
     def _still(self, one: Standing) -> str | None:
         """Why it failed the last time, where nothing has changed since."""
-        kept = one.kept
+        kept = one.saved
         same = kept is not None and kept.error is not None and kept.signature == one.signature
         return kept.error if same and kept and not self._plan.touched & set(one.tables) else None
 
@@ -93,7 +93,7 @@ class Builder:
         rows = making.build(self._file, place.full(one.name), analysis)
         seconds, used = time.monotonic() - began, time.process_time() - used
         run = ModelRun(one.name, "built", analysis.kind, rows, rows, seconds, one.reason, one.cause)
-        kept = KeptModel(
+        kept = SavedModel(
             one.name, run.kind, analysis.reason, one.inputs, one.tables, one.signature,
             run_id, run.action, rows, rows, seconds, run_id, seconds, one.reason,
             costs=costs.as_dict(costs.first(rows, used)),
@@ -103,7 +103,7 @@ class Builder:
 
     def _fail(self, one: Standing, error: str) -> None:
         self._failed[place.full(one.name)] = error
-        kept = KeptModel(
+        kept = SavedModel(
             one.name, inputs=one.inputs, tables=one.tables, signature=one.signature,
             run_id=self._plan.run_id, action="failed", reason=one.reason, error=error,
         )  # fmt: skip

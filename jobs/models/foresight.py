@@ -18,7 +18,9 @@ def plans(file: DuckSession, folder: Folder, moved: Collection[str], replaced: C
     found = ledger.read(file)
     standings = standing.judge(Planning(file, folder), found, {})
     known = {one.name for one in standings}
-    removed = [ModelPlan(name, "remove", "there is no such model any more") for name in found.kept if name not in known]
+    removed = [
+        ModelPlan(name, "remove", "there is no such model any more") for name in found.by_name if name not in known
+    ]
     touched, plans = {*moved}, list[ModelPlan]()
     for one in standings:
         plan = _plan(one, touched, replaced)
@@ -37,6 +39,6 @@ def _plan(one: Standing, touched: Collection[str], replaced: Collection[str]) ->
     if anew:
         return ModelPlan(one.name, "build", f"{anew[0]} would be copied anew")
     by = sorted(set(one.inputs) & set(touched))
-    if not by or one.kept is None:
+    if not by or one.saved is None:
         return ModelPlan(one.name, "none")
-    return ModelPlan(one.name, one.kept.kind, f"{', '.join(by)} changed")
+    return ModelPlan(one.name, one.saved.kind, f"{', '.join(by)} changed")

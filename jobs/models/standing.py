@@ -10,7 +10,7 @@ import duckdb
 
 from jobs.models import place
 from jobs.models.folder import Folder
-from jobs.record.models import KeptModel, Models
+from jobs.record.models import Models, SavedModel
 from jobs.results import ModelRun
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Standing:
     reason: str = ""
     cause: str = ""
     error: str | None = None
-    kept: KeptModel | None = None
+    saved: SavedModel | None = None
 
     @property
     def is_current(self) -> bool:
@@ -60,11 +60,11 @@ def signatures(folder: Folder) -> dict[str, dict[str, object]]:
 def differ(folder: Folder, found: Models) -> bool:
     """Whether a file with these models is not as the folder says, so that a run has something to do."""
     wanted = signatures(folder)
-    if found.kept.keys() != wanted.keys():
+    if found.by_name.keys() != wanted.keys():
         return True
     return any(
         kept.signature != wanted[name] or not (kept.error or found.is_current(name))
-        for name, kept in found.kept.items()
+        for name, kept in found.by_name.items()
     )
 
 
@@ -76,19 +76,19 @@ def still_failed(found: Models) -> tuple[ModelRun, ...]:
 def judge(planning: Planning, found: Models, avoid: Mapping[str, str]) -> list[Standing]:
     """All models, inputs first. `avoid` says why some could not be kept in this very run."""
     wanted = signatures(planning.folder)
-    if all(_is_known(found.kept.get(name), signature) for name, signature in wanted.items()):
-        read = {name: found.kept[name].inputs for name in wanted}
+    if all(_is_known(found.by_name.get(name), signature) for name, signature in wanted.items()):
+        read = {name: found.by_name[name].inputs for name in wanted}
     else:
         read = {name: one.inputs for name, one in planning.planned.analyses.items()}
     known: dict[str, Standing] = {}
     for name in _inputs_first(read):
-        one = Standing(name, wanted[name], read[name], kept=found.kept.get(name))
+        one = Standing(name, wanted[name], read[name], saved=found.by_name.get(name))
         known[place.full(name)] = _judged(one, known, found, avoid)
     bad = [_bad(name, wanted[name], planning, found) for name in wanted if name not in read]
     return [*known.values(), *bad]
 
 
-def _is_known(kept: KeptModel | None, signature: dict[str, object]) -> bool:
+def _is_known(kept: SavedModel | None, signature: dict[str, object]) -> bool:
     return kept is not None and kept.error is None and kept.signature == signature
 
 
@@ -105,7 +105,7 @@ def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
 def _bad(name: str, signature: dict[str, object], planning: Planning, found: Models) -> Standing:
     error = planning.planned.bad[name]
     told = f"{error.message} ({error.hint})" if error.hint else error.message
-    return Standing(name, signature, error=told, kept=found.kept.get(name))
+    return Standing(name, signature, error=told, saved=found.by_name.get(name))
 
 
 def _judged(one: Standing, known: Mapping[str, Standing], found: Models, avoid: Mapping[str, str]) -> Standing:
@@ -118,7 +118,7 @@ def _judged(one: Standing, known: Mapping[str, Standing], found: Models, avoid: 
 
 def _why(one: Standing, below: Collection[Standing], found: Models, avoid: Mapping[str, str]) -> tuple[str, str]:
     """The cause and the reason of a build; nothing twice where the model is current."""
-    kept, now = one.kept, one.signature
+    kept, now = one.saved, one.signature
     if one.name in avoid:
         return "failed", f"it could not be kept: {avoid[one.name]}"
     if kept is None:

@@ -32,7 +32,7 @@ from jobs.models.scratch import Columns, Scratch
 from jobs.models.standing import Standing
 from jobs.models.sums import Sums
 from jobs.record import models as ledger
-from jobs.record.models import KeptModel
+from jobs.record.models import SavedModel
 from jobs.results import ModelRun
 
 
@@ -74,7 +74,7 @@ class Upkeep:
         self._scratch = Scratch(file)
         self._relations = Relations(file, self._scratch, self._planning)
         self._sums: dict[str, Sums] = {}
-        self._kept: list[KeptModel] = []
+        self._kept: list[SavedModel] = []
         self._found = ledger.Models()
         self._has_any = False
         self.plan = Plan(run_id, self._planning)
@@ -82,7 +82,7 @@ class Upkeep:
     def begin(self) -> None:
         """Find out how the models stand."""
         self._found = ledger.read(self._file)
-        self._has_any = bool(self._found.kept or self._planning.folder.models or self._planning.folder.bad)
+        self._has_any = bool(self._found.by_name or self._planning.folder.models or self._planning.folder.bad)
         if not self._has_any:
             return
         ledger.create(self._file)
@@ -100,8 +100,8 @@ class Upkeep:
             self._scratch.own(rows.old)
             self._scratch.own(rows.new)
             self._relations.note(table, rows.columns, rows.old, rows.new, distinct=rows.distinct)
-        moved = [one for one in self._current() if one.kept and self._relations.has_moved(one.inputs)]
-        summed = [one for one in moved if one.kept and one.kept.kind == "sums"]
+        moved = [one for one in self._current() if one.saved and self._relations.has_moved(one.inputs)]
+        summed = [one for one in moved if one.saved and one.saved.kind == "sums"]
         self._relations.sums = [one.name for one in summed]
         for one in summed:
             with failing(one.name):
@@ -137,13 +137,13 @@ class Upkeep:
         if done.moved is not None:
             self._relations.moved[place.full(one.name)] = done.moved
         rows = self._file.one(f"SELECT count(*) FROM {place.out(place.full(one.name))}")
-        assert one.kept is not None
+        assert one.saved is not None
         run = ModelRun(
-            one.name, done.action, one.kept.kind, done.keys, rows, time.monotonic() - began, done.reason, done.cause
+            one.name, done.action, one.saved.kind, done.keys, rows, time.monotonic() - began, done.reason, done.cause
         )
         self.plan.runs.append(run)
         last = replace(
-            one.kept, run_id=self.plan.run_id, action=run.action, keys=run.keys, rows=rows, seconds=run.seconds
+            one.saved, run_id=self.plan.run_id, action=run.action, keys=run.keys, rows=rows, seconds=run.seconds
         )
         if done.cause:
             last = replace(last, build_run_id=last.run_id, build_seconds=run.seconds, reason=run.reason)
@@ -163,10 +163,10 @@ class Upkeep:
         restricted = Restricted(self._relations, name, analysis)
         if not restricted.find():
             return Done(analysis.kind)
-        return self._cheaper(restricted, name, analysis, one.kept, witnessed=witnessed)
+        return self._cheaper(restricted, name, analysis, one.saved, witnessed=witnessed)
 
     def _cheaper(
-        self, restricted: Restricted, name: str, analysis: Analysis, kept: KeptModel | None, *, witnessed: bool
+        self, restricted: Restricted, name: str, analysis: Analysis, kept: SavedModel | None, *, witnessed: bool
     ) -> Done:
         """Work out the keys that were found, or make the model anew, by what either took before."""
         known = costs.of(kept.costs if kept else {})
@@ -189,7 +189,7 @@ class Upkeep:
     def _remove(self) -> None:
         """Take models out of the file that are not current, or no models any more."""
         known = {one.name: one for one in self.plan.standings}
-        gone = [name for name in self._found.kept if name not in known]
+        gone = [name for name in self._found.by_name if name not in known]
         stale = [name for name, one in known.items() if not one.is_current]
         for name in (*gone, *stale):
             making.remove(self._file, place.full(name))

@@ -14,7 +14,7 @@ from jobs.projections.projection import Projection
 class Projections:
     """Those of a file, by name; `code` tells its text from another. With an `error` none could be loaded."""
 
-    found: dict[str, Projection] = field(default_factory=dict)
+    by_name: dict[str, Projection] = field(default_factory=dict)
     code: str = ""
     error: str = ""
 

@@ -27,29 +27,31 @@ from jobs.projections.folder import Projections
 from jobs.projections.projection import SCHEMA, Projection
 from jobs.projections.rows import Rows
 from jobs.record import projections as ledger
-from jobs.record.projections import KeptProjection
+from jobs.record.projections import SavedProjection
 
 _PAGE = 10_000
-Kept = dict[str, KeptProjection]
+ByName = dict[str, SavedProjection]
 
 
-def has_news(wanted: Projections, kept: Kept, queue: Queue) -> bool:
+def has_news(wanted: Projections, kept: ByName, queue: Queue) -> bool:
     """Whether the published file's projections lack anything, or are others than the project's."""
     if wanted.error:
         return False
-    if wanted.found.keys() != kept.keys():
+    if wanted.by_name.keys() != kept.keys():
         return True
-    return any(_lacks(one, wanted.code, kept[one.name], queue) for one in wanted.found.values())
+    return any(_lacks(one, wanted.code, kept[one.name], queue) for one in wanted.by_name.values())
 
 
-def _lacks(projection: Projection, code: str, kept: KeptProjection, queue: Queue) -> bool:
+def _lacks(projection: Projection, code: str, kept: SavedProjection, queue: Queue) -> bool:
     if kept.version != projection.version or kept.queue != queue.name:
         return True
     if kept.error:
         # What failed fails again, until somebody mends it.
         return kept.code != code
     place = _place(kept)
-    return bool(queue.gap(kept.mark, place)) or any(True for _ in queue.events(kept.mark, place, projection.handlers))
+    return bool(queue.gap(kept.watermark, place)) or any(
+        True for _ in queue.events(kept.watermark, place, projection.handlers)
+    )
 
 
 class Projector:
@@ -59,30 +61,32 @@ class Projector:
     """
 
     def __init__(
-        self, file: DuckSession, wanted: Projections, kept: Kept, queue: Queue, now: Watermark, failed: dict[str, str]
+        self, file: DuckSession, wanted: Projections, kept: ByName, queue: Queue, now: Watermark, failed: dict[str, str]
     ) -> None:
         self._file, self._wanted, self._kept = file, wanted, dict(kept)
         self._queue, self._now, self._failed = queue, now, failed
         self.warnings: list[str] = []
 
-    def run(self, published: Path | None, theirs: Kept) -> None:
+    def run(self, published: Path | None, theirs: ByName) -> None:
         """Bring all of them up to the snapshot. Raises `ProjectionFailed`."""
         if self._wanted.error:
             self.warnings.append(f"{self._wanted.error}: its tables stay as they are")
             return
-        if not (self._wanted.found or self._kept):
+        if not (self._wanted.by_name or self._kept):
             return
         for statement in statements.get("target", "create_projections").split(";\n"):
             self._file.execute(statement)
-        for name in self._kept.keys() - self._wanted.found.keys():
+        for name in self._kept.keys() - self._wanted.by_name.keys():
             self._drop(name)
         self._take_over(published, theirs)
-        for projection in self._wanted.found.values():
+        for projection in self._wanted.by_name.values():
             self._bring_up(projection)
 
-    def _take_over(self, published: Path | None, theirs: Kept) -> None:
+    def _take_over(self, published: Path | None, theirs: ByName) -> None:
         """A file that was begun anew has none: what was made of events that are gone by now is in the other one."""
-        missing = [n for n, one in self._wanted.found.items() if n not in self._kept and n in theirs and not one.begin]
+        missing = [
+            n for n, one in self._wanted.by_name.items() if n not in self._kept and n in theirs and not one.begin
+        ]
         if published is None or not missing:
             return
         self._file.attach_published(published)
@@ -106,14 +110,14 @@ class Projector:
         except (duckdb.Error, errors.NeaptideError) as error:
             raise ProjectionFailed(projection.name, _line(error)) from error
 
-    def _leave(self, projection: Projection, kept: KeptProjection | None) -> None:
+    def _leave(self, projection: Projection, kept: SavedProjection | None) -> None:
         """As it was, with the reason."""
         why = self._failed[projection.name]
         self.warnings.append(f"the projection {projection.name} stays as it is: {why}")
         if kept is not None:
-            self._write(projection, kept.queue, kept.number, kept.mark, kept.version, why)
+            self._write(projection, kept.queue, kept.number, kept.watermark, kept.version, why)
 
-    def _project(self, projection: Projection, kept: KeptProjection | None) -> None:
+    def _project(self, projection: Projection, kept: SavedProjection | None) -> None:
         gap = self._gap(projection, kept)
         if kept is None or kept.version != projection.version or (gap and projection.begin):
             kept = self._begin(projection, kept)
@@ -123,17 +127,17 @@ class Projector:
             )
             kept = None
         place = _place(kept) if kept else None
-        self._handle(projection, self._queue.events(kept.mark if kept else None, place, projection.handlers))
+        self._handle(projection, self._queue.events(kept.watermark if kept else None, place, projection.handlers))
         self._write(projection, self._queue.name, self._queue.reached, self._now, projection.version)
 
-    def _gap(self, projection: Projection, kept: KeptProjection | None) -> str:
+    def _gap(self, projection: Projection, kept: SavedProjection | None) -> str:
         if kept is None or kept.version != projection.version:
             return ""
         if kept.queue != self._queue.name:
             return "as they come another way now"
-        return self._queue.gap(kept.mark, _place(kept))
+        return self._queue.gap(kept.watermark, _place(kept))
 
-    def _begin(self, projection: Projection, kept: KeptProjection | None) -> KeptProjection | None:
+    def _begin(self, projection: Projection, kept: SavedProjection | None) -> SavedProjection | None:
         """Make its table: of the SELECT, and then it has everything; or empty, and it begins with the oldest event."""
         if kept is not None:
             self._drop(projection.name)
@@ -145,7 +149,9 @@ class Projector:
         names = quoting.listed(projection.columns)
         select = beginning.in_file(self._file, projection.begin)
         self._file.execute(f"INSERT INTO {table} BY NAME SELECT {names} FROM ({select})")
-        return KeptProjection(projection.name, projection.version, "", self._queue.name, self._queue.reached, self._now)
+        return SavedProjection(
+            projection.name, projection.version, "", self._queue.name, self._queue.reached, self._now
+        )
 
     def _handle(self, projection: Projection, events: Iterator[Event]) -> None:
         rows = Rows(self._file, projection)
@@ -161,7 +167,7 @@ class Projector:
         self, projection: Projection, queue: str, number: int, mark: Watermark, version: str, error: str = ""
     ) -> None:
         ledger.write(
-            self._file, KeptProjection(projection.name, version, self._wanted.code, queue, number, mark, error)
+            self._file, SavedProjection(projection.name, version, self._wanted.code, queue, number, mark, error)
         )
 
     def _drop(self, name: str) -> None:
@@ -190,7 +196,7 @@ class _Guard:
         return True
 
     def write(self) -> None:
-        """Keep it in the file."""
+        """OpenSessions it in the file."""
         rows = [
             {"aggregate": aggregate, "key": key, "version": version, "ids": json.dumps(ids)}
             for (aggregate, key), (version, ids) in self._had.items()
@@ -212,5 +218,5 @@ def _line(error: BaseException) -> str:
     return str(text).strip().split("\n")[0]
 
 
-def _place(kept: KeptProjection) -> Place:
-    return Place(kept.queue, kept.number, kept.mark)
+def _place(kept: SavedProjection) -> Place:
+    return Place(kept.queue, kept.number, kept.watermark)

@@ -22,7 +22,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class KeptHistory:
+class SavedHistory:
     """The history of one table.
 
     `moment` is when a version last began or ended, `run_id` the run whose rows of the table are its current versions:
@@ -47,15 +47,15 @@ class KeptHistory:
         return found
 
 
-Histories = Mapping[str, KeptHistory]
+Histories = Mapping[str, SavedHistory]
 
 
-def read(file: DuckSession) -> dict[str, KeptHistory]:
+def read(file: DuckSession) -> dict[str, SavedHistory]:
     """What the attached file says; nothing in one that was made before there were any."""
     return _read(file, "read_ledger") if file.has("neaptide.history") else {}
 
 
-def read_published(file: DuckSession) -> dict[str, KeptHistory]:
+def read_published(file: DuckSession) -> dict[str, SavedHistory]:
     """The same of the file that is attached beside it, as `published`."""
     return _read(file, "read_theirs") if file.has("neaptide.history", "published") else {}
 
@@ -72,7 +72,7 @@ def create(file: DuckSession) -> None:
         file.execute(statements.get("history", "create_ledger"))
 
 
-def write(file: DuckSession, kept: KeptHistory) -> None:
+def write(file: DuckSession, kept: SavedHistory) -> None:
     """Put this in place of what was said of it."""
     forget(file, [kept.table])
     row = {
@@ -94,13 +94,13 @@ def catch_up(file: DuckSession, names: Iterable[str]) -> None:
         file.execute(statements.get("history", "catch_up"), {"names": json.dumps(names)})
 
 
-def _read(file: DuckSession, block: str) -> dict[str, KeptHistory]:
+def _read(file: DuckSession, block: str) -> dict[str, SavedHistory]:
     return {row["table_name"]: _kept(row) for row in file.rows(statements.get("history", block))}
 
 
-def _kept(row: dict[str, Any]) -> KeptHistory:
+def _kept(row: dict[str, Any]) -> SavedHistory:
     columns = tuple(Column(*column) for column in json.loads(row["columns"]))
-    return KeptHistory(
+    return SavedHistory(
         row["table_name"], row["begun"], row["moment"], row["shape"], json.loads(row["signature"]), columns,
         row["run_id"] or "", row["forgotten"],
     )  # fmt: skip

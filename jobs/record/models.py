@@ -19,7 +19,7 @@ _LISTS = ("inputs", "tables", "signature", "costs")
 
 
 @dataclass(frozen=True)
-class KeptModel:
+class SavedModel:
     """One model. `inputs` are what its SELECT reads, `tables` the copied tables beneath them.
 
     `action`, `keys`, `rows` and `seconds` are of the run that last changed it, `reason` and the others of its last
@@ -48,18 +48,18 @@ class KeptModel:
 class Models:
     """Those of one file, by name, and the tables as of whose present rows they are."""
 
-    kept: dict[str, KeptModel] = field(default_factory=dict)
+    by_name: dict[str, SavedModel] = field(default_factory=dict)
     current: frozenset[str] = frozenset()
 
     def is_current(self, name: str) -> bool:
         """Whether the model stands in the file as its SELECT gives it."""
-        found = self.kept.get(name)
+        found = self.by_name.get(name)
         return found is not None and found.error is None and self.current.issuperset(found.tables)
 
     @property
     def errors(self) -> dict[str, str]:
         """Why models are not there, by name."""
-        return {name: one.error for name, one in self.kept.items() if one.error}
+        return {name: one.error for name, one in self.by_name.items() if one.error}
 
 
 def read(file: DuckSession) -> Models:
@@ -78,7 +78,7 @@ def create(file: DuckSession) -> None:
     file.execute(statements.get("upkeep", "complete_ledger"))
 
 
-def write(file: DuckSession, models: Iterable[KeptModel]) -> None:
+def write(file: DuckSession, models: Iterable[SavedModel]) -> None:
     """Put these in place of what was said of them."""
     rows = [_row(model) for model in models]
     if rows:
@@ -98,12 +98,12 @@ def catch_up(file: DuckSession) -> None:
     file.execute(statements.get("upkeep", "write_inputs"))
 
 
-def _row(model: KeptModel) -> dict[str, Any]:
+def _row(model: SavedModel) -> dict[str, Any]:
     return {name: json.dumps(value) if name in _LISTS else value for name, value in asdict(model).items()}
 
 
-def _kept(row: dict[str, Any]) -> KeptModel:
-    return KeptModel(
+def _kept(row: dict[str, Any]) -> SavedModel:
+    return SavedModel(
         **{
             **row,
             "inputs": tuple(json.loads(row["inputs"])),

@@ -14,7 +14,7 @@ TABLE = "neaptide.projections"
 
 
 @dataclass(frozen=True)
-class KeptProjection:
+class SavedProjection:
     """One of them: its shape, the file it was defined in, and where its events were read from and up to where."""
 
     name: str
@@ -22,24 +22,24 @@ class KeptProjection:
     code: str
     queue: str
     number: int
-    mark: Watermark
+    watermark: Watermark
     error: str = ""
 
 
-def read(file: DuckSession) -> dict[str, KeptProjection]:
+def read(file: DuckSession) -> dict[str, SavedProjection]:
     """Those of the attached file, by name."""
     if not file.has(TABLE):
         return {}
     return {row["name"]: _kept(row) for row in file.block("read_projections")}
 
 
-def write(file: DuckSession, kept: KeptProjection) -> None:
+def write(file: DuckSession, kept: SavedProjection) -> None:
     """Say this of one, in place of what was said before."""
     forget(file, kept.name)
-    at = kept.mark.snapshot
+    at = kept.watermark.snapshot
     values = {
         "name": kept.name, "version": kept.version, "code": kept.code, "queue": kept.queue, "number": kept.number,
-        "snapshot": at.text, "as_of": at.as_of.isoformat(), "standby": kept.mark.standby, "error": kept.error,
+        "snapshot": at.text, "as_of": at.as_of.isoformat(), "standby": kept.watermark.standby, "error": kept.error,
     }  # fmt: skip
     file.block("write_projection", values)
 
@@ -49,9 +49,9 @@ def forget(file: DuckSession, name: str) -> None:
     file.block("forget_projection", {"name": name})
 
 
-def _kept(row: dict[str, Any]) -> KeptProjection:
+def _kept(row: dict[str, Any]) -> SavedProjection:
     as_of: datetime = row["as_of"]
     mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), None, bool(row["standby"]))
-    return KeptProjection(
+    return SavedProjection(
         row["name"], row["version"], row["code"], row["queue"], row["number"], mark, row["error"] or ""
     )

@@ -20,7 +20,7 @@ from jobs.position.watermark import Watermark
 from jobs.record import history, models, projections, sources
 from jobs.record.history import Histories
 from jobs.record.models import Models
-from jobs.record.projections import KeptProjection
+from jobs.record.projections import SavedProjection
 from jobs.source import widths
 from jobs.source.position import Identity
 from jobs.tables import modes
@@ -72,7 +72,7 @@ class State:
     row_group: int = widths.ROW_GROUP
     begun: frozenset[str] = frozenset()
     models: Models = field(default_factory=Models)
-    projections: dict[str, KeptProjection] = field(default_factory=dict)
+    projections: dict[str, SavedProjection] = field(default_factory=dict)
     history: Histories = field(default_factory=dict)
     # The file would not open: it is built anew.
     damaged: bool = False

@@ -49,7 +49,7 @@ class Carried:
 NOTHING = Carried(State(), "", {})
 
 
-def is_kept(step: Step, published: State) -> bool:
+def can_carry(step: Step, published: State) -> bool:
     """Whether the table's changes, once read, are all that the file that is published now will lack.
 
     A comparison of keys is one with a certain file.
@@ -62,7 +62,7 @@ def is_kept(step: Step, published: State) -> bool:
 
 def of_session(file: DuckSession) -> Carried | None:
     """What the last run of this session left, whatever it is good for."""
-    left: Carried | None = file.left
+    left: Carried | None = file.carried
     return left
 
 
@@ -89,16 +89,16 @@ def _is_alike(name: str, state: State, published: State) -> bool:
 
 def drop(file: DuckSession) -> None:
     """Forget what is kept."""
-    last, file.left = of_session(file), None
+    last, file.carried = of_session(file), None
     for changes in last.tables.values() if last else ():
         if changes:
             drop_changes(file, changes)
 
 
 def hand_on(file: DuckSession, carried: Carried) -> None:
-    """Keep these changes in place of the last, if they take little room and nothing had to be put on disk."""
+    """OpenSessions these changes in place of the last, if they take little room and nothing had to be put on disk."""
     drop(file)
-    file.left = carried
+    file.carried = carried
     held, spilled = file.memory()
     if spilled or held > file.memory_limit() / _SHARE:
         drop(file)

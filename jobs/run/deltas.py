@@ -24,15 +24,15 @@ from jobs.run.context import Context, diagnosed
 class Gathered:
     """One table's part of a run before it is applied: None as what was found where nothing was read.
 
-    `told` is a table of the keys that were found without the range that was asked for, where one was.
+    `key_table` is a table of the keys that were found without the range that was asked for, where one was.
     """
 
     step: Step
     label: str
     notes: tuple[str, ...] = ()
-    found: Changes | None = None
+    changes: Changes | None = None
     seconds: float = 0.0
-    told: str = ""
+    key_table: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Ready:
 class Deltas:
     """What one transaction reads and applies.
 
-    `begun` names the tables that a run that was cut short had copied. `kept` is what the next run may have use for.
+    `begun` names the tables that a run that was cut short had copied. `to_carry` is what the next run may have use for.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Deltas:
     ) -> None:
         self._context, self._now, self._file = context, context.now, file
         self._run_id, self._carried, self._begun = run_id, carried, begun
-        self.kept: dict[str, Changes | None] = {}
+        self.to_carry: dict[str, Changes | None] = {}
 
     def gather(self, step: Step, place: int) -> Gathered:
         """Read what changed of one table; nothing where there is no news."""
         name = step.table.name
         # A lake has no second copy that the next run would bring over the same changes.
-        if self._file.private and carry.is_kept(step, self._context.published):
-            self.kept[name] = None
+        if self._file.private and carry.can_carry(step, self._context.published):
+            self.to_carry[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
         wanted = self._context.options.ranges.get(name)
         if not step.news and not self._carried.tables.get(name) and not wanted:
@@ -89,7 +89,7 @@ class Deltas:
 
         Where it is to be `compared`, rows that stand in the file already are left out although nothing was read twice.
         """
-        found, earlier = gathered.found, self._carried.tables.get(gathered.step.table.name)
+        found, earlier = gathered.changes, self._carried.tables.get(gathered.step.table.name)
         if found is None and earlier is None:
             return Ready(gathered)
         began = time.monotonic()
@@ -108,7 +108,7 @@ class Deltas:
 
     def apply(self, ready: Ready) -> TableRun:
         """Bring one table over its changes."""
-        gathered, merge, found = ready.gathered, ready.merge, ready.gathered.found
+        gathered, merge, found = ready.gathered, ready.merge, ready.gathered.changes
         table = gathered.step.table
         if merge is None:
             reason = "works again" if table.name in self._context.published.errors else ""
@@ -119,8 +119,8 @@ class Deltas:
             counts = merge.apply()
             merge.drop()
             self._free(table.name, found, ready.both)
-            if gathered.told:
-                self._file.execute(f"DROP TABLE {changes.bare(gathered.told)}")
+            if gathered.key_table:
+                self._file.execute(f"DROP TABLE {changes.bare(gathered.key_table)}")
         self._context.progress.finish(table.name)
         faults.point("table_done")
         seconds = gathered.seconds + ready.seconds + time.monotonic() - began
@@ -141,7 +141,7 @@ class Deltas:
         return (f"{count:,} rows were kept of a run that was cut short",)
 
     def _merge(self, gathered: Gathered, earlier: Changes | None, *, compared: bool) -> tuple[Merge, Changes | None]:
-        file, table, found, label = self._file, gathered.step.table, gathered.found, gathered.label
+        file, table, found, label = self._file, gathered.step.table, gathered.changes, gathered.label
         changes.take_threads(file, sum(part.rows for part in (earlier, found) if part))
         both = changes.joined(file, table, earlier, found, label) if earlier and found else None
         whole = both or found or earlier
@@ -153,8 +153,8 @@ class Deltas:
 
     def _free(self, name: str, found: Changes | None, both: Changes | None) -> None:
         """Let go of what was gathered, unless the next run has use for it; what the last one left is not ours."""
-        if name in self.kept:
-            self.kept[name] = found
+        if name in self.to_carry:
+            self.to_carry[name] = found
         elif found:
             changes.drop(self._file, found)
         if both:

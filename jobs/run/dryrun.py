@@ -76,7 +76,7 @@ def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan,
     if job.target.version() is None:
         good = [ModelPlan(name, "build", "first build") for name in folder.models]
         return (*good, *(ModelPlan(name, "failed", error=error.message) for name, error in folder.bad.items()))
-    if not (folder.models or folder.bad or state.models.kept):
+    if not (folder.models or folder.bad or state.models.by_name):
         return ()
     anew = {table.table for table in tables if table.action == FULL}
     moved = {table.table for table in tables if table.rows or table.deletes} - anew

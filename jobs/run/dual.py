@@ -103,7 +103,7 @@ class Writing:
         self._seen = self._job.target.look()
         with ExitStack() as stack:
             self._now = self._steadied(stack)
-            self._now.warnings.extend((*told, *self._seen.told))
+            self._now.warnings.extend((*told, *self._seen.warnings))
             yield
 
     def commit(self) -> None:

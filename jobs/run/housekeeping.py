@@ -29,8 +29,8 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         beside.touch(looked)
         done = purge.purge(job)
         # Of several sources each has a record of its own, and the note is of one.
-        if done.left is not None and job.whole is None:
-            job.files.note("kept", {"tombstones": done.left} | ({"events": done.events} if done.events else {}))
+        if done.remaining is not None and job.whole is None:
+            job.files.note("kept", {"tombstones": done.remaining} | ({"events": done.events} if done.events else {}))
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

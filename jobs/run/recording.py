@@ -68,13 +68,13 @@ class Recording:
         runs.write(self._file, records, ended, keep=context.job.settings.sync.keep_runs)
 
     def hand_on(self, kept: Mapping[str, Changes | None]) -> None:
-        """Keep what this run changed for the next one, in a session that stays open.
+        """OpenSessions what this run changed for the next one, in a session that stays open.
 
         Not where the work file was ahead of the published one, because the run that wrote it never got to publish: the
         next run's file then lacks what both of them changed.
         """
         base = self._context.published
-        if self._context.job.keep is None or self._state.run_id > base.run_id or not self._file.private:
+        if self._context.job.sessions is None or self._state.run_id > base.run_id or not self._file.private:
             carry.drop(self._file)
             return
         carry.hand_on(self._file, Carried(base, self.run_id, kept, self._record, self._last_end))

@@ -20,7 +20,7 @@ from jobs.position.watermark import Watermark
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, SourceRun, TableRun
 from jobs.run.context import Options
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.file import freshness
 
 # What is wrong for all sources at once: with the target, with the call, or with the code.
@@ -46,12 +46,12 @@ def each(job: Job, options: Options, run: Callable[[Job, Options], Run]) -> Run:
     began, done = datetime.now(UTC), _Done()
     for part, tables in job.meant(options.tables):
         try:
-            keep = part.keep if job.keep is not None and job.keep.backs_off else None
-            done.runs[part.part] = _patient(partial(run, part, replace(options, tables=tables)), keep)
+            sessions = part.sessions if job.sessions is not None and job.sessions.backs_off else None
+            done.runs[part.part] = _patient(partial(run, part, replace(options, tables=tables)), sessions)
         except OF_ALL:
             raise
         except errors.NeaptideError as error:
-            if job.keep is not None and job.keep.is_cut:
+            if job.sessions is not None and job.sessions.is_cut:
                 raise
             done.failures[part.part] = part.named(error)
     _tell_away(job, done)
@@ -78,20 +78,20 @@ def _marks(state: State) -> dict[str, tuple[Watermark, object]]:
     return {name: (saved.watermark, saved.signature) for name, saved in state.others.items()}
 
 
-def _patient(run: Callable[[], Run], keep: Keep | None) -> Run:
+def _patient(run: Callable[[], Run], sessions: OpenSessions | None) -> Run:
     """The run; a source that was away a moment ago is not waited for again where there is a next run soon."""
-    if keep is None:
+    if sessions is None:
         return run()
-    if keep.away is not None and time.monotonic() < keep.away[0]:
-        error: errors.NeaptideError = keep.away[2]
+    if sessions.away is not None and time.monotonic() < sessions.away[0]:
+        error: errors.NeaptideError = sessions.away[2]
         raise error
     try:
         found = run()
     except (errors.SourceUnavailable, errors.SourceTimeout) as error:
-        pause = min(_LONGEST, keep.away[1] * 2) if keep.away else _FIRST
-        keep.away = (time.monotonic() + pause, pause, error)
+        pause = min(_LONGEST, sessions.away[1] * 2) if sessions.away else _FIRST
+        sessions.away = (time.monotonic() + pause, pause, error)
         raise
-    keep.away = None
+    sessions.away = None
     return found
 
 

@@ -102,7 +102,7 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     told = job.target.keep_off()
     seen = job.target.look()
     with ExitStack() as source:
-        now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.told)))
+        now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.warnings)))
         context = Context(job, options, progress, now, seen.state, deadline, began, started)
         with feeds.opened(job, now, deadline.guard) as context.feed:
             return _Runner(context, source.close, seen.version).run()
@@ -241,7 +241,7 @@ class _Runner:
             self._released = True
             faults.point("snapshot_released")
             run = replace(run, models=(*run.models, *writer.build_models()))
-            self._written = ledger.read(file, source=self._job.part) if self._job.keep is not None else None
+            self._written = ledger.read(file, source=self._job.part) if self._job.sessions is not None else None
             with self._phases.phase("checkpoint"):
                 file.checkpoint(merge=compact.merges(run))
             faults.point("after_checkpoint")

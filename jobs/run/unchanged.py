@@ -64,7 +64,7 @@ def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
     with context.job.target.reading() as file:
         reading.attach(context.job, file, context.now, context.deadline)
-        if context.job.keep is None and context.now.spool is None:
+        if context.job.sessions is None and context.now.spool is None:
             file.close_off()
         with file.transaction():
             file.join_snapshot(context.now.snapshot, context.now.spool)

@@ -23,8 +23,8 @@ from jobs.run import anew, carry, planning, projecting
 from jobs.run.anew import Anew
 from jobs.run.context import Context, NeedsSync, TableFailed, diagnosed
 from jobs.run.deltas import Deltas, Ready
+from jobs.run.extra_rows import ExtraRows
 from jobs.run.given_up import GIVEN_UP, GivenUp
-from jobs.run.kept import Kept
 from jobs.run.recording import Recording
 from jobs.source import states
 from jobs.source.catalogue import Table
@@ -41,7 +41,7 @@ class Writer:
         self, context: Context, file: DuckSession, state: State, earlier: Path | None, past: Path | None
     ) -> None:
         self._context, self._now, self._file, self._state = context, context.now, file, state
-        self._kept = Kept(file, state, context.published, context.job.files.published)
+        self._extra_rows = ExtraRows(file, state, context.published, context.job.files.published)
         self._carried = carry.leading(file, state, context.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
@@ -52,7 +52,7 @@ class Writer:
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
-        self._carried = self._kept.added(self._carried, self._now.tables, self._record.run_id.rpartition("-")[2])
+        self._carried = self._extra_rows.added(self._carried, self._now.tables, self._record.run_id.rpartition("-")[2])
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.with_news(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         _check_covered(self._context, steps)
@@ -118,8 +118,8 @@ class Writer:
             self._context.hand_over(self._record.run_id)
             faults.point("before_commit")
         faults.point("after_commit")
-        self._kept.drop()
-        self._record.hand_on(deltas.kept)
+        self._extra_rows.drop()
+        self._record.hand_on(deltas.to_carry)
         return run
 
     def _applied(self, steps: list[Step], deltas: Deltas) -> Run:
@@ -166,7 +166,7 @@ class Writer:
         """One table's changes, and what they are to its history."""
         table = ready.gathered.step.table
         with diagnosed(self._now, table):
-            self._keeper.before(table, ready.merge, ready.gathered.found, ready.gathered.told)
+            self._keeper.before(table, ready.merge, ready.gathered.changes, ready.gathered.key_table)
             done = deltas.apply(ready)
             self._keeper.after(table)
         return replace(done, notes=(*done.notes, *self._keeper.notes.pop(table.name, ())))

@@ -14,7 +14,7 @@ from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from app import config, statements
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import position, pulse
 from jobs.source import settings as sessions
 from jobs.source.failures import translated
@@ -32,13 +32,13 @@ class Source:
         self,
         url: str,
         settings: config.Source,
-        keep: Keep | None = None,
+        sessions: OpenSessions | None = None,
         longest: timedelta = timedelta(hours=2),
         pads: str = "",
     ) -> None:
         self._url = url
         self._settings = settings
-        self._keep = keep
+        self._sessions = sessions
         self.pads = pads
         self._longest = longest
 
@@ -68,9 +68,9 @@ class Source:
             yield conn, known[0]
 
     def _lent(self, greet: Callable[[Session], object]) -> AbstractContextManager[Session]:
-        if self._keep is None:
+        if self._sessions is None:
             return self._open("neaptide")
-        return self._keep.source.lend(lambda: self._open("neaptide"), greet)
+        return self._sessions.source.lend(lambda: self._open("neaptide"), greet)
 
     def _open(self, application: str) -> Session:
         conn = self.open(application)

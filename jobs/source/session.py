@@ -173,11 +173,11 @@ def _set_hashed_aside(found: Found) -> None:
 
 def _memory(job: Job) -> catalogue.Memory | None:
     """What a process that runs often remembers of the catalogue."""
-    if job.keep is None:
+    if job.sessions is None:
         return None
-    if job.keep.catalogue is None:
-        job.keep.catalogue = catalogue.Memory()
-    memory: catalogue.Memory = job.keep.catalogue
+    if job.sessions.catalogue is None:
+        job.sessions.catalogue = catalogue.Memory()
+    memory: catalogue.Memory = job.sessions.catalogue
     return memory
 
 

@@ -15,15 +15,15 @@ from jobs.engine.session import DuckSession
 from jobs.history import place as places
 from jobs.job import Job
 from jobs.record import history
-from jobs.results import Kept
+from jobs.results import Growth
 from jobs.targets.file import notes
 
 
-def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
+def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:
     """The record of runs, the keys of deleted rows as of the last hour's look, and a file that was set aside."""
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
-    found = [Kept("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
+    found = [Growth("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
     kept = job.files.read("kept", notes.Kept)
     limit = f"{_span(sync.tombstone_retention)} by [sync] tombstone_retention"
     for what, name in (("deleted keys", "tombstones"), ("events", "events")):
@@ -31,14 +31,14 @@ def of(job: Job, file: DuckSession) -> tuple[Kept, ...]:
         if left:
             relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
             until = "what the relay has yet to hand on" if relayed else limit
-            found.append(Kept(what, left["rows"], left["bytes"], until))
+            found.append(Growth(what, left["rows"], left["bytes"], until))
     found.extend(_histories(job, file))
     with suppress(OSError):
-        found.append(Kept("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
+        found.append(Growth("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
     return tuple(found)
 
 
-def _histories(job: Job, file: DuckSession) -> Iterator[Kept]:
+def _histories(job: Job, file: DuckSession) -> Iterator[Growth]:
     retention = job.settings.sync.history_retention
     limit = f"{_span(retention)} by [sync] history_retention" if retention else "none: set [sync] history_retention"
     for table in history.read(file):
@@ -46,7 +46,7 @@ def _histories(job: Job, file: DuckSession) -> Iterator[Kept]:
         count = file.one(f"SELECT count(*) FROM {place.versions}")
         names = [quoting.as_argument("out", "neaptide", f"{place.name} {part}") for part in ("versions", "ends")]
         sizes = [file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"] for name in names if name]
-        yield Kept(f"versions of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
+        yield Growth(f"versions of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
 
 
 def _span(span: timedelta) -> str:

@@ -16,7 +16,7 @@ from jobs.models.folder import Folder
 from jobs.models.order import Planned
 from jobs.models.planning import Planning
 from jobs.record import models as ledger
-from jobs.record.models import KeptModel
+from jobs.record.models import SavedModel
 from jobs.results import ModelDetails
 
 # As many rows as a table must have before it counts how they are stored, or that they hardly group.
@@ -30,7 +30,7 @@ def read(job: Job) -> tuple[ModelDetails, ...]:
     """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
     with job.target.inspected() as file:
         planned = Planning(file, job.models).planned
-        kept = ledger.read(file).kept
+        kept = ledger.read(file).by_name
         names = sorted({*planned.models, *planned.bad, *kept})
         return tuple(_status(file, name, planned, kept.get(name)) for name in names)
 
@@ -69,9 +69,9 @@ def _analysis(planned: Planned, name: str) -> Analysis:
     return planned.analyses[name]
 
 
-def _status(file: DuckSession, name: str, planned: Planned, found: KeptModel | None) -> ModelDetails:
+def _status(file: DuckSession, name: str, planned: Planned, found: SavedModel | None) -> ModelDetails:
     analysis, model, bad = planned.analyses.get(name), planned.models.get(name), planned.bad.get(name)
-    kept = found or KeptModel(name)
+    kept = found or SavedModel(name)
     there = quoting.qualified(model_file.SCHEMA, name)
     built = found is not None and kept.error is None and file.has(there)
     rows = file.one(f"SELECT count(*) FROM out.{there}") if built else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.engine.session import DuckSession
 from jobs.models import place
-from jobs.record.models import KeptModel, Models
+from jobs.record.models import Models, SavedModel
 from jobs.record.state import State
 from jobs.results import ModelStatus
 from jobs.status.moments import Looked, moved_on
@@ -17,10 +17,10 @@ def complaints(models: Models) -> list[str]:
 
 def statuses(file: DuckSession, state: State, quiet: Looked) -> tuple[ModelStatus, ...]:
     """Every model that the file knows of, by name."""
-    return tuple(_status(file, model, state, quiet) for model in state.models.kept.values())
+    return tuple(_status(file, model, state, quiet) for model in state.models.by_name.values())
 
 
-def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) -> ModelStatus:
+def _status(file: DuckSession, model: SavedModel, state: State, quiet: Looked) -> ModelStatus:
     below = [
         moved_on(name, state.tables[name].watermark.snapshot.as_of, quiet, state.tables[name].source)
         for name in model.tables
@@ -33,6 +33,6 @@ def _status(file: DuckSession, model: KeptModel, state: State, quiet: Looked) ->
     )  # fmt: skip
 
 
-def _bytes(file: DuckSession, model: KeptModel) -> int | None:
+def _bytes(file: DuckSession, model: SavedModel) -> int | None:
     """The bytes of the blocks that it has to itself."""
     return file.bytes_of(*place.stored(model.name, model.kind))

@@ -38,11 +38,11 @@ class Way:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found published when a run began; `told` is for the run's record. A version of None: nothing is."""
+    """What was found published when a run began; `warnings` are for the run's record. A version of None: nothing is."""
 
     version: Version | None
     state: State = field(default_factory=State)
-    told: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Target(Protocol):
         """Forget what was written and is not published."""
 
     def set_aside(self, error: Damaged) -> str:
-        """Keep what is published and damaged; returns the warning that says so."""
+        """OpenSessions what is published and damaged; returns the warning that says so."""
 
     def publish(self, *, over: Version | None = None, forgetting: bool = False, is_new: bool = True) -> str:
         """Make public what was written; returns what could not be kept of its rights.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app import config
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.file.names import Names
 from jobs.targets.target import Lease
 
 
-def names(settings: config.Settings, keep: Keep | None = None, lease: Lease | None = None) -> Names:
+def names(settings: config.Settings, sessions: OpenSessions | None = None, lease: Lease | None = None) -> Names:
     """The target's names on this machine, and its notes."""
     target, lake = settings.target, settings.lake
     if lake is None:
@@ -16,4 +16,4 @@ def names(settings: config.Settings, keep: Keep | None = None, lease: Lease | No
     from jobs.targets.lake.catalog import Catalog
     from jobs.targets.lake.names import LakeNames
 
-    return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, keep, lease or Lease()))
+    return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, sessions, lease or Lease()))

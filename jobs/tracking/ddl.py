@@ -89,7 +89,7 @@ class _Install:
 
     def __init__(self, table: Table, have: Installed) -> None:
         self.table, self.have = table, have
-        self.found: list[Statement] = []
+        self._extra: list[Statement] = []
         self.column = stamps.column(table.spec, table.infos)
 
     def statements(self) -> list[Statement]:
@@ -106,10 +106,10 @@ class _Install:
             self._function(one)
             self._trigger(one)
         self._leave_only(wanted)
-        return [*self._things(wanted), *self.found]
+        return [*self._things(wanted), *self._extra]
 
     def _do(self, text: str, *, alone: bool = False) -> None:
-        self.found.append(Statement(text, alone))
+        self._extra.append(Statement(text, alone))
 
     def _check_last_word(self) -> None:
         trigger = tracked.last_word(self.table)
@@ -194,7 +194,7 @@ class _Install:
         for name in sorted(mine & self.have.functions.keys()):
             self._do(f"DROP FUNCTION neaptide.{quoting.identifier(name)}()")
         if any(self._foreign(trigger) for trigger in stale) and {"tombstone", "purge"} <= self.have.things:
-            self.found += [block("forget_tombstones"), block("forget_purges")]
+            self._extra += [block("forget_tombstones"), block("forget_purges")]
 
     def _foreign(self, trigger: Trigger) -> bool:
         """Whether it was made for a table that had another oid."""

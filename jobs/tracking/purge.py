@@ -29,7 +29,7 @@ class Purged:
     """How many were deleted, and what is left of them and of events: bytes and rows, None where nobody knows."""
 
     gone: int
-    left: dict[str, int] | None
+    remaining: dict[str, int] | None
     events: dict[str, int] | None = None
 
 

@@ -37,7 +37,7 @@ def mend(
     if not wanted:
         return
     found = compare(file, wanted)
-    histories = keeper.Keeper(file, now.snapshot.as_of, "repair", past, mark="repair")
+    histories = keeper.Keeper(file, now.snapshot.as_of, "repair", past, origin="repair")
     histories.begin()
     for table in wanted:
         histories.replaced(table)

@@ -22,7 +22,7 @@ from jobs.verify.results import ModelCheck
 
 def any_in(folder: Folder, state: State) -> bool:
     """Whether there are models to look at, by their files or in a file in this state."""
-    return bool(folder.models or folder.bad or state.models.kept)
+    return bool(folder.models or folder.bad or state.models.by_name)
 
 
 def compare(file: DuckSession, folder: Folder, tables: Collection[str] = ()) -> list[ModelCheck]:
@@ -60,12 +60,12 @@ def _mended(check: ModelCheck, built: ModelRun) -> ModelCheck:
 
 
 def _follows(found: ledger.Models, name: str, tables: Collection[str]) -> bool:
-    kept = found.kept.get(name)
+    kept = found.by_name.get(name)
     return kept is None or bool(set(tables) & set(kept.tables))
 
 
 def _compared(file: DuckSession, name: str, planning: Planning, found: ledger.Models) -> ModelCheck:
-    began, kept = time.monotonic(), found.kept.get(name)
+    began, kept = time.monotonic(), found.by_name.get(name)
     if kept is None or kept.error:
         error = kept.error if kept else "it is not in the file yet: run `neaptide sync`"
         return ModelCheck(name, error=error)

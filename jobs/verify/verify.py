@@ -73,7 +73,7 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
     if path is not None and strangers.is_altered(job, path):
         return _verify_altered(job, scope, path, told, progress)
     seen = job.target.look()
-    with reading.opened(job, scope.tables, (*told, *seen.told)) as (now, deadline):
+    with reading.opened(job, scope.tables, (*told, *seen.warnings)) as (now, deadline):
         scope = replace(scope, same_source=_catch_up(job, scope, now, seen.state, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
@@ -149,7 +149,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
     with job.target.reading() as file:
         file.refuse_views()
         reading.attach(job, file, now, deadline)
-        if job.keep is None and now.spool is None:
+        if job.sessions is None and now.spool is None:
             file.close_off()
         checks: dict[str, TableCheck] = {}
         while len(checks) < len(now.tables):

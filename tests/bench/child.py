@@ -152,9 +152,9 @@ def runs(
     first change is measured after each run, as `limits`: seconds of PostgreSQL's COPY and of DuckDB's part.
     """
     from jobs.run import sync
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
 
-    keep = Keep() if kept else None
+    keep = OpenSessions() if kept else None
     wanted = job(url, path, tables, keep=keep, lake=lake)
     sync.sync_once(wanted)
     seconds, processor, phases, limits, sizes, written = [], [], [], [], [], 0
@@ -216,10 +216,10 @@ def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, cou
     `idle` are the seconds of runs that then find nothing. The first rounds are not counted, as with `runs`.
     """
     from jobs.run import sync
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
     from tests.bench import shop
 
-    keeps = [Keep(), Keep()]
+    keeps = [OpenSessions(), OpenSessions()]
     wanted = [job(url, path, tables, keep=keeps[n], models=n == 0) for n, path in enumerate(paths)]
     used: list[list[float]] = [[], []]
     idle, phases = [], []
@@ -250,9 +250,9 @@ def versus(url: str, paths: Sequence[str], table: str, times: int, count: int, r
     The first rounds are not counted, as with `runs`.
     """
     from jobs.run import sync
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
 
-    keeps = [Keep(), Keep()]
+    keeps = [OpenSessions(), OpenSessions()]
     wanted = [job(url, path, [table], keep=keeps[n], history=n == 0) for n, path in enumerate(paths)]
     seconds, processor, phases = ([[], []] for _ in range(3))  # type: tuple[list[list[Any]], ...]
     try:

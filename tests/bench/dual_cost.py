@@ -17,7 +17,7 @@ from app.commands import bus
 from app.commands.product import ChangePrice
 from app.domain.money import Money
 from app.ports import UnitOfWorkFactory
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 
 TURNS = 20
 
@@ -25,7 +25,7 @@ TURNS = 20
 def main(config: str) -> None:
     """Medians in milliseconds, and how many times the plain one each is."""
     settings = bootstrap.load_settings(Path(config))
-    product, keep = bootstrap.identify(settings, "product", "D-001"), Keep()
+    product, keep = bootstrap.identify(settings, "product", "D-001"), OpenSessions()
 
     def changed(units: UnitOfWorkFactory) -> None:
         now = datetime.now(UTC)
@@ -34,7 +34,7 @@ def main(config: str) -> None:
 
     def followed(units: UnitOfWorkFactory) -> None:
         changed(units)
-        with bootstrap.reporting_file(settings, max_staleness=timedelta(0), keep=keep):
+        with bootstrap.reporting_file(settings, max_staleness=timedelta(0), sessions=keep):
             pass
 
     took: dict[str, list[float]] = {"plain": [], "commit, then a run": [], "dual": []}

@@ -124,9 +124,9 @@ def main() -> None:
 def profile(url: str, folder: Path, rows: int, changed: int, times: int) -> str:
     """The table of so many runs in one process that keeps its sessions."""
     from jobs.run import sync
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
 
-    job = child.job(url, str(folder / "profiled.duckdb"), [source.FACTS], keep=Keep())
+    job = child.job(url, str(folder / "profiled.duckdb"), [source.FACTS], keep=OpenSessions())
     whole, ledger = 0.0, Ledger()
     for turn in range(times + 3):
         if changed:
@@ -138,7 +138,7 @@ def profile(url: str, folder: Path, rows: int, changed: int, times: int) -> str:
             began = time.perf_counter()
             sync.sync_once(job)
             whole += time.perf_counter() - began
-    job.keep.close()
+    job.sessions.close()
     return f"  {1000 * whole / times:.1f} ms a run\n{ledger.table(whole, times)}"
 
 

@@ -137,9 +137,9 @@ def _first_byte(port: int, path: str) -> float:
 def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) -> None:
     """Runs with 50 open pages and without, in turns; and from a commit until all pages show it."""
     from jobs.run import sync
-    from jobs.sessions import Keep
+    from jobs.sessions import OpenSessions
 
-    keep = Keep()
+    keep = OpenSessions()
     job = child.job(url, str(path), tables, keep=keep, models=True)
     pages = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.page", "--pages", str(port)], cwd=machine.ROOT, text=True,
@@ -184,7 +184,7 @@ def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) ->
 
 
 def _open_pages(port: int) -> None:
-    """Keep as many pages open as stdin asks for, and say when all of them had the report of a run."""
+    """OpenSessions as many pages open as stdin asks for, and say when all of them had the report of a run."""
     pages: list[_Page] = []
     for line in sys.stdin:
         verb, what = json.loads(line)

@@ -25,7 +25,7 @@ from pathlib import Path
 import psycopg
 
 from jobs.daemon import lead, wake
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support import cluster
 from tests.support.syncing import Lab
 
@@ -42,7 +42,7 @@ WAYS = ("plain", "poll", "notify")
 def polling(lab: Lab) -> Iterator[None]:
     """The daemon's watcher, asking as often as it does."""
     done = threading.Event()
-    job = replace(lab.job, keep=Keep())
+    job = replace(lab.job, sessions=OpenSessions())
 
     def watch() -> None:
         with lead.source_lock(job, "bench", done.wait, lambda _: None, set()) as conn:

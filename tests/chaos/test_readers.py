@@ -19,7 +19,7 @@ import pytest
 from app.reporting import store as reporting
 from jobs.job import Job
 from jobs.run import sync
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.file import in_use
 from tests.chaos.test_kills import _SPAWN
 from tests.support.bank import Bank, Watcher, state_of, whole, wrong_sql
@@ -59,7 +59,7 @@ def bank(empty_db: str, tmp_path: Path) -> Bank:
 
 def publish_for_ever(job: Job) -> None:
     """Runs in a loop, in a process of its own, as the daemon makes them; an error ends it with a code of its own."""
-    kept = Job(job.settings, job.url, Keep())
+    kept = Job(job.settings, job.url, OpenSessions())
     while True:
         sync.sync_once(kept)
 

@@ -19,7 +19,7 @@ from app.oltp.embedded.server import EmbeddedServer
 from jobs import faults, live
 from jobs.job import Job
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import spool
 from jobs.source.session import SourceSession, source_session
 from jobs.verify import verify
@@ -150,7 +150,7 @@ def test_no_row_is_lost_whatever_reads_while_subtransactions_are_open(
 ) -> None:
     """Each way in turn, from the first load on; in one mode with sessions that stay open, and in many small parts."""
     writer, lab = labs
-    lab.mode, lab.keep = mode, Keep() if mode == "pointer" else None
+    lab.mode, lab.keep = mode, OpenSessions() if mode == "pointer" else None
     monkeypatch.setattr(spool, "PART", 2**14 if mode == "pointer" else spool.PART)
     with unshared(pair.standby):
         for place, (name, way) in enumerate({"first load": _sync, **WAYS}.items()):

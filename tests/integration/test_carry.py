@@ -18,7 +18,7 @@ from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
 from jobs.run import carry
 from jobs.run.deltas import Deltas, Gathered
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from tests.support import runs
 from tests.support.syncing import Lab
@@ -40,7 +40,7 @@ KEPT = {"picked": "n IS DISTINCT FROM 0", "soft": "gone IS NOT TRUE"}
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Iterator[Lab]:
     """Seven tables of twenty rows; the sessions of each sync are those of the last."""
-    found = Lab(empty_db, tmp_path, SPECS, keep=Keep(), source={"lock_timeout": "50ms"})
+    found = Lab(empty_db, tmp_path, SPECS, keep=OpenSessions(), source={"lock_timeout": "50ms"})
     for name in NAMES:
         found.run(
             f"CREATE TABLE {name} (id int, part text, n int, gone boolean, PRIMARY KEY (id, part))",
@@ -250,13 +250,13 @@ def test_the_history_is_whole_in_both_files(lab: Lab) -> None:
 def test_what_takes_much_room_is_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch, precedes: list[str]) -> None:
     change(lab, 1)
     synced(lab)
-    assert target(lab).left is not None
+    assert target(lab).carried is not None
     precedes.clear()
     monkeypatch.setattr(carry, "_SHARE", 10**6)
     for turn in range(3):
         change(lab, turn + 2)
         synced(lab)
-        assert target(lab).left is None
+        assert target(lab).carried is None
         assert target(lab).one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'temp'") == 0
     assert set(precedes) <= {"stamped", "counted", "picked", "soft", "blind"}
 

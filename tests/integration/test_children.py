@@ -14,7 +14,7 @@ import pytest
 
 from jobs import results
 from jobs.run import sync
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import connection, position
 from jobs.verify import verify
 from tests.support.syncing import Lab, read
@@ -38,7 +38,7 @@ BELOW = {"nested": "child", "above": "whole"}
 
 def made(url: str, folder: Path, modes: dict[str, dict[str, Any]]) -> Lab:
     """Tables with nine rows, tracked and synced by a process that goes on, with a changed row; and a kid for each."""
-    lab = Lab(url, folder, [{"name": f"public.{name}", **mode} for name, mode in modes.items()], keep=Keep())
+    lab = Lab(url, folder, [{"name": f"public.{name}", **mode} for name, mode in modes.items()], keep=OpenSessions())
     lab.run(*(f"CREATE TABLE {name} {ROW}" for name in (*ALONE, "nested")), "CREATE TABLE child () INHERITS (nested)")
     lab.run(f"CREATE TABLE parted {ROW} PARTITION BY RANGE (id)")
     lab.run("CREATE TABLE low PARTITION OF parted FOR VALUES FROM (0) TO (100)")

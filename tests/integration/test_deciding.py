@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import connection, position
 from tests.support.syncing import Lab
 
@@ -128,7 +128,7 @@ UNNAMED = ["sign", "casted"]
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """A table for each case, tracked and synced twice, so that both files are there."""
     specs = [{"name": f"public.{n}", "columns": ["id", "v"], **case.entry} for n, case in CASES.items()]
-    found = Lab(empty_db, tmp_path, specs, keep=Keep())
+    found = Lab(empty_db, tmp_path, specs, keep=OpenSessions())
     found.run(TYPES)
     for name in CASES:
         found.run(

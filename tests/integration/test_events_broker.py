@@ -27,7 +27,7 @@ from jobs.broker.server import EmbeddedBroker
 from jobs.daemon.relaying import Relaying
 from jobs.feeds.events import touched as telling_of
 from jobs.feeds.events.queues import StreamQueue
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support.events import telling
 from tests.support.items import begun
 from tests.support.syncing import Lab
@@ -233,7 +233,7 @@ def test_an_event_with_too_many_keys_for_a_message_has_its_table_swept(lab: Lab)
 
 @pytest.mark.long
 def test_sessions_that_stay_open_read_on_and_are_told_of_what_arrives(lab: Lab, nats: EmbeddedBroker) -> None:
-    keep = Keep()
+    keep = OpenSessions()
     kept = replace(lab, keep=keep, folder=lab.folder / "kept")
     try:
         synced(kept)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.backfill import backfill
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.tables.ranges import Range
 from jobs.targets.file import pauses
 from jobs.verify import verify
@@ -51,7 +51,7 @@ def write(lab: Lab, chance: random.Random) -> None:
 @pytest.mark.parametrize("keeps", [False, True])
 def test_no_kind_of_run_loses_what_another_left(empty_db: str, tmp_path: Path, keeps: bool) -> None:
     chance = random.Random(11)
-    with contextlib.closing(Keep()) as keep:
+    with contextlib.closing(OpenSessions()) as keep:
         specs = [{"name": name, "max_delete_share": 1} for name in BOTH]
         lab = Lab(empty_db, tmp_path, specs, keep=keep if keeps else None)
         for name in ("a", "b"):

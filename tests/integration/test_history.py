@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from app import errors, reporting
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
 from tests.support import strangers
@@ -33,7 +33,7 @@ _TICK = timedelta(microseconds=1)
 def made(url: str, folder: Path, **given: Any) -> Replay:
     """A table for each mode, with a history, synced once."""
     specs = [{"name": f"public.{name}", "history": True, **mode, **given} for name, mode in MODES.items()]
-    lab = Lab(url, folder, specs, keep=Keep())
+    lab = Lab(url, folder, specs, keep=OpenSessions())
     for name in MODES:
         lab.run(
             f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text)",

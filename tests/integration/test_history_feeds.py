@@ -10,7 +10,7 @@ import pytest
 
 from jobs.backfill import backfill
 from jobs.run import dual
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.tables.ranges import Range
 from jobs.verify import verify
 from tests.integration.test_history_random import SEED, WRITES
@@ -39,7 +39,7 @@ MODES: dict[str, tuple[dict[str, Any], str]] = {
 def made(url: str, folder: Path, modes: dict[str, tuple[dict[str, Any], str]]) -> Replay:
     """A table for each mode, with a history, synced once."""
     specs = [{"name": f"public.{name}", "history": True, **mode} for name, (mode, _more) in modes.items()]
-    lab = Lab(url, folder, specs, keep=Keep())
+    lab = Lab(url, folder, specs, keep=OpenSessions())
     for name, (_mode, more) in modes.items():
         lab.run(
             f"CREATE TABLE {name} ({COLUMNS}{more})",

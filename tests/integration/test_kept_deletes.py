@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import faults
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support.events import telling
 from tests.support.syncing import Lab
 
@@ -107,7 +107,7 @@ def stopped(lab: Lab, where: str) -> None:
 def test_nothing_that_was_published_goes_whatever_is_cut_short(lab: Lab, seed: int) -> None:
     luck = random.Random(seed)
     last = {name: rows(lab, name) for name in KINDS}
-    with closing(Keep()) as keep:
+    with closing(OpenSessions()) as keep:
         for turn in range(1, 25):
             for name in KINDS:
                 for _ in range(luck.randrange(3)):

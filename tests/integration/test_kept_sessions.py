@@ -13,7 +13,7 @@ import pytest
 
 from app import errors
 from jobs.engine import opening
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source.session import source_session
 from tests.support.daemons import wait_until
 from tests.support.syncing import Lab
@@ -29,7 +29,7 @@ LONGER = 0.4
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Iterator[Lab]:
     """A tracked table, synced once by sessions that are kept."""
-    found = Lab(empty_db, tmp_path, [{"name": "public.item"}], keep=Keep())
+    found = Lab(empty_db, tmp_path, [{"name": "public.item"}], keep=OpenSessions())
     found.run(
         "CREATE TABLE item (id bigint PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now())",
         "INSERT INTO item (id, name) SELECT g, 'x' FROM generate_series(1, 10) AS g",
@@ -92,7 +92,7 @@ def test_the_limits_of_a_role_end_no_run_and_no_kept_session(lab: Lab, monkeypat
         monkeypatch.setattr("jobs.faults.point", lambda where: time.sleep(LONGER if where == "snapshot_joined" else 0))
         assert lab.keep is not None
         lab.keep.close()
-        lab.keep = Keep()
+        lab.keep = OpenSessions()
         with ThreadPoolExecutor(1) as pool:
             admin.execute("UPDATE item SET name = 'changed' WHERE id = 1")
             with admin.transaction():

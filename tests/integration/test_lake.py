@@ -11,7 +11,7 @@ import pytest
 from app import errors
 from jobs import faults
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.targets.lake import migrate
 from jobs.verify import verify
@@ -229,7 +229,7 @@ def test_upkeep_keeps_files_few_and_readers_right(lab: LakeLab) -> None:
 
 def test_a_session_that_is_kept_has_nothing_left_of_a_run(lab: LakeLab) -> None:
     """What a run read is of use to the next one where there are two files; else it would be more with each run."""
-    lab.specs[:], lab.keep = lab.specs[:1], Keep()
+    lab.specs[:], lab.keep = lab.specs[:1], OpenSessions()
     lab.sync()
     for turn in range(3):
         lab.run(f"UPDATE shop.a SET word = 't' WHERE id % 9 = {turn}", f"DELETE FROM shop.a WHERE id = {turn + 1}")

@@ -13,7 +13,7 @@ import pytest
 from app import errors
 from jobs import faults
 from jobs.record import state
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
 from tests.support import cluster
@@ -135,7 +135,7 @@ def test_a_catalog_may_die_at_any_point_of_a_run(
             passed.add(name)
             end_sessions(lab)
 
-    lab.keep = None if full else Keep()
+    lab.keep = None if full else OpenSessions()
     lab.sync()
     for wanted in points:  # noqa: B007  the fault's
         lab.run("UPDATE shop.a SET word = word || 'q' WHERE id < 100", "DELETE FROM shop.b WHERE id % 700 = 1")

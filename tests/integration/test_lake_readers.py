@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app import errors
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
@@ -127,7 +127,7 @@ def _count(lab: LakeLab) -> object:
 def test_a_dead_catalog_ends_no_process(lab: LakeLab) -> None:
     lab.sync()
     with lab.open() as store:
-        keep = Keep()
+        keep = OpenSessions()
         kept = replace(lab, keep=keep)
         kept.sync()
         store.query("SELECT 1")

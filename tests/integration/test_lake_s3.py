@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from app import errors
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.lake import migrate
 from jobs.targets.lake.target import LakeTarget
 from jobs.verify import verify
@@ -48,7 +48,7 @@ def lab(postgres: cluster.Cluster, empty_db: str, tmp_path: Path) -> Iterator[La
 
 def test_runs_readers_and_upkeep_are_those_of_a_folder(store: ObjectStore, lab: LakeLab) -> None:
     lab.target["retention"] = "0s"
-    lab.keep = Keep()
+    lab.keep = OpenSessions()
     lab.sync()
     for turn in range(4):
         lab.run(
@@ -152,7 +152,7 @@ def test_a_store_that_comes_back_is_written_on(
     lab: LakeLab, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With sessions that are kept, as in a daemon."""
-    keep = Keep()
+    keep = OpenSessions()
     kept = replace(lab, keep=keep)
     with objectstore.running() as other:
         monkeypatch.setenv("AWS_ENDPOINT_URL", other.url)
@@ -189,7 +189,7 @@ def test_keys_that_change_are_taken_up_by_a_session_that_is_kept(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "role")
     lab.specs[:] = lab.specs[:1]
-    keep = lab.keep = Keep()
+    keep = lab.keep = OpenSessions()
     shown = []
     for _ in range(2):
         lab.run("DELETE FROM shop.a WHERE id = (SELECT min(id) FROM shop.a)")

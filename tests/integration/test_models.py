@@ -9,7 +9,7 @@ import pytest
 
 from jobs import results
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from tests.support import modellab
 from tests.support.modellab import check, write
@@ -47,7 +47,7 @@ def test_every_kind_follows_every_change(empty_db: str, tmp_path: Path, mode: st
 
 @pytest.mark.long
 def test_sessions_that_stay_open_keep_models(empty_db: str, tmp_path: Path) -> None:
-    keep = Keep()
+    keep = OpenSessions()
     lab = opened(empty_db, tmp_path, keep)
     for statement in MOVES:
         lab.run(statement)

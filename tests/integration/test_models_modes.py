@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support import runs
 from tests.support.modellab import check, write
 from tests.support.modelshop import BILLS, BUYERS, FILL, LINES, MODELS
@@ -27,7 +27,9 @@ MODES: dict[str, dict[str, Any]] = {
 pytestmark = pytest.mark.long
 
 
-def opened(url: str, folder: Path, specs: list[dict[str, Any]], keep: Keep | None = None, *, first: str = "") -> Lab:
+def opened(
+    url: str, folder: Path, specs: list[dict[str, Any]], keep: OpenSessions | None = None, *, first: str = ""
+) -> Lab:
     """The three tables with all models, synced; `first` is where a first load is killed before that."""
     lab = Lab(url, folder, specs, keep=keep)
     stamps = {spec["name"]: spec.get("watermark") for spec in specs}
@@ -54,7 +56,7 @@ def test_every_mode_under_every_kind_of_run(empty_db: str, tmp_path: Path, mode:
 
 
 def test_sessions_that_are_kept(empty_db: str, tmp_path: Path) -> None:
-    with contextlib.closing(Keep()) as keep:
+    with contextlib.closing(OpenSessions()) as keep:
         lab = opened(empty_db, tmp_path, [{"name": f"shop.{name}"} for name in NAMES], keep)
         follow(lab, 3, 15, how=("all", "all", "all", "some", "column"))
 

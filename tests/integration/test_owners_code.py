@@ -15,7 +15,7 @@ import pytest
 from app import errors, maskkey
 from jobs import live
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import readiness
 from jobs.source import settings as sessions
 from jobs.verify import verify
@@ -152,7 +152,7 @@ def of(lab: Lab, table: str) -> list[tuple[Any, ...]]:
 @pytest.mark.long
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_view_that_is_asked_for_is_read_in_a_session_that_knows_no_key(views: Lab, kept: bool) -> None:
-    views.keep = Keep() if kept else None
+    views.keep = OpenSessions() if kept else None
     for turn in range(3):
         views.run(f"UPDATE base SET name = 'clear {turn}' WHERE id = 1")
         dryrun.dry_run(views.job)
@@ -223,7 +223,7 @@ def test_sessions_for_tables_read_no_view(views: Lab) -> None:
 
 def test_what_a_view_set_is_gone_before_the_next_run(views: Lab) -> None:
     """Its functions can set what they like in the run's own session, which a daemon keeps."""
-    views.keep = Keep()
+    views.keep = OpenSessions()
     for _ in range(2):
         with views.job.source.meet() as (conn, _identity):
             assert conn.execute("SHOW search_path").fetchone() == {"search_path": "pg_catalog, pg_temp"}

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from app import errors
 from jobs.daemon import lead, wake
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import position
 from jobs.verify import verify
 from tests.support import pooler
@@ -56,7 +56,7 @@ def test_session_pooling_is_as_good_as_the_server(lab: Lab, ignored: str) -> Non
     lab.run(*(f"ALTER DATABASE {name} SET {setting} = '{value}'" for setting, value in HOSTILE.items()))
     with pooler.pooling(lab.folder, lab.url, pool_mode="session", ignore_startup_parameters=ignored) as through:
         direct, lab.url = lab.url, through
-        lab.keep = Keep()
+        lab.keep = OpenSessions()
         lab.sync()
         assert verify.verify(lab.job).equal
         lab.run("UPDATE item SET name = 'other', span = '1 mon' WHERE id = 1", "DELETE FROM item WHERE id = 2")

@@ -16,7 +16,7 @@ from app.commands.product import ChangePrice, CreateProduct, DiscontinueProduct,
 from app.domain import ids
 from jobs.broker.server import EmbeddedBroker
 from jobs.results import Run
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.tracking import purge
 from tests.support.shop import AT, Shop, eur, opened
 from tests.support.syncing import Lab
@@ -127,7 +127,7 @@ def test_the_same_by_way_of_a_broker_where_messages_come_twice(lab: Lab, shop: S
 
     server = EmbeddedBroker(tmp_path / "nats")
     server.start()
-    keep = Keep()
+    keep = OpenSessions()
     try:
         lab = replace(lab, broker_url=server.url(), keep=keep)
         follow(lab, shop, lambda: relayed(lab))

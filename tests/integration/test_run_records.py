@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from jobs import faults
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
 from tests.support import modellab
@@ -53,7 +53,7 @@ def test_what_each_run_did_to_the_models_is_told_at_once_and_for_good(lab: Lab, 
     modellab.write(lab, "ranked", "SELECT id, rank() OVER (ORDER BY id) AS place FROM item")
     modellab.write(lab, "narrow", "SELECT CAST(CAST(id + 126 AS VARCHAR) AS TINYINT) AS n FROM item", "n")
     made: list[set[tuple[Any, ...]]] = []
-    with contextlib.closing(Keep()) if kept else contextlib.nullcontext() as keep:
+    with contextlib.closing(OpenSessions()) if kept else contextlib.nullcontext() as keep:
         lab.keep = keep
         for key in range(5):
             lab.run(f"INSERT INTO item VALUES ({key})")

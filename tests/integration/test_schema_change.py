@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import catalogue
 from jobs.status import report
 from jobs.tracking import install
@@ -63,7 +63,7 @@ CHANGES = {
 @pytest.fixture
 def lab(empty_db: str, tmp_path: Path) -> Lab:
     """Two tables of three rows, synced by a process that remembers what the catalogue said."""
-    return made(Lab(empty_db, tmp_path, [], keep=Keep()), "item", "other")
+    return made(Lab(empty_db, tmp_path, [], keep=OpenSessions()), "item", "other")
 
 
 def made(lab: Lab, *names: str) -> Lab:
@@ -77,8 +77,8 @@ def made(lab: Lab, *names: str) -> Lab:
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize("keep", [None, Keep()], ids=["new sessions", "kept sessions"])
-def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keep: Keep | None) -> None:
+@pytest.mark.parametrize("keep", [None, OpenSessions()], ids=["new sessions", "kept sessions"])
+def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keep: OpenSessions | None) -> None:
     cases = {name: case for name, case in CHANGES.items() if case[1] is not None}
     lab = made(Lab(empty_db, tmp_path, [], keep=keep), *cases)
     for name, (change, _) in cases.items():

@@ -15,7 +15,7 @@ import pytest
 from app import errors
 from jobs import results
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.targets.file import freshness, pauses
 from jobs.tracking import each
@@ -87,7 +87,7 @@ def write(lab: Sources, source: str, draw: random.Random) -> None:
 @pytest.mark.parametrize(("seed", "kept"), [(1, False), (2, True)])
 def test_random_writes_on_both_are_followed_exactly(lab: Sources, seed: int, kept: bool) -> None:
     draw = random.Random(seed)
-    lab.keep = Keep() if kept else None
+    lab.keep = OpenSessions() if kept else None
     lab.sync()
     for turn in range(12):
         for source in draw.sample(["crm", "web"], draw.randrange(3)):

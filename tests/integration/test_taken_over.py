@@ -12,7 +12,7 @@ import pytest
 
 from jobs.plan import steps
 from jobs.run import dryrun
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
 from tests.support.cluster import Cluster
@@ -68,7 +68,7 @@ def problems(lab: Lab) -> str:
 @pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_locked_table_keeps_its_rows_and_moment_and_is_copied_anew_once_it_can_be(lab: Lab, way: str) -> None:
-    lab.keep = Keep() if way == "repair" else None
+    lab.keep = OpenSessions() if way == "repair" else None
     old, before = file_rows(lab), report.read_status(lab.job).as_of
     with x_locked(lab):
         warnings = take_over(lab, way)

@@ -17,7 +17,7 @@ from psycopg import conninfo
 from jobs.feeds.wal import feed as following
 from jobs.feeds.wal import log as changes
 from jobs.feeds.wal import stream
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.file import work
 from tests.support.cluster import Cluster
 from tests.support.syncing import Lab
@@ -142,7 +142,7 @@ def test_a_role_that_may_not_replicate_and_a_reader_from_elsewhere(lab: Lab) -> 
 
 @pytest.mark.long
 def test_a_run_takes_the_slot_over_from_the_daemon_and_gives_it_back(lab: Lab) -> None:
-    kept = replace(lab, keep=Keep())
+    kept = replace(lab, keep=OpenSessions())
     try:
         for turn in range(3):
             lab.run(f"UPDATE item SET name = 'kept {turn}' WHERE id = {turn + 1}")
@@ -160,7 +160,7 @@ def test_a_run_takes_the_slot_over_from_the_daemon_and_gives_it_back(lab: Lab) -
 
 def test_a_server_that_stops_waits_for_no_file(lab: Lab, postgres: Cluster) -> None:
     """It waits for its log to be received, and would wait for it to be confirmed, which takes both files."""
-    kept = replace(lab, keep=Keep())
+    kept = replace(lab, keep=OpenSessions())
     assert kept.keep
     lab.run("UPDATE item SET name = 'not in both' WHERE id = 1")
     synced(kept)
@@ -180,7 +180,7 @@ def test_a_server_that_stops_waits_for_no_file(lab: Lab, postgres: Cluster) -> N
     assert synced(lab)["item"][0] == "delta"
 
 
-def _listen(keep: Keep, stop: threading.Event) -> None:
+def _listen(keep: OpenSessions, stop: threading.Event) -> None:
     with suppress(psycopg.Error):
         while not stop.wait(0.02):
             keep.log.take()

@@ -12,7 +12,7 @@ from app import errors
 from jobs.engine import memory, opening
 from jobs.feeds.watermark import load
 from jobs.record import state
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import widths
 from jobs.source.session import source_session
 from jobs.targets.file import compact
@@ -135,7 +135,9 @@ def test_rows_changed_all_over_a_table_need_no_higher_limit(
 ) -> None:
     """DuckDB holds some 20 KB for each 2,048 rows of which one is deleted: here 24 MB."""
     monkeypatch.setattr(memory, "_LARGE", 0)
-    lab = Lab(empty_db, tmp_path, [{"name": "public.dot"}], target={"memory_limit": "24MB", "threads": 1}, keep=Keep())
+    lab = Lab(
+        empty_db, tmp_path, [{"name": "public.dot"}], target={"memory_limit": "24MB", "threads": 1}, keep=OpenSessions()
+    )
     lab.run(
         "CREATE TABLE dot (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now())",
         "INSERT INTO dot SELECT g FROM generate_series(1, 2000000) AS g",

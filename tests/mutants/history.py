@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant(
         "a repair passes for a change of the source",
         "jobs/verify/histories.py",
-        'mark="repair"',
+        'origin="repair"',
         'mark=""',
         RUNS + "test_verify_compares_and_mends_the_present_versions",
     ),
@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant(
         "what every run finds is marked as a backfill's",
         "jobs/history/turn.py",
-        'IN (SELECT {key} FROM {self.told})" if self.told else "false"',
+        'IN (SELECT {key} FROM {self.exempt})" if self.exempt else "false"',
         'IN (SELECT {key} FROM {self.told})" if False else "false"',
         FEEDS + "test_what_a_backfill_finds_is_marked_and_nothing_else",
     ),

@@ -69,14 +69,14 @@ MUTANTS = (
     ),
     Mutant(
         "what one file keeps of rows that are gone does not get into the other",
-        "jobs/run/kept.py",
+        "jobs/run/extra_rows.py",
         "if not (table.deletes.keeps and table.key) or",
         "if table.deletes.keeps or not table.key or",
         KEPT_ROWS + "test_what_came_and_went_between_two_runs_of_a_file_stays_in_both",
     ),
     Mutant(
         "of a row that is gone the version before the last published one is kept",
-        "jobs/run/kept.py",
+        "jobs/run/extra_rows.py",
         'there = f"SELECT 1 FROM {mine} AS b WHERE {same}"',
         'there = f"SELECT 1 FROM {mine} AS b WHERE p.id = b.id"',
         KEPT_ROWS + "test_what_came_and_went_between_two_runs_of_a_file_stays_in_both",

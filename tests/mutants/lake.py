@@ -98,8 +98,8 @@ MUTANTS = (
     Mutant(
         "a daemon on a lake keeps what every run read",
         "jobs/run/deltas.py",
-        "if self._file.private and carry.is_kept(step, self._context.published):",
-        "if carry.is_kept(step, self._context.published):",
+        "if self._file.private and carry.can_carry(step, self._context.published):",
+        "if carry.can_carry(step, self._context.published):",
         LAKE + "test_a_session_that_is_kept_has_nothing_left_of_a_run",
     ),
 )

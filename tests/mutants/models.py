@@ -205,7 +205,7 @@ MUTANTS = (
     Mutant(
         "a run with nothing to do doesn't look at the models' files",
         "jobs/models/standing.py",
-        "if found.kept.keys() != wanted.keys():\n        return True",
+        "if found.by_name.keys() != wanted.keys():\n        return True",
         "return False",
         RUNS + "test_a_model_is_altered_added_and_removed",
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.run import sync
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support import modellab
 from tests.support.syncing import Lab
 
@@ -51,8 +51,8 @@ def endure(
     for name, (select, key) in MODELS.items() if models else ():
         modellab.write(lab, name, select, key)
     lab.track()
-    keep, found = Keep(), []
-    job = replace(lab.job, keep=keep)
+    keep, found = OpenSessions(), []
+    job = replace(lab.job, sessions=keep)
     sync.sync_once(job)
     dice = random.Random(5)
     with lab.connect() as conn:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from app import errors
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.source import slots
 from tests.support.events import telling
 from tests.support.syncing import Lab
@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
         self.savepoints: list[list[str]] = [[] for _ in self.sessions]
         self.prepared: list[str] = []
         self.number = 0
-        self.kept = Keep()
+        self.kept = OpenSessions()
         self.open.callback(self.kept.close)
 
     def _session(self) -> psycopg.Connection[Any]:

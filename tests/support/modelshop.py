@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import results
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support.modellab import check, write
 from tests.support.syncing import Lab
 
@@ -58,7 +58,7 @@ MOVES = (
 )
 
 
-def opened(url: str, folder: Path, keep: Keep | None = None, **spec: Any) -> Lab:
+def opened(url: str, folder: Path, keep: OpenSessions | None = None, **spec: Any) -> Lab:
     """Three tables of a shop, synced, with a model of each kind."""
     lab = Lab(url, folder, [{"name": f"shop.{name}", **spec} for name in ("buyers", "bills", "lines")], keep=keep)
     stamp = "" if spec.get("watermark") in ("xid", "none") else ", updated_at timestamptz"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from app import bootstrap
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 
 
 def run(config: Path, processes: int, pairs: int) -> list[int]:
@@ -23,12 +23,12 @@ def run(config: Path, processes: int, pairs: int) -> list[int]:
 
 def _pairs(config: Path, place: int, pairs: int) -> list[int]:
     settings = bootstrap.load_settings(config)
-    lost, keep = [], Keep()
+    lost, keep = [], OpenSessions()
     with psycopg.connect(settings.source.url.get_secret_value(), autocommit=True) as conn:
         for step in range(pairs):
             key = (place + 1) * 1_000_000 + step
             conn.execute("INSERT INTO public.item (id, name) VALUES (%s, 'pair')", [key])
-            with bootstrap.reporting_file(settings, max_staleness=timedelta(0), keep=keep) as store:
+            with bootstrap.reporting_file(settings, max_staleness=timedelta(0), sessions=keep) as store:
                 if not store.query("SELECT 1 FROM public.item WHERE id = $id", {"id": key}).rows:
                     lost.append(key)
     keep.close()

@@ -16,7 +16,7 @@ from app import bootstrap, config
 from jobs import results
 from jobs.job import Job
 from jobs.run import sync
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.tracking import each
 from tests.support import cluster
 from tests.support.cli import Cli
@@ -41,7 +41,7 @@ class Sources:
     specs: list[dict[str, Any]] = field(default_factory=lambda: list(SPECS))
     target: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
-    keep: Keep | None = None
+    keep: OpenSessions | None = None
 
     @property
     def settings(self) -> config.Settings:
@@ -63,7 +63,7 @@ class Sources:
 
     @property
     def job(self) -> Job:
-        return bootstrap.job(self.settings, keep=self.keep)
+        return bootstrap.job(self.settings, sessions=self.keep)
 
     def run(self, source: str, *statements: str) -> None:
         """Execute statements, each in a transaction of its own."""

@@ -15,7 +15,7 @@ from app import config
 from jobs import quoting, results
 from jobs.job import Job
 from jobs.run import sync
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.tracking import install
 from tests.support import events as telling
 from tests.support import feeds
@@ -36,7 +36,7 @@ class Lab:
     mode: str = "symlink"
     target: dict[str, Any] = field(default_factory=dict)
     # Sessions that stay open between runs, as in the daemon.
-    keep: Keep | None = None
+    keep: OpenSessions | None = None
     events: dict[str, Any] = field(default_factory=dict)
     broker_url: str = ""
 

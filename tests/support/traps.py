@@ -10,7 +10,7 @@ import psycopg
 
 from app import errors
 from jobs import results
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from tests.support.events import telling
 from tests.support.syncing import Lab
 
@@ -32,7 +32,7 @@ class Trio:
     """A lab with a table for each way. `{t}` in a statement stands for each of them in turn."""
 
     lab: Lab
-    keep: Keep | None = field(default_factory=Keep)
+    keep: OpenSessions | None = field(default_factory=OpenSessions)
     turn: int = 0
     names: tuple[str, ...] = tuple(MODES)
 

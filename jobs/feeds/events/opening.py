@@ -21,7 +21,7 @@ def opened(job: Job, now: SourceSession) -> EventsFeed | None:
     if not tables:
         return None
     try:
-        return EventsFeed(_queue(job, now), job.settings.events.sweep, kept=job.keep is not None)
+        return EventsFeed(_queue(job, now), job.settings.events.sweep, kept=job.sessions is not None)
     except errors.NeaptideError as error:
         now.set_aside({table.name: error for table in tables})
         return None
@@ -43,10 +43,10 @@ def reader(job: Job) -> Reader:
     """What reads the stream, kept between the runs of one process."""
     from jobs.broker.nats import NatsBroker
 
-    if job.keep is None:
+    if job.sessions is None:
         return Reader(NatsBroker(job.broker_url))
-    if job.keep.stream is None:
+    if job.sessions.stream is None:
         # Kept before it is asked for anything: a broker that is away is reached again by the same.
-        job.keep.stream = Reader(NatsBroker(job.broker_url), listens=True)
-    found: Reader = job.keep.stream
+        job.sessions.stream = Reader(NatsBroker(job.broker_url), listens=True)
+    found: Reader = job.sessions.stream
     return found

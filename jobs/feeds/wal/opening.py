@@ -94,8 +94,8 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
         kept.close()
     try:
         reader = LogReader(job.owner, slot.name, slot.confirmed, lambda: _let_go(job, slot))
-        if job.keep is not None:
-            job.keep.log = reader
+        if job.sessions is not None:
+            job.sessions.log = reader
         return _reached(job, reader, now, publication, guard)
     except psycopg.Error as error:
         raise _told(job, slot, error) from error
@@ -103,7 +103,7 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
 
 def _kept(job: Job, slot: Slot) -> LogReader | None:
     """The reader of an earlier run of this process."""
-    found: LogReader | None = job.keep.log if job.keep is not None else None
+    found: LogReader | None = job.sessions.log if job.sessions is not None else None
     if found is None or found.broken or found.slot != slot.name:
         return None
     return found

@@ -19,12 +19,12 @@ from jobs.targets.file.names import Names
 class Quiet:
     """What a run says that found nothing new: as of when, in which tables it could not look, and how far it looked.
 
-    `marks` are those of jobs/targets/file/checked.py.
+    `watermarks` are those of jobs/targets/file/checked.py.
     """
 
     as_of: datetime
-    left: list[str]
-    marks: list[dict[str, Any]]
+    skipped: list[str]
+    watermarks: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def write(
         "began": began,
         "ended": ended or end_known(target, run_id),
         "looked": quiet.as_of.isoformat() if quiet else None,
-        "left": quiet.left if quiet else [],
-        "quiet": quiet.marks if quiet else None,
+        "left": quiet.skipped if quiet else [],
+        "quiet": quiet.watermarks if quiet else None,
         "sources": None,
         "away": None,
     }

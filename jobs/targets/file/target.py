@@ -134,8 +134,8 @@ class FileTarget:
         if forgetting and not is_new:
             # Old rows lie in its free blocks, and in what was copied from the file before.
             compact.rebuild(self._job, self._files.work)
-        if self._job.keep is not None:
-            self._job.keep.permit()
+        if self._job.sessions is not None:
+            self._job.sessions.permit()
         return self._job.publisher.publish(over=over, forgetting=forgetting)
 
     def remember(self, state: State) -> None:

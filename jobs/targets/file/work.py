@@ -52,14 +52,14 @@ def published_state(job: Job) -> tuple[State, list[str]]:
         return State(), []
     seen = _fingerprint(published)
     # What a file says of itself can't change while nobody has touched it: a run with nothing to do need not open it.
-    if job.keep is not None and job.keep.state and job.keep.state[0] == seen:
-        return job.keep.state[1], []
+    if job.sessions is not None and job.sessions.state and job.sessions.state[0] == seen:
+        return job.sessions.state[1], []
     try:
         state = read_state(job, published)
     except Damaged as error:
         return given_up(job), [set_aside(job, error)]
-    if job.keep is not None:
-        job.keep.state = (seen, state)
+    if job.sessions is not None:
+        job.sessions.state = (seen, state)
     return state, []
 
 
@@ -73,8 +73,8 @@ def read_state(job: Job, path: Path) -> State:
 def remember(job: Job, state: State) -> None:
     """What the file that was published a moment ago says of itself need not be read again by the next run."""
     published = job.files.published
-    if job.keep is not None and published is not None:
-        job.keep.state = (_fingerprint(published), state)
+    if job.sessions is not None and published is not None:
+        job.sessions.state = (_fingerprint(published), state)
 
 
 def _fingerprint(path: Path) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ def given_up(job: Job) -> State:
 
 
 def set_aside(job: Job, error: Damaged) -> str:
-    """Keep the damaged file; returns the warning that says so."""
+    """OpenSessions the damaged file; returns the warning that says so."""
     return f"{error.message}; it was set aside as {job.publisher.set_aside()} and built anew"
 
 

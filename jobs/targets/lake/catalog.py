@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from app import errors, statements
 from app.lakes import Lake
-from jobs.sessions import Keep
+from jobs.sessions import OpenSessions
 from jobs.targets.lake.failures import translated
 from jobs.targets.target import Lease
 
@@ -30,10 +30,10 @@ Session = psycopg.Connection[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Catalog:
-    """The catalog's database. A process that asks often gives a `keep`, a writer its `lease`."""
+    """The catalog's database. A process that asks often gives `sessions`, a writer its `lease`."""
 
     lake: Lake
-    keep: Keep | None = None
+    sessions: OpenSessions | None = None
     lease: Lease = field(default_factory=Lease)
 
     @contextmanager
@@ -42,8 +42,8 @@ class Catalog:
         with translated():
             if self.lease.session is not None:
                 yield self.lease.session
-            elif self.keep is not None:
-                with self.keep.catalog.lend(self._connect, _greet) as conn:
+            elif self.sessions is not None:
+                with self.sessions.catalog.lend(self._connect, _greet) as conn:
                     yield conn
             else:
                 with self._connect() as conn:

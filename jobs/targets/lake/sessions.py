@@ -52,13 +52,13 @@ class LakeSessions:
 
     def known(self, version: Version | None) -> State | None:
         """What the lake says of itself at this version, where that is remembered."""
-        found = self._job.keep.state if self._job.keep else None
+        found = self._job.sessions.state if self._job.sessions else None
         return found[1] if found and found[0] == version else None
 
     def remember(self, version: Version | None, state: State) -> None:
-        """Keep for the next run what the lake says of itself at this version."""
-        if self._job.keep is not None and version is not None:
-            self._job.keep.state = (version, state)
+        """OpenSessions for the next run what the lake says of itself at this version."""
+        if self._job.sessions is not None and version is not None:
+            self._job.sessions.state = (version, state)
 
     @contextmanager
     def _opened(self, session: AbstractContextManager[DuckSession]) -> Iterator[LakeSession]:
@@ -67,6 +67,6 @@ class LakeSessions:
             yield file
 
     def _check(self) -> None:
-        if self._job.keep is not None:
-            self._job.keep.permit()
+        if self._job.sessions is not None:
+            self._job.sessions.permit()
         self._catalog.check_held()

@@ -96,7 +96,7 @@ class LakeTarget:
     @contextmanager
     def reading(self) -> Iterator[DuckSession]:
         """As in `Target`: a session that is kept reads what is newest, and nobody else writes who has the lock."""
-        opened = self.sessions.writing() if self._job.keep else self.sessions.pinned(self._catalog.version())
+        opened = self.sessions.writing() if self._job.sessions else self.sessions.pinned(self._catalog.version())
         with opened as file:
             yield file
 

@@ -12,7 +12,7 @@ import pytest
 
 from app import statements
 from app.face import runs, show, status, sync
-from jobs.results import Kept, Run, Status, TableRun, TableStatus
+from jobs.results import Growth, Run, Status, TableRun, TableStatus
 
 AS_OF = datetime(2026, 11, 23, 20, 45, 11, tzinfo=UTC)
 PLAIN = show.Look(80)
@@ -181,12 +181,12 @@ def test_runs_stand_in_one_line_each_with_the_phases_that_there_is_room_for() ->
 @pytest.mark.parametrize(
     ("kept", "told"),
     [
-        (Kept("runs", 1, None, "1,000"), "1 run (limit: 1,000)"),
-        (Kept("versions of shop.orders", 1, 2048, "none"), "1 version of shop.orders, 2.0 kB (limit: none)"),
-        (Kept("versions of shop.orders", 300, None, "none"), "300 versions of shop.orders (limit: none)"),
+        (Growth("runs", 1, None, "1,000"), "1 run (limit: 1,000)"),
+        (Growth("versions of shop.orders", 1, 2048, "none"), "1 version of shop.orders, 2.0 kB (limit: none)"),
+        (Growth("versions of shop.orders", 300, None, "none"), "300 versions of shop.orders (limit: none)"),
     ],
 )
-def test_what_grows_is_counted_in_its_noun(kept: Kept, told: str) -> None:
+def test_what_grows_is_counted_in_its_noun(kept: Growth, told: str) -> None:
     assert status._growth(kept) == told
 
 

@@ -20,12 +20,12 @@ from jobs.run.carry import Carried
 from jobs.tables.table import Table
 
 
-class Kept:
+class ExtraRows:
     """What the published file, lying at `path`, has of the tables that keep rows, and one in this state may lack."""
 
     def __init__(self, file: DuckSession, state: State, published: State, path: Path | None) -> None:
         self._file, self._state, self._published, self._path = file, state, published, path
-        self._found: list[Changes] = []
+        self._made: list[Changes] = []
 
     def added(self, carried: Carried, tables: Iterable[Table], label: str) -> Carried:
         """What is carried over, with what more it takes to make of these tables what is published."""
@@ -38,7 +38,7 @@ class Kept:
 
     def drop(self) -> None:
         """Free its tables."""
-        for found in self._found:
+        for found in self._made:
             changes.drop(self._file, found)
 
     def _is_behind(self, table: Table, carried: Carried) -> bool:
@@ -62,5 +62,5 @@ class Kept:
         changes.make(self._file, changed, f"SELECT {columns} FROM {theirs} AS p WHERE NOT EXISTS ({there})")
         changes.make(self._file, gone, f"SELECT {key} FROM {mine} ANTI JOIN {theirs} USING ({key})")
         found = changes.counted(self._file, changed, gone)
-        self._found.append(found)
+        self._made.append(found)
         return found if found.rows or found.keys else None
