@@ -71,7 +71,7 @@ class Log:
             )
 
     def record(self, import_id: int, verdicts: Iterable[Verdict]) -> None:
-        """OpenSessions what became of these lines."""
+        """Keep what became of these lines."""
         bulk.insert(self._connection(), _VERDICTS, [(import_id, *verdict) for verdict in verdicts])
 
     def rejected(self, import_id: int) -> set[int]:

@@ -19,7 +19,7 @@ _EXAMPLES = ("neaptide daemon", "neaptide daemon --print-unit")
 @click.option("--print-unit", is_flag=True, help="Print a systemd unit for this config and end.")
 @pass_face
 def command(face: Face, *, print_unit: bool) -> int:
-    """OpenSessions the reporting file up to date until SIGTERM.
+    """Keep the reporting file up to date until SIGTERM.
 
     Runs by [schedule], and right after a commit. SIGHUP reads the config again. A second daemon on the same target
     stands by and takes over when the first ends.

@@ -19,7 +19,7 @@ class ReportCommand(Command):
     """`report NAME --help` is about that report, `report --help` about the command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """OpenSessions click from answering `--help` where a report is named; `--months 6` is told as `-p months=6`."""
+        """Keep click from answering `--help` where a report is named; `--months 6` is told as `-p months=6`."""
         name = _name(args)
         asked = {*args} & _HELP
         if name is not None and name != NEW and asked:

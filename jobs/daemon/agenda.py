@@ -84,7 +84,7 @@ class Agenda:
             self._asked = False
 
     def look(self) -> timedelta:
-        """OpenSessions pauses as long as they were where the wall clock was set, and say by how much it was."""
+        """Keep pauses as long as they were where the wall clock was set, and say by how much it was."""
         with self._guard:
             step = self._wall.step()
             due = self.next_run

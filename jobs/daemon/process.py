@@ -28,7 +28,7 @@ _TICK = 1.0
 
 
 def serve(load: Callable[[], Job], make: monitor.Make = monitor.Server) -> int:
-    """OpenSessions the target up to date until SIGTERM or SIGINT. `load` reads the config; SIGHUP asks it again.
+    """Keep the target up to date until SIGTERM or SIGINT. `load` reads the config; SIGHUP asks it again.
 
     `make` is what listens where `[http] listen` says.
 

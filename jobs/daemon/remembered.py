@@ -37,7 +37,7 @@ def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], 
 
 
 def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, seconds: float) -> None:
-    """OpenSessions these; where they can't be kept, what was told may be told again."""
+    """Keep these; where they can't be kept, what was told may be told again."""
 
     def moment(at: float) -> str:
         return (now - timedelta(seconds=seconds - at)).isoformat()

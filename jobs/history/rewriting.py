@@ -154,7 +154,7 @@ def rewrite(file: DuckSession, kept: SavedHistory, table: Table, found: Rewrite)
 
 
 def forget(file: DuckSession, kept: SavedHistory, until: datetime) -> SavedHistory:
-    """OpenSessions only what was valid at that moment or later."""
+    """Keep only what was valid at that moment or later."""
     now = replace(kept, forgotten=until, shape=secrets.token_hex(4))
     kept_since = f"h.valid_to IS NULL OR h.valid_to > TIMESTAMPTZ {quoting.literal(until.isoformat())}"
     _write(file, kept, now, [f"h.{quoting.identifier(column.name)}" for column in kept.columns], f" WHERE {kept_since}")

@@ -196,7 +196,7 @@ class _Guard:
         return True
 
     def write(self) -> None:
-        """OpenSessions it in the file."""
+        """Keep it in the file."""
         rows = [
             {"aggregate": aggregate, "key": key, "version": version, "ids": json.dumps(ids)}
             for (aggregate, key), (version, ids) in self._had.items()

@@ -96,7 +96,7 @@ def drop(file: DuckSession) -> None:
 
 
 def hand_on(file: DuckSession, carried: Carried) -> None:
-    """OpenSessions these changes in place of the last, if they take little room and nothing had to be put on disk."""
+    """Keep these changes in place of the last, if they take little room and nothing had to be put on disk."""
     drop(file)
     file.carried = carried
     held, spilled = file.memory()

@@ -68,7 +68,7 @@ class Recording:
         runs.write(self._file, records, ended, keep=context.job.settings.sync.keep_runs)
 
     def hand_on(self, kept: Mapping[str, Changes | None]) -> None:
-        """OpenSessions what this run changed for the next one, in a session that stays open.
+        """Keep what this run changed for the next one, in a session that stays open.
 
         Not where the work file was ahead of the published one, because the run that wrote it never got to publish: the
         next run's file then lacks what both of them changed.

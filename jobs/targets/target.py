@@ -105,7 +105,7 @@ class Target(Protocol):
         """Forget what was written and is not published."""
 
     def set_aside(self, error: Damaged) -> str:
-        """OpenSessions what is published and damaged; returns the warning that says so."""
+        """Keep what is published and damaged; returns the warning that says so."""
 
     def publish(self, *, over: Version | None = None, forgetting: bool = False, is_new: bool = True) -> str:
         """Make public what was written; returns what could not be kept of its rights.

@@ -63,7 +63,7 @@ class Report:
     phases: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def add(self, group: str, name: str, unit: str, values: Sequence[float], note: str = "") -> Figure:
-        """OpenSessions a figure and say it on the way."""
+        """Keep a figure and say it on the way."""
         figure = Figure(group, name, unit, tuple(values), note)
         self.figures.append(figure)
         print(f"  {line(figure)}", flush=True)

@@ -184,7 +184,7 @@ def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) ->
 
 
 def _open_pages(port: int) -> None:
-    """OpenSessions as many pages open as stdin asks for, and say when all of them had the report of a run."""
+    """Keep as many pages open as stdin asks for, and say when all of them had the report of a run."""
     pages: list[_Page] = []
     for line in sys.stdin:
         verb, what = json.loads(line)

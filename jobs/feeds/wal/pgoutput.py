@@ -73,7 +73,7 @@ class Decoder:
         self._inside: int | None = None
 
     def want(self, keys: Mapping[int, Sequence[str]]) -> None:
-        """OpenSessions the keys of these tables, by the oids of what holds their rows: what columns they are.
+        """Keep the keys of these tables, by the oids of what holds their rows: what columns they are.
 
         The server describes a table once, which may be before anybody asks for it.
         """

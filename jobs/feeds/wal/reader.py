@@ -47,7 +47,7 @@ class LogReader:
         return self._stream.fileno()
 
     def want(self, keys: Mapping[int, Sequence[str]]) -> None:
-        """OpenSessions the keys of these tables, by the oids of what holds their rows: what columns they are."""
+        """Keep the keys of these tables, by the oids of what holds their rows: what columns they are."""
         with self._guard:
             self._stream.decoder.want(keys)
 

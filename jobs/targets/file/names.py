@@ -153,11 +153,11 @@ class Names:
         return notes.read(self.beside(what), form)
 
     def note(self, what: str, content: dict[str, Any]) -> None:
-        """OpenSessions this in a small file beside the target."""
+        """Keep this in a small file beside the target."""
         beside.write(self.beside(what), json.dumps(content), self.rights())
 
     def forget(self, what: str) -> None:
-        """OpenSessions it no longer."""
+        """Keep it no longer."""
         self.beside(what).unlink(missing_ok=True)
 
     def rights(self) -> Rights:

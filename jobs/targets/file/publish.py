@@ -110,7 +110,7 @@ class Publisher:
 
     @disk.translated()
     def set_aside(self) -> Path:
-        """OpenSessions the published file, which is damaged, for whoever wants to look; the last one only.
+        """Keep the published file, which is damaged, for whoever wants to look; the last one only.
 
         Its public names stay as they are until the new file takes its place: what can still be read of it can be.
         """

@@ -90,7 +90,7 @@ def given_up(job: Job) -> State:
 
 
 def set_aside(job: Job, error: Damaged) -> str:
-    """OpenSessions the damaged file; returns the warning that says so."""
+    """Keep the damaged file; returns the warning that says so."""
     return f"{error.message}; it was set aside as {job.publisher.set_aside()} and built anew"
 
 

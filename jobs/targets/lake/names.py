@@ -45,14 +45,14 @@ class LakeNames(Names):
         return notes.parsed(self.shared.read(what), form) if what in _SHARED else super().read(what, form)
 
     def note(self, what: str, content: dict[str, Any]) -> None:
-        """OpenSessions this for all machines, or for this one."""
+        """Keep this for all machines, or for this one."""
         if what in _SHARED:
             self.shared.write(what, json.dumps(content))
         else:
             super().note(what, content)
 
     def forget(self, what: str) -> None:
-        """OpenSessions it no longer."""
+        """Keep it no longer."""
         if what in _SHARED:
             self.shared.forget(what)
         else:

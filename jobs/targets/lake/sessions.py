@@ -56,7 +56,7 @@ class LakeSessions:
         return found[1] if found and found[0] == version else None
 
     def remember(self, version: Version | None, state: State) -> None:
-        """OpenSessions for the next run what the lake says of itself at this version."""
+        """Keep for the next run what the lake says of itself at this version."""
         if self._job.sessions is not None and version is not None:
             self._job.sessions.state = (version, state)
 
