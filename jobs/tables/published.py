@@ -16,7 +16,8 @@ from jobs.tables.table import Table
 class Part:
     """A table, or a partition of it: `identity` are the columns by which the log tells its rows apart.
 
-    `attached` changes when a partition is attached, and is empty of the table itself.
+    `attached` changes when a partition is attached, and is empty of the table itself. With a `generated` column in the
+    identity, the log has to tell of such, and it never does of a `computed` one, which is not stored.
     """
 
     relid: int
@@ -25,25 +26,31 @@ class Part:
     persistence: str
     identity: frozenset[str]
     attached: str = ""
+    generated: bool = False
+    computed: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Part:
         """From a row of sql/sync/wal.sql."""
         identity = frozenset(row["identity"] or ())
-        return cls(row["relid"], row["name"], row["kind"], row["persistence"], identity, row["attached"] or "")
+        return cls(
+            row["relid"], row["name"], row["kind"], row["persistence"], identity, row["attached"] or "",
+            bool(row["generated"]), bool(row["computed"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Publication:
     """What a publication is found to hold: versions by the table's oid, of those that are published `whole`.
 
-    `parts` are each table's, itself included, by the table's oid.
+    `parts` are each table's, itself included, by the table's oid. `generated`: it tells of generated columns, too.
     """
 
     name: str
     versions: Mapping[int, str] = field(default_factory=dict)
     whole: frozenset[int] = frozenset()
     parts: Mapping[int, tuple[Part, ...]] = field(default_factory=dict)
+    generated: bool = False
 
     @classmethod
     def of(cls, name: str, members: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> Publication:
@@ -53,7 +60,8 @@ class Publication:
             found[row["root"]] = (*found.get(row["root"], ()), Part.of(row))
         given = list(members)
         whole = frozenset(row["relid"] for row in given if row["whole"])
-        return cls(name, {row["relid"]: row["version"] for row in given}, whole, found)
+        generated = any(row["generated"] for row in given)
+        return cls(name, {row["relid"]: row["version"] for row in given}, whole, found, generated)
 
     def version(self, table: Table) -> str:
         """What changes when a table, or a partition of it, was for a while not in it."""
@@ -65,11 +73,16 @@ class Publication:
         """The oids under which the log names the table's rows."""
         return [part.relid for part in self.parts.get(table.relid, ()) if part.kind != PARTITIONED]
 
+    def tells_all(self, table: Table) -> bool:
+        """Whether it tells of whatever happens to a table that it holds."""
+        generated = any(part.generated for part in self.parts.get(table.relid, ()))
+        return table.relid in self.whole and (self.generated or not generated)
+
     def lack(self, table: Table) -> str | None:
         """What the table lacks for its changes to be told, as a sentence, or None."""
         if table.relid not in self.versions:
             return unfit(table, self) or f"{table.source_name} is not in the publication {self.name}"
-        if table.relid not in self.whole:
+        if not self.tells_all(table):
             return f"the publication {self.name} does not tell all that happens to {table.source_name}"
         return unfit(table, self)
 
@@ -91,6 +104,11 @@ def unfit(table: Table, publication: Publication) -> str | None:
         if part.persistence != "p":
             return (
                 f'{part.name} is unlogged, so its changes are in no log: set feed = "watermark" for {table.source_name}'
+            )
+        if part.computed:
+            return (
+                f"the replica identity of {part.name} holds a generated column that is not stored, and PostgreSQL"
+                f' refuses to update it where it is published: set feed = "watermark" for {table.source_name}'
             )
         if not set(table.source_key) <= part.identity:
             return (

@@ -21,6 +21,9 @@ from jobs.tracking.ddl import Statement
 
 # Named, whatever a later version takes for their defaults.
 _OPTIONS = "publish = 'insert, update, delete, truncate', publish_via_partition_root = false"
+# From this version on PostgreSQL refuses an UPDATE of a published table whose identity holds a generated column, unless
+# the publication tells of these.
+_GENERATES = 180000
 # From this version on one can wait for the end of a session.
 _WAITS = 140000
 
@@ -108,13 +111,14 @@ def _publishing(conn: Connection, found: Publication, wanted: Sequence[Table]) -
     if not wanted:
         return []
     name = quoting.identifier(found.name)
+    options = _OPTIONS + (", publish_generated_columns = stored" if conn.info.server_version >= _GENERATES else "")
     if found.name not in {row["name"] for row in conn.execute(statements.get("wal", "publications"))}:
-        return [Statement(f"CREATE PUBLICATION {name} WITH ({_OPTIONS})"), *_adding(found.name, wanted)]
-    partly = [table for table in wanted if table.relid in found.versions and table.relid not in found.whole]
+        return [Statement(f"CREATE PUBLICATION {name} WITH ({options})"), *_adding(found.name, wanted)]
+    partly = [table for table in wanted if table.relid in found.versions and not found.tells_all(table)]
     missing = [table for table in wanted if table.relid not in found.versions or table in partly]
     mended = [_altered(found.name, "DROP", [table.quoted for table in partly])] if partly else []
-    options = [Statement(f"ALTER PUBLICATION {name} SET ({_OPTIONS})")] if partly else []
-    return [*options, *mended, *_adding(found.name, missing)]
+    altered = [Statement(f"ALTER PUBLICATION {name} SET ({options})")] if partly else []
+    return [*altered, *mended, *_adding(found.name, missing)]
 
 
 def _adding(name: str, tables: Sequence[Table]) -> list[Statement]:

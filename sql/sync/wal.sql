@@ -39,7 +39,8 @@ SELECT
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
     concat_ws('.', p.oid, p.xmin, r.oid, r.xmin) AS version,
     p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot
-    AND coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NULL AS whole
+    AND coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NULL AS whole,
+    coalesce(to_jsonb(p) ->> 'pubgencols', '') = 's' AS generated
 FROM pg_publication AS p
 INNER JOIN pg_publication_rel AS r ON r.prpubid = p.oid
 INNER JOIN pg_class AS c ON c.oid = r.prrelid
@@ -49,6 +50,8 @@ WHERE p.pubname = %(name)s;
 -- name: parts
 -- Each table and its partitions, and the columns by which the log tells their rows apart (the replica identity).
 -- `attached` changes with whatever made a partition one: while it was none, it was not published with its table.
+-- Before 18 no generated column is told; from then on it is where it is stored and the publication says so, and
+-- PostgreSQL refuses an UPDATE of a table whose identity holds one that is not: `generated`, or can't be: `computed`.
 SELECT
     t.root,
     c.oid::bigint AS relid,
@@ -56,21 +59,9 @@ SELECT
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
     c.relkind::text AS kind,
     c.relpersistence::text AS persistence,
-    CASE
-        WHEN c.relreplident = 'f' THEN
-            (
-                SELECT array_agg(a.attname::text) FROM pg_attribute AS a
-                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            )
-        ELSE (
-            SELECT array_agg(a.attname::text)
-            FROM pg_index AS i
-            INNER JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey)
-            WHERE
-                i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
-                AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
-        )
-    END AS identity
+    d.identity,
+    d.generated,
+    d.computed
 FROM (
     SELECT r.relid AS root, r.relid FROM unnest(%(relids)s::bigint[]) AS r (relid)
     UNION
@@ -79,7 +70,22 @@ FROM (
     CROSS JOIN pg_partition_tree(r.relid::oid) AS p
 ) AS t
 INNER JOIN pg_class AS c ON c.oid = t.relid
-INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace;
+INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+    SELECT
+        array_agg(a.attname::text) FILTER (WHERE a.attgenerated = '' OR (a.attgenerated = 's' AND v.tells)) AS identity,
+        coalesce(bool_or(a.attgenerated = 's') AND v.tells, false) AS generated,
+        coalesce(bool_or(a.attgenerated = 'v') AND v.tells, false) AS computed
+    FROM pg_attribute AS a
+    CROSS JOIN (SELECT current_setting('server_version_num')::int >= 180000 AS tells) AS v
+    LEFT JOIN pg_index AS i
+        ON i.indrelid = c.oid AND a.attnum = ANY(i.indkey) AND i.indisvalid AND i.indimmediate
+        AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END
+    WHERE
+        a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (c.relreplident = 'f' OR i.indrelid IS NOT NULL)
+    GROUP BY v.tells
+) AS d ON true;
 
 -- name: flushed
 -- How far the log is on the disk.

@@ -140,6 +140,57 @@ def test_keys_of_every_spelling_and_changed_ones(empty_db: str, tmp_path: Path) 
     assert synced(lab)["wide"][0] == "delta"
 
 
+def test_a_generated_key_is_told_or_refused_and_never_keeps_its_owner_from_writing(
+    empty_db: str, tmp_path: Path
+) -> None:
+    lab = Lab(empty_db, tmp_path, [{"name": "public.made"}], sync_options={"feed": "wal"})
+    lab.run(
+        "CREATE TABLE made (n int, id int GENERATED ALWAYS AS (n * 2) STORED PRIMARY KEY, v text)",
+        "INSERT INTO made (n, v) SELECT g, 'x' FROM generate_series(1, 9) AS g",
+    )
+    with lab.connect() as conn:
+        tells = conn.info.server_version >= 180000
+    if tells:
+        lab.track()
+        synced(lab)
+    else:
+        with pytest.raises(errors.NotTracked, match="replica identity"):
+            lab.track()
+    writes = (
+        "UPDATE made SET v = 'y' WHERE n = 1",
+        "UPDATE made SET n = 70 WHERE n = 7",
+        "DELETE FROM made WHERE n = 8",
+    )
+    lab.run(*writes)
+    if not tells:
+        return
+    assert synced(lab)["made"][:2] == ("delta", 2)
+    # As a publication was made before: `track` brings it up to date.
+    name = lab.job.files.slot
+    lab.run(f"ALTER PUBLICATION {name} SET (publish_generated_columns = none)")
+    with pytest.raises(errors.NotTracked, match="does not tell all"):
+        lab.sync()
+    lab.track()
+    lab.run("UPDATE made SET v = 'z' WHERE n = 1")
+    assert synced(lab)["made"][0] == "full"
+
+
+@pytest.mark.long
+def test_an_identity_with_what_is_never_told_is_refused(lab: Lab) -> None:
+    with lab.connect() as conn:
+        if conn.info.server_version < 180000:
+            pytest.skip("there are no such columns yet")
+    install.untrack(lab.job, [])
+    lab.run(
+        "ALTER TABLE item ADD twice int GENERATED ALWAYS AS (id * 2) VIRTUAL", "ALTER TABLE item REPLICA IDENTITY FULL"
+    )
+    with pytest.raises(errors.NotTracked, match="not stored"):
+        lab.track()
+    lab.run("UPDATE item SET name = 'written' WHERE id = 1", "ALTER TABLE item REPLICA IDENTITY DEFAULT")
+    lab.track()
+    assert synced(lab)["item"][0] == "full"
+
+
 def test_partitions_and_their_truncation(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.log"}], sync_options={"feed": "wal"})
     lab.run(

@@ -11,6 +11,20 @@ RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
     Mutant(
+        "a table is published whose owner can't update it any more",
+        "jobs/tracking/publishing.py",
+        '", publish_generated_columns = stored" if conn.info.server_version >= _GENERATES else ""',
+        '"" if conn.info.server_version >= _GENERATES else ""',
+        FEED + "test_a_generated_key_is_told_or_refused_and_never_keeps_its_owner_from_writing",
+    ),
+    Mutant(
+        "a table is published whose identity holds what is never told",
+        "jobs/tables/published.py",
+        "if part.computed:",
+        "if False:",
+        FEED + "test_an_identity_with_what_is_never_told_is_refused",
+    ),
+    Mutant(
         "the log is confirmed as far as the published file has it, whatever the other lacks",
         "jobs/feeds/wal/feed.py",
         "self.reader.confirm(oldest if bearable else self._reached)",
