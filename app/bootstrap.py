@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from jobs.broker.server import EmbeddedBroker
     from jobs.job import Job
     from jobs.results import Progress
-    from jobs.sessions import OpenSessions
-    from jobs.targets.target import Lease
+    from jobs.sessions import Lease, OpenSessions
 
 
 def load_settings(path: Path) -> config.Settings:
@@ -92,7 +91,7 @@ def job(
     Raises `errors.ConfigError` where the config names no tables, unless it doesn't matter that there are none.
     """
     from jobs.job import Job
-    from jobs.targets.target import Lease
+    from jobs.sessions import Lease
 
     if not (settings.tables or any_tables):
         raise errors.ConfigError(

@@ -10,18 +10,19 @@ from pathlib import Path
 import duckdb
 
 from app import config, errors, maskkey
+from jobs.beside import private
+from jobs.beside.names import Names
 from jobs.engine.session import DuckSession
 from jobs.models import folder
 from jobs.models.folder import Folder
 from jobs.plan import sources
-from jobs.sessions import OpenSessions
+from jobs.sessions import Lease, OpenSessions
 from jobs.source.connection import Source
 from jobs.targets import targets
-from jobs.targets.file import pauses, private
-from jobs.targets.file.names import Names
+from jobs.targets.file import pauses
 from jobs.targets.file.publish import Publisher
 from jobs.targets.file.target import FileTarget
-from jobs.targets.target import Lease, Target
+from jobs.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Job:
         lake = self.settings.lake
         if lake is None:
             return FileTarget(self)
-        from jobs.targets.lake.names import LakeNames
+        from jobs.beside.lake_names import LakeNames
         from jobs.targets.lake.target import LakeTarget
 
         files = self.files

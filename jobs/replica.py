@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app import errors, notes
+from jobs.beside import smallfile
 from jobs.job import Job
 from jobs.position import snapshot
 from jobs.source import position
 from jobs.source.connection import Connection
 from jobs.source.position import Identity
-from jobs.targets.file import beside
 
 _LOOK = 0.02
 _URL = "[read] url"
@@ -150,7 +150,7 @@ def _remember(source: Job, found: Identity) -> None:
     with suppress(OSError):
         path = source.files.beside("replica")
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write(path, json.dumps(_note(source, found)), source.files.rights())
+        smallfile.write(path, json.dumps(_note(source, found)), source.files.rights())
 
 
 def _note(source: Job, found: Identity) -> dict[str, object]:

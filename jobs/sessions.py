@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 RUNS = 1000
@@ -77,6 +78,13 @@ class Slot:
                 self._kept = (session, runs)
                 return
         _close(session)
+
+
+@dataclass
+class Lease:
+    """What the holder of a target's lock has in hand while it holds it: the session that the lock is a matter of."""
+
+    session: Any = None
 
 
 class OpenSessions:

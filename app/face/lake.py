@@ -26,7 +26,7 @@ def migrate(face: Face, *, file: Path | None, as_json: bool) -> None:
     The file is that of [target] path, or the one named, and stays as it is. The next run goes on from it.
     """
     from app import bootstrap
-    from jobs.targets.file.names import Names
+    from jobs.beside.names import Names
     from jobs.targets.lake.migrate import migrate as moved
 
     job = bootstrap.job(face.settings, start=False)

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.beside.names import Names
 from jobs.targets.file import freshness
-from jobs.targets.file.names import Names
 
 # How often it is looked at; how long that is remembered, in seconds.
 EVERY, _HOUR = 2.0, 3600.0

@@ -15,6 +15,7 @@ import psycopg
 
 from app import errors, nearest, statements
 from jobs import disk, quoting
+from jobs.beside import notes
 from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
 from jobs.run import sync
@@ -25,7 +26,6 @@ from jobs.source.session import select
 from jobs.tables import filters, ranges
 from jobs.tables.ranges import Range
 from jobs.tables.table import Table, calls_code
-from jobs.targets.file import notes
 
 CHUNK = 500_000
 

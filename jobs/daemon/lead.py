@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from psycopg.rows import dict_row, tuple_row
 
 from app import file_lock, statements
+from jobs.beside import identity, smallfile
+from jobs.beside.names import Names
 from jobs.job import Job
 from jobs.source import patience, settings
 from jobs.source.failures import translated
 from jobs.source.settings import Session
 from jobs.status import board
-from jobs.targets.file import beside, identity
-from jobs.targets.file.names import Names
 
 # A daemon that vanished without a word is forgotten by the server after 5 + 3 * 2 s.
 KEEPALIVE = {
@@ -85,7 +85,7 @@ def local_lock(files: Names, wait: Wait, stand_by: StandBy) -> Iterator[str]:
     `wait(seconds)` pauses and says whether to give up, which raises `GaveUp`; `stand_by` is called again and again
     while somebody else holds it.
     """
-    handle = beside.open_lock(files.beside("daemon.lock"))
+    handle = smallfile.open_lock(files.beside("daemon.lock"))
     try:
         while not file_lock.flock(handle):
             stand_by(_local_holder(files))

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.alerts.ledger import Fact, Past
-from jobs.targets.file import beside, notes
-from jobs.targets.file.names import Names
+from jobs.beside import notes, smallfile
+from jobs.beside.names import Names
 
 
 def standing(files: Names) -> list[Fact]:
@@ -50,7 +50,7 @@ def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, second
         "last_word": {key: moment(at) for key, at in past.last_word.items()},
     }
     with suppress(OSError):
-        beside.write(files.beside("alerts"), json.dumps(content), files.rights())
+        smallfile.write(files.beside("alerts"), json.dumps(content), files.rights())
 
 
 def _found(files: Names) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app import errors
+from jobs.beside.names import Names
 from jobs.daemon.backoff import Reporter
 from jobs.daemon.lead import Holder
 from jobs.results import Run
 from jobs.status import board as health
 from jobs.status.board import Board
-from jobs.targets.file.names import Names
 
 # How often the small file is written while all goes well, in seconds.
 _WRITE_STATE = 1.0

@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 
 from app import errors
+from jobs.beside import smallfile
 from jobs.job import Job
-from jobs.targets.file import beside
 from jobs.tracking import purge
 
 EVERY = timedelta(hours=1)
@@ -26,7 +26,7 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
     if not _due(looked, every):
         return 0
     try:
-        beside.touch(looked)
+        smallfile.touch(looked)
         done = purge.purge(job)
         # Of several sources each has a record of its own, and the note is of one.
         if done.remaining is not None and job.whole is None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from jobs.beside import notes, smallfile
+from jobs.beside.names import Names
 from jobs.results import ModelRun, Run
-from jobs.targets.file import beside, notes
-from jobs.targets.file.names import Names
 
 STARTING, STANDBY, WAITING, LEADING, STOPPING = "starting", "standby", "waiting", "leading", "stopping"
 # What may stand in the way besides failures: each has one sentence at a time.
@@ -92,7 +92,7 @@ class Board:
 
 def write(files: Names, board: Board) -> None:
     """Leave beside the target what `status` shows of the daemon; by rename, so that readers see all or nothing."""
-    beside.write(files.beside("daemon"), json.dumps(_content(board)), files.rights())
+    smallfile.write(files.beside("daemon"), json.dumps(_content(board)), files.rights())
 
 
 def read(files: Names) -> dict[str, Any] | None:

@@ -11,12 +11,12 @@ import duckdb
 
 from app import __version__, statements
 from jobs import quoting
+from jobs.beside import notes
 from jobs.engine.session import DuckSession
 from jobs.history import place as places
 from jobs.job import Job
 from jobs.record import history
 from jobs.results import Growth
-from jobs.targets.file import notes
 
 
 def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:

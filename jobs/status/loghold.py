@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app import notes
-from jobs.targets.file.names import Names
+from jobs.beside.names import Names
 
 # So much log is held only where no run confirms any more: by far more than two runs need.
 _MUCH = 2**30

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
@@ -43,13 +43,6 @@ class Seen:
     version: Version | None
     state: State = field(default_factory=State)
     warnings: tuple[str, ...] = ()
-
-
-@dataclass
-class Lease:
-    """What the holder of a target's lock has in hand while it holds it: the session that the lock is a matter of."""
-
-    session: Any = None
 
 
 class Target(Protocol):

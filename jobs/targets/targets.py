@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from app import config
-from jobs.sessions import OpenSessions
-from jobs.targets.file.names import Names
-from jobs.targets.target import Lease
+from jobs.beside.names import Names
+from jobs.sessions import Lease, OpenSessions
 
 
 def names(settings: config.Settings, sessions: OpenSessions | None = None, lease: Lease | None = None) -> Names:
@@ -13,7 +12,7 @@ def names(settings: config.Settings, sessions: OpenSessions | None = None, lease
     target, lake = settings.target, settings.lake
     if lake is None:
         return Names(settings.target_path, target.mode, target.mode_bits)
-    from jobs.targets.lake.catalog import Catalog
-    from jobs.targets.lake.names import LakeNames
+    from jobs.beside.catalog import Catalog
+    from jobs.beside.lake_names import LakeNames
 
     return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, sessions, lease or Lease()))

@@ -20,8 +20,8 @@ import psycopg
 import pytest
 
 from app import cli
+from jobs.beside.names import Names
 from jobs.targets.file import lock
-from jobs.targets.file.names import Names
 from tests.support.cli import ROOT, Cli, widest
 
 

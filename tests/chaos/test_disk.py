@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs.targets.file import private
-from jobs.targets.file.names import Names
+from jobs.beside import private
+from jobs.beside.names import Names
 from tests.support.bank import Bank
 from tests.support.cli import Cli
 

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from jobs import faults
-from jobs.targets.file import private
+from jobs.beside import private
 from tests.support import runs
 from tests.support.bank import ACCOUNTS, Bank
 from tests.support.cli import Cli

@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from app import config
+from jobs.beside.names import Names
 from jobs.daemon import monitor
 from jobs.job import Job
 from jobs.position import clock
 from jobs.results import Run, TableRun
 from jobs.status.board import LEADING, Board
 from jobs.targets.file import freshness
-from jobs.targets.file.names import Names
 from tests.support.daemons import wait_until
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

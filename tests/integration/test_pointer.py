@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from app.reporting import store
-from jobs.targets.file import private
-from jobs.targets.file.names import Names
+from jobs.beside import private
+from jobs.beside.names import Names
 from tests.support.syncing import Lab
 
 

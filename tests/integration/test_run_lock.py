@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from app import errors
+from jobs.beside.names import Names
 from jobs.targets.file import lock
-from jobs.targets.file.names import Names
 
 # A process that does what it is told with the lock of a target, and says when it has begun.
 _OTHER = """
 import sys
 from pathlib import Path
 from jobs.targets.file import lock
-from jobs.targets.file.names import Names
+from jobs.beside.names import Names
 
 target = Names(Path(sys.argv[1]))
 if sys.argv[2] == "hold":

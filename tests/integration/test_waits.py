@@ -91,7 +91,7 @@ def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> N
     config = write_config(lab)
     holder = (
         "import sys, time; from pathlib import Path\n"
-        "from jobs.targets.file import lock; from jobs.targets.file.names import Names\n"
+        "from jobs.targets.file import lock; from jobs.beside.names import Names\n"
         "with lock.locked(Names(Path(sys.argv[1]))):\n    print('held', flush=True); sys.stdin.read()"
     )
     target = str(lab.folder / "reporting.duckdb")

@@ -84,8 +84,8 @@ MUTANTS = (
     Mutant(
         "old rows stay in the version before",
         "jobs/targets/file/publish.py",
-        "        if forgetting:\n            beside.touch",
-        "        if False:\n            beside.touch",
+        "        if forgetting:\n            smallfile.touch",
+        "        if False:\n            smallfile.touch",
         FORGOTTEN,
     ),
     Mutant(
@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         "the group of the published file is lost",
-        "jobs/targets/file/rights.py",
+        "jobs/beside/rights.py",
         "os.fchown(handle, user, self.group)",
         "os.fchown(handle, user, -1)",
         BESIDE + "test_the_mode_and_the_group_that_the_operator_gave_are_kept",
@@ -125,7 +125,7 @@ MUTANTS = (
     ),
     Mutant(
         "a run is served by one that has not been",
-        "jobs/targets/file/notes.py",
+        "jobs/beside/notes.py",
         'if self.boot == now["boot"] and self.seconds > now["seconds"]:',
         "if False:",
         BESIDE + "test_no_run_is_served_by_one_that_has_not_been",

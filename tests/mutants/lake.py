@@ -20,7 +20,7 @@ MUTANTS = (
     ),
     Mutant(
         "a writer of a lake commits without its lock",
-        "jobs/targets/lake/catalog.py",
+        "jobs/beside/catalog.py",
         'if row is None or not row["own"]:',
         "if False:",
         WRITER,
@@ -62,7 +62,7 @@ MUTANTS = (
     ),
     Mutant(
         "a lake of somebody else is filled over",
-        "jobs/targets/lake/catalog.py",
+        "jobs/beside/catalog.py",
         'if row and row["names"]:',
         "if False:",
         BAD + "test_somebody_elses_lake_is_refused",

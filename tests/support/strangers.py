@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from app import versions
-from jobs.targets.file.names import Names
+from jobs.beside.names import Names
 
 _KILLED = """
 import os, signal, sys, duckdb

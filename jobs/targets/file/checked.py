@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from app import errors
+from jobs.beside.names import Names
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
 from jobs.targets.file import freshness
-from jobs.targets.file.names import Names
 
 Marks = Mapping[str, Watermark]
 # What one place, which many tables share, is made of.

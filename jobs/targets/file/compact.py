@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import faults, quoting
+from jobs.beside import private
 from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.record import state
 from jobs.results import Run
-from jobs.targets.file import private, strangers
+from jobs.targets.file import strangers
 
 if TYPE_CHECKING:
     from jobs.job import Job

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from app import versions
 from jobs import disk, faults
-from jobs.targets.file import in_use, private, publish
-from jobs.targets.file.names import Names
+from jobs.beside import private
+from jobs.beside.names import Names
+from jobs.targets.file import in_use, publish
 
 
 @disk.translated()

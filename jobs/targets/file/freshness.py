@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs import disk, faults
+from jobs.beside import notes
+from jobs.beside.names import Names
 from jobs.position import clock
 from jobs.record.state import State
 from jobs.results import Run
-from jobs.targets.file import notes
-from jobs.targets.file.names import Names
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app import errors, file_lock, notes
-from jobs.targets.file import beside, private
-from jobs.targets.file.names import Names
+from jobs.beside import private, smallfile
+from jobs.beside.names import Names
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def locked(files: Names, *, wait: bool = True, timeout: float | None = None) -> 
 
     Raises `errors.LockHeld` when another run holds it and `wait` is false, or for longer than `timeout` seconds.
     """
-    handle = beside.open_lock(files.lock)
+    handle = smallfile.open_lock(files.lock)
     try:
         _acquire(handle, files, wait=wait, timeout=timeout)
         _sign(handle)

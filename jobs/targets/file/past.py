@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from app import errors, versions
 from jobs import disk, quoting
+from jobs.beside import private
+from jobs.beside.names import Names
 from jobs.engine import opening
 from jobs.record import history
-from jobs.targets.file import private
-from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
     from jobs.job import Job

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from app import errors, nearest
 from app.notes import parsed
 from jobs import disk
+from jobs.beside import notes
+from jobs.beside.names import Names
 from jobs.record.state import Saved, State
 from jobs.tables import modes
-from jobs.targets.file import notes
-from jobs.targets.file.names import Names
 
 if TYPE_CHECKING:
     from jobs.job import Job

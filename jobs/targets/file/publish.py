@@ -23,8 +23,8 @@ from pathlib import Path
 
 from app import errors, versions
 from jobs import disk, faults
-from jobs.targets.file import beside, private
-from jobs.targets.file.names import Names
+from jobs.beside import private, smallfile
+from jobs.beside.names import Names
 from jobs.targets.target import Version
 
 # A name that was the link's stays for as long as it may take whoever resolved it to open it, and a few stay anyhow.
@@ -54,7 +54,7 @@ class Publisher:
             )
         lost = self._finish_work()
         if forgetting:
-            beside.touch(self.files.doomed)
+            smallfile.touch(self.files.doomed)
         published = self._next_name()
         faults.point("before_rename")
         self.files.work.replace(published)
@@ -86,7 +86,7 @@ class Publisher:
     def _point_to(self, published: Path) -> None:
         """Write the pointer of `mode = "pointer"`, or take away one that is left of it."""
         if self.files.mode == "pointer":
-            beside.write(self.files.pointer, f"{published.name}\n", self.files.rights())
+            smallfile.write(self.files.pointer, f"{published.name}\n", self.files.rights())
         else:
             self.files.pointer.unlink(missing_ok=True)
 

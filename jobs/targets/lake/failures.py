@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import duckdb
-import psycopg
 
 from app import errors, lakes, redaction
+from jobs.beside.catalog import AWAY_HINT
 from jobs.engine import failures
 
 # DuckLake's own words around what its catalog's server said.
@@ -19,7 +16,6 @@ _AWAY = (
     "no connection to the server", "Connection refused", "starting up", "shutting down",
     "SSL connection has been closed",
 )  # fmt: skip
-AWAY_HINT = "check [target] url, and whether that server runs"
 
 
 def translate(error: duckdb.Error) -> errors.NeaptideError:
@@ -45,16 +41,3 @@ def _of_files(error: duckdb.Error, text: str, first: str) -> errors.NeaptideErro
         hint = "is what [target] data names there, whole, and can this user read it?"
         return errors.TargetUnusable(f"a file of the lake can't be read: {first}", hint=hint)
     return failures.translate(error)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """psycopg's errors of a session at the catalog become ours."""
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        text = redaction.bare(str(error).strip().split("\n")[0])
-        raise errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=AWAY_HINT) from error
-    except psycopg.Error as error:
-        text = redaction.bare(str(error).strip().split("\n")[0])
-        raise errors.TargetUnusable(f"the lake's catalog refused: {text}") from error

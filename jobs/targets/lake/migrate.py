@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import quoting
+from jobs.beside import notes
+from jobs.beside.names import Names
 from jobs.record import state as ledger
-from jobs.targets.file import notes
-from jobs.targets.file.names import Names
 from jobs.targets.lake.session import LakeSession
 from jobs.targets.lake.target import LakeTarget
 

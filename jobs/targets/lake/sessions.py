@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from app import errors
 from app.lakes import Lake
+from jobs.beside.catalog import Catalog
 from jobs.engine import opening
 from jobs.engine.session import DuckSession
 from jobs.record.state import State
-from jobs.targets.lake.catalog import Catalog
 from jobs.targets.lake.session import LakeSession
 from jobs.targets.target import NO_FILE, Version
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from app import errors, s3
 from app.lakes import Lake
 from jobs import disk
+from jobs.beside import private
+from jobs.beside.lake_names import LakeNames
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run
 from jobs.source.session import SourceSession
-from jobs.targets.file import private
 from jobs.targets.lake import upkeep
-from jobs.targets.lake.names import LakeNames
 from jobs.targets.lake.sessions import LakeSessions
 from jobs.targets.target import LastBase, Seen, Version, Way
 

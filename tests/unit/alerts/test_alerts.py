@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app import config, errors, redaction
 from jobs.alerts import delivery, ledger
 from jobs.alerts.ledger import BURST, EVERY, HOLD, QUIET, Condition, Fact, Ledger, Notice
+from jobs.beside.names import Names
 from jobs.daemon import remembered
-from jobs.targets.file.names import Names
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, B = Condition("failed", "a", "a is away"), Condition("stale", "b", "b is old")

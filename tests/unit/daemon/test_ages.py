@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from jobs.beside.names import Names
 from jobs.daemon import wallclock
 from jobs.daemon.wallclock import WallClock
 from jobs.position import clock
 from jobs.run import housekeeping
 from jobs.targets.file import freshness
-from jobs.targets.file.names import Names
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = 3600.0

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from app import notes as plain
+from jobs.beside import notes, smallfile
+from jobs.beside.names import Names
+from jobs.beside.rights import Rights
 from jobs.position import clock
 from jobs.results import ModelRun
 from jobs.status import board
 from jobs.status.board import Board
-from jobs.targets.file import beside, freshness, notes
-from jobs.targets.file.names import Names
-from jobs.targets.file.rights import Rights
+from jobs.targets.file import freshness
 
 NOW = datetime.now(UTC)
 READING = clock.reading(NOW, clock.instant())
@@ -140,6 +141,6 @@ def test_a_note_is_written_in_place_of_a_link_and_not_through_it(target: Names, 
     for path in (target.freshness, plain.passing(target.freshness)):
         path.unlink(missing_ok=True)
         path.symlink_to(mine)
-    beside.write(target.freshness, "{}", Rights())
+    smallfile.write(target.freshness, "{}", Rights())
     assert (target.freshness.read_text(), target.freshness.is_symlink()) == ("{}", False)
     assert mine.read_text() == "precious"

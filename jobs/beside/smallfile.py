@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, notes
-from jobs.targets.file.rights import Rights
+from jobs.beside.rights import Rights
 
 
 def write(path: Path, text: str, rights: Rights) -> None:

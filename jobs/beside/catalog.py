@@ -15,17 +15,29 @@ import psycopg
 from psycopg import errors as refused
 from psycopg.rows import dict_row
 
-from app import errors, statements
+from app import errors, redaction, statements
 from app.lakes import Lake
-from jobs.sessions import OpenSessions
-from jobs.targets.lake.failures import translated
-from jobs.targets.target import Lease
+from jobs.sessions import Lease, OpenSessions
 
 # The lock of the one writer; advisory locks are each database's own, and a lake has a database.
 _KEY = 0x6E656170746964
 _LOOK_AGAIN = 0.05
+AWAY_HINT = "check [target] url, and whether that server runs"
 _ABSENT = (refused.UndefinedTable, refused.InvalidSchemaName)
 Session = psycopg.Connection[dict[str, Any]]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """psycopg's errors of a session at the catalog become ours."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        text = redaction.bare(str(error).strip().split("\n")[0])
+        raise errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=AWAY_HINT) from error
+    except psycopg.Error as error:
+        text = redaction.bare(str(error).strip().split("\n")[0])
+        raise errors.TargetUnusable(f"the lake's catalog refused: {text}") from error
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 from app import errors, versions
 from app.versions import Version
-from jobs.targets.file import beside, identity, notes, rights
-from jobs.targets.file.notes import Form
-from jobs.targets.file.rights import Rights
+from jobs.beside import identity, notes, rights, smallfile
+from jobs.beside.notes import Form
+from jobs.beside.rights import Rights
 
 # Where a process puts what doesn't fit into memory begins with this and its number.
 SPILL = "spill."
@@ -154,7 +154,7 @@ class Names:
 
     def note(self, what: str, content: dict[str, Any]) -> None:
         """Keep this in a small file beside the target."""
-        beside.write(self.beside(what), json.dumps(content), self.rights())
+        smallfile.write(self.beside(what), json.dumps(content), self.rights())
 
     def forget(self, what: str) -> None:
         """Keep it no longer."""

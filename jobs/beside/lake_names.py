@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.targets.file import notes
-from jobs.targets.file.names import Names
-from jobs.targets.file.notes import Form
-from jobs.targets.lake.catalog import Catalog
+from jobs.beside import notes
+from jobs.beside.catalog import Catalog
+from jobs.beside.names import Names
+from jobs.beside.notes import Form
 
 _SHARED = ("freshness", "paused", "backfill", "kept")
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from app import errors
-from jobs.targets.file import beside
+from jobs.beside import smallfile
 
 # How long whoever has the lock may take to write the id.
 _PATIENCE = 5.0
@@ -37,7 +37,7 @@ def slot(lock: Path) -> str:
 
 
 def _of(lock: Path) -> str:
-    handle = beside.open_lock(lock)
+    handle = smallfile.open_lock(lock)
     try:
         until = time.monotonic() + _PATIENCE
         while not (found := _read(handle)):

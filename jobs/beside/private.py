@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app import errors, versions
-from jobs.targets.file.names import SPILL, Names
+from jobs.beside.names import SPILL, Names
 
 
 def make(files: Names) -> None:
