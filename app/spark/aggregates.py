@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from app.spark import forms
+from app.spark.expressions import Expressions
 from app.spark.forms import Typed
 from app.spark.tree import Node
-
-if TYPE_CHECKING:
-    from app.spark.expressions import Expressions
 
 _TRUTHS = {"bool_and": "bool_and", "bool_or": "bool_or"}
 _REASONS = {

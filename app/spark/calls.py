@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from app.spark import aggregates, forms, times
+from app.spark.expressions import Expressions
 from app.spark.forms import Typed
 from app.spark.tree import Node
 
-if TYPE_CHECKING:
-    from app.spark.expressions import Expressions
-
-Rule = Callable[["Expressions", Node, list[Node], str], str]
+Rule = Callable[[Expressions, Node, list[Node], str], str]
 
 _REASONS = {
     "/": "numbers of the type FLOAT divided",

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app import errors
-from app.spark import calls, forms, tree, windows
+from app.spark import forms, tree
 from app.spark.forms import Typed
 from app.spark.names import Column, Scope
 from app.spark.oracle import Oracle
 from app.spark.refusals import Refusals
 from app.spark.tree import Node
 
-_COMPARISONS = {
-    "COMPARE_EQUAL": "=",
-    "COMPARE_NOTEQUAL": "<>",
-    "COMPARE_LESSTHAN": "<",
-    "COMPARE_GREATERTHAN": ">",
-    "COMPARE_LESSTHANOREQUALTO": "<=",
-    "COMPARE_GREATERTHANOREQUALTO": ">=",
-    "COMPARE_NOT_DISTINCT_FROM": "<=>",
-    "COMPARE_DISTINCT_FROM": "<=>",
-}
 _ROWWISE = ("unnest", "unlist")
 # What a subquery gives: Spark's SQL of it, and the types of its columns.
 Subquery = Callable[[Node, Scope | None], tuple[str, list[str]]]
+Rule = Callable[["Expressions", Node], Typed]
 
 
 class Expressions:
-    """The expressions of one SELECT, whose names `scope` knows."""
+    """The expressions of one SELECT, whose names `scope` knows. `rules` has one for each class of DuckDB's nodes."""
 
-    def __init__(self, oracle: Oracle, refusals: Refusals, scope: Scope, subquery: Subquery) -> None:
-        self.oracle, self.refusals, self.scope = oracle, refusals, scope
-        self._subquery = subquery
+    def __init__(
+        self, oracle: Oracle, refusals: Refusals, scope: Scope, subquery: Subquery, rules: Mapping[str, Rule]
+    ) -> None:
+        self.oracle, self.refusals, self.scope, self.subquery = oracle, refusals, scope, subquery
+        self._rules = rules
         # Where a name that the SELECT gave is being looked into: it means nothing within itself.
         self._open: list[int] = []
 
@@ -41,7 +34,7 @@ class Expressions:
         """Spark's SQL for it. Raises `errors.NotOnSpark`."""
         if self.is_constant(node):
             return self._constant(node)
-        rule = _RULES.get(node["class"])
+        rule = self._rules.get(node["class"])
         if rule is None:
             raise self.refuse(node, f"an expression of the kind {str(node['class']).lower()}")
         return rule(self, node)
@@ -66,7 +59,7 @@ class Expressions:
     def type_of(self, node: Node) -> str:
         """DuckDB's type of an expression."""
         if node["class"] == "COLUMN_REF":
-            return self._meant(node).type
+            return self.meant(node).type
         if node["class"] == "SUBQUERY":
             return self.typed(node).type
         kinds: list[str] = []
@@ -94,7 +87,7 @@ class Expressions:
             return None
 
         def change(one: Node) -> Node | None:
-            return self._meant(one).constant if one["class"] == "COLUMN_REF" else None
+            return self.meant(one).constant if one["class"] == "COLUMN_REF" else None
 
         found: Node = tree.replaced(node, change)
         return found if self.is_constant(found) else None
@@ -112,7 +105,7 @@ class Expressions:
         cast = self.oracle.expression(f"CAST(NULL AS {'INTEGER' if kind == 'NULL' else kind})")
         return {**cast, "child": node}
 
-    def _meant(self, node: Node) -> Column:
+    def meant(self, node: Node) -> Column:
         """The column, or what the SELECT calls so itself. A name that may mean both, or several, is refused."""
         names = node["column_names"]
         scope: Scope | None = self.scope
@@ -136,116 +129,26 @@ class Expressions:
         finally:
             self._open.pop()
 
-    def column(self, node: Node) -> Typed:
-        found = self._meant(node)
-        if forms.spark(found.type) is None or found.type.endswith("[]"):
-            raise self.refuse(node, f"the column {found.name} of the type {found.type}")
-        return Typed(found.sql, found.type)
-
     def compared(self, one: Node, other: Node, within: Node) -> tuple[str, str]:
         """Two expressions as values of the type in which DuckDB compares them."""
-        kind = self._common(one, other)
+        kind = self.common(one, other)
         if kind is None:
             message = f"{self.type_of(one)} compared with {self.type_of(other)}"
             raise self.refuse(within, message, "cast one of them, so that both have one type")
         return self.as_type(one, kind, within), self.as_type(other, kind, within)
 
-    def _common(self, one: Node, other: Node) -> str | None:
+    def common(self, one: Node, other: Node) -> str | None:
         kinds = self.type_of(one), self.type_of(other)
         for text, against, kind in ((one, kinds[0], kinds[1]), (other, kinds[1], kinds[0])):
             if against == "VARCHAR" and kind != "VARCHAR" and self.is_constant(text) and forms.spark(kind):
                 return kind
         return forms.wider(*kinds)
 
-    def comparison(self, node: Node) -> Typed:
-        left, right = self.compared(node["left"], node["right"], node)
-        sign = _COMPARISONS.get(node["type"])
-        if sign is None:
-            raise self.refuse(node, f"a comparison of the kind {node['type']}")
-        found = f"({left} {sign} {right})"
-        return Typed(f"(NOT {found})" if node["type"] == "COMPARE_DISTINCT_FROM" else found, "BOOLEAN")
-
-    def between(self, node: Node) -> Typed:
-        parts = [
-            f"({' '.join((left, sign, right))})"
-            for sign, bound in ((">=", "lower"), ("<=", "upper"))
-            for left, right in [self.compared(node["input"], node[bound], node)]
-        ]
-        return Typed(f"({' AND '.join(parts)})", "BOOLEAN")
-
     def truth(self, node: Node) -> str:
         """An expression as a condition."""
         if self.type_of(node) not in ("BOOLEAN", "NULL"):
             raise self.refuse(node, f"{self.type_of(node)} as a condition")
         return self.as_type(node, "BOOLEAN")
-
-    def conjunction(self, node: Node) -> Typed:
-        word = {"CONJUNCTION_AND": " AND ", "CONJUNCTION_OR": " OR "}[node["type"]]
-        return Typed(f"({word.join(self.truth(one) for one in node['children'])})", "BOOLEAN")
-
-    def operator(self, node: Node) -> Typed:
-        kind, children = node["type"], node["children"]
-        if kind == "OPERATOR_NOT":
-            return Typed(f"(NOT {self.truth(children[0])})", "BOOLEAN")
-        if kind in ("OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"):
-            word = "IS NULL" if kind == "OPERATOR_IS_NULL" else "IS NOT NULL"
-            return Typed(f"({self.sql(children[0])} {word})", "BOOLEAN")
-        if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
-            return self._among(node, kind == "COMPARE_NOT_IN")
-        if kind == "OPERATOR_COALESCE":
-            found = self.type_of(node)
-            return Typed(f"coalesce({', '.join(self.as_type(one, found, node) for one in children)})", found)
-        raise self.refuse(node, f"an operator of the kind {kind}")
-
-    def _among(self, node: Node, inverted: bool) -> Typed:
-        one, *others = node["children"]
-        if "DOUBLE" in [self._common(one, other) for other in others]:
-            # Then DuckDB compares all of them as such.
-            pairs = [(self.as_type(one, "DOUBLE", node), self.as_type(other, "DOUBLE", node)) for other in others]
-        else:
-            pairs = [self.compared(one, other, node) for other in others]
-        found = " OR ".join(f"({left} = {right})" for left, right in pairs)
-        return Typed(f"(NOT ({found}))" if inverted else f"({found})", "BOOLEAN")
-
-    def case(self, node: Node) -> Typed:
-        kind = self.type_of(node)
-        arms = "".join(
-            f" WHEN {self.truth(arm['when_expr'])} THEN {self.as_type(arm['then_expr'], kind, node)}"
-            for arm in node["case_checks"]
-        )
-        return Typed(f"CASE{arms} ELSE {self.as_type(node['else_expr'], kind, node)} END", kind)
-
-    def cast(self, node: Node) -> Typed:
-        kind, value = self.type_of(node), self.typed(node["child"])
-        found = None if node.get("try_cast") else forms.cast(value, kind)
-        if found is None:
-            word = "TRY_CAST" if node.get("try_cast") else "CAST"
-            raise self.refuse(node, f"{word} of {value.type} AS {kind}")
-        return Typed(found, kind)
-
-    def subquery(self, node: Node) -> Typed:
-        kind = node["subquery_type"]
-        outer = self.scope if kind != "SCALAR" else None
-        sql, types = self._subquery(node["subquery"]["node"], outer)
-        if kind in ("EXISTS", "NOT_EXISTS"):
-            return Typed(f"({'NOT ' if kind == 'NOT_EXISTS' else ''}EXISTS ({sql}))", "BOOLEAN")
-        if kind == "SCALAR" and len(types) == 1:
-            return Typed(f"({sql})", types[0])
-        if kind == "ANY" and node["comparison_type"] == "COMPARE_EQUAL" and len(types) == 1:
-            return self._in(node, sql, types[0])
-        raise self.refuse(node, f"a subquery of the kind {kind}")
-
-    def _in(self, node: Node, sql: str, kind: str) -> Typed:
-        common = forms.wider(self.type_of(node["child"]), kind)
-        if common != kind:
-            raise self.refuse(node, f"{self.type_of(node['child'])} IN a query of {kind}", "cast one of them")
-        return Typed(f"({self.as_type(node['child'], kind, node)} IN ({sql}))", "BOOLEAN")
-
-    def function(self, node: Node) -> Typed:
-        return calls.typed(self, node)
-
-    def window(self, node: Node) -> Typed:
-        return windows.typed(self, node)
 
     def ordered(self, orders: Sequence[dict[str, Any]]) -> str:
         """What stands behind ORDER BY."""
@@ -257,17 +160,3 @@ def direction(order: dict[str, Any]) -> str:
     way = " DESC" if order["type"] == "DESCENDING" else " ASC"
     first = str(order["null_order"]).replace("_", " ").upper() == "NULLS FIRST"
     return way + (" NULLS FIRST" if first else " NULLS LAST")
-
-
-_RULES: dict[str, Callable[[Expressions, Node], Typed]] = {
-    "COLUMN_REF": Expressions.column,
-    "COMPARISON": Expressions.comparison,
-    "BETWEEN": Expressions.between,
-    "CONJUNCTION": Expressions.conjunction,
-    "OPERATOR": Expressions.operator,
-    "CASE": Expressions.case,
-    "CAST": Expressions.cast,
-    "SUBQUERY": Expressions.subquery,
-    "FUNCTION": Expressions.function,
-    "WINDOW": Expressions.window,
-}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.spark import forms, sources, tree
 from app.spark.expressions import Expressions, direction
 from app.spark.names import Column, Scope, Source
+from app.spark.statement import Relation, Statement
 from app.spark.tree import Node
-
-if TYPE_CHECKING:
-    from app.spark.statements import Relation, Statement
 
 _UNNEST = ("unnest", "unlist")
 _MOST_ROWS = 2**31 - 1
@@ -30,8 +28,6 @@ class _Item:
 
 def select(of: Statement, node: Node, known: Mapping[str, Relation], outer: Scope | None) -> Relation:
     """A SELECT. Raises `errors.NotOnSpark`."""
-    from app.spark.statements import Relation
-
     if node.get("sample") or len(node["group_sets"]) > 1:
         raise of.refusals.at(node, "a sample, or GROUPING SETS, ROLLUP or CUBE,")
     read = None if node["from_table"]["type"] == "EMPTY" else sources.read(of, node["from_table"], known, outer)
@@ -218,8 +214,6 @@ def arranged(
     of: Statement, node: Node, found: Relation, keys: Sequence[str] | None = None, *, hidden: bool = False
 ) -> Relation:
     """The rows without duplicates, in order, and no more than asked for, where the query says so."""
-    from app.spark.statements import Relation
-
     listed = ", ".join(f"k{n}" for n in range(len(found.columns)))
     sql = found.sql
     kinds = [one["type"] for one in node["modifiers"]]
@@ -260,7 +254,7 @@ def _limit(of: Statement, modifier: dict[str, Any]) -> str:
         node = modifier.get(word)
         if node is None:
             continue
-        names = Expressions(of.oracle, of.refusals, Scope(), lambda *_: ("", []))
+        names = of.constants()
         if not names.is_constant(node):
             raise of.refusals.at(node, f"{word.upper()} that is no constant")
         number = of.oracle.value(node)[1]

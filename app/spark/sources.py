@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from app.spark import forms
-from app.spark.expressions import Expressions
 from app.spark.names import Column, Scope, Source
+from app.spark.statement import Relation, Statement, renamed
 from app.spark.tree import Node
-
-if TYPE_CHECKING:
-    from app.spark.statements import Relation, Statement
 
 _JOINS = {
     "INNER": "JOIN",
@@ -54,8 +50,6 @@ _KINDS = {"PIVOT": "PIVOT", "TABLE_FUNCTION": "a function", "SHOW_REF": "DESCRIB
 
 
 def _table(of: Statement, node: Node, known: Mapping[str, Relation]) -> From:
-    from app.spark.statements import Relation
-
     schema, name = node["schema_name"].lower(), node["table_name"].lower()
     if not schema and name in known:
         return _aliased(of, node, known[name], node.get("alias") or name, as_it_is=True)
@@ -71,8 +65,6 @@ def _aliased(
     of: Statement, node: Node, found: Relation, alias: str, *, as_it_is: bool = False, schema: str = ""
 ) -> From:
     """A relation under a name of its own; `as_it_is`: its SQL is a name already."""
-    from app.spark.statements import renamed
-
     name = of.fresh("s")
     columns = renamed(found.columns, node.get("column_name_alias") or [])
     source = Source(
@@ -85,9 +77,7 @@ def _aliased(
 
 def _values(of: Statement, node: Node) -> From:
     """VALUES, which are constants."""
-    from app.spark.statements import Relation
-
-    names = Expressions(of.oracle, of.refusals, Scope(), lambda *_: ("", []))
+    names = of.constants()
     rows = node["values"]
     kinds = ["NULL"] * len(rows[0])
     for row in rows:

@@ -15,38 +15,18 @@ from app import statements as queries
 from app.execution import Limits
 from app.lakes import Lake
 from app.reporting import store
-from app.reporting.exposure import Exposure
 from app.reporting.guard import Checked
 from app.reporting.lakes import LakeStore
 from app.reporting.result import Result
-from app.spark import cluster, files, forms, frames, oracle, results, statements, zones
+from app.spark import cluster, files, results, statements, zones
 from app.spark.oracle import Oracle
+from app.spark.tables import Known, LakeTables
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_NEAPTIDE = "neaptide"
 _GONE = ("PATH_NOT_FOUND", "FileNotFoundException", "FAILED_READ_FILE", "does not exist")
 _NULL = '"NULL"'
-
-
-class _Tables:
-    """The tables of the store that a statement names, each with the view that Spark will know it by."""
-
-    def __init__(self, base: LakeStore) -> None:
-        self._base, self._exposure = base, Exposure(base.session)
-        self.named: dict[tuple[str, str], tuple[str, list[tuple[str, str]]]] = {}
-
-    def find(self, schema: str, name: str) -> tuple[str, list[tuple[str, str]]] | None:
-        if (schema, name) not in self.named:
-            relation = ".".join(_quoted(part) for part in (schema, name) if part)
-            columns = [(str(row[0]), str(row[1])) for row in self._base.query(f"DESCRIBE {relation}").rows]
-            self.named[schema, name] = (f"t{len(self.named)}", columns)
-        return self.named[schema, name]
-
-    def stored(self, schema: str, name: str) -> tuple[str, str] | None:
-        """The lake's table behind a name; None where it is a view."""
-        return self._exposure.stored(schema, name)
 
 
 @dataclass(frozen=True)
@@ -56,7 +36,7 @@ class _Question:
     text: str
     names: tuple[str, ...]
     types: tuple[str, ...]
-    tables: _Tables
+    tables: LakeTables
     zones: frozenset[str]
 
 
@@ -122,7 +102,7 @@ class SparkStore(store.Store):
         self.as_of, self.run_id = self._base.as_of, self._base.run_id
         spark = self._started()
         with files.opened(self._lake, self._base.snapshot) as catalog:
-            known = {name: self._files(catalog, asked.tables, name) for name in asked.tables.named}
+            known = asked.tables.located(catalog)
         rows = self._waited(spark, lambda: self._rows(spark, asked, known))
         self._answered_once = True
         if len(rows) > self._limits.max_rows:
@@ -135,7 +115,7 @@ class SparkStore(store.Store):
     def _asked(self, sql: str, params: store.Parameters) -> _Question:
         """The statement for Spark, once it was judged like every other and DuckDB has said what it gives."""
         names, types, text = self._base.described(sql, params)
-        tables = _Tables(self._base)
+        tables = LakeTables(self._base)
         found = statements.translated(self._oracle, text, params, tables)
         given = tuple("INTEGER" if kind == "NULL" else kind for kind in found.types)
         if given != tuple("INTEGER" if kind == _NULL else kind for kind in types):
@@ -147,52 +127,10 @@ class SparkStore(store.Store):
             self._spark = self._stack.enter_context(cluster.session(self._place))
         return self._spark
 
-    def _files(self, catalog: files.Catalog, tables: _Tables, name: tuple[str, str]) -> files.TableFiles | None:
-        """The files of a table; None for what this process reads itself: Neaptide's own few rows."""
-        behind = tables.stored(*name)
-        if name[0] == _NEAPTIDE:
-            return None
-        if behind is None:
-            raise errors.NotOnSpark(f"{'.'.join(name)} is a view, which can't be carried over to Spark",
-                                    hint="write its query into the report")  # fmt: skip
-        return catalog.files(*behind)
-
-    def _rows(
-        self, spark: SparkSession, asked: _Question, known: dict[tuple[str, str], files.TableFiles | None]
-    ) -> list[Any]:
+    def _rows(self, spark: SparkSession, asked: _Question, known: Known) -> list[Any]:
         zones.check(spark, self._oracle, asked.zones)
-        for name, found in known.items():
-            self._view(spark, asked.tables, name, found)
+        asked.tables.show(spark, known)
         return list(spark.sql(results.carried(asked.types, asked.text, self._limits.max_rows)).collect())
-
-    def _view(
-        self, spark: SparkSession, tables: _Tables, name: tuple[str, str], found: files.TableFiles | None
-    ) -> None:
-        view, columns = tables.named[name]
-        held = [(n, kind) for n, (_, kind) in enumerate(columns) if forms.spark(kind) and not kind.endswith("[]")]
-        if found is None:
-            frames.of_rows(spark, view, frames.values(held, self._local(name, columns, held)))
-            return
-        fields = [frames.Field(n, kind, found.fields[columns[n][0].lower()]) for n, kind in held
-                  if columns[n][0].lower() in found.fields]  # fmt: skip
-        kept = [(field.place, field.type) for field in fields]
-        rows = self._inlined(tables, name, columns, kept, found.inlined) if found.inlined else None
-        frames.of_files(spark, view, fields, found, rows)
-
-    def _local(self, name: tuple[str, str], columns: list[tuple[str, str]], held: list[tuple[int, str]]) -> list[Any]:
-        relation = ".".join(map(_quoted, name))
-        return self._base.read(f"SELECT {_carried(columns, held)} FROM {relation}")
-
-    def _inlined(
-        self, tables: _Tables, name: tuple[str, str], columns: list[tuple[str, str]], held: list[tuple[int, str]],
-        within: tuple[str, ...],
-    ) -> str:  # fmt: skip
-        """The SQL of the rows that lie in the catalog itself, which DuckDB reads."""
-        schema, table = tables.stored(*name) or name
-        relation = f"reporting.{_quoted(schema)}.{_quoted(table)}"
-        listed = ", ".join(f"'{one}'" for one in within)
-        sql = f"SELECT {_carried(columns, held)} FROM {relation} WHERE filename IN ({listed})"
-        return frames.values(held, self._base.read(sql))
 
     def _waited(self, spark: SparkSession, work: Callable[[], list[Any]]) -> list[Any]:
         """What the work gives, within the time of a query; then the cluster is told to stop."""
@@ -228,14 +166,6 @@ def _told(text: str, line: str) -> errors.NeaptideError:
     if "UNRESOLVED_COLUMN" in text:
         return errors.NotOnSpark("a column was added with a value for the rows before it, which their files lack")
     return errors.QueryFailed(f"Spark: {line}")
-
-
-def _carried(columns: list[tuple[str, str]], held: list[tuple[int, str]]) -> str:
-    return ", ".join(oracle.carried(kind).replace("{v}", _quoted(columns[n][0])) for n, kind in held)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from app.spark import forms
+from app.spark.expressions import Expressions
 from app.spark.forms import Typed
 from app.spark.tree import Node
 
-if TYPE_CHECKING:
-    from app.spark.expressions import Expressions
-
-Rule = Callable[["Expressions", Node, list[Node], str], str]
+Rule = Callable[[Expressions, Node, list[Node], str], str]
 
 # The days between which DuckDB and Spark are compared on how far a zone is ahead of UTC: 1900 to 2100.
 FIRST_DAY, LAST_DAY = -25567, 47482

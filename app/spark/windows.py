@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from app.spark import aggregates, forms
+from app.spark.expressions import Expressions
 from app.spark.forms import Typed
 from app.spark.tree import Node
-
-if TYPE_CHECKING:
-    from app.spark.expressions import Expressions
 
 _NUMBERS = ("row_number", "rank", "dense_rank", "percent_rank", "cume_dist")
 _VALUES = ("first_value", "last_value")
