@@ -12,13 +12,14 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app import errors
 from app.page import gate, overview, query, reports, runs, site, tables
 from app.page.answers import Failures
+from app.page.news import Listening
 from jobs.daemon.monitor import PATHS, Door
 
 # Answers that are worked out at a time; the rest wait.
@@ -58,7 +59,4 @@ def _monitor(request: Request) -> Response:
 
 
 async def _events(request: Request) -> Response:
-    news = site.of(request).news
-    if news.full:
-        return Response("too many pages listen", 503)
-    return StreamingResponse(news.stream(), 200, {"cache-control": "no-store"}, "text/event-stream")
+    return Listening(site.of(request).news)
