@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -105,6 +106,10 @@ class Snapshot:
         elif self.xmax - near > 2**31:
             near += 2**32
         return near < self.xmin or (near < self.xmax and near not in self.running)
+
+    def ended(self, xids: Iterable[int]) -> frozenset[int]:
+        """Those of these transactions, by their 64-bit ids, that have ended here."""
+        return frozenset(xid for xid in xids if xid < self.xmin or (xid < self.xmax and xid not in self.running))
 
     @property
     def gapless(self) -> bool:

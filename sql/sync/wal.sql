@@ -97,6 +97,22 @@ SELECT count(*) AS running
 FROM pg_stat_activity AS a
 WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid();
 
+-- name: elsewhere
+-- The transactions that are running and have written to none of these tables, by the lower 32 bits of their ids.
+SELECT t.transactionid::text::bigint AS xid
+FROM pg_locks AS t
+WHERE
+    t.locktype = 'transactionid' AND t.granted AND t.mode = 'ExclusiveLock'
+    AND NOT EXISTS (
+        SELECT
+        FROM pg_locks AS w
+        WHERE
+            w.virtualtransaction = t.virtualtransaction AND w.locktype = 'relation'
+            AND w.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+            AND w.relation = ANY(%(relids)s::oid[])
+            AND w.mode NOT IN ('AccessShareLock', 'RowShareLock')
+    );
+
 -- name: let_go
 -- End the session that reads from a slot: a role may end its own.
 SELECT pg_terminate_backend(s.active_pid)

@@ -92,6 +92,27 @@ def test_a_slot_that_is_gone_and_a_publication_without_the_table(lab: Lab) -> No
     assert synced(lab)["item"][0] == "delta"
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["TABLE item", "publish"])
+def test_who_writes_while_a_publication_does_not_tell_is_waited_for(lab: Lab, how: str) -> None:
+    """Whoever alters it by hand locks no table: a copy does not see what such a writer commits afterwards."""
+    name = lab.job.files.slot
+    without, again = (f"DROP {how}", f"ADD {how}")
+    if how == "publish":
+        without, again = (f"SET (publish = '{kinds}')" for kinds in ("insert", "insert, update, delete, truncate"))
+    lab.run("CREATE TABLE plain (id int)", f"ALTER PUBLICATION {name} {without}")
+    with lab.connect(autocommit=False) as late, lab.connect(autocommit=False) as elsewhere:
+        late.execute("UPDATE item SET name = 'late' WHERE id = 2")
+        elsewhere.execute("INSERT INTO plain VALUES (1)")
+        lab.run(f"ALTER PUBLICATION {name} {again}")
+        assert [synced(lab)["item"] for _ in range(2)] == [("full", 100, following.ANEW)] * 2
+        late.commit()
+        # Who has written elsewhere holds nothing up.
+        for row, action in enumerate(("full", "delta", "delta"), 3):
+            lab.run(f"UPDATE item SET name = 'then' WHERE id = {row}")
+            assert synced(lab)["item"][0] == action
+
+
 def test_a_slot_that_somebody_else_moved_on_loses_nothing(lab: Lab) -> None:
     lab.run("UPDATE item SET name = 'taken away' WHERE id = 1", "DELETE FROM item WHERE id = 2")
     lab.run(f"SELECT pg_replication_slot_advance('{lab.job.files.slot}', pg_current_wal_lsn())")

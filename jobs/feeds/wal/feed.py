@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from app import statements
 from jobs.feeds import by_key
 from jobs.feeds.changes import Changes, Into
 from jobs.feeds.feed import ALL, UNCOVERED, News
@@ -68,8 +69,8 @@ class WalFeed:
 
     def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the position below which the run's snapshot sees all."""
-        reached = Place(self._reached, self._publication.version(step.table))
-        return replace(now.next_watermark(last), log=reached.as_text())
+        version = self._publication.version(step.table)
+        return replace(now.next_watermark(last), log=Place(self._reached, version, self._untold(step, now)).as_text())
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Confirm what both files have, each of its tables."""
@@ -104,7 +105,22 @@ class WalFeed:
         found = place.of(step.since)
         if found is None or found.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.since.snapshot):
             return UNCOVERED
-        return "" if found.version == self._publication.version(step.table) else ANEW
+        return "" if found.version == self._publication.version(step.table) and not found.untold else ANEW
+
+    def _untold(self, step: Step, now: SourceSession) -> frozenset[int]:
+        """Who may have written to a table that was out of the publication, and go on: the copy does not see them.
+
+        What `track` publishes it locks first; whoever alters a publication by hand waits for nobody.
+        """
+        found = place.of(step.since) if step.action == FULL and step.saved else None
+        if found is None:
+            return frozenset()
+        if found.entry == Place(0, self._publication.version(step.table)).entry:
+            return found.untold - now.snapshot.ended(found.untold)
+        given = {"relids": self._publication.holders(step.table)}
+        rows = now.conn.execute(statements.get("wal", "elsewhere"), given).fetchall()
+        elsewhere = {row["xid"] for row in rows}
+        return frozenset(xid for xid in now.snapshot.running if xid & 0xFFFFFFFF not in elsewhere)
 
     def _news(self, step: Step, now: SourceSession) -> News:
         if step.action != DELTA:

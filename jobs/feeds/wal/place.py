@@ -11,17 +11,29 @@ from jobs.position.watermark import Watermark
 
 @dataclass(frozen=True)
 class Place:
-    """The file has all of the table that commits below `reached`; `version` is that of its entry in the publication."""
+    """The file has all of the table that commits below `reached`; `version` is that of its entry in the publication.
+
+    `untold` are transactions that may have written to it before that entry told of it, and had not ended: 64-bit ids.
+    """
 
     reached: int
     version: str
+    untold: frozenset[int] = frozenset()
+
+    @property
+    def entry(self) -> str:
+        """The version of the entry alone: whoever attaches a partition waits for those who write to it."""
+        return self.version.partition("/")[0]
 
     def as_text(self) -> str:
         """As `Watermark.log` has it."""
-        return f"{text(self.reached)} {self.version}"
+        untold = ",".join(map(str, sorted(self.untold)))
+        return f"{text(self.reached)} {self.version}" + (f" {untold}" if untold else "")
 
 
 def of(mark: Watermark) -> Place | None:
     """The place in a watermark; None in one of another feed."""
-    reached, _, version = mark.log.partition(" ")
-    return Place(position(reached), version) if version else None
+    reached, _, rest = mark.log.partition(" ")
+    version, _, untold = rest.partition(" ")
+    running = frozenset(map(int, untold.split(","))) if untold else frozenset[int]()
+    return Place(position(reached), version, running) if version else None

@@ -171,6 +171,10 @@ def test_more_keys_than_fit_are_given_up_for_all(monkeypatch: pytest.MonkeyPatch
 def test_a_place_is_kept_as_text() -> None:
     kept = Place(0x1_0000_00AB, "16401.7.16402.8")
     assert kept.as_text() == "1/AB 16401.7.16402.8"
-    mark = Watermark(snapshot("3:4:"), None, log=kept.as_text())
-    assert place.of(mark) == kept
+    waiting = Place(0x1_0000_00AB, "16401.7.16402.8/9ab", frozenset({2**32 + 7, 12}))
+    assert waiting.as_text() == "1/AB 16401.7.16402.8/9ab 12,4294967303"
+    assert waiting.entry == kept.entry
+    for one in (kept, waiting):
+        assert place.of(Watermark(snapshot("3:4:"), None, log=one.as_text())) == one
+    assert snapshot("5:9:5,7").ended({4, 5, 6, 7, 9, 12}) == {4, 6}
     assert place.of(Watermark(snapshot("3:4:"), None)) is None
