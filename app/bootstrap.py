@@ -218,10 +218,10 @@ def migrate(settings: config.Settings) -> str:
 
 def source_clock(settings: config.Settings) -> datetime:
     """The source's clock now, without asking it: what the age of the reporting file is worked out by."""
-    from jobs.targets import targets
+    from jobs.beside import target_names
     from jobs.targets.file import freshness
 
-    return freshness.now(targets.names(settings))
+    return freshness.now(target_names.of(settings))
 
 
 def reports(settings: config.Settings) -> Catalogue:

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-import duckdb
-
-from app import config, errors, maskkey
-from jobs.beside import private
+from app import config, errors
+from jobs.beside import paused, target_names
 from jobs.beside.names import Names
-from jobs.engine.session import DuckSession
-from jobs.models import folder
-from jobs.models.folder import Folder
-from jobs.plan import sources
 from jobs.sessions import Lease, OpenSessions
-from jobs.source.connection import Source
-from jobs.targets import targets
-from jobs.targets.file import pauses
-from jobs.targets.file.publish import Publisher
-from jobs.targets.file.target import FileTarget
-from jobs.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -65,16 +51,6 @@ class Job:
             found.hint = found.hint.replace("NEAPTIDE_SOURCE__URL", variable)
         return found
 
-    def meant(self, tables: Sequence[str]) -> list[tuple[Job, tuple[str, ...]]]:
-        """The jobs of the sources that these tables are of, each with its own; without tables, all.
-
-        Raises `errors.ConfigError` for a table that no entry of several sources means.
-        """
-        if not (self.parts and tables):
-            return [(one, tuple(tables)) for one in self.each]
-        asked = sources.allotted(tables, {one.part: one.settings for one in self.parts})
-        return [(one, asked[one.part]) for one in self.parts if one.part in asked]
-
     @property
     def names(self) -> frozenset[str]:
         """The names of all sources that tables are copied from."""
@@ -92,21 +68,8 @@ class Job:
         assert self.sessions is not None
         return self.sessions
 
-    @property
-    def source(self) -> Source:
-        """The way to PostgreSQL. Raises `errors.UsageError` where there are several."""
-        self._check_reachable()
-        settings, key = self.settings, self.settings.sync.mask_key
-        pads = maskkey.pads(key.get_secret_value() if key else None)
-        return Source(self.url, settings.source, self.sessions, settings.sync.deadline, pads)
-
-    @property
-    def owner(self) -> Source:
-        """The way there for what changes something: triggers that are installed, tombstones that are purged."""
-        self._check_reachable()
-        return Source(self.owner_url or self.url, self.settings.source, longest=self.settings.sync.deadline)
-
-    def _check_reachable(self) -> None:
+    def check_reachable(self) -> None:
+        """Raise `errors.UsageError` where there are several sources, and what is wrong with one that has no URL."""
         if self.parts:
             raise errors.UsageError(
                 "that is for one source, and the config has several",
@@ -118,47 +81,12 @@ class Job:
     @property
     def files(self) -> Names:
         """The target's names on disk."""
-        return targets.names(self.settings, self.sessions, self.lease)
-
-    @property
-    def target(self) -> Target:
-        """What runs write to."""
-        lake = self.settings.lake
-        if lake is None:
-            return FileTarget(self)
-        from jobs.beside.lake_names import LakeNames
-        from jobs.targets.lake.target import LakeTarget
-
-        files = self.files
-        assert isinstance(files, LakeNames)
-        return LakeTarget(self, lake, files)
-
-    def session(self, connection: duckdb.DuckDBPyConnection, room: Path | None) -> DuckSession:
-        """A session of the kind that the target needs."""
-        if self.settings.lake is None:
-            return DuckSession(connection, room)
-        from jobs.targets.lake.session import LakeSession
-
-        return LakeSession(connection, room)
-
-    @property
-    def publisher(self) -> Publisher:
-        """What changes the meaning of those names."""
-        return Publisher(self.files)
-
-    def room_to_spill(self) -> Path | None:
-        """A new folder for what doesn't fit into memory; None where this user may make none."""
-        return private.room_to_spill(self.files)
+        return target_names.of(self.settings, self.sessions, self.lease)
 
     @property
     def paused(self) -> frozenset[str]:
         """The tables that stay as they are published, by name in the config or the file."""
-        return frozenset({*pauses.read(self.files), *(spec.name for spec in self.settings.tables if spec.paused)})
-
-    @property
-    def models(self) -> Folder:
-        """The read models of the project, as their files say now."""
-        return folder.found_in(self.settings.models_path)
+        return frozenset({*paused.read(self.files), *(spec.name for spec in self.settings.tables if spec.paused)})
 
     @property
     def load_workers(self) -> int:

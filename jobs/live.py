@@ -25,11 +25,14 @@ from jobs.engine import rows as apply
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.models.file import Model
+from jobs.models.folder import Folder
 from jobs.plan import steps
 from jobs.replica import Replica, named
+from jobs.source.connection import Source
 from jobs.source.session import SourceSession, source_session
 from jobs.tables import filters
 from jobs.tables.table import Table
+from jobs.targets import targets
 
 _MODELS = "models"
 # What can't be closed because a query goes on in it, until the process ends.
@@ -129,9 +132,9 @@ def open(  # noqa: A001  live.open beside reporting.open
             now = stack.enter_context(source_session(job, guard=replica.meet if replica else _welcome))
         if replica:
             now.snapshot = replace(now.snapshot, as_of=replica.as_of(now.snapshot.as_of))
-        now.set_aside(steps.swapped(now.tables, job.target.peek()))
-        session = stack.enter_context(opening.lent(job, strict=True))
-        session.attach_source(job.source, guests=now.snapshot.guests)
+        now.set_aside(steps.swapped(now.tables, targets.of(job).peek()))
+        session = stack.enter_context(opening.alone(job, strict=True))
+        session.attach_source(Source.of(job), guests=now.snapshot.guests)
         stack.enter_context(session.transaction())
         _see(session, now)
         for table in now.tables:
@@ -188,7 +191,7 @@ def _create_view(session: DuckSession, table: Table) -> None:
 
 def _create_models(session: DuckSession, job: Job, scope: _Scope) -> None:
     """Each read model as the SELECT that it is, inputs first; one that can't be read is not there."""
-    waiting = dict(job.models.models)
+    waiting = dict(Folder.of(job.settings).models)
     if waiting:
         session.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{_MODELS}")
     while ready := [model for model in waiting.values() if _is_readable(session, model, scope)]:

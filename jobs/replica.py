@@ -20,7 +20,7 @@ from jobs.beside import smallfile
 from jobs.job import Job
 from jobs.position import snapshot
 from jobs.source import position
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.position import Identity
 
 _LOOK = 0.02
@@ -58,7 +58,7 @@ class Replica:
                 f"{_URL} leads to a server that is no replica: it replays nobody's log", hint=_LEAVE_OUT
             )
         if not _is_known(self.source, found):
-            with _asked_for("whether it is a replica of the source"), self.source.source.meet() as (_, origin):
+            with _asked_for("whether it is a replica of the source"), Source.of(self.source).meet() as (_, origin):
                 _check(found, origin)
             _remember(self.source, found)
         if self.limit is not None:
@@ -70,7 +70,7 @@ class Replica:
 
     def _wait(self, conn: Connection, found: Identity) -> None:
         """Until everything is replayed that the source had committed by now."""
-        with _asked_for("how old it is"), self.source.source.meet() as (origin, identity):
+        with _asked_for("how old it is"), Source.of(self.source).meet() as (origin, identity):
             _check(found, identity)
             reached = _reached(origin, identity)
         assert self.limit is not None
@@ -154,6 +154,6 @@ def _remember(source: Job, found: Identity) -> None:
 
 
 def _note(source: Job, found: Identity) -> dict[str, object]:
-    parts = {key: value for key, value in source.source.parts().items() if "password" not in key}
+    parts = {key: value for key, value in Source.of(source).parts().items() if "password" not in key}
     of = hashlib.blake2b(repr(sorted(parts.items())).encode(), digest_size=16).hexdigest()
     return {"source": of, "system_id": found.system_id, "database_oid": found.database_oid}

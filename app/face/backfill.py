@@ -34,13 +34,14 @@ def command(
     """
     from app import bootstrap
     from jobs.backfill import backfill
+    from jobs.plan import sources
     from jobs.tables.ranges import Range
 
     if bool(where.strip()) == (key_from is not None or key_to is not None):
         raise errors.UsageError(
             "name the rows: --where, or --key-from and --key-to", hint="all: neaptide verify --repair"
         )
-    [(job, _), *_others] = bootstrap.job(face.settings).meant([table])
+    [(job, _), *_others] = sources.meant(bootstrap.job(face.settings), [table])
     with waits.shown(face.say, job):
         done = backfill.backfill(
             job, table, Range(where.strip(), key_from, key_to), chunk=chunk, restart=restart, progress=face.progress()

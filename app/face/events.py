@@ -54,6 +54,7 @@ def relay(face: Face, *, once: bool) -> None:
     from app import bootstrap, errors
     from jobs.broker import relay as relaying
     from jobs.broker.nats import NatsBroker
+    from jobs.source.connection import Source
 
     job = bootstrap.job(face.settings, any_tables=True)
     if not job.broker_url:
@@ -64,10 +65,10 @@ def relay(face: Face, *, once: bool) -> None:
     broker, counts = NatsBroker(job.broker_url), list[int]()
     try:
         if once:
-            counts.append(relaying.drain(job.owner, broker))
+            counts.append(relaying.drain(Source.of_owner(job), broker))
         else:
             with _told_to_end() as ended:
-                relaying.relay(job.owner, broker, ended, counts.append)
+                relaying.relay(Source.of_owner(job), broker, ended, counts.append)
     finally:
         broker.close()
     face.say(f"{sum(counts):,} events were handed on")
@@ -76,6 +77,7 @@ def relay(face: Face, *, once: bool) -> None:
 def _events(job: Job, limit: int, ended: Callable[[float], bool]) -> Iterator[Event]:
     from jobs.broker import outbox, tail
     from jobs.broker.nats import NatsBroker
+    from jobs.source.connection import Source
 
     if job.broker_url:
         broker = NatsBroker(job.broker_url)
@@ -84,7 +86,7 @@ def _events(job: Job, limit: int, ended: Callable[[float], bool]) -> Iterator[Ev
         finally:
             broker.close()
         return
-    with job.owner.connect() as conn:
+    with Source.of_owner(job).connect() as conn:
         outbox.check(conn)
         yield from tail.of_outbox(conn, limit, ended)
 

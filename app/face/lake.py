@@ -49,9 +49,10 @@ def tidy(face: Face) -> None:
     Every 50th run that changes anything does the same.
     """
     from app import bootstrap, errors
+    from jobs.targets import targets
     from jobs.targets.lake.target import LakeTarget
 
-    target = bootstrap.job(face.settings, start=False).target
+    target = targets.of(bootstrap.job(face.settings, start=False))
     if not isinstance(target, LakeTarget):
         raise errors.UsageError("the target is a file", hint="it is kept small by the runs themselves")
     before = target.size()

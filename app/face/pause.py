@@ -18,7 +18,7 @@ def command(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     From the next run on, also of a running daemon. `as_of` of the file stays where it is for them.
     """
     from app import bootstrap
-    from jobs.targets.file import pauses
+    from jobs.targets import pauses
 
     job = bootstrap.job(face.settings, start=False)
     for name in pauses.pause(job, list(tables)) if tables else ():
@@ -40,7 +40,7 @@ def resume(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     Those named, or all.
     """
     from app import bootstrap
-    from jobs.targets.file import pauses
+    from jobs.targets import pauses
 
     found = pauses.resume(bootstrap.job(face.settings, start=False), list(tables))
     if as_json:

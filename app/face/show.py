@@ -159,9 +159,11 @@ def clock(value: datetime, now: datetime) -> str:
 
 def place(job: Job) -> str:
     """The source's database and server, without who asks."""
+    from jobs.source.connection import Source
+
     if job.parts:
         return ", ".join(f"{one.part or '[source]'} ({place(one)})" for one in job.parts if one.away is None)
-    parts = job.source.parts()
+    parts = Source.of(job).parts()
     return f"{parts.get('dbname', 'the database')} on {parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
 
 

@@ -39,11 +39,14 @@ def _watch(say: Say, job: Job, done: threading.Event) -> None:
 
 def _reason(job: Job) -> str:
     """What the command waits for, or nothing."""
-    holder = job.target.holder()
+    from jobs.source.connection import Source
+    from jobs.targets import targets
+
+    holder = targets.of(job).holder()
     if holder:
         return f"waiting for another run to end{holder}"
     for part in job.each:
-        if part.away is None and not part.source.answers(_ANSWER):
+        if part.away is None and not Source.of(part).answers(_ANSWER):
             of = f" of {part.called}" if job.parts else ""
             return f"waiting for PostgreSQL{of}, which does not answer: the server is stopped, or out of reach"
     return ""

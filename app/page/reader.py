@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app import bootstrap, errors
 from app.config import Settings
+from jobs.beside import target_names
 from jobs.sessions import OpenSessions
-from jobs.targets import targets
 from jobs.targets.file import freshness
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._sessions = OpenSessions()
-        self.files = targets.names(settings, self._sessions)
+        self.files = target_names.of(settings, self._sessions)
         self._turns, self._downloads = threading.BoundedSemaphore(_AT_ONCE), threading.BoundedSemaphore(_DOWNLOADS)
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._weight = 0

@@ -20,7 +20,7 @@ from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
 from jobs.run import sync
 from jobs.source import catalogue
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.source.session import select
 from jobs.tables import filters, ranges
@@ -52,7 +52,7 @@ def backfill(
 
     Raises `errors.UsageError` for a table, a range or a condition that is none, and where another one was cut short.
     """
-    with job.source.connect(application="neaptide backfill") as conn:
+    with Source.of(job).connect(application="neaptide backfill") as conn:
         table = _table(conn, job, name)
         _check(conn, table, wanted)
         done = _begun(job, table, wanted, restart=restart)
@@ -149,7 +149,7 @@ def _upto(job: Job, table: Table, left: Range, chunk: int) -> tuple[str | None, 
     where = filters.both(left.source(table)) or "true"
     inner = f"SELECT {key} AS k FROM {table.rows_from} WHERE {where} ORDER BY 1 LIMIT {chunk}"
     query = f"SELECT count(*) AS rows, (array_agg(c.k ORDER BY c.k DESC))[1]::text AS upto FROM ({inner}) AS c"
-    with job.source.connect(application="neaptide backfill") as conn, translated():
+    with Source.of(job).connect(application="neaptide backfill") as conn, translated():
         row = conn.execute(query.encode()).fetchone()
     assert row is not None
     return row["upto"], int(row["rows"])

@@ -21,6 +21,7 @@ from jobs.beside import identity, smallfile
 from jobs.beside.names import Names
 from jobs.job import Job
 from jobs.source import patience, settings
+from jobs.source.connection import Source
 from jobs.source.failures import translated
 from jobs.source.settings import Session
 from jobs.status import board
@@ -110,7 +111,7 @@ def source_lock(job: Job, target_id: str, wait: Wait, stand_by: StandBy, own: se
     connection is used: then the lock is gone.
     """
     number = key(target_id)
-    with translated(), job.source.open(APPLICATION, SETTINGS, limit=patience.ANSWER, **KEEPALIVE) as conn:
+    with translated(), Source.of(job).open(APPLICATION, SETTINGS, limit=patience.ANSWER, **KEEPALIVE) as conn:
         conn.row_factory = tuple_row
         while not take(conn, number):
             holder = _holder(conn, number)

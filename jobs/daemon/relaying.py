@@ -9,6 +9,7 @@ import structlog
 from app import errors
 from jobs.broker import relay
 from jobs.job import Job
+from jobs.source.connection import Source
 
 
 class Relaying:
@@ -39,6 +40,6 @@ class Relaying:
             structlog.get_logger().error(f"{error.message} ({error.hint})", action="relay_failed")
             return
         try:
-            relay.relay(self._job.owner, broker, self._stopping.wait)
+            relay.relay(Source.of_owner(self._job), broker, self._stopping.wait)
         finally:
             broker.close()

@@ -22,7 +22,7 @@ from app import errors, statements
 from jobs.job import Job
 from jobs.source import catalogue, readiness, settings
 from jobs.source.catalogue import Table
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 
 PAUSE = 0.05
@@ -170,7 +170,7 @@ def question(job: Job) -> sql.Composed | None:
 @contextmanager
 def _reading(job: Job) -> Iterator[Connection]:
     """A session that is not one of the runs', and is given up where the server stops answering."""
-    with translated(), job.source.open("neaptide watch", limit=_CATALOGUE) as conn:
+    with translated(), Source.of(job).open("neaptide watch", limit=_CATALOGUE) as conn:
         conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         yield conn
 

@@ -18,6 +18,7 @@ from jobs.daemon import lead, wake
 from jobs.daemon.backoff import Backoff
 from jobs.job import Job
 from jobs.source import patience
+from jobs.source.connection import Source
 from jobs.source.failures import translated
 
 _CAP = timedelta(seconds=15)
@@ -53,7 +54,7 @@ class Watches:
     def _follow(self, part: Job, reach: Backoff) -> None:
         with (
             translated(),
-            part.source.open(lead.APPLICATION, lead.SETTINGS, limit=patience.ANSWER, **lead.KEEPALIVE) as conn,
+            Source.of(part).open(lead.APPLICATION, lead.SETTINGS, limit=patience.ANSWER, **lead.KEEPALIVE) as conn,
         ):
             conn.row_factory = tuple_row
             watcher = wake.Watcher(conn, part)

@@ -23,7 +23,9 @@ from jobs.engine.bridge import extension
 from jobs.hooks import command
 from jobs.init.choice import size
 from jobs.job import Job
+from jobs.source.connection import Source
 from jobs.status import board
+from jobs.targets import targets
 from jobs.targets.file import work
 
 _EXTENSION = "duckdb-extension-postgres-scanner"
@@ -77,7 +79,7 @@ def _has_secret(job: Job, path: Path) -> bool:
     """Whether a secret of the settings stands in the file itself, and not in the environment."""
     settings = job.settings
     servers = [part for part in job.each if part.settings.embedded_root is None]
-    given = [part.source.parts().get("password") for part in servers]
+    given = [Source.of(part).parts().get("password") for part in servers]
     given += [key.get_secret_value() for key in (settings.sync.mask_key, settings.http.token) if key]
     text = path.read_text(encoding="utf-8")
     return any(secret and (secret in text or quote(secret) in text) for secret in given)
@@ -156,13 +158,13 @@ def _file(job: Job) -> Iterator[Check]:
 
 def _lake(job: Job) -> Iterator[Check]:
     """Whether the lake opens, and this user may write its files."""
-    if job.target.version() is None:
+    if targets.of(job).version() is None:
         yield check.warn("lake", "no run has finished in it yet", "run `neaptide sync`")
         return
-    job.target.check_rights()
-    with job.target.inspected() as file:
+    targets.of(job).check_rights()
+    with targets.of(job).inspected() as file:
         count = len(file.copied_tables())
-    yield check.ok("lake", f"{size(job.target.size())}, {count} tables")
+    yield check.ok("lake", f"{size(targets.of(job).size())}, {count} tables")
 
 
 def _daemon(job: Job) -> Iterator[Check]:

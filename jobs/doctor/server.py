@@ -13,7 +13,7 @@ from jobs.doctor.check import Check
 from jobs.init.choice import size
 from jobs.job import Job
 from jobs.source import position, readiness
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.source.position import Identity
 from jobs.status import feeding
@@ -30,7 +30,7 @@ _OLD_SERVER = 140000
 
 def found(job: Job) -> Iterator[Check]:
     """All of it; where the server can't be reached, that and nothing else."""
-    with job.source.connect(application="neaptide doctor") as conn:
+    with Source.of(job).connect(application="neaptide doctor") as conn:
         identity = position.identity(conn)
         for name, look in (
             ("server", partial(_server, conn)), ("role", partial(_role, conn)),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from app import statements
+from jobs.beside import private
 from jobs.engine.bridge import extension
 from jobs.engine.failures import translated
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 
-if TYPE_CHECKING:
-    from jobs.job import Job
+# What makes a session of its kind out of a connection and of the folder that it may spill to.
+Kind = Callable[[duckdb.DuckDBPyConnection, Path | None], DuckSession]
 
 
 @contextmanager
@@ -41,29 +43,26 @@ def inspected(job: Job, path: Path) -> Iterator[DuckSession]:
 
 
 @contextmanager
-def lent(job: Job, *, strict: bool = False) -> Iterator[DuckSession]:
-    """A session without files. Where one is kept between runs, it is given back without files, too.
-
-    One for other people's SQL is `strict`: made for the purpose, and it loads signed extensions only.
-    """
-    if job.sessions is None or strict:
-        with alone(job, strict=strict) as session:
+def lent(job: Job, kind: Kind = DuckSession) -> Iterator[DuckSession]:
+    """A session without files, of the kind that the target needs. One that is kept is given back without files, too."""
+    if job.sessions is None:
+        with alone(job, kind) as session:
             yield session
     else:
-        with job.sessions.engine.lend(lambda: _connect(job)) as session:
+        with job.sessions.engine.lend(lambda: _connect(job, kind)) as session:
             yield session
             session.let_go()
 
 
 @contextmanager
-def alone(job: Job, *, strict: bool = False) -> Iterator[DuckSession]:
-    """A session without files, of its own."""
-    with closing(_connect(job, strict=strict)) as session:
+def alone(job: Job, kind: Kind = DuckSession, *, strict: bool = False) -> Iterator[DuckSession]:
+    """A session without files, of its own. One for other people's SQL is `strict`: it loads signed extensions only."""
+    with closing(_connect(job, kind, strict=strict)) as session:
         yield session
 
 
-def _connect(job: Job, *, strict: bool = False) -> DuckSession:
-    settings, room = job.settings.target, job.room_to_spill()
+def _connect(job: Job, kind: Kind = DuckSession, *, strict: bool = False) -> DuckSession:
+    settings, room = job.settings.target, private.room_to_spill(job.files)
     options: dict[str, Any] = {
         "memory_limit": settings.memory_limit,
         "temp_directory": str(room or ""),
@@ -77,7 +76,7 @@ def _connect(job: Job, *, strict: bool = False) -> DuckSession:
         options["threads"] = settings.threads
     with translated():
         connection = duckdb.connect(":memory:", config=options)
-    session = job.session(connection, room)
+    session = kind(connection, room)
     for name in ("in_utc", "compress_without_fsst", "draw_nothing"):
         session.execute(statements.get("engine", name))
     return session

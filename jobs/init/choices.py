@@ -16,7 +16,7 @@ from jobs.job import Job
 from jobs.position.watermark import Stamp
 from jobs.source import catalogue, readiness
 from jobs.source.catalogue import Found, Table
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.tables import modes, patterns, triggers
 from jobs.tables.modes import XID_COLUMN
 from jobs.types import forms
@@ -38,7 +38,7 @@ def propose(job: Job, schemas: Sequence[str] = (), *, track: bool = False) -> Pr
     One that a role can take which may only read; with `track` one that triggers are needed for, where they win. Raises
     `errors.UsageError` for a schema that isn't there, or has nothing in it.
     """
-    with job.source.connect(application="neaptide init") as conn, conn.transaction():
+    with Source.of(job).connect(application="neaptide init") as conn, conn.transaction():
         rows = conn.execute(statements.get("init", "relations"), {"schemas": list(schemas)}).fetchall()
         missing = sorted(set(schemas) - {row["schema"] for row in rows})
         if missing or not rows:
@@ -60,7 +60,7 @@ def propose(job: Job, schemas: Sequence[str] = (), *, track: bool = False) -> Pr
 
 def _logged(job: Job) -> bool:
     """Whether the owner's role could follow the log as the server is now."""
-    with job.owner.connect(application="neaptide init") as conn, conn.transaction():
+    with Source.of_owner(job).connect(application="neaptide init") as conn, conn.transaction():
         row = conn.execute(statements.get("wal", "may_replicate")).fetchone()
     return bool(row and row["may"] and row["logical"])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app import errors
+from app import config, errors
 from jobs import quoting
 from jobs.models import file
 from jobs.models.file import Model
@@ -18,6 +18,11 @@ class Folder:
 
     models: Mapping[str, Model] = field(default_factory=dict)
     bad: Mapping[str, errors.ModelError] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: config.Settings) -> Folder:
+        """The read models of a project, as their files say now."""
+        return found_in(settings.models_path)
 
 
 def found_in(folder: Path) -> Folder:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from app import config, errors
 from jobs import quoting
+from jobs.job import Job
 from jobs.record.state import Saved, State
 from jobs.source.catalogue import Table
 from jobs.tables import patterns
@@ -50,6 +51,17 @@ def _schema(name: str) -> str:
 
 def _called(source: str) -> str:
     return f"source {source}" if source else "[source]"
+
+
+def meant(job: Job, tables: Sequence[str]) -> list[tuple[Job, tuple[str, ...]]]:
+    """The jobs of the sources that these tables are of, each with its own; without tables, all.
+
+    Raises `errors.ConfigError` for a table that no entry of several sources means.
+    """
+    if not (job.parts and tables):
+        return [(one, tuple(tables)) for one in job.each]
+    asked = allotted(tables, {one.part: one.settings for one in job.parts})
+    return [(one, asked[one.part]) for one in job.parts if one.part in asked]
 
 
 def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dict[str, tuple[str, ...]]:

@@ -29,7 +29,8 @@ from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import drift
 from jobs.tables.ranges import Range
-from jobs.targets.file import checked, freshness, pauses
+from jobs.targets import pauses
+from jobs.targets.file import checked, freshness
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Context:
     @cached_property
     def models(self) -> Folder:
         """The models that the file is to hold."""
-        return self.job.models
+        return Folder.of(self.job.settings)
 
     def set_aside(self) -> None:
         """Leave out the tables that can't be brought up to date; the first's error is raised where none is left."""

@@ -14,6 +14,8 @@ from jobs.feeds.watermark import misfits
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.job import Job
 from jobs.models import foresight
+from jobs.models.folder import Folder
+from jobs.plan import sources
 from jobs.plan import steps as plan
 from jobs.plan.steps import DELTA, FAILED, FULL, WHOLE, Step
 from jobs.record.state import State
@@ -21,6 +23,7 @@ from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
 from jobs.run import reading, several, trial
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.targets import targets
 
 _FEED = WatermarkFeed()
 
@@ -33,7 +36,7 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
     """
     if job.parts:
         return _of_each(job, wanted)
-    state = job.target.peek()
+    state = targets.of(job).peek()
     with reading.opened(job, wanted) as (now, limit):
         plan.check_identity(state, now.identity, now.snapshot)
         refused = plan.refused(now.tables, state, default=job.settings.sync.on_schema_change)
@@ -54,12 +57,12 @@ def _of_each(job: Job, wanted: tuple[str, ...]) -> DryRun:
     found: list[DryRun] = []
     failed: list[TablePlan] = []
     failures: list[errors.NeaptideError] = []
-    for part, tables in job.meant(wanted):
+    for part, tables in sources.meant(job, wanted):
         try:
             found.append(dry_run(part, tables))
         except errors.NeaptideError as error:
             failures.append(part.named(error))
-            names = tables or several.untouched(part, part.target.peek())
+            names = tables or several.untouched(part, targets.of(part).peek())
             failed += [TablePlan(name, FAILED, "", 0, 0, error=several.line(failures[-1])) for name in names]
     if not found:
         raise failures[0]
@@ -72,15 +75,15 @@ def _of_each(job: Job, wanted: tuple[str, ...]) -> DryRun:
 
 
 def _models(job: Job, state: State, tables: list[TablePlan]) -> tuple[ModelPlan, ...]:
-    folder = job.models
-    if job.target.version() is None:
+    folder = Folder.of(job.settings)
+    if targets.of(job).version() is None:
         good = [ModelPlan(name, "build", "first build") for name in folder.models]
         return (*good, *(ModelPlan(name, "failed", error=error.message) for name, error in folder.bad.items()))
     if not (folder.models or folder.bad or state.models.by_name):
         return ()
     anew = {table.table for table in tables if table.action == FULL}
     moved = {table.table for table in tables if table.rows or table.deletes} - anew
-    with job.target.reading() as file:
+    with targets.of(job).reading() as file:
         return tuple(foresight.plans(file, folder, moved, anew))
 
 
@@ -128,9 +131,9 @@ def _plan(step: Step, now: SourceSession, lack: str | None, counts: dict[str, Ta
 
 def _changes(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> dict[str, TablePlan]:
     """What would go in and out of tables that are not copied anew, or why one would fail."""
-    if not steps or job.target.version() is None:
+    if not steps or targets.of(job).version() is None:
         return {}
-    with job.target.reading() as file:
+    with targets.of(job).reading() as file:
         reading.attach(job, file, now, limit)
         return {step.table.name: _change(file, step, place, now) for place, step in enumerate(steps)}
 

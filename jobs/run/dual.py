@@ -33,9 +33,10 @@ from jobs.run import prepared, sync
 from jobs.run.context import Context, NeedsSync, Options
 from jobs.source import position, session
 from jobs.source.borrowed import Borrowed
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.session import SourceSession
 from jobs.source.spool import Spool
+from jobs.targets import targets
 from jobs.targets.target import Seen
 
 # Seconds that a command waits for a run to end, and how often its transaction is begun again.
@@ -51,12 +52,12 @@ def opened(job: Job, conn: psycopg.Connection[Any], tell: Callable[[str], None] 
     does. `tell` hears what went wrong once nothing can be undone any more.
     """
     _check(job)
-    with job.target.locked(timeout=_PATIENCE):
+    with targets.of(job).locked(timeout=_PATIENCE):
         prepared.recover(job)
-        job.target.clean()
-        if job.target.version() is None:
+        targets.of(job).clean()
+        if targets.of(job).version() is None:
             sync.under_lock(job)
-        with Deadline(job.settings.sync.deadline, job.source) as deadline:
+        with Deadline(job.settings.sync.deadline, Source.of(job)) as deadline:
             deadline.guard(conn)
             writing = Writing(job, conn, deadline, tell)
             with writing.begun():
@@ -89,7 +90,7 @@ class Writing:
         self, job: Job, conn: psycopg.Connection[Any], deadline: Deadline, tell: Callable[[str], None]
     ) -> None:
         self._job, self._deadline, self._tell = job, deadline, tell
-        self._lent = Borrowed(conn, job.source)
+        self._lent = Borrowed(conn, Source.of(job))
         self._began, self._started = clock.instant(), datetime.now(UTC)
         self._run_id = ""
         self._seen: Seen
@@ -99,8 +100,8 @@ class Writing:
     @contextmanager
     def begun(self) -> Iterator[None]:
         """The transaction with its snapshot, begun again where somebody altered the schema at this moment."""
-        told = self._job.target.keep_off()
-        self._seen = self._job.target.look()
+        told = targets.of(self._job).keep_off()
+        self._seen = targets.of(self._job).look()
         with ExitStack() as stack:
             self._now = self._steadied(stack)
             self._now.warnings.extend((*told, *self._seen.warnings))
@@ -116,7 +117,7 @@ class Writing:
         self._lent.conn.execute(statements.get("dual", "fire_deferred"))
         try:
             with self._lent.reading() as conn:
-                self._job.source.give_pads(conn)
+                Source.of(self._job).give_pads(conn)
                 run = sync.run_with(self._context(), self._seen.version)
         except NeedsSync:
             self._lent.conn.rollback()

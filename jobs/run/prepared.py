@@ -17,7 +17,9 @@ from app import errors, notes, statements
 from jobs import disk, quoting
 from jobs.engine.failures import Damaged
 from jobs.job import Job
+from jobs.source.connection import Source
 from jobs.source.failures import translated
+from jobs.targets import targets
 from jobs.targets.file import draft, freshness
 
 _ID = 16
@@ -53,7 +55,7 @@ def recover(job: Job) -> None:
     if not is_pending(job) and not (job.settings.sync.dual and notes.read(_known(job))):
         return
     prefix = _prefix(job)
-    with translated(), closing(job.owner.open("neaptide dual")) as conn:
+    with translated(), closing(Source.of_owner(job).open("neaptide dual")) as conn:
         found = [row["gid"] for row in conn.execute(statements.get("dual", "pending"), {"prefix": prefix})]
         written = _written(job, [one.removeprefix(prefix) for one in found]) if found else frozenset()
         # It may hold rows that are about to be undone.
@@ -72,7 +74,7 @@ def is_written(job: Job, run_id: str) -> bool:
 def _written(job: Job, asked: list[str]) -> frozenset[str]:
     """The dual writes that the published file holds; where it is damaged, what was said of it beside it."""
     try:
-        with job.target.inspected() as file:
+        with targets.of(job).inspected() as file:
             return frozenset(row["run_id"] for row in file.rows(statements.get("dual", "written")))
     except (Damaged, errors.TargetUnusable, errors.NoReportingFile) as error:
         last = str(freshness.read(job.files).get("run_id"))

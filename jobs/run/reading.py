@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from jobs.engine.deadline import Deadline
 from jobs.engine.session import DuckSession
 from jobs.job import Job
+from jobs.source.connection import Source
 from jobs.source.session import SourceSession, source_session
 
 
 @contextmanager
 def opened(job: Job, tables: Sequence[str], notes: Sequence[str] = ()) -> Iterator[tuple[SourceSession, Deadline]]:
     """A session with its snapshot of these tables, all where none are named; `notes` are the first of its warnings."""
-    limit = Deadline(job.settings.sync.deadline, job.source)
+    limit = Deadline(job.settings.sync.deadline, Source.of(job))
     with limit, source_session(job, tuple(tables), limit.guard) as now:
         now.warnings.extend(notes)
         yield now, limit
@@ -23,4 +24,4 @@ def opened(job: Job, tables: Sequence[str], notes: Sequence[str] = ()) -> Iterat
 def attach(job: Job, file: DuckSession, now: SourceSession, limit: Deadline) -> None:
     """Let a session of DuckDB read that source, and end with the others when the time is up."""
     limit.guard(file)
-    file.attach_source(job.source, now.spool, guests=now.snapshot.guests)
+    file.attach_source(Source.of(job), now.spool, guests=now.snapshot.guests)

@@ -16,11 +16,13 @@ from functools import partial
 from app import errors
 from jobs.engine.failures import Damaged
 from jobs.job import Job
+from jobs.plan import sources
 from jobs.position.watermark import Watermark
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, SourceRun, TableRun
 from jobs.run.context import Options
 from jobs.sessions import OpenSessions
+from jobs.targets import targets
 from jobs.targets.file import freshness
 
 # What is wrong for all sources at once: with the target, with the call, or with the code.
@@ -44,7 +46,7 @@ def each(job: Job, options: Options, run: Callable[[Job, Options], Run]) -> Run:
     Raises what is wrong with the target, and the first source's error where none could be read.
     """
     began, done = datetime.now(UTC), _Done()
-    for part, tables in job.meant(options.tables):
+    for part, tables in sources.meant(job, options.tables):
         try:
             sessions = part.sessions if job.sessions is not None and job.sessions.backs_off else None
             done.runs[part.part] = _patient(partial(run, part, replace(options, tables=tables)), sessions)
@@ -97,7 +99,7 @@ def _patient(run: Callable[[], Run], sessions: OpenSessions | None) -> Run:
 
 def _together(job: Job, done: _Done, began: datetime) -> Run:
     runs = list(done.runs.values())
-    state = {part.part: part.target.peek() for part in job.parts if part.part in done.failures}
+    state = {part.part: targets.of(part).peek() for part in job.parts if part.part in done.failures}
     moments = [found.as_of for found in runs]
     moments += [moment for name in done.failures for moment in _moments(job, name, state[name])]
     failed = [one for name, error in done.failures.items() for one in _left(job, name, state[name], error)]

@@ -27,6 +27,7 @@ from jobs.run import carry, housekeeping, prepared, reading, several, unchanged
 from jobs.run.context import Context, Options
 from jobs.source.session import SourceSession
 from jobs.tables.ranges import Range
+from jobs.targets import targets
 from jobs.targets.file import compact, freshness
 from jobs.targets.target import Version, Way
 
@@ -58,19 +59,19 @@ def sync_once(
     """
     options = Options(tuple(tables or ()), full, force_deletes, ranges=ranges or {})
     began = time.monotonic()
-    with job.target.locked(wait=wait, timeout=timeout if within is None else within):
+    with targets.of(job).locked(wait=wait, timeout=timeout if within is None else within):
         if since is not None and (served := _served(job, since)):
             return served
         if within is not None:
             job = _bounded(job, within - (time.monotonic() - began))
         _recover(job)
-        job.target.clean()
-        first = job.target.version() is None
+        targets.of(job).clean()
+        first = targets.of(job).version() is None
         run = under_lock(job, options, progress)
         # Who waits for the first file does not wait for housekeeping: the next run sees to it.
         for part in job.each if not first else ():
             housekeeping.purge_sometimes(part)
-        job.target.tidy(run)
+        targets.of(job).tidy(run)
     return after(job, run)
 
 
@@ -99,8 +100,8 @@ def steadied(attempt: Callable[[], Done]) -> Done:
 def _attempted(job: Job, options: Options, progress: Progress) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.instant(), datetime.now(UTC)
-    told = job.target.keep_off()
-    seen = job.target.look()
+    told = targets.of(job).keep_off()
+    seen = targets.of(job).look()
     with ExitStack() as source:
         now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.warnings)))
         context = Context(job, options, progress, now, seen.state, deadline, began, started)
@@ -132,7 +133,7 @@ def run_in(job: Job, options: Options, now: SourceSession, published: State, dea
     onto = replace(options, onto_published=True)
     context = Context(job, onto, Silent(), now, published, deadline, began=None)
     with feeds.opened(job, now, deadline.guard) as context.feed:
-        return _Runner(context, lambda: None, job.target.version()).run()
+        return _Runner(context, lambda: None, targets.of(job).version()).run()
 
 
 def run_with(context: Context, over: Version | None) -> Run:
@@ -182,9 +183,9 @@ class _Runner:
         run = self._built()
         forgetting = self._context.forgets()
         with self._phases.phase("publish"):
-            lost = self._job.target.publish(over=self._over, forgetting=forgetting, is_new=self._is_new)
+            lost = targets.of(self._job).publish(over=self._over, forgetting=forgetting, is_new=self._is_new)
             if self._written is not None:
-                self._job.target.remember(self._written)
+                targets.of(self._job).remember(self._written)
         warnings = (*run.warnings, lost) if lost else run.warnings
         run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
@@ -196,15 +197,15 @@ class _Runner:
     def _built(self) -> Run:
         options, published = self._options, self._context.published
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
-        for way in self._job.target.ways(
+        for way in targets.of(self._job).ways(
             published, full=options.full, partial=self._is_partial(), heal=not options.onto_published or options.heal
         ):
             if way.empty and not way.history and not published.damaged:
-                self._now.warnings.append(self._job.target.set_aside(damage))
+                self._now.warnings.append(targets.of(self._job).set_aside(damage))
             try:
                 return self._build(way)
             except Damaged as error:
-                self._job.target.drop()
+                targets.of(self._job).drop()
                 damage = error
                 if self._released or self._context.prepared:
                     break
@@ -222,9 +223,9 @@ class _Runner:
         self._is_new = way.empty
         earlier = self._job.files.published if way.history else None
         # Before the file that they may be left in loses its name.
-        past, told = self._job.target.past(anew=not way.history)
+        past, told = targets.of(self._job).past(anew=not way.history)
         self._now.warnings.extend(told)
-        written = self._job.target.writing(
+        written = targets.of(self._job).writing(
             way, self._context.published, self._now, carry.base, onto_published=self._options.onto_published
         )
         with written as (file, state):

@@ -14,6 +14,7 @@ from jobs.run import reading
 from jobs.source import readiness
 from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.targets import targets
 
 _ROW = "trial"
 
@@ -24,10 +25,10 @@ def of_rights(job: Job, now: SourceSession, limit: Deadline) -> dict[str, errors
     DuckDB's sessions at the source are others than ours: they may be refused where ours was let in, and with them
     PostgreSQL asks for each function that a column's value goes through, and for what lies below a view.
     """
-    job.target.check_rights()
+    targets.of(job).check_rights()
     readiness.check_tracked(now.conn, now.tables)
     found: dict[str, errors.NeaptideError] = {}
-    with opening.lent(job) as session:
+    with opening.alone(job) as session:
         reading.attach(job, session, now, limit)
         for table in now.tables:
             if table.lack is None and (error := _refusal(session, table, now)):

@@ -15,6 +15,7 @@ from jobs.record.history import Histories
 from jobs.run import planning, projecting, reading
 from jobs.run.context import Context, TableFailed, diagnosed
 from jobs.source.catalogue import Table
+from jobs.targets import targets
 
 
 def is_quiet(context: Context) -> bool:
@@ -62,7 +63,7 @@ def _certain(step: Step, news: feed.News) -> bool:
 
 def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
     """Whether everything that was read stands in the published file already."""
-    with context.job.target.reading() as file:
+    with targets.of(context.job).reading() as file:
         reading.attach(context.job, file, context.now, context.deadline)
         if context.job.sessions is None and context.now.spool is None:
             file.close_off()

@@ -13,16 +13,17 @@ import psycopg
 from psycopg import conninfo
 from psycopg.rows import dict_row
 
-from app import config, statements
+from app import config, maskkey, statements
+from jobs.job import Job
 from jobs.sessions import OpenSessions
 from jobs.source import position, pulse
 from jobs.source import settings as sessions
 from jobs.source.failures import translated
 from jobs.source.position import Identity
-from jobs.source.settings import Session
+from jobs.source.settings import Connection, Session
 from jobs.types import column_plan, masks
 
-Connection = psycopg.Connection[dict[str, Any]]
+__all__ = ["Connection", "Source"]
 
 
 class Source:
@@ -41,6 +42,20 @@ class Source:
         self._sessions = sessions
         self.pads = pads
         self._longest = longest
+
+    @classmethod
+    def of(cls, job: Job) -> Source:
+        """The way to what a job reads. Raises `errors.UsageError` where there are several."""
+        job.check_reachable()
+        settings, key = job.settings, job.settings.sync.mask_key
+        pads = maskkey.pads(key.get_secret_value() if key else None)
+        return cls(job.url, settings.source, job.sessions, settings.sync.deadline, pads)
+
+    @classmethod
+    def of_owner(cls, job: Job) -> Source:
+        """The way there for what changes something: triggers that are installed, tombstones that are purged."""
+        job.check_reachable()
+        return cls(job.owner_url or job.url, job.settings.source, longest=job.settings.sync.deadline)
 
     @contextmanager
     def connect(self, *, application: str = "neaptide") -> Iterator[Connection]:

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import errors, statements
 from jobs.position import clock
 from jobs.position.snapshot import Snapshot, position
 from jobs.source import settings
 from jobs.source.failures import translated
-
-if TYPE_CHECKING:
-    from jobs.source.connection import Connection
+from jobs.source.settings import Connection
 
 _DISK_PATIENCE = 60.0
 # How often the server's clock is asked for at most, and the seconds within which an answer is good.

@@ -7,22 +7,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import errors
 from jobs import faults
+from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
 from jobs.source import catalogue, locks, position, readiness
 from jobs.source.catalogue import Found, Relation, Table
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
 from jobs.tables import patterns
 from jobs.tables.origin import ORDINARY
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
 _ATTEMPTS = 4
@@ -86,7 +84,7 @@ def source_session(
     job: Job, wanted: tuple[str, ...] = (), guard: Callable[[Connection], object] = lambda _: None
 ) -> Iterator[SourceSession]:
     """Connect, read the floor, then open the snapshot that everything else is read in."""
-    with job.source.meet(guard) as (conn, identity):
+    with Source.of(job).meet(guard) as (conn, identity):
         reading = position.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
@@ -95,7 +93,7 @@ def source_session(
             found = select(found, wanted)
             readiness.check_standby(identity, found.tables)
             if identity.standby and not snapshot.guests:
-                job.source.give_pads(conn)
+                Source.of(job).give_pads(conn)
             yield SourceSession(
                 conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
                 _warnings(reading, found.tables), clocks=reading.clocks,

@@ -17,6 +17,8 @@ from app import errors, statements
 from jobs import quoting
 from jobs.source.patience import Impatient
 
+# A session, as whoever only asks it something sees it.
+Connection = psycopg.Connection[dict[str, Any]]
 # Settings whose value is a list of names, each of which is quoted by itself.
 _LISTS = ("search_path",)
 

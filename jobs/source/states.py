@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from app import errors, statements
+from jobs.job import Job
 from jobs.source import condition
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.tables.origin import PARTITIONED, VIEW
 from jobs.tables.table import Table
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 def check(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:
@@ -29,7 +26,7 @@ def check(job: Job, seen: Connection, wanted: Iterable[Table]) -> None:
     calling = [table for table in tables if table.filtering.version]
     if not before and not children and not views and not calling:
         return
-    with job.source.connect(application="neaptide types") as conn:
+    with Source.of(job).connect(application="neaptide types") as conn:
         if types(conn, before) != before:
             raise errors.SchemaMoving("a type was changed while its values were read")
         now = parts(conn, list(children)) if children else {}

@@ -11,7 +11,7 @@ from app import errors, statements
 from jobs.job import Job
 from jobs.record.state import Saved
 from jobs.source import catalogue, position, readiness, slots
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.status import loghold
 from jobs.tables.table import Table
@@ -62,7 +62,7 @@ class Feeds:
 def read(job: Job) -> Feeds:
     """Look at both sides; nothing is changed."""
     saved = work.peek(job).tables
-    with translated(), job.source.connect(application="neaptide feed") as conn, conn.transaction():
+    with translated(), Source.of(job).connect(application="neaptide feed") as conn, conn.transaction():
         tables, troubles = looked(job, conn)
         held = () if position.identity(conn).standby else _held(job, conn)
     names = [table.name for table in tables]
@@ -106,7 +106,7 @@ def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
 
 def may_replicate(job: Job) -> dict[str, Any]:
     """Whether the log may be read, by the role that does so, and whether there is one to read."""
-    with translated(), job.owner.connect(application="neaptide feed") as conn:
+    with translated(), Source.of_owner(job).connect(application="neaptide feed") as conn:
         found = conn.execute(statements.get("wal", "may_replicate")).fetchone()
     assert found is not None
     return found

@@ -18,6 +18,7 @@ from jobs.models.planning import Planning
 from jobs.record import models as ledger
 from jobs.record.models import SavedModel
 from jobs.results import ModelDetails
+from jobs.targets import targets
 
 # As many rows as a table must have before it counts how they are stored, or that they hardly group.
 _MANY = 10_000
@@ -28,8 +29,8 @@ _LONG_DECIMAL = "DECIMAL(38,"
 
 def read(job: Job) -> tuple[ModelDetails, ...]:
     """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
-    with job.target.inspected() as file:
-        planned = Planning(file, job.models).planned
+    with targets.of(job).inspected() as file:
+        planned = Planning(file, Folder.of(job.settings)).planned
         kept = ledger.read(file).by_name
         names = sorted({*planned.models, *planned.bad, *kept})
         return tuple(_status(file, name, planned, kept.get(name)) for name in names)
@@ -37,16 +38,16 @@ def read(job: Job) -> tuple[ModelDetails, ...]:
 
 def explained(job: Job, name: str) -> Analysis:
     """What one model is made of. Raises its error, `errors.UsageError` with the nearest where there is none."""
-    with job.target.inspected() as file:
-        planned = Planning(file, job.models).planned
+    with targets.of(job).inspected() as file:
+        planned = Planning(file, Folder.of(job.settings)).planned
     return _analysis(planned, meant(name, {*planned.models, *planned.bad}))
 
 
 def checked(job: Job, path: Path) -> Analysis:
     """What a file would be as a model of this project, wherever it lies. Raises `errors.ModelError`."""
     model = model_file.read(path)
-    folder = job.models
-    with job.target.inspected() as file:
+    folder = Folder.of(job.settings)
+    with targets.of(job).inspected() as file:
         bad = {name: one for name, one in folder.bad.items() if name != model.name}
         planned = Planning(file, Folder({**folder.models, model.name: model}, bad)).planned
     return _analysis(planned, model.name)

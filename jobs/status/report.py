@@ -18,20 +18,21 @@ from jobs.results import Status, TableStatus
 from jobs.status import board, growth, loghold, models, sources
 from jobs.status.moments import Looked, moved_on
 from jobs.tables import patterns
-from jobs.targets.file import freshness, pauses
+from jobs.targets import pauses, targets
+from jobs.targets.file import freshness
 from jobs.targets.target import NO_FILE
 
 
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
-    running, daemon, log = job.target.is_locked(), board.read(job.files), loghold.read(job.files)
+    running, daemon, log = targets.of(job).is_locked(), board.read(job.files), loghold.read(job.files)
     complaints = [*_of_daemon(daemon), *loghold.problems(log, followed=job.settings.reads_log), *_of_dual(job, running)]
-    if job.target.version() is None:
+    if targets.of(job).version() is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon,
             page=_page(job),
         )  # fmt: skip
-    with job.target.inspected() as file:
+    with targets.of(job).inspected() as file:
         state = ledger.read(file)
         run_id = state.run_id
         rows = file.rows(statements.get("status", "tables"))
@@ -48,7 +49,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         tables = tuple(_table(job, row, file, quiet, now) for row in rows)
         problems += sources.complaints(job, tables)
         return Status(
-            str(job.files.link), as_of, age, level, running, job.target.size(),
+            str(job.files.link), as_of, age, level, running, targets.of(job).size(),
             tables, tuple(recent_runs(job, file, runs)),
             (*problems, *complaints), daemon, models.statuses(file, state, quiet), growth.of(job, file), ledger.FORMAT,
             growth.versions(), log, _today(job, file, now), _page(job), sources.statuses(job, tables),
@@ -74,7 +75,7 @@ def meant(job: Job, table: str) -> bool:
 
 def history(job: Job, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first, without those that found nothing changed. Raises `errors.NoReportingFile`."""
-    with job.target.inspected() as file:
+    with targets.of(job).inspected() as file:
         return recent_runs(job, file, most)
 
 

@@ -13,6 +13,7 @@ from jobs.job import Job
 from jobs.record import state as ledger
 from jobs.results import ColumnShape, TableShape
 from jobs.status import moments, report
+from jobs.targets import targets
 
 
 def of_table(job: Job, name: str) -> TableShape:
@@ -20,7 +21,7 @@ def of_table(job: Job, name: str) -> TableShape:
 
     Raises `errors.UsageError` with the nearest names for a table that isn't there, `errors.NoReportingFile`.
     """
-    with job.target.inspected() as file:
+    with targets.of(job).inspected() as file:
         state = ledger.read(file)
         models = _models(file)
         found = meant(name, (*state.tables, *models))
@@ -39,7 +40,7 @@ def of_table(job: Job, name: str) -> TableShape:
 
 def of_models(job: Job) -> list[TableShape]:
     """The read models in the file."""
-    with job.target.inspected() as file:
+    with targets.of(job).inspected() as file:
         state = ledger.read(file)
         return [_model(job, file, state, name) for name in _models(file)]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from app import config
-from jobs.beside.names import Names
-from jobs.sessions import Lease, OpenSessions
+from jobs.beside.lake_names import LakeNames
+from jobs.job import Job
+from jobs.targets.file.target import FileTarget
+from jobs.targets.target import Target
 
 
-def names(settings: config.Settings, sessions: OpenSessions | None = None, lease: Lease | None = None) -> Names:
-    """The target's names on this machine, and its notes."""
-    target, lake = settings.target, settings.lake
+def of(job: Job) -> Target:
+    """What runs write to."""
+    lake = job.settings.lake
     if lake is None:
-        return Names(settings.target_path, target.mode, target.mode_bits)
-    from jobs.beside.catalog import Catalog
-    from jobs.beside.lake_names import LakeNames
+        return FileTarget(job)
+    from jobs.targets.lake.target import LakeTarget
 
-    return LakeNames(settings.target_path, target.mode, target.mode_bits, Catalog(lake, sessions, lease or Lease()))
+    files = job.files
+    assert isinstance(files, LakeNames)
+    return LakeTarget(job, lake, files)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from app import errors
+from jobs.job import Job
+from jobs.plan import sources
 from jobs.tracking import install, visit
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 Found = TypeVar("Found")
 
@@ -38,7 +37,7 @@ def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Found]) 
     """What is done at each; one that is away keeps no other from it, and its error is raised at the end."""
     found: list[Found] = []
     failures: list[errors.NeaptideError] = []
-    for part, own in job.meant(names):
+    for part, own in sources.meant(job, names):
         try:
             found.append(do(part, list(own)))
         except errors.NeaptideError as error:

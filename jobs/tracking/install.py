@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from app import errors, statements
+from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.tables import patterns
 from jobs.tables.triggers import OURS, Function
 from jobs.tracking import ddl, outbox, publishing
 from jobs.tracking.ddl import Installed, Statement
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 LOCK_TIMEOUT = "3s"
 APPLICATION = "neaptide track"
@@ -81,12 +79,12 @@ def _forget_slot(job: Job) -> None:
 
 def missing(job: Job) -> list[str]:
     """The statements that `track` would run for all tables now; nothing is changed."""
-    with job.owner.connect(application=APPLICATION) as conn, conn.transaction():
+    with Source.of_owner(job).connect(application=APPLICATION) as conn, conn.transaction():
         return [one.text for one in _installing(job, conn, [], lambda _: None)]
 
 
 def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[str]:
-    with translated(), job.owner.open(APPLICATION) as conn:
+    with translated(), Source.of_owner(job).open(APPLICATION) as conn:
         with conn.transaction():
             for setting in SETTINGS:
                 conn.execute(setting.encode())

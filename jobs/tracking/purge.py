@@ -7,16 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from app import statements
 from jobs.engine.deadline import Deadline
+from jobs.job import Job
+from jobs.source.connection import Source
 from jobs.source.settings import Session
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 _BATCH = 20_000
 _SECONDS = 2.0
@@ -41,8 +40,8 @@ def purge(job: Job) -> Purged:
     """
     given = {"retention": job.settings.sync.tombstone_retention, "batch": _BATCH}
     until, gone = time.monotonic() + _SECONDS, 0
-    limit = Deadline(_LONGEST, job.owner)
-    with limit, job.owner.open("neaptide purge") as conn:
+    limit = Deadline(_LONGEST, Source.of_owner(job))
+    with limit, Source.of_owner(job).open("neaptide purge") as conn:
         limit.guard(conn)
         may, oldest = statements.get("tombstones", "may_purge"), statements.get("tombstones", "purge")
         gone += _emptied(lambda: _batch(conn, may, oldest, given), until)

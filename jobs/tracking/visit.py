@@ -6,18 +6,16 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import errors, escapes
 from jobs import quoting
+from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.catalogue import Table
-from jobs.source.connection import Connection
+from jobs.source.connection import Connection, Source
 from jobs.tracking import install
 from jobs.tracking.ddl import Statement
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 # Categories of characters that steer a terminal, or the direction in which it writes.
 _CONTROLS = ("Cc", "Cf", "Zl", "Zp")
@@ -39,7 +37,7 @@ def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "")
     own. Raises `errors.NotTracked` for a name with control characters, which would not show what they do, and
     `errors.UsageError` for a role that isn't there.
     """
-    with job.owner.connect(application=install.APPLICATION) as conn, conn.transaction():
+    with Source.of_owner(job).connect(application=install.APPLICATION) as conn, conn.transaction():
         if untrack:
             found = install.removing(job, conn, names)
             return _REMOVING + _written([("", found)]) if found else _IN_PLACE

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from app import errors
 from jobs.job import Job
+from jobs.plan import sources
 from jobs.run.several import OF_ALL, line, untouched
+from jobs.targets import targets
 from jobs.targets.file import freshness, strangers
 from jobs.verify.results import ModelCheck, TableCheck, Verification
 from jobs.verify.scope import Scope
@@ -25,14 +27,14 @@ def each(job: Job, scope: Scope, verify: Callable[[Job, Scope], Verification]) -
     before = _as_altered(job, scope, verify)
     away: list[TableCheck] = []
     failures: list[errors.NeaptideError] = []
-    for part, tables in job.meant(scope.tables):
+    for part, tables in sources.meant(job, scope.tables):
         try:
             found.append(_named(part, verify(part, replace(scope, tables=tables, models=[]))))
         except OF_ALL:
             raise
         except errors.NeaptideError as error:
             failures.append(part.named(error))
-            state = part.target.peek()
+            state = targets.of(part).peek()
             away += [TableCheck(name, 0, 0, error=line(failures[-1])) for name in tables or untouched(part, state)]
     if not found:
         raise failures[0]

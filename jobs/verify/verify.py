@@ -16,6 +16,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.hooks import calls
 from jobs.job import Job
+from jobs.models.folder import Folder
 from jobs.plan import steps as plan
 from jobs.plan.steps import Step
 from jobs.record import runs
@@ -27,7 +28,9 @@ from jobs.run.context import Options, diagnosed, saved
 from jobs.run.phases import Phases
 from jobs.source import states, widths
 from jobs.source.session import SourceSession
+from jobs.targets import targets
 from jobs.targets.file import freshness, strangers, work
+from jobs.targets.file.publish import Publisher
 from jobs.verify import histories, models, several
 from jobs.verify.attempts import NothingMended, setting_aside
 from jobs.verify.compare import Comparison
@@ -55,10 +58,10 @@ def verify(
     if sample is not None and repair:
         raise errors.UsageError("a sample can't be repaired: leave one of --sample and --repair out")
     scope = Scope(tuple(tables or ()), sample, limit, repair)
-    with job.target.locked():
+    with targets.of(job).locked():
         if not job.parts:
             prepared.recover(job)
-        job.target.clean()
+        targets.of(job).clean()
         shown = progress or Silent()
         found = several.each(job, scope, lambda one, own: sync.steadied(lambda: _verify(one, own, shown)))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
@@ -66,13 +69,13 @@ def verify(
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
-    told = job.target.keep_off()
+    told = targets.of(job).keep_off()
     path = job.files.published
-    if job.target.version() is None:
+    if targets.of(job).version() is None:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
     if path is not None and strangers.is_altered(job, path):
         return _verify_altered(job, scope, path, told, progress)
-    seen = job.target.look()
+    seen = targets.of(job).look()
     with reading.opened(job, scope.tables, (*told, *seen.warnings)) as (now, deadline):
         scope = replace(scope, same_source=_catch_up(job, scope, now, seen.state, deadline))
         try:
@@ -90,7 +93,7 @@ def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progres
     if scope.repair and scope.sample is not None:
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
     with reading.opened(job, scope.tables) as (now, deadline):
-        done = f"it was set aside as {job.publisher.set_aside()}" if scope.repair else "it was compared as it is"
+        done = f"it was set aside as {Publisher(job.files).set_aside()}" if scope.repair else "it was compared as it is"
         now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
         try:
             checks = _checked(job, scope, now, deadline, progress, altered=True)
@@ -140,13 +143,13 @@ def _built_anew(
     if not scope.repair or scope.tables:
         raise error
     given_up = work.given_up(job)
-    now.warnings.append(job.target.set_aside(error))
+    now.warnings.append(targets.of(job).set_aside(error))
     scope.note(sync.run_in(job, Options(), now, given_up, deadline))
     return _compared(job, scope, now, deadline, progress)
 
 
 def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, progress: Progress) -> list[TableCheck]:
-    with job.target.reading() as file:
+    with targets.of(job).reading() as file:
         file.refuse_views()
         reading.attach(job, file, now, deadline)
         if job.sessions is None and now.spool is None:
@@ -158,7 +161,7 @@ def _compared(job: Job, scope: Scope, now: SourceSession, deadline: Deadline, pr
                 for step in plan.steps(now.tables, ledger.read(file, source=job.part), now.snapshot):
                     if step.table.name not in checks:
                         checks[step.table.name] = _check(file, step, scope, now, progress)
-        scope.models[:] = models.compare(file, job.models, scope.tables)
+        scope.models[:] = models.compare(file, Folder.of(job.settings), scope.tables)
         checks |= {check.table: check for check in histories.compare(file, now.tables)}
     states.check(job, now.conn, now.tables)
     return list(checks.values())
@@ -169,38 +172,38 @@ def _mended(
 ) -> list[TableCheck]:
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
-    published = work.given_up(job) if altered else job.target.peek()
-    past, told = job.target.past(anew=altered)
+    published = work.given_up(job) if altered else targets.of(job).peek()
+    past, told = targets.of(job).past(anew=altered)
     now.warnings.extend(told)
-    with job.target.mending(anew=altered) as file:
+    with targets.of(job).mending(anew=altered) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
         elif published.row_group < widths.ROW_GROUP:
             file.regroup(published.row_group)
         reading.attach(job, file, now, deadline)
         run: Run | None = None
-        has_models, tried = models.any_in(job.models, published), dict[str, str]()
+        has_models, tried = models.any_in(Folder.of(job.settings), published), dict[str, str]()
         while run is None:
             with phases.phase("compare"), setting_aside(now, tried), file.transaction():
                 file.begin_writing()
                 checks, done = _mended_at_once(job, file, scope, now, progress, published, began, past)
                 states.check(job, now.conn, now.tables)
                 if has_models and not file.private:
-                    scope.models[:] = models.mend(file, job.models, done.run_id, scope.tables, tried)
+                    scope.models[:] = models.mend(file, Folder.of(job.settings), done.run_id, scope.tables, tried)
                 run = done
                 if not file.private and scope.finds_all_equal(checks):
                     raise NothingMended
                 file.check_writer()
         if has_models and file.private:
             with phases.phase("models"):
-                scope.models[:] = models.mend(file, job.models, run.run_id, scope.tables)
+                scope.models[:] = models.mend(file, Folder.of(job.settings), run.run_id, scope.tables)
         with phases.phase("checkpoint"):
             file.checkpoint()
     if scope.finds_all_equal(checks) and not altered:
-        job.target.drop()
+        targets.of(job).drop()
         return checks
     with phases.phase("publish"):
-        lost = job.target.publish()
+        lost = targets.of(job).publish()
     now.warnings.extend([lost] if lost else [])
     run = replace(run, phases=phases.seconds(), finished_at=datetime.now(UTC))
     others = freshness.beside(published, job.part, job.names) if job.whole else None

@@ -13,6 +13,7 @@ from jobs import faults
 from jobs.broker import relay
 from jobs.broker.nats import NatsBroker
 from jobs.broker.server import EmbeddedBroker
+from jobs.source.connection import Source
 from tests.support import events, runs
 from tests.support.bank import Bank
 
@@ -24,7 +25,7 @@ POINTS = ("probed", "work_opened", "snapshot_joined", "table_done", "before_comm
 def relaying(bank: Bank, fault: str = "") -> None:
     """Hand on what there is, in a process of its own, which dies at the point `fault`."""
     faults._WANTED = fault
-    relay.drain(bank.job.owner, NatsBroker(bank.broker_url))
+    relay.drain(Source.of_owner(bank.job), NatsBroker(bank.broker_url))
 
 
 def relayed(bank: Bank, fault: str = "") -> int | None:

@@ -19,6 +19,7 @@ from jobs import faults
 from jobs.engine import opening
 from jobs.job import Job
 from jobs.run import dryrun, sync
+from jobs.source.connection import Source
 from jobs.source.session import source_session
 from jobs.verify import verify
 from tests.support import cluster, servers
@@ -235,7 +236,7 @@ def test_timeouts_are_set_on_every_session_also_on_duckdb_s(bank: Bank) -> None:
     query = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
     with source_session(bank.job) as now, opening.opened(bank.job, bank.folder / "other.duckdb") as file:
         mine = now.conn.execute(query.encode()).fetchone()
-        file.attach_source(bank.job.source)
+        file.attach_source(Source.of(bank.job))
         with file.transaction():
             file.join_snapshot(now.snapshot)
             (theirs,) = file.rows("SELECT * FROM postgres_query('pg', '" + query.replace("'", "''") + "')")

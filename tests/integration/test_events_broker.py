@@ -28,6 +28,7 @@ from jobs.daemon.relaying import Relaying
 from jobs.feeds.events import touched as telling_of
 from jobs.feeds.events.queues import StreamQueue
 from jobs.sessions import OpenSessions
+from jobs.source.connection import Source
 from tests.support.events import telling
 from tests.support.items import begun
 from tests.support.syncing import Lab
@@ -46,7 +47,7 @@ def relayed(lab: Lab) -> int:
     """Hand on what is there."""
     broker = NatsBroker(lab.broker_url)
     try:
-        return relay.drain(lab.job.owner, broker)
+        return relay.drain(Source.of_owner(lab.job), broker)
     finally:
         broker.close()
 

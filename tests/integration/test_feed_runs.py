@@ -12,7 +12,7 @@ import pytest
 from jobs.backfill import backfill
 from jobs.sessions import OpenSessions
 from jobs.tables.ranges import Range
-from jobs.targets.file import pauses
+from jobs.targets import pauses
 from jobs.verify import verify
 from tests.support.syncing import Lab
 

@@ -14,6 +14,7 @@ import pytest
 from app import errors
 from jobs.engine import opening
 from jobs.sessions import OpenSessions
+from jobs.source.connection import Source
 from jobs.source.session import source_session
 from tests.support.daemons import wait_until
 from tests.support.syncing import Lab
@@ -54,7 +55,7 @@ def sessions(conn: psycopg.Connection[tuple[int]]) -> int:
 def test_a_list_of_tables_asks_nothing_of_a_source_that_has_thousands(lab: Lab) -> None:
     lab.run("CREATE TABLE other (id bigint PRIMARY KEY)")
     with opening.lent(lab.job) as session:
-        session.attach_source(lab.job.source)
+        session.attach_source(Source.of(lab.job))
         there = "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'pg'"
         assert session.one(there) == 1
         assert session.one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'pg'") == 0
@@ -110,7 +111,7 @@ def test_the_limits_of_a_role_end_no_run_and_no_kept_session(lab: Lab, monkeypat
 
 def test_sessions_that_reach_several_servers_are_told_so(lab: Lab) -> None:
     with source_session(lab.job) as now, opening.lent(lab.job) as session:
-        session.attach_source(lab.job.source)
+        session.attach_source(Source.of(lab.job))
         elsewhere = replace(now.snapshot, exported="00000099-00000001-1")
         with pytest.raises(errors.SourceUnavailable, match="several servers"), session.transaction():
             session.join_snapshot(elsewhere)

@@ -13,6 +13,7 @@ from jobs import faults
 from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.status import report
+from jobs.targets import targets
 from jobs.targets.lake import migrate
 from jobs.verify import verify
 from tests.support import cluster
@@ -167,8 +168,8 @@ def test_columns_may_be_called_like_those_of_the_system(lab: LakeLab) -> None:
 def test_one_writer_at_a_time_and_a_lost_lock_gives_up(lab: LakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.sync()
     other = replace(lab, place="there")
-    with lab.job.target.locked():
-        assert other.job.target.is_locked()
+    with targets.of(lab.job).locked():
+        assert targets.of(other.job).is_locked()
         with pytest.raises(errors.LockHeld, match="another run holds the lake"):
             other.sync(wait=False)
     was = faults.point
@@ -196,7 +197,7 @@ def test_one_writer_at_a_time_and_a_lost_lock_gives_up(lab: LakeLab, monkeypatch
 
 def test_what_is_written_follows_what_was_read(lab: LakeLab) -> None:
     lab.sync()
-    target = lab.job.target
+    target = targets.of(lab.job)
     with target.locked(), target.mending(anew=False) as file:
         with file.transaction():
             file.begin_writing()
@@ -220,7 +221,7 @@ def test_upkeep_keeps_files_few_and_readers_right(lab: LakeLab) -> None:
     stray.write_bytes(b"left by a run that was cut short")
     before = len(list(lab.data.rglob("*.parquet")))
     for _ in range(2):
-        lab.job.target.tidy(replace(lab.sync(), run_id="000000050-abcdef", changed=True))
+        targets.of(lab.job).tidy(replace(lab.sync(), run_id="000000050-abcdef", changed=True))
     after = list(lab.data.rglob("*.parquet"))
     assert len(after) < before / 2 and not stray.exists()
     lab.assert_equal()

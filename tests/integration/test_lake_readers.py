@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app import errors
 from jobs.sessions import OpenSessions
 from jobs.status import report
+from jobs.targets import targets
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
 
@@ -94,7 +95,9 @@ def test_report_sql_reaches_neither_the_catalog_nor_the_files(lab: LakeLab) -> N
         with pytest.raises(duckdb.Error):
             session.execute("FROM read_text('/etc/passwd')")
     assert snapshots(lab) == before
-    assert str(lab.job) and str(conninfo_to_dict(lab.catalog)["password"]) not in repr(lab.job) + repr(lab.job.target)
+    assert str(lab.job) and str(conninfo_to_dict(lab.catalog)["password"]) not in repr(lab.job) + repr(
+        targets.of(lab.job)
+    )
 
 
 def test_what_is_wrong_with_a_lake_is_told_clearly(lab: LakeLab) -> None:

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from app import errors
 from jobs.sessions import OpenSessions
+from jobs.targets import targets
 from jobs.targets.lake import migrate
 from jobs.targets.lake.target import LakeTarget
 from jobs.verify import verify
@@ -59,7 +60,7 @@ def test_runs_readers_and_upkeep_are_those_of_a_folder(store: ObjectStore, lab: 
     lab.assert_equal()
     with lab.open() as early:
         before = store.names("lake")
-        target = lab.job.target
+        target = targets.of(lab.job)
         assert isinstance(target, LakeTarget)
         for _ in range(2):
             target.tidy_now()
@@ -106,7 +107,7 @@ def test_report_sql_reaches_no_other_object_and_no_key(store: ObjectStore, lab: 
             with pytest.raises(Exception, match="disabled by configuration"):
                 session.execute(attack.format(url=store.url))
         assert SECRET not in str(session.execute("FROM duckdb_secrets()").fetchall())
-    assert SECRET not in repr(lab.lake) + repr(vars(lab.lake)) + repr(lab.job.target)
+    assert SECRET not in repr(lab.lake) + repr(vars(lab.lake)) + repr(targets.of(lab.job))
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.source import readiness
 from jobs.source import settings as sessions
+from jobs.source.connection import Source
 from jobs.verify import verify
 from tests.support.syncing import Lab
 
@@ -213,7 +214,7 @@ def test_a_view_is_not_masked_by_hash_nor_a_table_with_somebody_s_function_in_it
 
 
 def test_sessions_for_tables_read_no_view(views: Lab) -> None:
-    with views.job.source.connect() as conn:
+    with Source.of(views.job).connect() as conn:
         known = conn.execute("SELECT FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'").fetchone()
         if known is None:
             pytest.skip("this version of PostgreSQL can't keep a session from views")
@@ -225,7 +226,7 @@ def test_what_a_view_set_is_gone_before_the_next_run(views: Lab) -> None:
     """Its functions can set what they like in the run's own session, which a daemon keeps."""
     views.keep = OpenSessions()
     for _ in range(2):
-        with views.job.source.meet() as (conn, _identity):
+        with Source.of(views.job).meet() as (conn, _identity):
             assert conn.execute("SHOW search_path").fetchone() == {"search_path": "pg_catalog, pg_temp"}
             with conn.transaction():
                 sessions.let_views(conn)

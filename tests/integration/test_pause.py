@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs.targets.file import pauses, work
+from jobs.targets import pauses
+from jobs.targets.file import work
 from jobs.verify import verify
 from tests.support.cli import Cli
 from tests.support.daemons import running, write_config

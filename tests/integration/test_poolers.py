@@ -15,6 +15,7 @@ from app import errors
 from jobs.daemon import lead, wake
 from jobs.sessions import OpenSessions
 from jobs.source import position
+from jobs.source.connection import Source
 from jobs.verify import verify
 from tests.support import pooler
 from tests.support.daemons import running, write_config
@@ -116,7 +117,7 @@ def test_transaction_pooling_is_refused_while_others_use_the_pool(lab: Lab) -> N
 
 def test_a_statement_that_another_process_answers_ends_the_session(lab: Lab) -> None:
     """What a pooler in front of a busy pool may show only later on."""
-    with lab.job.source.open("neaptide test") as conn:
+    with Source.of(lab.job).open("neaptide test") as conn:
         conn.backend += 1
         with pytest.raises(errors.ConfigError, match="transaction pooling"), conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

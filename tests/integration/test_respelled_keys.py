@@ -13,6 +13,7 @@ import pytest
 from psycopg.rows import tuple_row
 
 from jobs import quoting
+from jobs.source.connection import Source
 from jobs.verify import verify
 from tests.support import keytypes
 from tests.support.syncing import Lab
@@ -109,7 +110,7 @@ def made(lab: Lab, kinds: Sequence[str], modes: Sequence[str]) -> list[Place]:
 def assert_equal(lab: Lab, found: Sequence[Place], step: str) -> None:
     """Each row once, by the key's text where the file keeps that, and by what stands beside it."""
     path = str(lab.folder / "reporting.duckdb")
-    with lab.job.source.open("neaptide test") as conn, duckdb.connect(path, read_only=True) as file:
+    with Source.of(lab.job).open("neaptide test") as conn, duckdb.connect(path, read_only=True) as file:
         conn.row_factory = tuple_row
         for place in found:
             theirs, ours = rows_of(conn, file, place)

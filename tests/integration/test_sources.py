@@ -17,7 +17,8 @@ from jobs import results
 from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.status import report
-from jobs.targets.file import freshness, pauses
+from jobs.targets import pauses
+from jobs.targets.file import freshness
 from jobs.tracking import each
 from jobs.verify import verify
 from tests.support import cluster, several, strangers

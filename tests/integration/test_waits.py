@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from app.face import waits
 from app.face.base import Face
 from jobs.source import pulse
+from jobs.source.connection import Source
 from jobs.targets.file import lock
 from tests.support import cluster, daemonlab, servers
 from tests.support.daemonlab import first_run, left_behind, rows
@@ -80,11 +81,11 @@ def test_a_server_that_hangs_ends_the_lead_is_told_and_is_found_back(lab: Lab, p
 def test_a_sync_says_that_the_source_does_not_answer(lab: Lab, postgres: cluster.Cluster, tmp_path: Path) -> None:
     config = write_config(lab)
     with standing_still(postgres):
-        assert not lab.job.source.answers(0.2)
+        assert not Source.of(lab.job).answers(0.2)
         with syncing(config, tmp_path) as said:
             wait_until(lambda: "PostgreSQL, which does not answer" in said.read_text(), PATIENCE)
             send(postgres, signal.SIGCONT)
-    assert lab.job.source.answers(PATIENCE)
+    assert Source.of(lab.job).answers(PATIENCE)
 
 
 def test_a_sync_says_which_other_run_it_waits_for(lab: Lab, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 
 from jobs.status import report
+from jobs.targets import targets
 from tests.support import cluster
 from tests.support.lakechild import SETUP, child, lab_of, looks, move
 
@@ -38,7 +39,7 @@ def soak(minutes: float) -> None:
         writer.communicate()
         lab.sync()
         lab.assert_equal()
-        last, size = report.history(lab.job, 1)[0]["run_id"], lab.job.target.size() / 2**20
+        last, size = report.history(lab.job, 1)[0]["run_id"], targets.of(lab.job).size() / 2**20
         print(f"{reads} reads by {READERS} processes, the last run is {last}, {size:.1f} MB, 0 differences")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs.job import Job
 from jobs.source import catalogue
+from jobs.source.connection import Source
 
 # The names of the key's columns are the trigger's arguments after the table's name. TRUNCATE tells of no keys.
 TELL = """
@@ -44,7 +45,7 @@ def telling(table: str, *key: str) -> list[str]:
 
 def of_all(job: Job) -> list[str]:
     """The same for every table of the config that events are to tell of, and that no writer tells of yet."""
-    with job.owner.connect() as conn:
+    with Source.of_owner(job).connect() as conn:
         rows = conn.execute("SELECT tgrelid::bigint AS relid FROM pg_trigger WHERE tgname = 'tell_insert'")
         there = {row["relid"] for row in rows}
         tables = [table for table in catalogue.look(conn, job.settings).tables if table.from_events]

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from app import errors
+from jobs.targets import targets
 from jobs.targets.lake.target import LakeTarget
 from tests.support.lakelab import LakeLab
 
@@ -61,7 +62,7 @@ def lab_of(source: str, catalog: str, folder: str, place: str) -> LakeLab:
 
 def write(lab: LakeLab) -> None:
     """Sync again and again; what is said of it is read by nobody before the end."""
-    target = lab.job.target
+    target = targets.of(lab.job)
     assert isinstance(target, LakeTarget)
     while True:
         try:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from app import errors, statements
 from jobs.broker import outbox
 from jobs.feeds.events.feed import EventsFeed, Queue
 from jobs.feeds.events.queues import OutboxQueue, Reader, StreamQueue
+from jobs.job import Job
 from jobs.source.connection import Connection
 from jobs.source.session import SourceSession
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 def opened(job: Job, now: SourceSession) -> EventsFeed | None:

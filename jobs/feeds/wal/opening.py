@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
@@ -13,15 +13,14 @@ from app import errors, notes, redaction, statements
 from jobs.feeds.wal.feed import WalFeed
 from jobs.feeds.wal.reader import LogReader
 from jobs.feeds.wal.stream import text
+from jobs.job import Job
 from jobs.position.snapshot import position
 from jobs.source import slots
+from jobs.source.connection import Source
 from jobs.source.failures import translate
 from jobs.source.session import SourceSession
 from jobs.source.slots import Slot
 from jobs.tables.published import Publication
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 # What ends a session and says nothing of the log: no connection, no room for one, somebody's wish.
 _AWAY = ("08", "53", "57")
@@ -93,7 +92,7 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
             return _reached(job, kept, now, publication, guard)
         kept.close()
     try:
-        reader = LogReader(job.owner, slot.name, slot.confirmed, lambda: _let_go(job, slot))
+        reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: _let_go(job, slot))
         if job.sessions is not None:
             job.sessions.log = reader
         return _reached(job, reader, now, publication, guard)
@@ -142,19 +141,19 @@ class _Goal:
         if self._pushed:
             return
         self._pushed = True
-        with suppress(psycopg.Error, errors.NeaptideError), self._job.owner.open("neaptide log") as conn:
+        with suppress(psycopg.Error, errors.NeaptideError), Source.of_owner(self._job).open("neaptide log") as conn:
             conn.execute(slots.pushing(conn.info.server_version).encode())
 
 
 def _let_go(job: Job, slot: Slot) -> bool:
-    with job.owner.open("neaptide slot") as conn:
+    with Source.of_owner(job).open("neaptide slot") as conn:
         return slots.take_over(conn, slot.name)
 
 
 def _renew(job: Job, slot: Slot) -> None:
     """Make the slot anew. Raises `errors.SchemaMoving`: what was seen is older than the new slot."""
     try:
-        with job.owner.open("neaptide slot", _MAKING) as conn:
+        with Source.of_owner(job).open("neaptide slot", _MAKING) as conn:
             slots.drop(conn, slot.name)
             slots.make(conn, slot.name)
     except psycopg.errors.QueryCanceled as error:

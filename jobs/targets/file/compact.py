@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import faults, quoting
 from jobs.beside import private
 from jobs.engine import opening
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.record import state
 from jobs.results import Run
 from jobs.targets.file import strangers
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 # A file is rebuilt beyond three times of what it needs.
 ALIVE = 1 / 3

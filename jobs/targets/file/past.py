@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors, versions
 from jobs import disk, quoting
 from jobs.beside import private
 from jobs.beside.names import Names
 from jobs.engine import opening
+from jobs.job import Job
 from jobs.record import history
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 @disk.translated()

@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import disk, quoting
 from jobs.engine import rows
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.record import state
 from jobs.source.catalogue import Table
 from jobs.targets.file import draft, in_use
-
-if TYPE_CHECKING:
-    from jobs.job import Job
+from jobs.targets.file.publish import Publisher
 
 _SYNC = "run `neaptide sync`: it sets the file aside and builds a new one"
 
@@ -58,7 +56,7 @@ def _published_again(job: Job, published: Path) -> list[str]:
     if versions.seal(job.files.work) != versions.seal(published):
         draft.drop(job.files)
         return []
-    job.publisher.publish()
+    Publisher(job.files).publish()
     return [f"{published} was published again: another program has it open for writing, which locked readers out"]
 
 

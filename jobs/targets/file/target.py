@@ -6,20 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors
 from jobs.engine import opening
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.record.state import State
 from jobs.results import Run
 from jobs.source.session import SourceSession
 from jobs.targets.file import compact, draft, lock, past, strangers, work
+from jobs.targets.file.publish import Publisher
 from jobs.targets.target import NO_FILE, LastBase, Seen, Version, Way
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 class FileTarget:
@@ -46,7 +44,7 @@ class FileTarget:
 
     def clean(self) -> None:
         """As in `Target`."""
-        self._job.publisher.clean()
+        Publisher(self._job.files).clean()
 
     def keep_off(self) -> list[str]:
         """As in `Target`."""
@@ -136,7 +134,7 @@ class FileTarget:
             compact.rebuild(self._job, self._files.work)
         if self._job.sessions is not None:
             self._job.sessions.permit()
-        return self._job.publisher.publish(over=over, forgetting=forgetting)
+        return Publisher(self._job.files).publish(over=over, forgetting=forgetting)
 
     def remember(self, state: State) -> None:
         """As in `Target`."""

@@ -6,22 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors
 from jobs.engine import opening
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.plan.steps import check_identity
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import SourceSession
 from jobs.targets.file import draft, freshness, strangers
+from jobs.targets.file.publish import Publisher
 from jobs.targets.target import LastBase, Way
-
-if TYPE_CHECKING:
-    from jobs.job import Job
-
 
 SPARE, COPY, NEW, ANEW = Way(), Way(fresh=True), Way(empty=True), Way(empty=True, history=False)
 
@@ -91,7 +88,7 @@ def given_up(job: Job) -> State:
 
 def set_aside(job: Job, error: Damaged) -> str:
     """Keep the damaged file; returns the warning that says so."""
-    return f"{error.message}; it was set aside as {job.publisher.set_aside()} and built anew"
+    return f"{error.message}; it was set aside as {Publisher(job.files).set_aside()} and built anew"
 
 
 def peek(job: Job) -> State:

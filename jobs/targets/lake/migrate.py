@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from app import errors, statements, versions
 from jobs import quoting
 from jobs.beside import notes
 from jobs.beside.names import Names
+from jobs.job import Job
 from jobs.record import state as ledger
+from jobs.targets import targets
 from jobs.targets.lake.session import LakeSession
 from jobs.targets.lake.target import LakeTarget
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def migrate(job: Job, files: Names) -> Migrated:
     The file stays as it is. Raises `errors.UsageError` for another target, `errors.TargetUnusable` for a damaged file,
     `errors.NoReportingFile`.
     """
-    target = job.target
+    target = targets.of(job)
     if not isinstance(target, LakeTarget):
         raise errors.UsageError("the target is a file", hint="set [target] url and data to what is to be the lake")
     published = files.published

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
 
 from app import errors
 from app.lakes import Lake
 from jobs.beside.catalog import Catalog
 from jobs.engine import opening
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.record.state import State
 from jobs.targets.lake.session import LakeSession
 from jobs.targets.target import NO_FILE, Version
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 
 class LakeSessions:
@@ -28,7 +25,7 @@ class LakeSessions:
     @contextmanager
     def writing(self) -> Iterator[LakeSession]:
         """A session that may write; one that is kept stays attached."""
-        with self._opened(opening.lent(self._job)) as file:
+        with self._opened(opening.lent(self._job, LakeSession)) as file:
             file.open_lake(self._lake)
             file.permit = self._check
             yield file
@@ -36,7 +33,7 @@ class LakeSessions:
     @contextmanager
     def pinned(self, version: int | None, *, strict: bool = False) -> Iterator[LakeSession]:
         """A session of its own that reads one snapshot; one for other people's SQL is `strict`."""
-        with self._opened(opening.alone(self._job, strict=strict)) as file:
+        with self._opened(opening.alone(self._job, LakeSession, strict=strict)) as file:
             file.open_lake(self._lake, snapshot=version)
             yield file
 

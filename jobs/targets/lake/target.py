@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app import errors, s3
 from app.lakes import Lake
@@ -15,6 +14,7 @@ from jobs.beside import private
 from jobs.beside.lake_names import LakeNames
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
+from jobs.job import Job
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run
@@ -22,9 +22,6 @@ from jobs.source.session import SourceSession
 from jobs.targets.lake import upkeep
 from jobs.targets.lake.sessions import LakeSessions
 from jobs.targets.target import LastBase, Seen, Version, Way
-
-if TYPE_CHECKING:
-    from jobs.job import Job
 
 # There is one way: on from where the lake is.
 _ON = (Way(history=False),)

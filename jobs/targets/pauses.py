@@ -5,20 +5,17 @@ Those of `neaptide pause` stand in a small file beside the target, each with the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from app import errors, nearest
 from app.notes import parsed
-from jobs import disk
-from jobs.beside import notes
+from jobs.beside import paused
 from jobs.beside.names import Names
+from jobs.job import Job
 from jobs.record.state import Saved, State
 from jobs.tables import modes
-
-if TYPE_CHECKING:
-    from jobs.job import Job
+from jobs.targets import targets
 
 # From this share of what is kept on it is told that it is about to be forgotten.
 _NEAR = 0.75
@@ -26,32 +23,16 @@ _NEAR = 0.75
 _MUCH = 2**30
 
 
-def read(files: Names) -> dict[str, str]:
-    """The paused tables, by their names in the config or the file, each with the moment since when."""
-    found: dict[str, str] = files.read("paused", notes.Paused).get("tables", {})
-    return found
-
-
-@disk.translated()
-def write(files: Names, tables: Mapping[str, str]) -> None:
-    """Say which tables are paused from now on."""
-    files.link.parent.mkdir(parents=True, exist_ok=True)
-    if tables:
-        files.note("paused", {"tables": dict(tables)})
-    else:
-        files.forget("paused")
-
-
 def pause(job: Job, names: list[str]) -> list[str]:
     """Leave these tables as they are from the next run on; those of them that were not paused before.
 
     A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
     """
-    with job.target.locked():
-        found = read(job.files)
+    with targets.of(job).locked():
+        found = paused.read(job.files)
         new = [name for name in _known(job, names) if name not in found]
         now = datetime.now(UTC).isoformat()
-        write(job.files, {**found, **dict.fromkeys(new, now)})
+        paused.write(job.files, {**found, **dict.fromkeys(new, now)})
         return new
 
 
@@ -60,20 +41,20 @@ def resume(job: Job, names: list[str]) -> list[str]:
 
     Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
     """
-    with job.target.locked():
-        found = read(job.files)
+    with targets.of(job).locked():
+        found = paused.read(job.files)
         # What was paused may be gone from the config.
         known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]
         for spec in job.settings.tables:
             if spec.paused and names and spec.name in known:
                 raise errors.UsageError(f"{spec.name} has paused = true in the config", hint="take it out there")
-        write(job.files, {name: since for name, since in found.items() if name not in known})
+        paused.write(job.files, {name: since for name, since in found.items() if name not in known})
         return [name for name in known if name in found]
 
 
 def _known(job: Job, names: Iterable[str]) -> list[str]:
     """The names, each of which is an entry of the config or a table of the file."""
-    state = job.target.peek()
+    state = targets.of(job).peek()
     there = {*state.tables, *state.others, *(spec.name for spec in job.settings.tables if not spec.is_pattern)}
     wanted = list(dict.fromkeys(names))
     for name in wanted:
