@@ -74,18 +74,14 @@ class LiveStore(reporting.Store):
     ) -> None:
         super().__init__(
             connection, session=connection, check=lambda sql: guard.check(sql, connection, scope), limits=limits,
-            as_of=now.snapshot.as_of, run_id="live",
+            as_of=now.snapshot.as_of, run_id="live", listed=lambda: sorted(scope.tables),
         )  # fmt: skip
-        self._listed, self._copied = scope.tables, now.tables
+        self._copied = now.tables
 
     @cached_property
     def models(self) -> frozenset[str]:
         """None: a report's quicker way reads models that are kept, and here each would be worked out for it."""
         return frozenset()
-
-    def tables(self) -> list[tuple[str, str]]:
-        """Schema and name of every table of the config and of every read model, sorted."""
-        return sorted(self._listed)
 
     def source_types(self, table: str) -> dict[str, str]:
         """The types in PostgreSQL by the names of the columns; none of a model's."""

@@ -28,6 +28,7 @@ _DEEPEST = 20
 # Where the read models are. One that is kept by adding and taking away is a view: behind it lies a table with columns
 # that are none of the model's.
 _MODELS = "models"
+_TABLE, _VIEW = "table", "view"
 _NEAPTIDE, _BEHIND = "neaptide", "sums of "
 _ROWS, _COUNT = "neaptide_rows", "neaptide_n_"
 # Where the histories are: views, and to each a macro that says what was valid when.
@@ -59,6 +60,13 @@ class Exposure:
         models = [name for name in self._views if name[0] in (_MODELS, _HISTORY)]
         there = (name for name in (*self._tables, *models) if not _is_behind(*name))
         return [".".join(map(_written, name)) for name in there]
+
+    def readable(self) -> list[tuple[str, str]]:
+        """Schema and name of every copied table, read model and history, as the file spells them, sorted."""
+        return sorted(
+            (schema, name) for kind, schema, name in self._found
+            if (schema in (_MODELS, _HISTORY) if kind == _VIEW else schema != _NEAPTIDE)
+        )  # fmt: skip
 
     def stored(self, schema: str, name: str) -> tuple[str, str] | None:
         """The table of the file behind a name, with its schema; None where that is a view."""
@@ -123,7 +131,7 @@ class Exposure:
             return self._model(name)
         if depth > _DEEPEST:
             raise errors.QueryFailed(f"the view {schema}.{name} is nested too deeply")
-        columns, query = tokens.of_view(self._views[schema, name])
+        columns, query = tokens.of_view(self._texts[schema, name])
         listed = f"({', '.join(map(_quoted, columns))}) " if columns else ""
         return f"{listed}AS {self._exposed(query, depth + 1).text}"
 
@@ -142,9 +150,20 @@ class Exposure:
         self._made.clear()
 
     @cached_property
+    def _found(self) -> list[tuple[str, str, str]]:
+        """Kind, schema and name of all tables and views: asked once, since it takes as long as many a report."""
+        return self._connection.execute(statements.get("queries/session", "names")).fetchall()
+
+    @cached_property
     def _tables(self) -> frozenset[tuple[str, str]]:
-        rows = self._connection.execute(statements.get("queries/session", "tables")).fetchall()
-        return frozenset((guard.fold(schema), guard.fold(name)) for schema, name in rows)
+        return self._of(_TABLE)
+
+    @cached_property
+    def _views(self) -> frozenset[tuple[str, str]]:
+        return self._of(_VIEW)
+
+    def _of(self, wanted: str) -> frozenset[tuple[str, str]]:
+        return frozenset((guard.fold(schema), guard.fold(name)) for kind, schema, name in self._found if kind == wanted)
 
     @cached_property
     def _macros(self) -> dict[str, tuple[list[str], str]]:
@@ -152,7 +171,8 @@ class Exposure:
         return {guard.fold(name): (parameters, query) for name, parameters, query in rows}
 
     @cached_property
-    def _views(self) -> dict[tuple[str, str], str]:
+    def _texts(self) -> dict[tuple[str, str], str]:
+        """The queries of the views, which DuckDB has to write out."""
         rows = self._connection.execute(statements.get("queries/session", "views")).fetchall()
         return {(guard.fold(schema), guard.fold(name)): sql for schema, name, sql in rows}
 

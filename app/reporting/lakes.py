@@ -48,9 +48,10 @@ def _opened(lake: Lake, limits: Limits) -> store.Store:
         as_of, run_id = worker.run(lambda: store.freshness(connection), limits)
         session = connection.cursor()
         session.execute(statements.get("queries/session", "in_utc"))
+        exposure = Exposure(session)
         return LakeStore(
-            connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
-            as_of=max(as_of, _checked_as_of(note, run_id) or as_of), lake=lake, snapshot=snapshot,
+            connection, session=session, check=exposure.check, listed=exposure.readable, limits=limits, spill=spill,
+            run_id=run_id, as_of=max(as_of, _checked_as_of(note, run_id) or as_of), lake=lake, snapshot=snapshot,
         )  # fmt: skip
     except BaseException as error:
         if not worker.lost:

@@ -53,7 +53,8 @@ _LOCK_DOWN = ("enter", "close_off", "allow_zone", "lock")
 class Store:
     """An open reporting file. Use it from one thread; open another for another thread.
 
-    `session` is locked down, and `check` judges what runs in it; `connection` is closed with it.
+    `session` is locked down, and `check` judges what runs in it; `connection` is closed with it. `listed` gives schema
+    and name of what there is to read.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class Store:
         run_id: str,
         limits: Limits,
         spill: Spill | None = None,
+        listed: Callable[[], list[tuple[str, str]]] = list,
     ) -> None:
         self._connection = connection
         self._session = session
         self._check = check
+        self._listed = listed
         self._limits = limits
         self._spill = spill
         self._worker = execution.Worker(session)
@@ -136,7 +139,7 @@ class Store:
 
     def tables(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table and read model, sorted."""
-        return self._connection.execute(statements.get("queries/session", "readable")).fetchall()
+        return self._listed()
 
     def relations(self) -> dict[tuple[str, str], list[str]]:
         """Everything that a query may name, but what is Neaptide's, by schema and name, with the columns."""
@@ -260,9 +263,10 @@ def _store(path: Path, file: Path, limits: Limits) -> Store:
         as_of, run_id = worker.run(lambda: freshness(connection), limits)
         session = connection.cursor()
         session.execute(statements.get("queries/session", "in_utc"))
+        exposure = Exposure(session)
         return Store(
-            connection, session=session, check=Exposure(session).check, limits=limits, spill=spill, run_id=run_id,
-            as_of=max(as_of, published.checked_as_of(path, run_id) or as_of),
+            connection, session=session, check=exposure.check, listed=exposure.readable, limits=limits, spill=spill,
+            run_id=run_id, as_of=max(as_of, published.checked_as_of(path, run_id) or as_of),
         )  # fmt: skip
     except BaseException:
         if not worker.lost:

@@ -26,16 +26,11 @@ SELECT as_of, run_id FROM neaptide.freshness;
 -- Every relation of the file, with its columns.
 SHOW ALL TABLES;
 
--- name: readable
--- Schema and name of every copied table, read model and history.
-SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting' AND schema_name <> 'neaptide'
-UNION ALL SELECT schema_name, view_name FROM duckdb_views()
-WHERE database_name = 'reporting' AND schema_name IN ('models', 'history')
-ORDER BY ALL;
-
--- name: tables
--- Every table of the file.
-SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting';
+-- name: names
+-- Every table and view of the file.
+SELECT 'table' AS kind, schema_name, table_name FROM duckdb_tables() WHERE database_name = 'reporting'
+UNION ALL SELECT 'view', schema_name, view_name FROM duckdb_views()
+WHERE database_name = 'reporting' AND NOT internal;
 
 -- name: views
 -- Every view of the file, with its query.
