@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from app import errors
 from jobs import quoting
@@ -13,12 +16,16 @@ from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes, Into
+from jobs.source.connection import Connection
+from jobs.source.failures import translate
 from jobs.tables import filters, keys
 from jobs.tables.table import Table
 from jobs.types.wire import Wire
 
 # The texts of a key's values, in the key's order.
 Key = tuple[str, ...]
+# What PostgreSQL says of a text that is no value of its type: that, a CHECK within it, a name of nothing.
+_NO_VALUE = ("22", "23", "42")
 # Keys of one question. Much fewer cost round trips, many more the server's time to plan it.
 AT_ONCE = 10_000
 
@@ -107,6 +114,29 @@ def _loss(session: DuckSession, table: Table, found: Changes, published: Path | 
     key = quoting.listed(table.key)
     present = f"SELECT {key} FROM {out(table)} ANTI JOIN {found.gone} USING ({key})"
     return mass_delete.refused(session, table, present, published)
+
+
+def is_of_a_key(error: errors.NeaptideError, conn: Connection, table: Table, wanted: Iterable[Key]) -> bool:
+    """Whether a run failed since one of these texts is no value of its key's type, or of it no longer."""
+    # No access, a lost session or a full disk is no matter of a key.
+    return type(error) is errors.NeaptideError and not _readable(conn, table, wanted)
+
+
+def _readable(conn: Connection, table: Table, wanted: Iterable[Key]) -> bool:
+    listed = list(wanted)
+    parts = [keys.read_back(f"t.n{place}", info) for place, info in enumerate(table.key_infos())]
+    names = ", ".join(f"n{place}" for place in range(len(parts)))
+    arrays = ", ".join("%s::text[]" for _ in parts)
+    query = f"SELECT count(({', '.join(parts)})) AS n FROM unnest({arrays}) AS t ({names})"
+    columns: Sequence[Any] = [[key[place] for key in listed] for place in range(len(parts))]
+    try:
+        with conn.transaction():
+            conn.execute(query.encode(), columns)
+    except psycopg.Error as error:
+        if (error.sqlstate or "").startswith(_NO_VALUE):
+            return False
+        raise translate(error) from error
+    return True
 
 
 def conditions(table: Table, wanted: Iterable[Key]) -> Iterator[str]:

@@ -113,7 +113,7 @@ def unfit(table: Table, publication: Publication) -> str | None:
         if not set(table.source_key) <= part.identity:
             return (
                 f"the replica identity of {part.name} does not hold the key ({', '.join(table.source_key)}):"
-                " make it the primary key, or ALTER TABLE … REPLICA IDENTITY USING INDEX, or set"
+                " ALTER TABLE … REPLICA IDENTITY DEFAULT where that is its primary key, else USING INDEX, or set"
                 f' feed = "watermark" for {table.source_name}'
             )
     return None

@@ -39,7 +39,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 def deleted(lab: Lab, case: str) -> None:
     """A synced table from which a row is deleted whose key no new row could have."""
     made, kind, gone, left, change = REFUSED[case]
-    lab.specs = [{"name": "public.t", "watermark": "xid"}]
+    lab.specs = [{"name": "public.t"} | ({} if lab.sync_options else {"watermark": "xid"})]
     lab.run(*made.split("; "), f"CREATE TABLE t (k {kind} PRIMARY KEY, n int)")
     lab.run(f"INSERT INTO t VALUES ('{gone}'::{kind}, 1), ('{left}'::{kind}, 2)")
     lab.track()
@@ -72,6 +72,35 @@ def test_a_delete_arrives_though_no_row_could_have_its_key_any_more(lab: Lab, ca
     assert (run.action, run.notes, numbers(lab)) == ("delta", (), [4])
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("feed", ["wal"], indirect=True)
+@pytest.mark.parametrize("case", ["a check", *COMPARED])
+def test_it_arrives_from_the_log_too(lab: Lab, case: str) -> None:
+    deleted(lab, case)
+    [run] = lab.sync().tables
+    assert (run.error, run.rows_out, "all were compared" in str(run.notes)) == (None, 1, case in COMPARED)
+    assert numbers(lab) == [2]
+    for number in (3, 4):
+        lab.run(f"UPDATE t SET n = {number}")
+        [run] = lab.sync().tables
+    assert (run.action, run.notes, numbers(lab)) == ("delta", (), [4])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("feed", ["wal"], indirect=True)
+def test_a_key_whose_object_is_gone_by_the_time_it_is_read(lab: Lab) -> None:
+    lab.specs = [{"name": "public.t"}]
+    lab.run("CREATE TABLE one ()", "CREATE TABLE t (k regclass PRIMARY KEY, n int)", "INSERT INTO t VALUES ('one', 1)")
+    lab.run("CREATE TABLE other ()", "INSERT INTO t VALUES ('other', 2)")
+    lab.track()
+    lab.sync()
+    lab.run("DELETE FROM t WHERE n = 1", "DROP TABLE one")
+    for number in (3, 4):
+        assert lab.sync().failed == ()
+        assert numbers(lab) == [number - 1]
+        lab.run(f"UPDATE t SET n = {number}")
+
+
 def test_a_table_with_such_a_key_is_compared_and_mended(lab: Lab) -> None:
     deleted(lab, "a check inside")
     [table] = verify.verify(lab.job, repair=True).tables
@@ -99,10 +128,11 @@ OBJECTS = (
     "CREATE TYPE pair AS (a int, b regclass)",
 )
 ENTRIES: dict[str, dict[str, Any]] = {
-    "tombstone": {},
-    "compare": {"deletes": "compare", "max_delete_share": 1},
-    "masked": {"mask": {"k": "hash"}},
+    "tombstone": {"watermark": "xid"},
+    "compare": {"watermark": "xid", "deletes": "compare", "max_delete_share": 1},
+    "masked": {"watermark": "xid", "mask": {"k": "hash"}},
     "none": {"watermark": "none"},
+    "logged": {"feed": "wal"},
 }
 
 
@@ -126,9 +156,17 @@ def assert_named(lab: Lab, names: Iterable[str]) -> None:
 def test_an_object_is_renamed_and_dropped_and_its_row_is_updated_and_deleted(lab: Lab) -> None:
     lab.run(*OBJECTS)
     lab.sync_options["mask_key"] = "a key of the tests, long enough"
-    both = [(entry, kind) for entry in ENTRIES for kind in NAMED if entry == "tombstone" or kind.startswith("regclass")]
+    both = [
+        (entry, kind)
+        for entry in ENTRIES
+        for kind in NAMED
+        if entry in ("tombstone", "logged") or kind.startswith("regclass")
+    ]
     names = {f'public."{entry} {kind}"': kind for entry, kind in both}
-    lab.specs = [{"name": f"public.{entry} {kind}", "watermark": "xid", **ENTRIES[entry]} for entry, kind in both]
+    lab.specs = [
+        {"name": f"public.{entry} {kind}", **({} if entry == "logged" else {"watermark": "xid"}), **ENTRIES[entry]}
+        for entry, kind in both
+    ]
     lab.run(*(f"CREATE TABLE {name} (k {kind} PRIMARY KEY, n int)" for name, kind in names.items()))
     lab.run(*(f"INSERT INTO {name} VALUES ('{NAMED[kind][0]}', 1)" for name, kind in names.items()))
     lab.track()

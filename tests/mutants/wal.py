@@ -7,9 +7,17 @@ from tests.mutants.mutant import Mutant
 FEED = "tests/integration/test_wal_feed.py::"
 SLOT = "tests/integration/test_wal_slot.py::"
 RECOVERY = "tests/integration/test_wal_recovery.py::"
+UNREADABLE = "tests/integration/test_unreadable_keys.py::"
 RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
+    Mutant(
+        "a key from the log that can't be read any more fails its table for good",
+        "jobs/feeds/wal/feed.py",
+        "raise UnreadableKeys(step.table.name) from error",
+        "raise",
+        UNREADABLE + "test_a_key_whose_object_is_gone_by_the_time_it_is_read",
+    ),
     Mutant(
         "a copy passes for all that was written while the publication did not tell",
         "jobs/feeds/wal/feed.py",

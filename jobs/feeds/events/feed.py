@@ -86,7 +86,7 @@ class EventsFeed:
         try:
             return by_key.gather(into, step.table, found)
         except errors.NeaptideError as error:
-            if type(error) is not errors.NeaptideError or touched.readable(now.conn, step.table, found):
+            if not by_key.is_of_a_key(error, now.conn, step.table, found):
                 raise
             self._warn(now, step.table.name)
             raise UnreadableKeys(step.table.name) from error

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from jobs.feeds.by_key import AT_ONCE, Key
 from jobs.position import watermark
 from jobs.position.watermark import Watermark
 from jobs.source.connection import Connection
-from jobs.tables import keys
 from jobs.tables.table import Table
 
 FORMAT = 1
@@ -75,22 +72,6 @@ def of_outbox(conn: Connection, since: sql.Composable) -> Touched:
 def recorded_since(mark: Watermark) -> sql.Composable:
     """The condition for the events that the watermark's snapshot did not see."""
     return watermark.recorded_since("xid", mark)
-
-
-def readable(conn: Connection, table: Table, found: Iterable[Key]) -> bool:
-    """Whether these texts are values of the key's types, to be found out before a run relies on it."""
-    listed = list(found)
-    parts = [keys.read_back(f"t.n{place}", info) for place, info in enumerate(table.key_infos())]
-    names = ", ".join(f"n{place}" for place in range(len(parts)))
-    arrays = ", ".join("%s::text[]" for _ in parts)
-    query = f"SELECT count(({', '.join(parts)})) AS n FROM unnest({arrays}) AS t ({names})"
-    columns: Sequence[Any] = [[key[place] for key in listed] for place in range(len(parts))]
-    try:
-        with conn.transaction():
-            conn.execute(query.encode(), columns)
-    except psycopg.DataError:
-        return False
-    return True
 
 
 def unreadable(tables: Iterable[str]) -> str:

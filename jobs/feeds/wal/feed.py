@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from app import statements
+from app import errors, statements
 from jobs.feeds import by_key
+from jobs.feeds.by_key import Key
 from jobs.feeds.changes import Changes, Into
-from jobs.feeds.feed import ALL, UNCOVERED, News
+from jobs.feeds.feed import ALL, UNCOVERED, News, UnreadableKeys
 from jobs.feeds.wal import place
 from jobs.feeds.wal.log import Changed
 from jobs.feeds.wal.place import Place
@@ -52,17 +53,22 @@ class WalFeed:
         return {step.table.name: self._news(step, now) for step in steps}
 
     def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
-        """By key; where the keys are not known, all of the table."""
-        keys = self._changed(step, now).keys if step.action == DELTA else None
+        """By key; where the keys are not known, or can't be read any more, all of the table."""
+        keys = None if step.unreadable else self._keys(step, now)
         if keys is None:
-            whole = replace(step, action=WHOLE)
+            whole = replace(step, action=WHOLE, unreadable=False)
             return self._whole.gather(into, whole, now)
-        return by_key.gather(into, step.table, keys)
+        try:
+            return by_key.gather(into, step.table, keys)
+        except errors.NeaptideError as error:
+            if not by_key.is_of_a_key(error, now.conn, step.table, keys):
+                raise
+            raise UnreadableKeys(step.table.name) from error
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""
         kept = filters.belongs(step.table)
-        keys = self._changed(step, now).keys if step.action == DELTA else None
+        keys = self._keys(step, now)
         if keys is None:
             return kept or "true"
         return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", kept)
@@ -127,6 +133,9 @@ class WalFeed:
             return ALL
         found = self._changed(step, now)
         return News(bool(found.keys), bool(found.keys), found.truncated)
+
+    def _keys(self, step: Step, now: SourceSession) -> frozenset[Key] | None:
+        return self._changed(step, now).keys if step.action == DELTA else None
 
     def _changed(self, step: Step, now: SourceSession) -> Changed:
         """What changed since the step's watermark; the same for the whole run, whatever else comes."""
