@@ -1,9 +1,10 @@
 -- name: slot
 -- The slot of this name, how far it is confirmed, what it holds of the log, and the settings that bear on it. All but
--- the settings is NULL where there is none.
+-- the settings is NULL where there is none. One that tells of transactions before they are committed is none of ours.
 SELECT
     s.slot_name IS NOT NULL AS there,
-    s.plugin = 'pgoutput' AND s.database = current_database() AS ours,
+    s.plugin = 'pgoutput' AND s.database = current_database()
+    AND to_jsonb(s) ->> 'two_phase' IS DISTINCT FROM 'true' AS ours,
     s.confirmed_flush_lsn::text AS confirmed,
     coalesce(s.wal_status, '') AS status,
     coalesce(s.active, false) AS active,

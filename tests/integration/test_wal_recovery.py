@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from app import errors
 from jobs.feeds.wal import feed as following
 from jobs.feeds.wal import log as changes
 from jobs.feeds.wal import stream
@@ -90,6 +91,22 @@ def test_a_slot_that_is_gone_and_a_publication_without_the_table(lab: Lab) -> No
     assert synced(lab)["item"][0] == "full"
     lab.run("DELETE FROM item WHERE id = 5")
     assert synced(lab)["item"][0] == "delta"
+
+
+@pytest.mark.long
+def test_a_slot_that_tells_of_transactions_before_they_are_committed_is_made_anew(lab: Lab) -> None:
+    with lab.connect() as conn:
+        if conn.info.server_version < 140000:
+            pytest.skip("there are no such slots yet")
+    name = lab.job.files.slot
+    lab.run(
+        f"SELECT pg_drop_replication_slot('{name}')",
+        f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput', false, true)",
+    )
+    with pytest.raises(errors.NotTracked, match="of another kind"):
+        lab.sync()
+    lab.track()
+    assert synced(lab)["item"] == ("full", 100, following.UNCOVERED)
 
 
 @pytest.mark.long

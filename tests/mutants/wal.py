@@ -12,6 +12,13 @@ RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
     Mutant(
+        "a slot that tells of transactions before their commit passes for ours",
+        "sql/sync/wal.sql",
+        "AND to_jsonb(s) ->> 'two_phase' IS DISTINCT FROM 'true' AS ours",
+        "AS ours",
+        RECOVERY + "test_a_slot_that_tells_of_transactions_before_they_are_committed_is_made_anew",
+    ),
+    Mutant(
         "a key from the log that can't be read any more fails its table for good",
         "jobs/feeds/wal/feed.py",
         "raise UnreadableKeys(step.table.name) from error",
