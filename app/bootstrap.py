@@ -247,13 +247,13 @@ def reporting_file(
     A program that asks often gives `sessions`, which make short runs several times as fast, and closes them at the end.
     The run goes on within `watched`, which may tell what it waits for. `writes` is the file that a result may go to.
     """
-    from app.reporting import store
+    from app.reporting import opening
 
     def clock() -> datetime:
         return source_clock(settings)
 
     refresh = refreshing.by(lambda: job(settings, sessions=sessions), timeout, progress, watched)
-    return store.open(
+    return opening.open(
         settings.target_path,
         refresh=refresh,
         max_staleness=max_staleness,

@@ -74,9 +74,9 @@ class Place:
             with suppress(psycopg.Error), psycopg.connect(self.read_url) as conn:
                 return conn.execute(_statement("find"), {"id": key}).fetchone() is not None
             return False
-        from app.reporting import store
+        from app.reporting import opening
 
-        with suppress(errors.NoReportingFile), store.open(self._file) as file:
+        with suppress(errors.NoReportingFile), opening.open(self._file) as file:
             return bool(file.query(statements.get("demo/mechanisms", "find_copy"), {"id": key}).rows)
         return False
 
@@ -84,9 +84,9 @@ class Place:
         """Rows that only one side has."""
         if not self.mechanism.copies:
             return 0
-        from app.reporting import store
+        from app.reporting import opening
 
-        with self.connect() as conn, store.open(self._file) as file:
+        with self.connect() as conn, opening.open(self._file) as file:
             source = {row[0] for row in conn.execute(_statement("keys"))}
             return len(source ^ {row[0] for row in file.query(statements.get("demo/mechanisms", "keys")).rows})
 

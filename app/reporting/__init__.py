@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """Imported when asked for: whoever needs only a part of the room needs no DuckDB."""
     if name not in _OFFERED:
         raise AttributeError(name)
-    from app.reporting import store
+    from app.reporting import opening, store
 
-    return getattr(store, name)
+    return opening.open if name == "open" else getattr(store, name)

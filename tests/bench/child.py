@@ -190,13 +190,13 @@ def runs(
 
 def reads(url: str, path: str, lake: str, table: str, seconds: float) -> dict[str, Any]:
     """A lake opened for so long again and again, and a sum over all rows of a table."""
-    from app.reporting import store as reporting
+    from app.reporting import opening
 
     wanted, until = job(url, path, [], lake=lake), time.monotonic() + seconds
     opened, summed = [], []
     while time.monotonic() < until:
         began = time.monotonic()
-        with reporting.open(Path(path), lake=wanted.settings.lake) as store:
+        with opening.open(Path(path), lake=wanted.settings.lake) as store:
             opened.append(time.monotonic() - began)
             began = time.monotonic()
             store.query(f"SELECT sum(quantity), max(amount) FROM {table}")

@@ -136,11 +136,11 @@ def _reports(bench: Bench) -> None:
 def on_lake(url: str, path: str, catalog: str, name: str) -> dict[str, Any]:
     """The report as `neaptide report` runs it, opening the lake included."""
     from app.queries import reports as shipped
-    from app.reporting import store as reporting
+    from app.reporting import opening
 
     lake = child.job(url, path, [], lake=catalog).settings.lake
     began = time.monotonic()
-    with reporting.open(Path(path), lake=lake) as store:
+    with opening.open(Path(path), lake=lake) as store:
         opened = time.monotonic() - began
         rows = shipped.run(store, shipped.shop().get(name)).rows
     return {"seconds": time.monotonic() - began, "rows": rows, "opened": opened}

@@ -88,10 +88,10 @@ def _one(bench: Bench, url: str, path: str, name: str) -> float:
 def on_file(path: str, name: str) -> dict[str, Any]:
     """The report as `neaptide report` runs it, opening the file included."""
     from app.queries import reports
-    from app.reporting import store as reporting
+    from app.reporting import opening
 
     began = time.monotonic()
-    with reporting.open(Path(path)) as store:
+    with opening.open(Path(path)) as store:
         rows = reports.run(store, reports.shop().get(name)).rows
     return {"seconds": time.monotonic() - began, "rows": rows}
 

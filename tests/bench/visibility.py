@@ -15,7 +15,7 @@ import threading
 import time
 from datetime import timedelta
 
-from app.reporting import store as reporting
+from app.reporting import opening
 from tests.support import cluster, daemons
 from tests.support.syncing import Lab
 
@@ -81,7 +81,7 @@ def wait_for(lab: Lab, key: int) -> None:
     """Ask anew until the row is there."""
     path, patience = lab.folder / "reporting.duckdb", time.monotonic() + 30
     while time.monotonic() < patience:
-        with reporting.open(path) as store:
+        with opening.open(path) as store:
             if store.query("SELECT 1 FROM public.event WHERE id = $id", {"id": key}).rows:
                 return
         time.sleep(0.005)

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from app import errors
-from app.reporting import store as reporting
+from app.reporting import opening
 from jobs.engine import failures
 from jobs.verify import verify
 from tests.support import runs
@@ -93,7 +93,7 @@ def data_blocks(path: Path) -> list[int]:
 
 def digests(path: Path) -> dict[str, object]:
     """What each table holds: every value of every row is read for it."""
-    with reporting.open(path) as store:
+    with opening.open(path) as store:
         return {name: store.query(f"SELECT count(*), bit_xor(hash(t)) FROM {name} AS t").rows for name in TABLES}
 
 
@@ -102,7 +102,7 @@ def digests(path: Path) -> dict[str, object]:
 def test_a_published_file_that_won_t_open_is_set_aside_and_built_anew(bank: Bank, name: str) -> None:
     published = bank.link.resolve()
     damage_headers(published) if name == "headers" else damage(published, AT_OPENING[name])
-    with pytest.raises(errors.TargetUnusable) as caught, reporting.open(bank.link) as store:
+    with pytest.raises(errors.TargetUnusable) as caught, opening.open(bank.link) as store:
         store.query("SELECT sum(amount) FROM public.move")
     assert caught.value.hint
     bank.move()
@@ -156,7 +156,7 @@ def test_verify_finds_damage_among_the_rows_and_mends_it(bank: Bank) -> None:
     bank.sync()
     for block in data_blocks(bank.link.resolve()):
         damage(bank.link.resolve(), flip(FIRST_BLOCK + block * BLOCK + 5000))
-    with pytest.raises(errors.TargetUnusable) as read, reporting.open(bank.link) as store:
+    with pytest.raises(errors.TargetUnusable) as read, opening.open(bank.link) as store:
         store.query("SELECT sum(amount) FROM public.move")
     assert read.value.hint
     with pytest.raises(failures.Damaged) as caught:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.reporting import store as reporting
+from app.reporting import opening
 from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import OpenSessions
@@ -205,18 +205,18 @@ def test_readers_in_the_process_that_syncs_see_each_publish_and_never_an_older_o
     watcher = Watcher()
 
     def read() -> None:
-        with reporting.open(bank.link) as store:
+        with opening.open(bank.link) as store:
             watcher.saw(whole(store._connection), store.as_of)
 
     with (
         duckdb.connect(str(bank.link), read_only=True) as plain,
-        reporting.open(bank.link) as kept,
+        opening.open(bank.link) as kept,
         in_a_thread(read) as wrong,
     ):
         for turn in range(PUBLISHES // 8):
             bank.move()
             run = bank.sync()
-            with reporting.open(bank.link) as store:
+            with opening.open(bank.link) as store:
                 assert (whole(store._connection), store.run_id) == (turn + 1, run.run_id)
         assert whole(plain) == whole(kept._connection) == 0
     assert not wrong

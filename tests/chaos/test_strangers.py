@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from app import errors
-from app.reporting import store as reporting
+from app.reporting import opening
 from jobs.status import report
 from jobs.verify import verify
 from tests.support import strangers
@@ -82,7 +82,7 @@ def test_a_file_that_was_altered_is_not_taken_for_ours(lab: Lab, which: str) -> 
         with pytest.raises(errors.TargetUnusable, match="another program wrote to"):
             report.read_status(lab.job)
         link = lab.folder / "reporting.duckdb"
-        with pytest.raises(errors.TargetUnusable, match="another program wrote to it"), reporting.open(link):
+        with pytest.raises(errors.TargetUnusable, match="another program wrote to it"), opening.open(link):
             pass
     change(lab)
     warnings = lab.sync().warnings

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.reporting import store as reporting
+from app.reporting import opening
 from jobs.status import report
 from jobs.targets.file import freshness
 from jobs.verify import verify
@@ -66,7 +66,7 @@ def told(lab: Lab) -> dict[str, datetime]:
     """As of when the file and each table are, by all who say so."""
     found = report.read_status(lab.job)
     beside = freshness.as_of(lab.job.files)
-    with reporting.open(lab.job.files.link) as store:
+    with opening.open(lab.job.files.link) as store:
         assert found.as_of == beside == store.as_of == found.runs[0]["as_of"]
     assert found.as_of is not None
     tables = {table.table.removeprefix("public."): table.as_of for table in found.tables}

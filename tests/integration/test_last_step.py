@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from app.face import tables
+from app.reporting import opening
 from app.reporting import store as reporting
 from jobs import quoting
 from jobs.types.wire import Wire
@@ -60,7 +61,7 @@ def store(lab: typelab.Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         lab.duckdb.execute(f"CREATE TABLE out.shop.t{number} AS FROM t{number}")
         lab.duckdb.execute(f"CREATE TABLE out.shop.p{number} AS FROM p{number}")
     lab.duckdb.execute("COMMIT; DETACH out")
-    with reporting.open(file) as opened:
+    with opening.open(file) as opened:
         yield opened
 
 

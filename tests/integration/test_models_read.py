@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from app import errors
+from app.reporting import opening
 from app.reporting import store as reporting
 from tests.support import shopfile
 
@@ -36,7 +37,7 @@ def store(tmp_path: Path) -> Iterator[reporting.Store]:
     link = shopfile.build(tmp_path)
     with duckdb.connect(str(link.resolve())) as file:
         file.execute(MODELS)
-    with reporting.open(link) as found:
+    with opening.open(link) as found:
         yield found
 
 

@@ -15,6 +15,7 @@ from app.demo import seeded
 from app.oltp import engine
 from app.queries import orders, reports
 from app.queries.report_file import Report
+from app.reporting import opening
 from app.reporting import store as reporting
 from jobs.models.order import Planned
 from tests.support import cli, shopdata, shopfile, shopmodels
@@ -27,7 +28,7 @@ ZONES = ("UTC", "UTC", "Europe/Berlin", "America/Sao_Paulo")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[reporting.Store, Planned]]:
     link = shopfile.build(tmp_path_factory.mktemp("file"), shopdata.draw(9).tables)
     planned = shopmodels.build(link)
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         yield store, planned
 
 
@@ -74,7 +75,7 @@ def test_every_model_is_read_by_something(built: tuple[reporting.Store, Planned]
 
 def test_orders_are_the_same_with_names_from_one_table(built: tuple[reporting.Store, Planned], tmp_path: Path) -> None:
     store, _ = built
-    with reporting.open(shopfile.build(tmp_path, shopdata.draw(9).tables)) as plain:
+    with opening.open(shopfile.build(tmp_path, shopdata.draw(9).tables)) as plain:
         page = orders.find_all(store, size=50)
         assert page == orders.find_all(plain, size=50)
         for one in page.items[:20]:

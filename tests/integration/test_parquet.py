@@ -11,6 +11,7 @@ import pytest
 
 from app import errors
 from app.execution import Limits
+from app.reporting import opening
 from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 
@@ -45,7 +46,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def opened(link: Path, writes: Path, **limits: int) -> Iterator[reporting.Store]:
-    with reporting.open(link, limits=Limits(writes=writes, **limits)) as store:  # type: ignore[arg-type]
+    with opening.open(link, limits=Limits(writes=writes, **limits)) as store:  # type: ignore[arg-type]
         yield store
 
 
@@ -100,6 +101,6 @@ def test_no_other_file_can_be_written_or_read(link: Path, tmp_path: Path) -> Non
         for sql in (f"COPY (SELECT 1) TO '{other}'", "COPY (SELECT 1) TO '/dev/stdout'", "SET allowed_paths = ['/']"):
             with pytest.raises(duckdb.Error):
                 store._session.execute(sql)
-    with reporting.open(link) as store, pytest.raises(errors.UsageError):
+    with opening.open(link) as store, pytest.raises(errors.UsageError):
         store.write_parquet("SELECT 1")
     assert not other.exists()

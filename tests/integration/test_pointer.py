@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.reporting import store
+from app.reporting import opening
 from jobs.beside import private
 from jobs.beside.names import Names
 from tests.support.syncing import Lab
@@ -41,11 +41,11 @@ def test_the_published_name_is_a_file_of_its_own_right_at_every_turn(lab: Lab) -
 def test_a_reader_keeps_its_state_and_the_next_one_gets_the_new_one_also_in_the_same_process(lab: Lab) -> None:
     link = lab.folder / "reporting.duckdb"
     lab.sync()
-    with store.open(link) as first:
+    with opening.open(link) as first:
         for step in range(3):
             lab.run(f"INSERT INTO item VALUES ({100 + step}, 'new')")
             lab.sync()
-            with store.open(link) as later:
+            with opening.open(link) as later:
                 assert later.query("SELECT count(*) FROM public.item").rows == [(11 + step,)]
         assert first.query("SELECT count(*) FROM public.item").rows == [(10,)]
 

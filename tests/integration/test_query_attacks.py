@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from app import errors
-from app.reporting import guard
+from app.reporting import guard, opening
 from app.reporting import store as reporting
 from tests.support import shopfile
 
@@ -44,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]
         connection.execute("INSERT INTO shop.orders (number) VALUES ('A'), ('B')")
         for statement in PLANTED.split(";\n"):
             connection.execute(statement.replace("{file}", str(file)))
-    with reporting.open(file) as opened:
+    with opening.open(file) as opened:
         yield opened
 
 
@@ -114,8 +115,8 @@ def test_a_freshness_that_never_ends_or_says_nothing_is_told(tmp_path: Path) -> 
         shopfile.write(file, {})
         with duckdb.connect(str(file)) as connection:
             connection.execute(f"CREATE OR REPLACE VIEW neaptide.freshness AS {query}")
-        limits = reporting.Limits(timeout=reporting.timedelta(seconds=0.3))
-        with pytest.raises((errors.TargetUnusable, errors.QueryTooBig)), reporting.open(file, limits=limits):
+        limits = reporting.Limits(timeout=timedelta(seconds=0.3))
+        with pytest.raises((errors.TargetUnusable, errors.QueryTooBig)), opening.open(file, limits=limits):
             pass
 
 

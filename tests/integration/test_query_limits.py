@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from app.reporting import store as reporting
+from app.reporting import opening
 from app.reporting.store import Limits
 from tests.support import shopfile
 
@@ -44,7 +44,7 @@ def spills(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("sql", ENDLESS)
 def test_a_query_ends_in_time_and_the_next_one_runs(link: Path, sql: str) -> None:
-    with reporting.open(link, limits=Limits(timeout=SHORT)) as store:
+    with opening.open(link, limits=Limits(timeout=SHORT)) as store:
         began = time.monotonic()
         with pytest.raises(errors.QueryTooBig, match=r"longer than 0\.3 s") as caught:
             store.query(sql)
@@ -55,7 +55,7 @@ def test_a_query_ends_in_time_and_the_next_one_runs(link: Path, sql: str) -> Non
 
 def test_a_query_that_heeds_nothing_is_left_behind(link: Path) -> None:
     began = time.monotonic()
-    with reporting.open(link, limits=Limits(timeout=SHORT)) as store:
+    with opening.open(link, limits=Limits(timeout=SHORT)) as store:
         with pytest.raises(errors.QueryTooBig):
             store.query(UNHEEDING.replace("50000", "20000"))
         assert store.lost
@@ -63,7 +63,7 @@ def test_a_query_that_heeds_nothing_is_left_behind(link: Path) -> None:
 
 
 def test_a_result_of_too_many_rows_is_refused_without_making_all_of_them(link: Path) -> None:
-    with reporting.open(link, limits=Limits(max_rows=20_000, timeout=timedelta(seconds=2))) as store:
+    with opening.open(link, limits=Limits(max_rows=20_000, timeout=timedelta(seconds=2))) as store:
         assert len(store.query("FROM range(20000)").rows) == 20_000
         with pytest.raises(errors.QueryTooBig, match="more than 20,000 rows") as caught:
             store.query("FROM range(10000000000)")
@@ -72,18 +72,18 @@ def test_a_result_of_too_many_rows_is_refused_without_making_all_of_them(link: P
 
 def test_what_does_not_fit_into_memory_goes_to_a_folder_of_its_own_as_far_as_that_may(link: Path, spills: Path) -> None:
     distinct = "SELECT count(*) FROM (SELECT DISTINCT md5(i::VARCHAR) FROM range(1500000) AS t(i))"
-    with reporting.open(link, limits=Limits(memory_limit="30MB")) as store:
+    with opening.open(link, limits=Limits(memory_limit="30MB")) as store:
         [folder] = spills.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
         assert store.query(distinct).rows == [(1_500_000,)]
-    with reporting.open(link, limits=Limits(memory_limit="30MB", temp_limit="1MB")) as store:
+    with opening.open(link, limits=Limits(memory_limit="30MB", temp_limit="1MB")) as store:
         with pytest.raises(errors.QueryTooBig, match="1MB") as caught:
             store.query(distinct)
         assert "[query] temp_limit" in str(caught.value.hint)
 
 
 def test_what_needs_too_much_memory_is_told_as_such(link: Path) -> None:
-    with reporting.open(link, limits=Limits(memory_limit="60MB")) as store:
+    with opening.open(link, limits=Limits(memory_limit="60MB")) as store:
         with pytest.raises(errors.QueryTooBig, match="60MB") as caught:
             store.query("SELECT len(list(i)) FROM range(50000000) AS t(i)")
         assert "[query] memory_limit" in str(caught.value.hint)
@@ -102,8 +102,9 @@ BEYOND = {
 def test_memory_that_duckdb_does_not_count_is_bounded_all_the_same(link: Path, kind: str) -> None:
     """In a process of its own, as DuckDB may not give up what it is at."""
     code = (
-        "import os, resource, sys; from pathlib import Path; from app import errors; from app.reporting import store\n"
-        "with store.open(Path(sys.argv[1]), limits=store.Limits(memory_limit='20MB')) as opened:\n"
+        "import os, resource, sys; from pathlib import Path\n"
+        "from app import errors; from app.reporting import opening, store\n"
+        "with opening.open(Path(sys.argv[1]), limits=store.Limits(memory_limit='20MB')) as opened:\n"
         "    try:\n"
         "        opened.query(sys.argv[2])\n"
         "    except errors.QueryTooBig as error:\n"
@@ -120,7 +121,7 @@ def test_memory_that_duckdb_does_not_count_is_bounded_all_the_same(link: Path, k
 
 def test_nobody_else_s_error_is_a_bug_of_ours(link: Path) -> None:
     """What the client can't take or give is an error of the query's, too."""
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         for params in ([object()], [2**300], ["\ud800"], {"a": 1}, [[1, "x", object()]]):
             with pytest.raises(errors.QueryFailed):
                 store.query("SELECT ?", params)

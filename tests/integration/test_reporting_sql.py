@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from app import errors
+from app.reporting import opening
 from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 
@@ -240,7 +241,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(link: Path) -> Iterator[reporting.Store]:
-    with reporting.open(link) as opened:
+    with opening.open(link) as opened:
         yield opened
 
 
@@ -287,7 +288,7 @@ def test_the_session_is_locked_down(store: reporting.Store) -> None:
 
 
 def test_the_lock_holds_without_the_guard_too(link: Path) -> None:
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         for sql in ("SET enable_external_access = true", "SET lock_configuration = false", "LOAD httpfs"):
             with pytest.raises(Exception, match=r"locked|disabled|read-only|Permission|not found"):
                 store._connection.execute(sql)
@@ -311,7 +312,7 @@ def test_a_name_without_a_schema_is_looked_for_in_public_too(tmp_path: Path) -> 
         connection.execute("CREATE VIEW public.paid AS FROM public.payment")
         connection.execute("CREATE TABLE both_have AS SELECT 'main'; CREATE TABLE public.both_have AS SELECT 'public'")
         connection.execute("CREATE TABLE public.orders AS SELECT 'mine' AS number")
-    with reporting.open(file) as store:
+    with opening.open(file) as store:
         assert store.query("SELECT payment_id, count(*) FROM Payment GROUP BY ALL").rows == [(7, 1)]
         assert store.query("FROM paid").rows == store.query("FROM public.paid").rows == [(7,)]
         assert store.query("FROM both_have").rows == [("main",)]

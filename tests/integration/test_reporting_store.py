@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 from app import errors
-from app.reporting import store as reporting
+from app.reporting import opening
 from tests.support import shopdata, shopfile
 from tests.support.shopfile import AS_OF
 
 
 def test_a_result_has_names_types_rows_and_the_moment(tmp_path: Path) -> None:
-    with reporting.open(shopfile.build(tmp_path)) as store:
+    with opening.open(shopfile.build(tmp_path)) as store:
         result = store.query("SELECT 1.50 AS a, DATE '2024-02-29' AS b, 'x' AS a")
     assert result.columns == ("a", "b", "a_1")
     assert result.types == ("DECIMAL(3,2)", "DATE", "VARCHAR")
@@ -32,7 +32,7 @@ _IN_TOKYO = """
 import sys
 from pathlib import Path
 from app import reporting
-with reporting.open(Path(sys.argv[1])) as store:
+with opening.open(Path(sys.argv[1])) as store:
     print(store.query("SELECT as_of, CAST(as_of AS VARCHAR) FROM neaptide.freshness").rows)
 """
 
@@ -53,7 +53,7 @@ def test_a_run_that_changed_nothing_makes_the_file_fresher(tmp_path: Path) -> No
     link = shopfile.build(tmp_path, run_id="run-7")
     later = AS_OF + timedelta(minutes=5)
     shopfile.check_again(link, as_of=later, run_id="run-7")
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         assert (store.as_of, store.run_id) == (later, "run-7")
         assert store.query("SELECT 1").as_of == later
 
@@ -68,7 +68,7 @@ def test_a_small_file_of_another_run_or_a_broken_one_is_left_aside(tmp_path: Pat
         shopfile.check_again(link, as_of=AS_OF - timedelta(days=1), run_id="run-7")
     else:
         beside.write_text('{"run_id":' if other == "broken" else '{"run_id": "run-7", "as_of": "2030-01-01T00:00:00"}')
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         assert store.as_of == AS_OF
 
 
@@ -76,7 +76,7 @@ def test_no_file_is_said_with_the_next_step(tmp_path: Path) -> None:
     dangling = tmp_path / "dangling.duckdb"
     dangling.symlink_to("gone.duckdb")
     for path in (tmp_path / "reporting.duckdb", dangling, tmp_path / "no" / "folder" / "reporting.duckdb"):
-        with pytest.raises(errors.NoReportingFile) as caught, reporting.open(path):
+        with pytest.raises(errors.NoReportingFile) as caught, opening.open(path):
             pass
         assert "neaptide sync" in str(caught.value.hint)
 
@@ -101,7 +101,7 @@ def _damage(file: Path, how: str) -> None:
 def test_a_damaged_file_is_said_with_the_next_step(tmp_path: Path, how: str) -> None:
     link = shopfile.build(tmp_path, shopdata.draw(1, orders=50).tables)
     _damage(link.resolve(), how)
-    with pytest.raises(errors.TargetUnusable) as caught, reporting.open(link) as store:
+    with pytest.raises(errors.TargetUnusable) as caught, opening.open(link) as store:
         for table in ("orders", "order_items", "payments", "customers", "products"):
             store.query(f"SELECT MIN(COLUMNS(*)) FROM shop.{table}")
     assert "neaptide sync --full" in str(caught.value.hint)
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_ours_or_never_finished_is_no_reporting_file(tmp_path
     with duckdb.connect(str(unfinished)) as connection:
         connection.execute("DELETE FROM neaptide.run")
     for path in (foreign, unfinished, tmp_path):
-        with pytest.raises(errors.TargetUnusable), reporting.open(path):
+        with pytest.raises(errors.TargetUnusable), opening.open(path):
             pass
 
 
@@ -138,28 +138,28 @@ def _holding(file: Path) -> subprocess.Popen[str]:
 def test_a_file_that_a_writer_holds_is_said_after_a_bounded_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reporting, "_ATTEMPTS", 3)
+    monkeypatch.setattr(opening, "_ATTEMPTS", 3)
     link = shopfile.build(tmp_path)
     writer = _holding(link.resolve())
     try:
-        with pytest.raises(errors.LockHeld), reporting.open(link):
+        with pytest.raises(errors.LockHeld), opening.open(link):
             pass
     finally:
         writer.communicate("\n")
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         assert store.as_of == AS_OF
 
 
 def test_a_link_that_moves_off_a_held_file_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between following the link and opening, the sync publishes the other file and begins to write this one."""
-    monkeypatch.setattr(reporting, "_ATTEMPTS", 10_000)
+    monkeypatch.setattr(opening, "_ATTEMPTS", 10_000)
     link = shopfile.build(tmp_path)
     shopfile.write(tmp_path / "reporting.b.duckdb", {}, run_id="run-2")
     writer = _holding(link.resolve())
     timer = threading.Timer(0.2, shopfile.publish, (link, tmp_path / "reporting.b.duckdb"))
     timer.start()
     try:
-        with reporting.open(link) as store:
+        with opening.open(link) as store:
             assert store.run_id == "run-2"
     finally:
         timer.join()
@@ -169,18 +169,18 @@ def test_a_link_that_moves_off_a_held_file_is_followed(tmp_path: Path, monkeypat
 def test_an_open_store_keeps_its_state_while_others_are_published(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path, {"customers": shopdata.draw(1).tables["customers"]})
     shopfile.write(tmp_path / "reporting.b.duckdb", {}, run_id="run-2")
-    with reporting.open(link) as old:
+    with opening.open(link) as old:
         shopfile.publish(link, tmp_path / "reporting.b.duckdb")
-        with reporting.open(link) as new:
+        with opening.open(link) as new:
             counts = [store.query("SELECT COUNT(*) FROM shop.customers").rows[0][0] for store in (old, new)]
     assert counts == [60, 0]
 
 
 def test_a_file_opens_many_times_in_one_process(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path)
-    with reporting.open(link) as one, reporting.open(link) as other:
+    with opening.open(link) as one, opening.open(link) as other:
         assert one.query("SELECT 1").rows == other.query("SELECT 1").rows
-    with reporting.open(link) as again:
+    with opening.open(link) as again:
         assert again.query("SELECT 1").rows == [(1,)]
 
 
@@ -206,7 +206,7 @@ def _age(seconds: float) -> timedelta:
 def test_a_file_fresh_enough_is_not_synced(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path)
     sync = FakeSync(link)
-    with reporting.open(link, sync, _age(10), clock=lambda: AS_OF + _age(10)) as store:
+    with opening.open(link, sync, _age(10), clock=lambda: AS_OF + _age(10)) as store:
         assert (store.run_id, sync.calls) == ("run-1", 0)
 
 
@@ -214,14 +214,14 @@ def test_an_older_file_is_synced_once_and_opened_again(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path)
     now = AS_OF + _age(10.001)
     sync = FakeSync(link, as_of=now)
-    with reporting.open(link, sync, _age(10), clock=lambda: now) as store:
+    with opening.open(link, sync, _age(10), clock=lambda: now) as store:
         assert (store.run_id, sync.calls, store.as_of) == ("fake-1", 1, now)
 
 
 def test_an_absent_file_is_synced_first(tmp_path: Path) -> None:
     link = tmp_path / "reporting.duckdb"
     sync = FakeSync(link, as_of=AS_OF)
-    with reporting.open(link, sync, _age(10), clock=lambda: AS_OF) as store:
+    with opening.open(link, sync, _age(10), clock=lambda: AS_OF) as store:
         assert (store.run_id, sync.calls) == ("fake-1", 1)
 
 
@@ -229,7 +229,7 @@ def test_no_staleness_at_all_always_syncs_even_where_clocks_differ(tmp_path: Pat
     link = shopfile.build(tmp_path)
     behind = AS_OF - timedelta(hours=1)
     sync = FakeSync(link, as_of=AS_OF)
-    with reporting.open(link, sync, timedelta(0), clock=lambda: behind) as store:
+    with opening.open(link, sync, timedelta(0), clock=lambda: behind) as store:
         assert (store.run_id, sync.calls) == ("fake-1", 1)
 
 
@@ -237,7 +237,7 @@ def test_the_sources_own_clock_decides_when_the_sync_gives_it(tmp_path: Path) ->
     """Our clock is an hour ahead of the source's: its snapshot is new all the same."""
     link = shopfile.build(tmp_path)
     sync = FakeSync(link, as_of=AS_OF + _age(60), clock=AS_OF + _age(59))
-    with reporting.open(link, sync, timedelta(0), clock=lambda: AS_OF + timedelta(hours=1)) as store:
+    with opening.open(link, sync, timedelta(0), clock=lambda: AS_OF + timedelta(hours=1)) as store:
         assert store.run_id == "fake-1"
 
 
@@ -247,7 +247,7 @@ def test_a_file_still_too_old_after_the_sync_is_refused(tmp_path: Path, reached:
     sync = FakeSync(link, as_of=reached)
     with (
         pytest.raises(errors.TooStale, match="more than the 10 s allowed"),
-        reporting.open(link, sync, _age(10), clock=lambda: AS_OF + _age(60)),
+        opening.open(link, sync, _age(10), clock=lambda: AS_OF + _age(60)),
     ):
         pass
     assert sync.calls == 1
@@ -255,9 +255,9 @@ def test_a_file_still_too_old_after_the_sync_is_refused(tmp_path: Path, reached:
 
 def test_without_a_sync_an_old_file_is_refused_and_an_absent_one_named(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path)
-    with pytest.raises(errors.TooStale), reporting.open(link, None, _age(10), clock=lambda: AS_OF + _age(11)):
+    with pytest.raises(errors.TooStale), opening.open(link, None, _age(10), clock=lambda: AS_OF + _age(11)):
         pass
-    with pytest.raises(errors.NoReportingFile), reporting.open(tmp_path / "none", None, _age(10)):
+    with pytest.raises(errors.NoReportingFile), opening.open(tmp_path / "none", None, _age(10)):
         pass
 
 
@@ -266,7 +266,7 @@ def test_an_error_of_the_sync_is_passed_on(tmp_path: Path) -> None:
         raise errors.SourceUnavailable
 
     link = shopfile.build(tmp_path)
-    with pytest.raises(errors.SourceUnavailable), reporting.open(link, down, timedelta(0)):
+    with pytest.raises(errors.SourceUnavailable), opening.open(link, down, timedelta(0)):
         pass
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         assert store.run_id == "run-1"

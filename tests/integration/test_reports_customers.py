@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from app.reporting import opening
 from app.reporting import store as reporting
 from tests.support import reportchecks, shopfile
 from tests.support.reportchecks import day_of, month_of, run
@@ -193,7 +194,7 @@ def test_pairs_of_a_big_shop_take_a_few_seconds(tmp_path: Path) -> None:
     link = shopfile.build(tmp_path)
     with duckdb.connect(str(link.resolve())) as file:
         file.execute(_BIG)
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         # Of the processor, and many times what it takes: what else runs on the machine does not count.
         began = time.process_time()
         assert len(run(store, "basket_pairs")) == 20

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app import statements
+from app.reporting import opening
 from app.reporting import store as reporting
 from tests.support import shopdata, shopfile
 from tests.support.reportchecks import day_of, run
@@ -90,13 +91,13 @@ def test_a_day_is_what_at_time_zone_says_also_where_the_clocks_change(
     tmp_path: Path, zone: str, middle: str, later: timedelta
 ) -> None:
     at = datetime.fromisoformat(middle).replace(tzinfo=UTC)
-    with reporting.open(_file(tmp_path, _times(at), at + later)) as store:
+    with opening.open(_file(tmp_path, _times(at), at + later)) as store:
         _check(store, zone)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia", "America/New_York"])
 def test_a_time_far_away_or_infinite_or_unknown_has_the_day_it_always_had(tmp_path: Path, zone: str) -> None:
-    with reporting.open(_file(tmp_path, [*FAR, None], shopfile.AS_OF)) as store:
+    with opening.open(_file(tmp_path, [*FAR, None], shopfile.AS_OF)) as store:
         _check(store, zone)
         assert len(_days(store, "dated_order", zone)) == len(FAR) + 1
 
@@ -109,7 +110,7 @@ def test_the_calendar_is_asked_on_days_when_the_clocks_change_only(
     tmp_path: Path, zone: str, changes: set[date] | None
 ) -> None:
     year = {date(2023, 7, 1) + timedelta(days=n) for n in range(366)}
-    with reporting.open(_file(tmp_path, [], shopfile.AS_OF)) as store:
+    with opening.open(_file(tmp_path, [], shopfile.AS_OF)) as store:
         known = {row[0] for row in store.query(f"{DAYS} SELECT day FROM clock", {"timezone": zone}).rows}
     assert year - known == (year if changes is None else changes)
 
@@ -119,7 +120,7 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[date
     """An order every half hour of nine days."""
     times = [datetime(2024, 3, 6, tzinfo=UTC) + timedelta(minutes=30 * n) for n in range(9 * 48)]
     orders = [{"placed_at": at, "status": "open", "currency": "EUR", "total": 1, "paid": 0} for at in times]
-    with reporting.open(shopfile.build(tmp_path_factory.mktemp("file"), {"orders": orders})) as store:
+    with opening.open(shopfile.build(tmp_path_factory.mktemp("file"), {"orders": orders})) as store:
         yield times, store
 
 
@@ -144,7 +145,7 @@ def test_an_order_without_lines_is_no_sale_and_lines_without_an_order_are_none(t
     shop.tables["order_items"] = [item for item in shop["order_items"] if item["order_id"] != empty["id"]]
     shop.tables["order_returns"] = [one for one in shop["order_returns"] if one["order_id"] != empty["id"]]
     shop.tables["orders"] = [order for order in shop["orders"] if order is not gone]
-    with reporting.open(shopfile.build(tmp_path, shop.tables)) as store:
+    with opening.open(shopfile.build(tmp_path, shop.tables)) as store:
         lines = {item["order_id"] for item in shop["order_items"]}
         kept = [one for one in shop["orders"] if one["status"] != "cancelled" and one["id"] in lines]
         for name, place in (("sales_monthly", 2), ("sales_daily", 2), ("sales_by_country", 3), ("rfm", 4)):

@@ -11,7 +11,7 @@ import duckdb
 import psycopg
 import pytest
 
-from app.reporting import store
+from app.reporting import opening
 from jobs.daemon import monitor
 from jobs.status import report
 from jobs.targets.file import freshness
@@ -94,7 +94,7 @@ def test_a_lake_holds_both(lab: Sources, postgres: cluster.Cluster) -> None:
     assert [one.table for one in away.sync().failed] == ["web.item"]
     assert lab.sync(full=True).as_of == report.read_status(lab.job).as_of
     job = lab.job
-    with store.open(job.settings.target_path, lake=job.settings.lake) as opened:
+    with opening.open(job.settings.target_path, lake=job.settings.lake) as opened:
         for source in lab.urls:
             rows: list[Any] = opened.query(f"SELECT id, name, cents FROM {source}.item ORDER BY id").rows
             with psycopg.connect(lab.urls[source]) as conn:

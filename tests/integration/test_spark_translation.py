@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.queries import reports
+from app.reporting import opening
 from app.reporting import store as reporting
 from app.spark import statements
 from app.spark.oracle import Oracle
@@ -30,7 +31,7 @@ class Described:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[reporting.Store]:
     link = shopfile.build(tmp_path_factory.mktemp("file"), shopdata.draw(9, customers=5, orders=9).tables)
     shopmodels.build(link)
-    with reporting.open(link) as opened:
+    with opening.open(link) as opened:
         yield opened
 
 

@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         "a macro of the file is called in place of DuckDB's function",
-        "app/reporting/store.py",
+        "app/reporting/opening.py",
         "session = connection.cursor()",
         "session = connection",
         ATTACKS + "test_a_function_is_duckdb_s_own_whatever_the_file_holds",

@@ -13,7 +13,7 @@ import psycopg
 
 from app import config
 from app.lakes import Lake
-from app.reporting import store
+from app.reporting import opening
 from jobs.job import Job
 from tests.support import syncing
 from tests.support.cluster import Cluster
@@ -78,7 +78,7 @@ class LakeLab(Lab):
 
     def open(self, **given: Any) -> Any:
         """The store that readers get."""
-        return store.open(self.job.settings.target_path, lake=self.lake, **given)
+        return opening.open(self.job.settings.target_path, lake=self.lake, **given)
 
     def attached(self, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
         """A plain session of DuckDB with the lake as `reporting`."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.queries import reports
+from app.reporting import opening
 from app.reporting import store as reporting
 from app.reporting.result import Result
 from tests.support import shopdata, shopfile
@@ -24,7 +25,7 @@ CENT = Decimal("0.01")
 @contextmanager
 def opened(folder: Path, shop: Shop | None) -> Iterator[reporting.Store]:
     """The store over a new file with the shop's rows."""
-    with reporting.open(shopfile.build(folder, shop.tables if shop else {})) as store:
+    with opening.open(shopfile.build(folder, shop.tables if shop else {})) as store:
         yield store
 
 

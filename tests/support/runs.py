@@ -11,7 +11,7 @@ from jobs.job import Job
 from jobs.run import sync
 
 SPAWN = get_context("forkserver")
-SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.run.dual", "jobs.verify.verify", "app.reporting.store"])
+SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.run.dual", "jobs.verify.verify", "app.reporting.opening"])
 
 
 def quietly(job: Job, *, full: bool = False, force_deletes: bool = False, fault: str = "") -> None:

@@ -13,7 +13,7 @@ import duckdb
 
 from app.execution import Limits
 from app.lakes import Lake
-from app.reporting import store
+from app.reporting import opening, store
 from app.reporting.result import Result
 from app.spark import cluster
 from app.spark import store as spark
@@ -47,7 +47,7 @@ class LakeOnly:
                 connection.execute(statement)
 
     def open(self, **given: Any) -> Any:
-        return store.open(Path("no.lake"), lake=self.lake, **given)
+        return opening.open(Path("no.lake"), lake=self.lake, **given)
 
 
 @contextmanager
