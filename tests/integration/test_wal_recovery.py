@@ -94,6 +94,22 @@ def test_a_slot_that_is_gone_and_a_publication_without_the_table(lab: Lab) -> No
 
 
 @pytest.mark.long
+def test_a_table_that_lost_its_key_is_told_of_while_it_is_published(lab: Lab) -> None:
+    lab.specs = [*lab.specs, {"name": "public.second"}]
+    lab.run("CREATE TABLE second (id int PRIMARY KEY)")
+    lab.track()
+    lab.run("ALTER TABLE second DROP CONSTRAINT second_pkey")
+    assert "neaptide track" in " ".join(lab.sync().warnings)
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
+        lab.run("UPDATE second SET id = 2")
+    lab.track()
+    lab.run("UPDATE second SET id = 2")
+    run = lab.sync()
+    lab.assert_equal()
+    assert not run.warnings
+
+
+@pytest.mark.long
 def test_a_slot_that_tells_of_transactions_before_they_are_committed_is_made_anew(lab: Lab) -> None:
     with lab.connect() as conn:
         if conn.info.server_version < 140000:

@@ -74,8 +74,18 @@ def _looked(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
     tables = [table for table in now.tables if table.mode.from_log]
     slot = slots.read(now.conn, job.files.slot)
     publication = slots.publication(now.conn, slot.name, tables)
+    now.warnings += _keyless(now, publication)
     now.tables = [publication.checked(table) for table in now.tables]
     return slot, publication
+
+
+def _keyless(now: SourceSession, publication: Publication) -> list[str]:
+    return [
+        f"{table.source_name} has no key any more and is still published, so PostgreSQL refuses to update it:"
+        " run `neaptide track`"
+        for table in now.tables
+        if not table.source_key and table.relid in publication.versions
+    ]
 
 
 def _check(slot: Slot) -> None:
