@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from app import extras
-from app.charts.vega import Spec
+from app.charts.drawn import Spec
 
 
 @dataclass(frozen=True)

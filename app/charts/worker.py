@@ -15,7 +15,7 @@ from typing import IO
 
 from app import errors
 from app.charts import picture
-from app.charts.vega import Spec
+from app.charts.drawn import Spec
 
 # Seconds that one picture may take, and after which nobody seems to want another.
 _LIMIT, _QUIET = 20.0, 300.0

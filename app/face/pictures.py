@@ -7,7 +7,7 @@ from datetime import UTC
 from app import errors
 from app.charts import choice, picture, vega
 from app.charts.chart import Chart
-from app.charts.vega import Spec
+from app.charts.drawn import Spec
 from app.face import cells, values
 from app.reporting.result import Result
 

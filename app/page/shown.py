@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, Response
 from app import errors
 from app.charts import choice, vega
 from app.charts.chart import Chart
+from app.charts.look import DARK, LIGHT
 from app.face import values, workbook
 from app.page import answers, asked, looks, site, spreadsheet
 from app.page.asked import Question
@@ -36,7 +37,7 @@ _NAMES = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet", "json": "JSON", "
 _WIDTHS = ((1120, "76rem"), (960, "66rem"), (720, "51rem"), (520, "39rem"), (310, "0"))
 _FILE_WIDTH, _NARROWEST, _WIDEST = 960, 200, 2000
 _MOST, _BATCH = 10_000, 2_000
-_LOOKS = {"light": vega.LIGHT, "dark": vega.DARK}
+_LOOKS = {"light": LIGHT, "dark": DARK}
 
 
 @dataclass(frozen=True)

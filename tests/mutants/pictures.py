@@ -13,14 +13,14 @@ HOSTILE = CHARTS + "test_hostile_names_and_values_are_text_in_every_picture"
 MUTANTS = (
     Mutant(
         "a backslash in a column's name ends a quote of Vega's",
-        "app/charts/vega.py",
+        "app/charts/drawn.py",
         '.replace("\\\\", "\\N{REVERSE SOLIDUS OPERATOR}")',
         "",
         HOSTILE,
     ),
     Mutant(
         "a column's name is a path of Vega's",
-        "app/charts/vega.py",
+        "app/charts/drawn.py",
         'return f"c{self.result.columns.index(name)}"',
         "return name",
         HOSTILE,
