@@ -21,9 +21,9 @@ from psycopg import sql
 from app import errors, statements
 from jobs.job import Job
 from jobs.source import catalogue, readiness, settings
-from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
+from jobs.tables.table import Table
 
 PAUSE = 0.05
 # How often it is made sure that the lock is held where no table is to be asked for, in seconds; a stop waits less.

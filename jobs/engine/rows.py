@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs import quoting
 from jobs.engine.session import DuckSession
-from jobs.source.catalogue import Table
+from jobs.tables.table import Table
 from jobs.types import column_plan
 from jobs.types.wire import GUESTS, TABLES, Wire
 

@@ -15,10 +15,11 @@ from jobs.init.choice import Choice, Proposal
 from jobs.job import Job
 from jobs.position.watermark import Stamp
 from jobs.source import catalogue, readiness
-from jobs.source.catalogue import Found, Table
+from jobs.source.catalogue import Listing
 from jobs.source.connection import Connection, Source
 from jobs.tables import modes, patterns, triggers
 from jobs.tables.modes import XID_COLUMN
+from jobs.tables.table import Table
 from jobs.types import forms
 
 # Below this, to compare a whole table costs no more than to look for what changed, and asks nothing of the server.
@@ -120,7 +121,7 @@ def _entry(row: dict[str, Any], unique: list[list[str]]) -> dict[str, Any]:
     return {"name": _name(row), **({"unique": unique[0]} if unique and row["kind"] in "rp" else {})}
 
 
-def _looked(conn: Connection, job: Job, entries: list[dict[str, Any]]) -> tuple[Found, dict[str, dict[str, Any]]]:
+def _looked(conn: Connection, job: Job, entries: list[dict[str, Any]]) -> tuple[Listing, dict[str, dict[str, Any]]]:
     """What the catalogue says, with new names for what DuckDB could not tell from another, by the source's name."""
     renamed = _new_names(entries, job.settings.target_path.stem)
     tables = [{"name": entry["name"], **renamed.get(entry["name"], {})} for entry in entries]
@@ -157,7 +158,7 @@ def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, 
     return found
 
 
-def _choice(row: dict[str, Any], tables: dict[str, Table], found: Found, entry: dict[str, Any]) -> Choice:
+def _choice(row: dict[str, Any], tables: dict[str, Table], found: Listing, entry: dict[str, Any]) -> Choice:
     name = _name(row)
     choice = Choice(
         name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)}, own=row["own"], view=row["kind"] in _KINDS

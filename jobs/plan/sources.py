@@ -8,8 +8,8 @@ from app import config, errors
 from jobs import quoting
 from jobs.job import Job
 from jobs.record.state import Saved, State
-from jobs.source.catalogue import Table
 from jobs.tables import patterns
+from jobs.tables.table import Table
 
 
 def taken(tables: Iterable[Table], state: State, whole: config.Settings | None) -> dict[str, errors.NeaptideError]:

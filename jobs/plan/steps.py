@@ -9,9 +9,9 @@ from jobs.position import watermark
 from jobs.position.snapshot import Snapshot, position
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
-from jobs.source.catalogue import Table
 from jobs.source.position import Identity
 from jobs.tables import drift
+from jobs.tables.table import Table
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
 FOREIGN = "its rows are of another source"

@@ -25,10 +25,10 @@ from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
 from jobs.run.phases import Phases
 from jobs.source import position, readiness
-from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import drift
 from jobs.tables.ranges import Range
+from jobs.tables.table import Table
 from jobs.targets import pauses
 from jobs.targets.file import checked, freshness
 

@@ -21,8 +21,8 @@ from jobs.plan.steps import DELTA, FAILED, FULL, WHOLE, Step
 from jobs.record.state import State
 from jobs.results import ColumnVerdict, DryRun, ModelPlan, TablePlan
 from jobs.run import reading, several, trial
-from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.tables.table import Table
 from jobs.targets import targets
 
 _FEED = WatermarkFeed()

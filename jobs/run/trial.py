@@ -12,8 +12,8 @@ from jobs.feeds.watermark import misfits
 from jobs.job import Job
 from jobs.run import reading
 from jobs.source import readiness
-from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.tables.table import Table
 from jobs.targets import targets
 
 _ROW = "trial"

@@ -14,7 +14,7 @@ from jobs.plan.steps import FULL, Step
 from jobs.record.history import Histories
 from jobs.run import planning, projecting, reading
 from jobs.run.context import Context, TableFailed, diagnosed
-from jobs.source.catalogue import Table
+from jobs.tables.table import Table
 from jobs.targets import targets
 
 

@@ -27,7 +27,7 @@ from jobs.run.extra_rows import ExtraRows
 from jobs.run.given_up import GIVEN_UP, GivenUp
 from jobs.run.recording import Recording
 from jobs.source import states
-from jobs.source.catalogue import Table
+from jobs.tables.table import Table
 from jobs.targets.file import compact
 
 

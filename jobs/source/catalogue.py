@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from app import config, errors, statements
 from jobs import quoting
-from jobs.source import condition, firing, readiness, states
+from jobs.source import condition, readiness
 from jobs.source import settings as sessions
 from jobs.source.connection import Connection
+from jobs.source.facts import Facts, Memory, Row
 from jobs.tables import columns, deciding, modes, tracked
 from jobs.tables import patterns as selection
 from jobs.tables import table as tables
-from jobs.tables.origin import ORDINARY, PARTITIONED
+from jobs.tables.origin import ORDINARY
 from jobs.tables.table import Table
 from jobs.types import column_plan, forms, masks
-from jobs.types import info as type_info
-
-__all__ = [
-    "PARTITIONED",
-    "Found",
-    "Relation",
-    "Table",
-    "look",
-    "reachable",
-    "read",
-]
-
-Row = dict[str, Any]
 
 
 @dataclass
-class Found:
+class Listing:
     """The tables that can be copied, in the config's order, and why the others can't, by their names in the file."""
 
     tables: list[Table] = field(default_factory=list)
@@ -62,25 +49,6 @@ def read(conn: Connection, settings: config.Settings) -> list[Table]:
     return found.tables
 
 
-class Memory:
-    """What was worked out of the catalogue's answers, for a process that asks often: the same answers say the same."""
-
-    def __init__(self) -> None:
-        self.columns = column_plan.Known()
-        self._tables: dict[int, tuple[Any, Table]] = {}
-
-    def table(self, relid: int, facts: Any, make: Callable[[], Table]) -> Table:
-        """The table that was made of the same facts last time, or a new one."""
-        known = self._tables.get(relid)
-        if known is None or known[0] != facts:
-            known = self._tables[relid] = (facts, make())
-        return known[1]
-
-    def only(self, relids: Iterable[int]) -> None:
-        """Forget all other tables."""
-        self._tables = {relid: self._tables[relid] for relid in relids if relid in self._tables}
-
-
 def look(
     conn: Connection,
     settings: config.Settings,
@@ -88,18 +56,18 @@ def look(
     memory: Memory | None = None,
     *,
     rights: bool = True,
-) -> Found:
+) -> Listing:
     """The tables of the config, patterns resolved; one that can't be copied doesn't keep the others from it.
 
     An entry for a single table wins over a pattern, a later pattern over an earlier one. `hold` is asked, before any
     table is looked at more closely, which of them are out of reach, and why. Without `rights` it doesn't matter that
     this role may not read a table.
     """
-    found = Found()
+    found = Listing()
     chosen = _chosen(conn, settings, found)
     away = hold(_within_reach(row for _, row in chosen.values())) if hold else {}
     memory = memory or Memory()
-    facts = _Facts(conn, [relid for relid in chosen if relid not in away], memory)
+    facts = Facts(conn, [relid for relid in chosen if relid not in away], memory)
     if any(row["kind"] == "v" or tables.calls_code(spec.where) for spec, row in chosen.values()):
         sessions.let_views(conn)
     for relid, (spec, row) in chosen.items():
@@ -117,7 +85,7 @@ def look(
 
 def reachable(conn: Connection, settings: config.Settings) -> list[Relation]:
     """The config's relations that this role may read."""
-    return _within_reach(row for _, row in _chosen(conn, settings, Found()).values())
+    return _within_reach(row for _, row in _chosen(conn, settings, Listing()).values())
 
 
 def _within_reach(rows: Iterable[Row]) -> list[Relation]:
@@ -129,7 +97,7 @@ def _within_reach(rows: Iterable[Row]) -> list[Relation]:
     ]  # fmt: skip
 
 
-def _chosen(conn: Connection, settings: config.Settings, found: Found) -> dict[int, tuple[config.Table, Row]]:
+def _chosen(conn: Connection, settings: config.Settings, found: Listing) -> dict[int, tuple[config.Table, Row]]:
     """The relations that the entries mean, each with its entry; entries that mean none go to `found.failures`."""
     # Patterns first, so that an entry of its own wins.
     specs = sorted(map(settings.fed, settings.tables), key=lambda spec: not spec.is_pattern)
@@ -169,59 +137,8 @@ def _relations(conn: Connection, specs: Sequence[config.Table]) -> dict[int, lis
     return found
 
 
-class _Facts:
-    """What the catalogue says of some tables, read in one query for each kind of fact."""
-
-    def __init__(self, conn: Connection, relids: list[int], memory: Memory) -> None:
-        given = {"relids": relids}
-        self.memory = memory
-        self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
-        self.firing = firing.read(conn, relids)
-        self.unique: dict[int, list[set[str]]] = defaultdict(list)
-        for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
-            self.unique[row["relid"]].append(set(row["columns"]))
-        self.purged = _purged(conn, relids)
-        self.columns = memory.columns.read(conn, relids)
-        made = {oid for infos in self.columns.values() for info in infos for oid in type_info.made(info.type)}
-        self._types = states.types(conn, made)
-        self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
-
-    def key(self, spec: config.Table, row: Row) -> tuple[str, ...]:
-        """The key's columns in the source. Raises `errors.ConfigError` for one that lets two rows, or a NULL, through.
-
-        A unique index of a table does not reach the tables that inherit from it, so such a table has no key.
-        """
-        if spec.key is not None and set(spec.key) not in self.unique[row["relid"]]:
-            raise errors.ConfigError(
-                f"{spec.name}: no unique index on NOT NULL columns makes ({', '.join(spec.key)}) a key",
-                hint="make one on the source, or name another key",
-            )
-        if row["kind"] == "r" and self.firing.parts.get(row["relid"]):
-            return ()
-        return tuple(spec.key or self.primary.get(row["relid"], ()))
-
-    def of(self, row: Row) -> tuple[Any, ...]:
-        """All that is known of one table, in a form that can be compared."""
-        relid = row["relid"]
-        infos = self.columns[relid]
-        return (
-            row, self.primary.get(relid), self.firing.parts.get(relid), self.unique[relid],
-            self.firing.triggers.get(relid), self.firing.leaves.get(relid), self.purged.get(relid), infos,
-            self.type_states(infos), self.labels(infos),
-        )  # fmt: skip
-
-    def labels(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[str, dict[str, str]]:
-        """The labels of the enums that these columns hold, by oids."""
-        kinds = sorted({str(oid) for info in infos for oid in type_info.made(info.type)})
-        return {kind: self._labels.get(kind, {}) for kind in kinds}
-
-    def type_states(self, infos: Iterable[column_plan.ColumnInfo]) -> dict[int, str]:
-        """The state of the types that these columns hold and somebody can alter, by oid."""
-        return {oid: self._types[oid] for info in infos for oid in type_info.made(info.type)}
-
-
 def _table(
-    conn: Connection, settings: config.Settings, facts: _Facts, spec: config.Table, row: Row, *, rights: bool
+    conn: Connection, settings: config.Settings, facts: Facts, spec: config.Table, row: Row, *, rights: bool
 ) -> Table:
     """One table as it will be copied. Raises `errors.*` where it can't be."""
     version = _mask_version(spec, settings)
@@ -236,7 +153,7 @@ def _table(
     return replace(table, filtering=found) if found.names else table
 
 
-def _made(facts: _Facts, spec: config.Table, row: Row, mask_version: str, *, parquet: bool) -> Table:
+def _made(facts: Facts, spec: config.Table, row: Row, mask_version: str, *, parquet: bool) -> Table:
     relid, name = row["relid"], quoting.join_name(row["schema"], row["name"])
     infos, key = facts.columns[relid], facts.key(spec, row)
     spec, notes = _fitting(spec, row, [info for info in infos if info.name in key])
@@ -309,7 +226,7 @@ def _check_access(table: Table, row: Row) -> None:
         )
 
 
-def _separate(found: Found, file_stem: str) -> None:
+def _separate(found: Listing, file_stem: str) -> None:
     """Move tables to the failures whose names DuckDB can't have, or can't tell from another's."""
     targets = [table.target for table in found.tables]
     twins = selection.twins(targets)
@@ -319,20 +236,3 @@ def _separate(found: Found, file_stem: str) -> None:
         if error:
             found.tables.remove(table)
             found.failures[table.name] = error
-
-
-def _labels(conn: Connection, infos: Iterable[column_plan.ColumnInfo]) -> Mapping[str, dict[str, str]]:
-    oids = sorted({oid for info in infos for oid in type_info.made(info.type)})
-    if not oids:
-        return {}
-    rows = conn.execute(statements.get("catalogue", "labels"), {"oids": oids})
-    return {row["kind"]: row["labels"] for row in rows}
-
-
-def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
-    """Up to which transaction each table's tombstones may have been deleted already."""
-    there = conn.execute(statements.get("catalogue", "purge_readable")).fetchone()
-    if not there or not there["readable"]:
-        return {}
-    rows = conn.execute(statements.get("catalogue", "purged"), {"relids": relids})
-    return {row["relid"]: row["xid"] for row in rows}

@@ -14,13 +14,14 @@ from jobs import faults
 from jobs.job import Job
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Watermark, next_floor
-from jobs.source import catalogue, locks, position, readiness
-from jobs.source.catalogue import Found, Relation, Table
+from jobs.source import catalogue, facts, locks, position, readiness
+from jobs.source.catalogue import Listing, Relation
 from jobs.source.connection import Connection, Source
 from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
 from jobs.tables import patterns
 from jobs.tables.origin import ORDINARY
+from jobs.tables.table import Table
 
 # How often the snapshot is taken again where tables come, go or are refreshed between the locks and it.
 _ATTEMPTS = 4
@@ -101,7 +102,7 @@ def source_session(
             )  # fmt: skip
 
 
-def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Found]:
+def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Listing]:
     """The snapshot, open until `stack` is closed, and the tables in it; taken again where the schema moved meanwhile.
 
     Raises `errors.SchemaMoving` where it goes on moving.
@@ -119,7 +120,7 @@ def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tup
     raise errors.SchemaMoving
 
 
-def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Found]:
+def _looked(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tuple[Snapshot, Listing]:
     listed = lockable(conn, job)
     stack.enter_context(conn.transaction())
     return looked(conn, job, stack, listed, alone=standby)
@@ -130,7 +131,7 @@ def lockable(conn: Connection, job: Job) -> list[str]:
     return [relation.quoted for relation in catalogue.reachable(conn, job.settings) if relation.kind in _LOCKABLE]
 
 
-def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, alone: bool) -> tuple[Snapshot, Found]:
+def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, alone: bool) -> tuple[Snapshot, Listing]:
     """First the locks, then the snapshot, then what it shows of the tables; `alone`, for this session only."""
     locked, held = locks.take(conn, listed)
     snapshot = stack.enter_context(position.snapshot(conn, locked, standby=alone))
@@ -157,7 +158,7 @@ def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, a
     return replace(snapshot, touched=tuple(touched), guests=guests), found
 
 
-def _set_hashed_aside(found: Found) -> None:
+def _set_hashed_aside(found: Listing) -> None:
     """A standby's one session runs the code of views: it is not given what masks are computed with."""
     for table in list(found.tables):
         if "hash" in table.spec.mask.values():
@@ -169,17 +170,17 @@ def _set_hashed_aside(found: Found) -> None:
             )
 
 
-def _memory(job: Job) -> catalogue.Memory | None:
+def _memory(job: Job) -> facts.Memory | None:
     """What a process that runs often remembers of the catalogue."""
     if job.sessions is None:
         return None
     if job.sessions.catalogue is None:
-        job.sessions.catalogue = catalogue.Memory()
-    memory: catalogue.Memory = job.sessions.catalogue
+        job.sessions.catalogue = facts.Memory()
+    memory: facts.Memory = job.sessions.catalogue
     return memory
 
 
-def without_paused(job: Job, found: Found) -> Found:
+def without_paused(job: Job, found: Listing) -> Listing:
     """Paused tables are left as they are, whatever else may be wrong with them."""
     paused = job.paused
     names = {one.name for one in found.tables if one.spec.paused or paused & {one.name, one.source_name}}
@@ -187,10 +188,10 @@ def without_paused(job: Job, found: Found) -> Found:
     if not names:
         return found
     reasons = {name: errors.Paused(f"{name} is paused", hint=f"neaptide resume {name}") for name in names}
-    return Found([table for table in found.tables if table.name not in names], {**found.failures, **reasons})
+    return Listing([table for table in found.tables if table.name not in names], {**found.failures, **reasons})
 
 
-def select(found: Found, wanted: tuple[str, ...]) -> Found:
+def select(found: Listing, wanted: tuple[str, ...]) -> Listing:
     """Those of `wanted`, by their names in the source or the file, or all.
 
     Raises `errors.ConfigError` for a name that isn't among them, and `errors.MissingTable` where the source has none.
@@ -206,7 +207,7 @@ def select(found: Found, wanted: tuple[str, ...]) -> Found:
         raise patterns.unknown(unknown[0], names)
     if not wanted:
         return found
-    return Found(
+    return Listing(
         [table for table in found.tables if names[table.name] & {*wanted}],
         {name: error for name, error in found.failures.items() if name in wanted},
     )

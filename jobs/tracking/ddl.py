@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from app import errors, statements
 from jobs import quoting
-from jobs.source.catalogue import Table
 from jobs.tables import capture, stamps, tracked, triggers
 from jobs.tables.capture import Capture
+from jobs.tables.table import Table
 from jobs.tables.triggers import Function, Trigger
 
 # Bytes of a table from which on its index is built without holding up writers.

@@ -15,10 +15,10 @@ import psycopg
 from app import errors, statements
 from jobs.job import Job
 from jobs.source import catalogue
-from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.tables import patterns
+from jobs.tables.table import Table
 from jobs.tables.triggers import OURS, Function
 from jobs.tracking import ddl, outbox, publishing
 from jobs.tracking.ddl import Installed, Statement

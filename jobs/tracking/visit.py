@@ -12,8 +12,8 @@ from app import errors, escapes
 from jobs import quoting
 from jobs.job import Job
 from jobs.source import catalogue
-from jobs.source.catalogue import Table
 from jobs.source.connection import Connection, Source
+from jobs.tables.table import Table
 from jobs.tracking import install
 from jobs.tracking.ddl import Statement
 

@@ -16,8 +16,8 @@ from jobs import quoting
 from jobs.engine import intake
 from jobs.engine import rows as apply
 from jobs.engine.session import DuckSession
-from jobs.source.catalogue import Table
 from jobs.tables import filters
+from jobs.tables.table import Table
 from jobs.types import column_plan
 from jobs.types.wire import Wire
 from jobs.verify.results import Difference

@@ -11,8 +11,8 @@ from jobs.engine import rows
 from jobs.engine.session import DuckSession
 from jobs.history import keeper, known, rewriting, whole
 from jobs.record import history as ledger
-from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
+from jobs.tables.table import Table
 from jobs.verify.results import TableCheck
 
 

@@ -13,6 +13,7 @@ from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.source import catalogue
 from jobs.status import report
+from jobs.tables.table import Table
 from jobs.tracking import install
 from jobs.verify import verify
 from tests.support.syncing import Lab
@@ -99,7 +100,7 @@ def test_what_the_catalogue_says_again_is_not_worked_out_again(lab: Lab, monkeyp
     asked: list[str] = []
     original = catalogue._made
 
-    def made_anew(facts: Any, spec: Any, row: Any, version: str, **given: Any) -> catalogue.Table:
+    def made_anew(facts: Any, spec: Any, row: Any, version: str, **given: Any) -> Table:
         asked.append(row["name"])
         return original(facts, spec, row, version, **given)
 

@@ -22,9 +22,9 @@ from jobs.engine.session import DuckSession
 from jobs.feeds.watermark import misfits
 from jobs.results import Progress
 from jobs.source import widths
-from jobs.source.catalogue import Table
 from jobs.source.session import SourceSession
 from jobs.tables import filters
+from jobs.tables.table import Table
 
 # What a worker has in hand at once; much less costs round trips, much more costs memory where rows are wide.
 PIECE_BYTES = 64 * 2**20

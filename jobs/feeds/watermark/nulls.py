@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from jobs.feeds.feed import Feed
 from jobs.plan.steps import Step
-from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
 from jobs.source.session import SourceSession
+from jobs.tables.table import Table
 from jobs.types import column_plan
 
 

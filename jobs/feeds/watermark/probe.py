@@ -13,9 +13,9 @@ from jobs.plan.steps import DELTA, Step
 from jobs.position import watermark
 from jobs.position.snapshot import Snapshot
 from jobs.position.watermark import Stamp, Watermark
-from jobs.source.catalogue import Table
 from jobs.source.connection import Connection
 from jobs.tables import filters
+from jobs.tables.table import Table
 
 
 def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, News]:

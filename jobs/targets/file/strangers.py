@@ -18,7 +18,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.record import state
-from jobs.source.catalogue import Table
+from jobs.tables.table import Table
 from jobs.targets.file import draft, in_use
 from jobs.targets.file.publish import Publisher
 
