@@ -115,8 +115,10 @@ class Source:
         """A new session of the replication protocol, which knows no bound values. Raises psycopg's errors."""
         text = conninfo.make_conninfo(self._url, **self.options(application), replication="database")
         conn = psycopg.connect(text, autocommit=True)
-        # Keys come as the texts of their values, which have to be the same as everywhere.
+        # Keys come as the texts of their values, which have to be the same as everywhere. In the server's own encoding:
+        # a text that has none in UTF-8 would end the stream, whatever column it stands in.
         conn.execute(sessions.statement(column_plan.READER_SETTINGS).encode())
+        conn.execute(f"SET client_encoding = {conn.info.parameter_status('server_encoding')}".encode())
         return conn
 
     def give_pads(self, conn: Connection) -> None:

@@ -129,3 +129,31 @@ def test_a_key_of_such_bytes_is_followed(old_db: str, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
         assert file.execute("SELECT k, n FROM public.t ORDER BY n").fetchall() == [(b"a", 3), (b"\x90", 4)]
     assert verify.verify(lab.job).equal
+
+
+@pytest.mark.long
+def test_the_log_of_such_bytes_is_read(old_db: str, tmp_path: Path) -> None:
+    spec = {"feed": "wal", "rules": {"k": "bytes", "v": "bytes"}}
+    lab = Lab(old_db, tmp_path, [{"name": "public.t", **spec}, {"name": "public.n", "feed": "wal"}])
+    lab.run("CREATE TABLE t (k text PRIMARY KEY, n int, v text)", "CREATE TABLE n (k text PRIMARY KEY, n int)")
+    lab.track()
+    write(
+        old_db,
+        b"INSERT INTO t VALUES (E'\\x81', 1), (E'\\x8d', 2), ('a', 3)",
+        b"INSERT INTO n VALUES ('b', 1), ('c', 2)",
+    )
+    lab.sync()
+    write(old_db, b"DELETE FROM t WHERE k = E'\\x81'", b"UPDATE t SET k = E'\\x90', n = 4 WHERE k = E'\\x8d'")
+    assert [table.action for table in lab.sync().tables] == ["full", "none"]
+    # In a column that is no key, it hinders nobody; nor does a key that is a text after all.
+    write(old_db, b"UPDATE t SET v = E'\\x81' WHERE k = 'a'", b"UPDATE n SET k = E'\\xc3\\xa9' WHERE k = 'b'")
+    assert [table.action for table in lab.sync().tables] == ["delta", "delta"]
+    with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
+        assert file.execute("SELECT k, n, v FROM public.t ORDER BY n").fetchall() == [
+            (b"a", 3, b"\x81"),
+            (b"\x90", 4, None),
+        ]
+    assert verify.verify(lab.job).equal
+    lab.run("DELETE FROM n WHERE n = 1")
+    assert [table.action for table in lab.sync().tables][1] == "delta"
+    assert verify.verify(lab.job).equal

@@ -12,6 +12,20 @@ RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
     Mutant(
+        "a text that has no form in UTF-8 ends the stream",
+        "jobs/source/connection.py",
+        "conn.execute(f\"SET client_encoding = {conn.info.parameter_status('server_encoding')}\".encode())",
+        "pass",
+        "tests/integration/test_failing_rows.py::test_the_log_of_such_bytes_is_read",
+    ),
+    Mutant(
+        "bytes that are no text pass for a key",
+        "jobs/feeds/wal/pgoutput.py",
+        "return key if key is None or all(map(_is_text, key)) else None",
+        "return key",
+        "tests/integration/test_failing_rows.py::test_the_log_of_such_bytes_is_read",
+    ),
+    Mutant(
         "a slot that tells of transactions before their commit passes for ours",
         "sql/sync/wal.sql",
         "AND to_jsonb(s) ->> 'two_phase' IS DISTINCT FROM 'true' AS ours",
@@ -84,7 +98,7 @@ MUTANTS = (
     Mutant(
         "a changed key leaves the old one behind",
         "jobs/feeds/wal/pgoutput.py",
-        "            self._current.add(relid, _key(before, relation.places))\n",
+        "            self._current.add(relid, _legible(_key(before, relation.places)))\n",
         "",
         RULE + "test_keys_old_and_new",
     ),

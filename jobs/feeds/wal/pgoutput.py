@@ -1,7 +1,7 @@
 """Reads the messages of pgoutput (PostgreSQL manual, "Logical Replication Message Formats") for keys. Pure.
 
-Of each change only the key of its row is kept, as text. What an aborted savepoint changed is kept along: its keys are
-read once more than needed, which changes nothing.
+Of each change only the key of its row is kept, as text; one that is no text here is not told. What an aborted savepoint
+changed is kept along: its keys are read once more than needed, which changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ Key = tuple[str, ...]
 # The kinds that carry a transaction's id within a streamed piece of it.
 _WITHIN = b"RYIUDTM"
 _NULL, _UNCHANGED = b"n", b"u"
+# The encodings of servers that Python reads exactly as these do; of others it reads what is ASCII. Where a server says
+# nothing of its texts, they are taken for UTF-8.
+_CODECS = {"UTF8": "utf-8", "SQL_ASCII": "utf-8", "LATIN1": "latin-1", "LATIN9": "iso8859-15", "WIN1252": "cp1252"}
 
 
 @dataclass
@@ -65,7 +68,9 @@ class _Relation:
 class Decoder:
     """Messages go in, transactions come out at their commits, in the order of these."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str = "UTF8") -> None:
+        """For texts in this encoding of the server's."""
+        self._codec = _CODECS.get(encoding, "ascii")
         self._wanted: dict[int, Sequence[str]] = {}
         self._relations: dict[int, _Relation] = {}
         self._open: Transaction | None = None
@@ -86,7 +91,7 @@ class Decoder:
         kind = message[:1]
         if kind in b"BCSEcA":
             return self._bound(kind, message)
-        body = _Reader(message, 5 if self._inside is not None and kind in _WITHIN else 1)
+        body = _Reader(message, 5 if self._inside is not None and kind in _WITHIN else 1, self._codec)
         if kind == b"R":
             self._relation(body)
         elif kind in b"IUD":
@@ -161,13 +166,13 @@ class Decoder:
         tag = body.bytes(1)
         if tag in b"KO":
             before = body.values()
-            self._current.add(relid, _key(before, relation.places))
+            self._current.add(relid, _legible(_key(before, relation.places)))
             tag = body.bytes(1) if kind == b"U" else b""
         if tag == b"N":
             after = body.values()
             key = _key(after, relation.places)
             # A long key that stays as it is may be left out: it is the one before.
-            self._current.add(relid, _key(before, relation.places) if key is None and before else key)
+            self._current.add(relid, _legible(_key(before, relation.places) if key is None and before else key))
 
     def _truncate(self, body: _Reader) -> None:
         count = body.number(">I")
@@ -181,11 +186,20 @@ def _key(values: list[str | None], places: Sequence[int]) -> Key | None:
     return None if None in found else found  # type: ignore[return-value]
 
 
-class _Reader:
-    """A message, read from front to back."""
+def _legible(key: Key | None) -> Key | None:
+    """The key, unless something in it is no text in the server's encoding."""
+    return key if key is None or all(map(_is_text, key)) else None
 
-    def __init__(self, message: bytes, at: int) -> None:
-        self._message, self._at = message, at
+
+def _is_text(value: str) -> bool:
+    return value.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in value)
+
+
+class _Reader:
+    """A message, read from front to back. Bytes that are no text become what no text holds."""
+
+    def __init__(self, message: bytes, at: int, codec: str) -> None:
+        self._message, self._at, self._codec = message, at, codec
 
     def number(self, form: str) -> int:
         (found,) = struct.unpack_from(form, self._message, self._at)
@@ -198,7 +212,7 @@ class _Reader:
 
     def text(self) -> str:
         end = self._message.index(0, self._at)
-        found = self._message[self._at : end].decode()
+        found = self._message[self._at : end].decode(self._codec, "surrogateescape")
         self._at = end + 1
         return found
 
@@ -209,4 +223,4 @@ class _Reader:
     def _value(self) -> str | None:
         if self.bytes(1) in (_NULL, _UNCHANGED):
             return None
-        return self.bytes(self.number(">i")).decode()
+        return self.bytes(self.number(">i")).decode(self._codec, "surrogateescape")

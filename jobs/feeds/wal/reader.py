@@ -30,7 +30,7 @@ class LogReader:
         """Begin at `start`. `let_go` has another process of Neaptide's let go of the slot. Raises psycopg's errors."""
         self.slot, self.log = slot, ChangeLog(start)
         self._guard = threading.RLock()
-        self._stream = _opened(source, slot, start, Decoder(), let_go)
+        self._stream = _opened(source, slot, start, let_go)
         self.broken = False
         # How many transactions came that changed something, and how many of them a run has dealt with.
         self.came = self.handled = 0
@@ -123,12 +123,12 @@ class LogReader:
             self.log.add(one)
 
 
-def _opened(source: Source, slot: str, start: int, decoder: Decoder, let_go: Callable[[], bool]) -> Stream:
+def _opened(source: Source, slot: str, start: int, let_go: Callable[[], bool]) -> Stream:
     """The stream; where another process of Neaptide's has it, that one's is ended, since one reads at a time."""
     for last in (False, True):
         session = source.replicating(APPLICATION)
         try:
-            return Stream(session, slot, start, decoder)
+            return Stream(session, slot, start, Decoder(session.info.parameter_status("server_encoding") or ""))
         except psycopg.errors.ObjectInUse:
             session.close()
             if last or not let_go():
