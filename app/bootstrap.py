@@ -299,22 +299,22 @@ def reading(
     timeout: timedelta | None = None,
     sessions: OpenSessions | None = None,
     writes: Path | None = None,
-    **told: Any,
+    **given: Any,
 ) -> AbstractContextManager[store.Store]:
     """What answers come from: the reporting file, or PostgreSQL where `[read]` or who calls says so.
 
-    `told` are what else `reporting_file` takes.
+    `given` are what else `reporting_file` takes.
     """
     if source or settings.read.on_source:
         return live(settings, max_staleness=max_staleness, timeout=timeout, writes=writes)
     return reporting_file(
-        settings, max_staleness=max_staleness, timeout=timeout, sessions=sessions, writes=writes, **told
+        settings, max_staleness=max_staleness, timeout=timeout, sessions=sessions, writes=writes, **given
     )
 
 
 @contextmanager
-def on_spark(settings: config.Settings, *, writes: Path | None = None, **told: Any) -> Iterator[store.Store]:
-    """The lake of the config, with Spark to answer. `told` is what else `reporting_file` takes.
+def on_spark(settings: config.Settings, *, writes: Path | None = None, **given: Any) -> Iterator[store.Store]:
+    """The lake of the config, with Spark to answer. `given` is what else `reporting_file` takes.
 
     Raises `errors.UsageError` where the target is no lake, and without Java, `errors.MissingExtra`, and
     `errors.SparkUnavailable` once a question is asked.
@@ -336,7 +336,7 @@ def on_spark(settings: config.Settings, *, writes: Path | None = None, **told: A
     java.checked()
     driver = java_size(settings.query.memory_limit)
     place = cluster.Cluster(settings.spark.master, settings.spark.java_memory, settings.spark.patience, driver)
-    with reporting_file(settings, **told) as base, spark.opened(base, lake, place, _limits(settings, writes)) as made:
+    with reporting_file(settings, **given) as base, spark.opened(base, lake, place, _limits(settings, writes)) as made:
         yield made
 
 

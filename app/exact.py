@@ -118,12 +118,12 @@ def _list(kind: DuckDBPyType, value: str, depth: int) -> str | None:
 def _struct(kind: DuckDBPyType, value: str, depth: int) -> str | None:
     children = _children(kind)
     fields = [(name, f"struct_extract_at({value}, {place})") for place, (name, _) in enumerate(children, start=1)]
-    found = [_exact(child, field, depth) for (_, child), (_, field) in zip(children, fields, strict=True)]
-    if not any(found):
+    values = [_exact(child, field, depth) for (_, child), (_, field) in zip(children, fields, strict=True)]
+    if not any(values):
         return None
     parts = [
         f"{_identifier(name)} := {text or field}" if name else text or field
-        for (name, field), text in zip(fields, found, strict=True)
+        for (name, field), text in zip(fields, values, strict=True)
     ]
     maker = "struct_pack" if children[0][0] else "row"
     return f"CASE WHEN {value} IS NOT NULL THEN {maker}({', '.join(parts)}) END"

@@ -31,20 +31,20 @@ class Head:
 
 def split(text: str, keys: Collection[str], where: str, error: type[errors.NeaptideError]) -> Head:
     """Head and statement of a file's text. Raises `error`, which names `where`."""
-    found: list[tuple[str, str]] = []
+    parts: list[tuple[str, str]] = []
     lines = text.removeprefix(_MARK).splitlines()
     place = 0
     while place < len(lines) and (not lines[place].strip() or lines[place].lstrip().startswith("--")):
         key, colon, value = (part.strip() for part in lines[place].strip().removeprefix("--").partition(":"))
         if colon and key in keys:
-            found.append((key, value))
+            parts.append((key, value))
         elif colon:
             _refuse_misspelled(key, keys, where, error)
         place += 1
     body = "\n".join(lines[place:]).strip().removesuffix(";").rstrip()
     if not body:
         raise error(f"{where}: there is no statement", hint="write one SELECT below the head")
-    return Head(tuple(found), body, place + 1)
+    return Head(tuple(parts), body, place + 1)
 
 
 def one(head: Head, key: str, where: str, error: type[errors.NeaptideError]) -> str:

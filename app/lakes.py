@@ -33,14 +33,14 @@ def parts(url: str) -> dict[str, str]:
     if not url.startswith(PREFIX):
         raise ValueError(f"the url must begin with {PREFIX}")
     try:
-        found = {name: str(value) for name, value in conninfo_to_dict(url.removeprefix(PREFIX)).items()}
+        given = {name: str(value) for name, value in conninfo_to_dict(url.removeprefix(PREFIX)).items()}
     except ProgrammingError:
         raise ValueError(f"write the url like {PREFIX}dbname=lake host=server user=neaptide") from None
-    if not found.get("dbname"):
+    if not given.get("dbname"):
         raise ValueError(f"the url names no database: write it like {PREFIX}dbname=lake host=server")
-    if any(found.get(name) for name in _HIDDEN):
+    if any(given.get(name) for name in _HIDDEN):
         raise ValueError("a key with a password can't be used here")
-    return found
+    return given
 
 
 def extension(name: str) -> Path:
@@ -61,15 +61,17 @@ def failure(error: Exception) -> errors.NeaptideError | None:
     text = str(error)
     if "No snapshot found" in text or "snapshot does not exist" in text:
         return errors.SnapshotGone()
-    if found := _FORMAT.search(text):
-        told = f"the lake has DuckLake's format {found[1]}, and this version reads and writes {found[2]}"
-        return errors.TargetUnusable(told, hint="install the Neaptide that wrote it, or one that comes with its format")
-    if found := _MOVED.search(text):
-        told = f"the files of the lake lie in {found[2]}, and not in {found[1]}"
-        return errors.TargetUnusable(told, hint="set [target] data to where they are")
+    if match := _FORMAT.search(text):
+        sentence = f"the lake has DuckLake's format {match[1]}, and this version reads and writes {match[2]}"
+        return errors.TargetUnusable(
+            sentence, hint="install the Neaptide that wrote it, or one that comes with its format"
+        )
+    if match := _MOVED.search(text):
+        sentence = f"the files of the lake lie in {match[2]}, and not in {match[1]}"
+        return errors.TargetUnusable(sentence, hint="set [target] data to where they are")
     if "Failed to load existing DuckLake" in text:
-        told = f"the catalog's database holds something else: {text.splitlines()[0]}"
-        return errors.TargetUnusable(told, hint="give the lake a database of its own")
+        sentence = f"the catalog's database holds something else: {text.splitlines()[0]}"
+        return errors.TargetUnusable(sentence, hint="give the lake a database of its own")
     return s3.failure(error)
 
 

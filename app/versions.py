@@ -51,13 +51,13 @@ def named(link: Path, number: int, seal: str) -> Path:
 
 def listed(link: Path) -> list[Version]:
     """Every version of this file that lies beside the link, the newest first."""
-    found = []
+    versions = []
     with os.scandir(link.parent) as entries:
         for entry in entries:
             version = parsed(link, entry.name)
             if version is not None and not entry.is_dir(follow_symlinks=False):
-                found.append(replace(version, inode=entry.inode(), is_file=entry.is_file(follow_symlinks=False)))
-    return sorted(found, key=lambda version: (version.number, version.path.name), reverse=True)
+                versions.append(replace(version, inode=entry.inode(), is_file=entry.is_file(follow_symlinks=False)))
+    return sorted(versions, key=lambda version: (version.number, version.path.name), reverse=True)
 
 
 def seal(path: Path) -> str:

@@ -83,15 +83,15 @@ def _kind(text: str, where: str) -> str:
 
 def _given(text: str, where: str) -> dict[str, tuple[str, ...]]:
     """The columns by key. Raises where there is anything between the pairs, or one of them twice."""
-    found: dict[str, tuple[str, ...]] = {}
+    columns: dict[str, tuple[str, ...]] = {}
     place = 0
     while place < len(text):
         pair = _PAIR.match(text, place)
-        if pair is None or _key(pair[1]) in found:
+        if pair is None or _key(pair[1]) in columns:
             raise errors.BadReport(f"{where}: the chart can't be read at {text[place:]!r}", hint=_EXAMPLE)
-        found[_key(pair[1])] = tuple(_unquoted(name) for name in re.findall(_NAME, pair[2]))
+        columns[_key(pair[1])] = tuple(_unquoted(name) for name in re.findall(_NAME, pair[2]))
         place = pair.end()
-    return found
+    return columns
 
 
 def _key(text: str) -> str:

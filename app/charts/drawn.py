@@ -118,12 +118,12 @@ class Drawn:
     def time_unit(self, name: str) -> str:
         """The coarsest that tells the rows apart, for a bar has a width and no exact place."""
         place = self.result.columns.index(name)
-        found = [row[place] for row in self.result.rows if row[place] is not None]
-        if any(isinstance(one, datetime) and (one.hour or one.minute or one.second) for one in found):
+        times = [row[place] for row in self.result.rows if row[place] is not None]
+        if any(isinstance(one, datetime) and (one.hour or one.minute or one.second) for one in times):
             return "utcyearmonthdatehoursminutes"
-        if any(one.day != 1 for one in found):
+        if any(one.day != 1 for one in times):
             return "utcyearmonthdate"
-        return "utcyearmonth" if any(one.month != 1 for one in found) else "utcyear"
+        return "utcyearmonth" if any(one.month != 1 for one in times) else "utcyear"
 
     def tips(self, names: Sequence[str]) -> list[Spec]:
         return [self._tip(name) for name in dict.fromkeys(filter(None, names))]

@@ -40,16 +40,16 @@ def said(chart: Chart) -> str:
     return f"{kind}: {what}{by}{told}"
 
 
-def _lines(drawn: Drawn, mark: Spec) -> Spec:
+def _lines(drawn: Drawn, shape: Spec) -> Spec:
     """One series, or one for each colour, or for each of several columns."""
     chart = drawn.chart
     x = drawn.along(chart.x)
     if len(chart.y) == 1:
         y = drawn.amount(chart.y[0])
         tips = drawn.tips((chart.x, *chart.y, drawn.color))
-        return {"height": 280, "mark": mark, "encoding": {"x": x, "y": y, "tooltip": tips, **drawn.colour()}}
+        return {"height": 280, "mark": shape, "encoding": {"x": x, "y": y, "tooltip": tips, **drawn.colour()}}
     layers = [
-        {"mark": mark, "encoding": {"y": drawn.amount(name), "color": {"datum": named(name), "legend": drawn.legend()},
+        {"mark": shape, "encoding": {"y": drawn.amount(name), "color": {"datum": named(name), "legend": drawn.legend()},
                                     "tooltip": drawn.tips((chart.x, name, drawn.color))} | _detail(drawn)}
         for name in chart.y
     ]  # fmt: skip

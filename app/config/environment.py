@@ -26,7 +26,7 @@ def over(content: Mapping[str, Any], environ: Mapping[str, str], sections: Colle
     Case does not count in names. A key wins over its section, and both win over the file. Other variables without a
     `__` are somebody else's. Raises `errors.ConfigError` for a section that does not exist, and for what is no JSON.
     """
-    found = dict(content)
+    merged = dict(content)
     # The shorter first: a section as a whole, then its keys.
     for name in sorted(environ, key=lambda name: (name.count(_NESTED), name)):
         place = name.lower().removeprefix(_PREFIX).split(_NESTED)
@@ -36,10 +36,10 @@ def over(content: Mapping[str, Any], environ: Mapping[str, str], sections: Colle
             raise errors.ConfigError(f"{name}: there is no section [{place[0]}]", hint=_nearest(place, sections))
         value = environ[name] if len(place) > 1 else _parsed(name, environ[name])
         if place[0] == _NAMED and len(place) > 1:
-            found = {**found, _NAMED: _in_one(name, place[1:], value, found.get(_NAMED))}
+            merged = {**merged, _NAMED: _in_one(name, place[1:], value, merged.get(_NAMED))}
         else:
-            found = _merged(found, _nested(place, value))
-    return found
+            merged = _merged(merged, _nested(place, value))
+    return merged
 
 
 def _nearest(place: list[str], sections: Collection[str]) -> str:
@@ -86,11 +86,11 @@ def _nested(place: list[str], value: Any) -> dict[str, Any]:
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Both, key by key; `above` wins."""
-    found = dict(below)
+    merged = dict(below)
     for key, value in above.items():
-        old = found.get(key)
-        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return found
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list[str]:
@@ -99,7 +99,7 @@ def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list
     Raises `errors.ConfigError` for one that would be a key with a second `_` after its section: who set it means it.
     """
     names = {f"NEAPTIDE_{section}_{key}".upper(): (section, key) for section, found in keys.items() for key in found}
-    told = []
+    sentences = []
     for name in sorted(environ):
         upper = name.upper()
         if (
@@ -116,8 +116,8 @@ def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list
             )
         if upper.lower().removeprefix(_PREFIX) not in keys:
             near = difflib.get_close_matches(upper, [*names, *_OTHERS], n=1, cutoff=0.8)
-            told.append(f"{name} is no setting" + (f"; did you mean {_spelled(near[0], names)}?" if near else ""))
-    return told
+            sentences.append(f"{name} is no setting" + (f"; did you mean {_spelled(near[0], names)}?" if near else ""))
+    return sentences
 
 
 def _spelled(name: str, names: Mapping[str, tuple[str, str]]) -> str:

@@ -36,14 +36,14 @@ def check_url(url: str) -> None:
         if not url.removeprefix(EMBEDDED):
             raise ValueError("the url names no folder: write it like embedded:var/postgres")
         return
-    found = _URL.fullmatch(url)
-    if found is None:
+    match = _URL.fullmatch(url)
+    if match is None:
         raise ValueError("the url must begin with postgresql:// or embedded:")
-    if not found["authority"] and not found["query"]:
+    if not match["authority"] and not match["query"]:
         raise ValueError("the url names no server: write it like postgresql://user@host:5432/database")
-    if _is_ambiguous(found):
+    if _is_ambiguous(match):
         raise ValueError("the url is malformed: in a user, a password or a name write %40 for @, and so on for / # ? %")
-    _check_hosts(found["authority"].rpartition("@")[2])
+    _check_hosts(match["authority"].rpartition("@")[2])
 
 
 def check_broker(url: str) -> None:

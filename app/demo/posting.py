@@ -128,18 +128,18 @@ class Posting:
         """Give back what was sold; the rules that the other lines broke."""
         broken: dict[int, str] = {}
         for line in lines:
-            mark = self.ledger.savepoint()
+            savepoint = self.ledger.savepoint()
             try:
                 if not self._give_back(uow, invoice, line):
                     broken[line.line_no] = rules.RETURN_WITHOUT_SALE
             except DomainError as error:
-                self.ledger.back_to(mark)
+                self.ledger.back_to(savepoint)
                 broken[line.line_no] = error.name
         return broken
 
     def _give_back(self, uow: Intake, invoice: Invoice, line: Line) -> bool:
         """Whether as many were sold; refused as a whole where the shop knows of fewer."""
-        found = self.ledger.match(key_of(invoice, line), rules.pieces(invoice, line))
+        pieces = self.ledger.match(key_of(invoice, line), rules.pieces(invoice, line))
         commands = [
             ReturnItems(
                 order_id=piece.order_id,
@@ -149,7 +149,7 @@ class Posting:
                 reference=invoice.number,
                 at=invoice.at,
             )
-            for place, piece in enumerate(found)
+            for place, piece in enumerate(pieces)
         ]
         for command in commands:
             bus.dispatch(command, uow)

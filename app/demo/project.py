@@ -53,10 +53,10 @@ def _unpack(folder: Path, name: str) -> None:
             _write(folder / file.name, file.read_text(encoding="utf-8"))
 
 
-def _own_path(found: re.Match[str]) -> str:
+def _own_path(match: re.Match[str]) -> str:
     """The folder beside the config, with its remark where it was."""
-    path = f'path = "{found["folder"]}"'
-    return f"{path:<37}{found['comment'] or ''}".rstrip()
+    path = f'path = "{match["folder"]}"'
+    return f"{path:<37}{match['comment'] or ''}".rstrip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -88,11 +88,11 @@ class _Importer:
     def totals(self) -> list[Total]:
         """Lines and amounts by verdict. Every line that was read has exactly one."""
         with Intake(self._engine) as uow:
-            found = uow.log.summary(self._import.id)
-        judged, read = sum(total.lines for total in found), self._file.count()
+            summary = uow.log.summary(self._import.id)
+        judged, read = sum(total.lines for total in summary), self._file.count()
         if judged != read:
             raise errors.Bug(f"{read} lines were read, but {judged} were accepted or rejected")
-        return found
+        return summary
 
     def _replay(self, invoice: Invoice) -> None:
         """Bring the ledger to where it was when this invoice, which is in already, had been taken in."""
@@ -135,14 +135,17 @@ class _Importer:
         verdicts = {line.line_no: rules.broken_rule(invoice, line) for line in invoice.lines}
         lines = [line for line in invoice.lines if verdicts[line.line_no] is None]
         posting = self._posting
-        mark, names = self._ledger.savepoint(), posting.names.copy() if alone is Intake.savepoint else posting.names
+        savepoint, names = (
+            self._ledger.savepoint(),
+            posting.names.copy() if alone is Intake.savepoint else posting.names,
+        )
         try:
             with alone(uow):
                 verdicts |= (
                     posting.returns(uow, invoice, lines) if invoice.is_return else posting.sale(uow, invoice, lines)
                 )
         except DomainError as error:
-            self._ledger.back_to(mark)
+            self._ledger.back_to(savepoint)
             posting.names = names
             verdicts |= {line.line_no: error.name for line in lines}
         for line in invoice.lines:

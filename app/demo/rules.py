@@ -88,15 +88,15 @@ class Ledger:
 
     def match(self, key: Key, quantity: int) -> list[Piece]:
         """The lines these pieces come back from, most recent first; none where fewer were sold than come back."""
-        found: list[tuple[Sold, int]] = []
+        matched: list[tuple[Sold, int]] = []
         for sold in reversed(self._sold.get(key, [])):
             if sold.remaining and quantity:
                 taken = min(sold.remaining, quantity)
-                found.append((sold, taken))
+                matched.append((sold, taken))
                 quantity -= taken
         if quantity:
             return []
-        return [self._take(sold, taken) for sold, taken in found]
+        return [self._take(sold, taken) for sold, taken in matched]
 
     def _take(self, sold: Sold, taken: int) -> Piece:
         sold.remaining -= taken
@@ -111,7 +111,7 @@ class Ledger:
         """What happened so far is committed."""
         self._undo.clear()
 
-    def back_to(self, mark: int) -> None:
+    def back_to(self, savepoint: int) -> None:
         """Forget what happened since the mark."""
-        while len(self._undo) > mark:
+        while len(self._undo) > savepoint:
             self._undo.pop()()

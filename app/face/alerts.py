@@ -26,15 +26,15 @@ def test(face: Face, *, as_json: bool) -> int:
     urls = [url.get_secret_value() for url in face.settings.alerts.urls]
     if not urls:
         raise errors.UsageError("there are no [alerts] urls in the config", hint="see docs/alerts.md")
-    found = [
+    failures = [
         {"url": delivery.named(place, url), **_tried(place, url, str(face.settings.target_path))}
         for place, url in enumerate(urls)
     ]
     if as_json:
-        show.as_json(found)
+        show.as_json(failures)
     else:
-        show.table(("url", "result"), [(one["url"], one["error"] or "ok") for one in found])
-    return 1 if any(one["error"] for one in found) else 0
+        show.table(("url", "result"), [(one["url"], one["error"] or "ok") for one in failures])
+    return 1 if any(one["error"] for one in failures) else 0
 
 
 def _tried(place: int, url: str, target: str) -> dict[str, str | None]:
@@ -58,10 +58,10 @@ def standing(face: Face, *, as_json: bool) -> None:
     from app import bootstrap
     from jobs.daemon import remembered
 
-    found = remembered.standing(bootstrap.job(face.settings, start=False).files)
+    facts = remembered.standing(bootstrap.job(face.settings, start=False).files)
     if as_json:
-        show.as_json([fact.as_dict() for fact in found])
-    elif found:
-        show.table(("since", "kind", "message"), [(show.moment(one.since), one.kind, one.message) for one in found])
+        show.as_json([fact.as_dict() for fact in facts])
+    elif facts:
+        show.table(("since", "kind", "message"), [(show.moment(one.since), one.kind, one.message) for one in facts])
     else:
         face.say("nothing was told that is not over")

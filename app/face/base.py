@@ -83,12 +83,12 @@ class Face:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
         if engine == "spark":
             return self._on_spark(max_staleness=max_staleness, live=live, writes=writes)
-        found = bootstrap.reading(
+        store = bootstrap.reading(
             self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
             watched=lambda job: waits.shown(self.say, job), writes=writes,
         )  # fmt: skip
         of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
-        return self._of_replica(found) if of_replica and max_staleness is None else found
+        return self._of_replica(store) if of_replica and max_staleness is None else store
 
     def _on_spark(
         self, *, max_staleness: timedelta | None, live: bool, writes: Path | None

@@ -34,11 +34,11 @@ def status(face: Face, *, as_json: bool) -> int:
     """Say whether the embedded broker runs; exit code 1 if it does not."""
     from app import bootstrap
 
-    found = bootstrap.broker(face.settings).status()
+    status = bootstrap.broker(face.settings).status()
     show.server(
-        {"running": found.running, "pid": found.pid, "port": found.port, "folder": str(found.root)}, json=as_json
+        {"running": status.running, "pid": status.pid, "port": status.port, "folder": str(status.root)}, json=as_json
     )
-    return 0 if found.running else 1
+    return 0 if status.running else 1
 
 
 @command.command(examples=("neaptide broker stop",))

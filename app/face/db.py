@@ -31,16 +31,16 @@ def status(face: Face, *, as_json: bool) -> int:
     """Say whether the embedded server runs; exit code 1 if it does not."""
     from app import bootstrap
 
-    found = bootstrap.embedded(face.settings).status()
+    status = bootstrap.embedded(face.settings).status()
     fields = {
-        "running": found.running,
-        "pid": found.pid,
-        "port": found.port,
-        "version": found.version,
-        "folder": str(found.root),
+        "running": status.running,
+        "pid": status.pid,
+        "port": status.port,
+        "version": status.version,
+        "folder": str(status.root),
     }
     show.server(fields, json=as_json)
-    return 0 if found.running else 1
+    return 0 if status.running else 1
 
 
 @command.command(examples=("neaptide db url", "neaptide db url --with-password"))

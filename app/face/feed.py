@@ -32,12 +32,12 @@ def status(face: Face, *, as_json: bool) -> int:
     from app import bootstrap
     from jobs.status import feeding
 
-    found = feeding.read(bootstrap.job(face.settings, start=False))
+    feeds = feeding.read(bootstrap.job(face.settings, start=False))
     if as_json:
-        show.as_json(found.as_dict())
+        show.as_json(feeds.as_dict())
     else:
-        _show(face, found)
-    return 1 if found.is_bad else 0
+        _show(face, feeds)
+    return 1 if feeds.is_bad else 0
 
 
 @command.command(examples=("neaptide feed resync", "neaptide feed resync shop.orders"))
@@ -87,33 +87,33 @@ def compare(face: Face, *, only: tuple[str, ...], seconds: float, as_json: bool)
     if unknown:
         raise errors.UsageError(f"there is no mechanism {unknown[0]!r}", hint=f"one of {', '.join(mechanism.NAMES)}")
     wanted = [one for one in mechanism.MECHANISMS if not only or one.name in only]
-    found = list(trial.compare(wanted, seconds, face.say))
+    outcomes = list(trial.compare(wanted, seconds, face.say))
     if as_json:
-        show.as_json([one.as_dict() for one in found])
+        show.as_json([one.as_dict() for one in outcomes])
     else:
-        _show_outcomes(found)
-    return 1 if any(one.wrong for one in found) else 0
+        _show_outcomes(outcomes)
+    return 1 if any(one.wrong for one in outcomes) else 0
 
 
-def _show_outcomes(found: Sequence[Outcome]) -> None:
+def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
     """Two tables, each narrow enough for a terminal."""
-    rates = [f"{one.rate:,}/s" for one in found[0].seen]
+    rates = [f"{one.rate:,}/s" for one in outcomes[0].seen]
     rows = [
         (
             one.mechanism.name, *(f"{at.p50:,.0f} / {at.p95:,.0f}" for at in one.seen), f"{one.writes:.0%}",
             one.wrong,
         )
-        for one in found
+        for one in outcomes
     ]  # fmt: skip
     click.echo("Commit to visible, p50 / p95 in ms, while so many rows a second are written:\n")
     show.table(("mechanism", *rates, "writes", "wrong"), rows)
     click.echo("\nSeconds from a kill -9 of a part to the answer, for a row written at once:\n")
-    parts = tuple(dict.fromkeys(part for one in found for part in one.killed))
-    killed = [(one.mechanism.name, *(_seconds(one.killed.get(part)) for part in parts)) for one in found]
+    parts = tuple(dict.fromkeys(part for one in outcomes for part in one.killed))
+    killed = [(one.mechanism.name, *(_seconds(one.killed.get(part)) for part in parts)) for one in outcomes]
     show.table(("mechanism", *parts), killed)
     click.echo()
     needs = [
-        (one.mechanism.name, one.mechanism.consistency, one.mechanism.needs, one.mechanism.rights) for one in found
+        (one.mechanism.name, one.mechanism.consistency, one.mechanism.needs, one.mechanism.rights) for one in outcomes
     ]
     show.table(("mechanism", "readers see", "needs", "rights"), needs)
 
@@ -122,20 +122,20 @@ def _seconds(taken: float | None) -> str:
     return "-" if taken is None else f"{taken:.1f}"
 
 
-def _show(face: Face, found: Feeds) -> None:
+def _show(face: Face, feeds: Feeds) -> None:
     now = face.now()
     show.table(
         ("table", "feed", "as of", "place"),
         [
             (one.table, one.feed, show.clock(one.as_of, now) if one.as_of else "never", one.place)
-            for one in found.tables
+            for one in feeds.tables
         ],
     )
-    if found.slots:
+    if feeds.slots:
         click.echo()
-        held = [(one.slot, "this" if one.ours else "another", one.status, one.active, one.held) for one in found.slots]
+        held = [(one.slot, "this" if one.ours else "another", one.status, one.active, one.held) for one in feeds.slots]
         show.table(("slot", "target", "status", "read now", "bytes held"), held)
-    for line in [*_troubles(found.tables), *found.problems]:
+    for line in [*_troubles(feeds.tables), *feeds.problems]:
         face.say(line)
 
 

@@ -73,14 +73,14 @@ def simulate(
 @pass_face
 def show_(face: Face, *, financing_id: UUID, as_json: bool, max_staleness: timedelta | None) -> None:
     """Show one financing and its instalments."""
-    found, schedule = shop.read(face, max_staleness, lambda store: _with_schedule(store, financing_id))
+    financing, schedule = shop.read(face, max_staleness, lambda store: _with_schedule(store, financing_id))
     if as_json:
-        show.as_json(asdict(found) | {"schedule": [asdict(one) for one in schedule]})
+        show.as_json(asdict(financing) | {"schedule": [asdict(one) for one in schedule]})
     else:
-        show.record({name: value for name, value in asdict(found).items() if name != "as_of"})
+        show.record({name: value for name, value in asdict(financing).items() if name != "as_of"})
         click.echo()
         shop.show_rows(("number", "due_date", "payment", "principal", "interest", "balance"), schedule)
-    show.freshness(face, found.as_of)
+    show.freshness(face, financing.as_of)
 
 
 def _with_schedule(store: Store, financing_id: UUID) -> tuple[Financing, tuple[Instalment, ...]]:

@@ -47,13 +47,13 @@ class Setting(click.ParamType[tuple[str, str]]):
         return key.strip(), text
 
 
-def as_values(_ctx: click.Context, _param: click.Parameter, found: Sequence[tuple[str, str]]) -> dict[str, str]:
+def as_values(_ctx: click.Context, _param: click.Parameter, options: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The values by name. Raises `errors.UsageError` for one that has two: nobody could say which of them is meant."""
-    names = [name for name, _ in found]
+    names = [name for name, _ in options]
     for name in names:
         if names.count(name) > 1:
             raise errors.UsageError(f"the parameter {name} is given {names.count(name)} times", hint="give it once")
-    return dict(found)
+    return dict(options)
 
 
 def parameters(ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:

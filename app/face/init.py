@@ -61,16 +61,16 @@ def command(
         raise errors.UsageError(f"{path} exists", hint="replace it with --force, or name another with -o")
     job = _job(url)
     face.say(f"looking at {show.place(job)}, where nothing is changed, to write {path}")
-    found = init.propose(job, schemas, track=track)
+    proposed = init.propose(job, schemas, track=track)
     written = _from_there(url, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # With a password in it, for nobody else's eyes.
-    notes.write(path, config_text.config_text(written, found, with_password=with_password))
+    notes.write(path, config_text.config_text(written, proposed, with_password=with_password))
     if as_json:
-        show.as_json([_fields(one) for one in found.choices])
+        show.as_json([_fields(one) for one in proposed.choices])
     else:
-        show.lines(proposal.lines(found, track=track))
-    for line in proposal.next_steps(found, path, secret=_hidden(url, with_password=with_password)):
+        show.lines(proposal.lines(proposed, track=track))
+    for line in proposal.next_steps(proposed, path, secret=_hidden(url, with_password=with_password)):
         face.say(line)
 
 

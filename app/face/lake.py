@@ -31,13 +31,13 @@ def migrate(face: Face, *, file: Path | None, as_json: bool) -> None:
 
     job = bootstrap.job(face.settings, start=False)
     path = file.absolute() if file else face.settings.file_path
-    found = moved(job, Names(path, face.settings.target.mode))
-    for name in found.anew:
+    migrated = moved(job, Names(path, face.settings.target.mode))
+    for name in migrated.anew:
         face.say(f"{name} has values that Parquet would change: the next run copies it anew, those as text")
     if as_json:
-        show.as_json(asdict(found))
+        show.as_json(asdict(migrated))
     else:
-        show.lines([f"{name}: {rows:,} rows" for name, rows in found.tables.items()])
+        show.lines([f"{name}: {rows:,} rows" for name, rows in migrated.tables.items()])
         face.say("the lake holds what the file does: neaptide sync goes on from there")
 
 

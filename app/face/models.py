@@ -77,16 +77,16 @@ def command(
 def _list(face: Face, job: Job, as_json: bool) -> int:
     from jobs.status import model_details
 
-    found = model_details.read(job)
+    details = model_details.read(job)
     if as_json:
-        show.as_json([one.as_dict() for one in found])
+        show.as_json([one.as_dict() for one in details])
         return 0
-    if not found:
+    if not details:
         folder = face.settings.models_path
         face.say(f"there are no models in {_from_here(folder)}; write one with `neaptide models new NAME`")
         return 0
-    show.table(_COLUMNS, [_row(one) for one in found], _SPARE)
-    show.lines(line for one in found for line in _remarks(one))
+    show.table(_COLUMNS, [_row(one) for one in details], _SPARE)
+    show.lines(line for one in details for line in _remarks(one))
     return 0
 
 

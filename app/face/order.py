@@ -171,8 +171,8 @@ def list_(store: Store, *, customer: str | None, **asked: Any) -> Page[Order]:
     return orders.find_all(store, customer_id=customer_id, **asked)
 
 
-def _show_parts(found: OrderDetails) -> None:
-    for columns, rows in ((_ITEMS, found.items), (_PAYMENTS, found.payments), (_RETURNS, found.returns)):
+def _show_parts(details: OrderDetails) -> None:
+    for columns, rows in ((_ITEMS, details.items), (_PAYMENTS, details.payments), (_RETURNS, details.returns)):
         if rows:
             click.echo()
             shop.show_rows(columns, rows)

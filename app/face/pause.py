@@ -23,11 +23,11 @@ def command(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     job = bootstrap.job(face.settings, start=False)
     for name in pauses.pause(job, list(tables)) if tables else ():
         face.say(f"{name} is paused; neaptide resume {name}")
-    found = sorted(job.paused)
+    paused = sorted(job.paused)
     if as_json:
-        show.as_json(found)
+        show.as_json(paused)
     elif not tables:
-        show.lines(found or ["no table is paused"])
+        show.lines(paused or ["no table is paused"])
 
 
 @click.command("resume", cls=Command, examples=("neaptide resume shop.orders", "neaptide resume"))
@@ -42,10 +42,10 @@ def resume(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     from app import bootstrap
     from jobs.targets import pauses
 
-    found = pauses.resume(bootstrap.job(face.settings, start=False), list(tables))
+    resumed = pauses.resume(bootstrap.job(face.settings, start=False), list(tables))
     if as_json:
-        show.as_json(found)
-    for name in found:
+        show.as_json(resumed)
+    for name in resumed:
         face.say(f"{name} is resumed: the next run brings it up to date")
-    if not found:
+    if not resumed:
         face.say("nothing was paused")

@@ -40,9 +40,11 @@ def list_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
     from app.face import tables
     from app.queries import orders
 
-    found = shop.read(face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id))
+    order_details = shop.read(
+        face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id)
+    )
     if as_json:
-        click.echo(tables.json_of(found.payments), nl=False)
+        click.echo(tables.json_of(order_details.payments), nl=False)
     else:
-        shop.show_rows(("id", "kind", "amount", "currency", "method", "paid_at"), found.payments)
-    show.freshness(face, found.as_of)
+        shop.show_rows(("id", "kind", "amount", "currency", "method", "paid_at"), order_details.payments)
+    show.freshness(face, order_details.as_of)

@@ -31,14 +31,14 @@ _LONGEST = 28
 
 def write(result: Result, wanted: Chart | None, title: str, out: TextIO, now: datetime) -> None:
     """Draw a result. Raises `errors.UsageError` where nothing says how, `errors.BadReport` where it can't be."""
-    found = choice.chosen(result, wanted, where=title)
-    if found is None:
+    chosen = choice.chosen(result, wanted, where=title)
+    if chosen is None:
         raise errors.UsageError(
             f"nothing says how to draw {title!r}", hint="say it in the head, like `-- chart: line x=month y=net`"
         )
     width = terminal.width(out)
     lines = [values.shown(title), ""]
-    for number, (part, rows, name) in enumerate(_parts(*found)):
+    for number, (part, rows, name) in enumerate(_parts(*chosen)):
         lines += [*([""] if number else []), *([name] if name else []), *_drawn(part, rows, width)]
     count = f"{len(result.rows):,} {'row' if len(result.rows) == 1 else 'rows'}"
     lines.append(f"{count}. {values.freshness(result.as_of, now)}")
@@ -108,15 +108,15 @@ def _number(value: Any) -> float:
 
 def _bars(chart: Chart, result: Result, width: int) -> list[str]:
     labels = [_cut(label) for label in _column(result, chart.x)]
-    texts, found = _column(result, chart.y[0]), _numbers(result, chart.y[0])
+    texts, numbers = _column(result, chart.y[0]), _numbers(result, chart.y[0])
     wide, long = max(map(len, labels)), max(map(len, texts))
     room = max(8, width - wide - long - 5)
-    real = [one for one in found if not math.isnan(one)]
+    real = [one for one in numbers if not math.isnan(one)]
     low, high = min([0.0, *real]), max([0.0, *real])
     scale = room / (high - low) if high > low else 0.0
     return [
         f"{label:<{wide}}  {text:>{long}}  {_bar(one, -low * scale, scale)}".rstrip()
-        for label, text, one in zip(labels, texts, found, strict=True)
+        for label, text, one in zip(labels, texts, numbers, strict=True)
     ]
 
 
@@ -155,15 +155,15 @@ def _is_real(value: float) -> bool:
     return not math.isnan(value)
 
 
-def _mean(found: Sequence[float]) -> float:
-    real = [one for one in found if _is_real(one)]
+def _mean(numbers: Sequence[float]) -> float:
+    real = [one for one in numbers if _is_real(one)]
     return statistics.fmean(real) if real else math.nan
 
 
-def _plot(found: Sequence[float], low: float, high: float) -> list[str]:
+def _plot(numbers: Sequence[float], low: float, high: float) -> list[str]:
     """Lines from the top, of columns that stand on the lowest."""
     scale = _HEIGHT * 8 / (high - low) if high > low else 0.0
-    heights = [0 if math.isnan(one) else round((one - low) * scale) for one in found]
+    heights = [0 if math.isnan(one) else round((one - low) * scale) for one in numbers]
     return [
         "".join(_STEPS[min(8, max(0, height - 8 * level))] for height in heights) for level in reversed(range(_HEIGHT))
     ]

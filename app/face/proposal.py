@@ -17,47 +17,47 @@ _FEW = 3
 _WIDTH, _INDENT = 80, " " * 15
 
 
-def lines(found: Proposal, *, track: bool) -> Iterator[str]:
+def lines(proposal: Proposal, *, track: bool) -> Iterator[str]:
     """What there is, what becomes of it by groups, and what a run costs."""
-    yield from _wrapped(_head(found), "")
+    yield from _wrapped(_head(proposal), "")
     groups: dict[str, list[Choice]] = {}
-    for one in sorted(found.choices, key=lambda one: one.off):
+    for one in sorted(proposal.choices, key=lambda one: one.off):
         groups.setdefault(one.group, []).append(one)
     for name, of in groups.items():
         yield from _wrapped(f"{_counted(of):>12}   {name}{_more(of)}", _INDENT)
-    if found.taken:
-        yield from _cost(found, track=track)
+    if proposal.taken:
+        yield from _cost(proposal, track=track)
 
 
-def next_steps(found: Proposal, path: Path, *, secret: bool) -> Iterator[str]:
+def next_steps(proposal: Proposal, path: Path, *, secret: bool) -> Iterator[str]:
     """What is to be done now, as it has to be typed. `secret`: the password has to be given first."""
     from jobs.init import text
 
     command = "neaptide" if path == Path("config.toml") else f"neaptide --config {path}"
     if secret:
         yield f"The password is not in {path}: set PGPASSWORD, or NEAPTIDE_SOURCE__URL, or use ~/.pgpass."
-    lacking = [one for one in found.taken if text.lacks_triggers(one)]
-    if not found.taken:
+    lacking = [one for one in proposal.taken if text.lacks_triggers(one)]
+    if not proposal.taken:
         steps = [f"turn on tables in {path}, which says of each why it is left out"]
     elif not lacking:
         steps = [f"{command} sync"]
-    elif found.may_track and all(one.own for one in lacking):
+    elif proposal.may_track and all(one.own for one in lacking):
         steps = [f"{command} track", f"{command} sync"]
     else:
-        steps = [f"{command} track --print --role {found.role}    for the tables' owner to run", f"{command} sync"]
+        steps = [f"{command} track --print --role {proposal.role}    for the tables' owner to run", f"{command} sync"]
     yield from (
         f"{path} is written.  next: {steps[0]}",
         *(f"{'then':>{len(str(path)) + 17}}: {step}" for step in steps[1:]),
     )
 
 
-def _head(found: Proposal) -> str:
+def _head(proposal: Proposal) -> str:
     from jobs.init.choice import size
 
-    refused = sum("may not read" in one.group for one in found.choices)
+    refused = sum("may not read" in one.group for one in proposal.choices)
     may = f"You may not read {refused:,} of them" if refused else "You may read all of it"
-    size_ = size(sum(one.bytes for one in found.choices))
-    return f"{found.database}: {_counted(found.choices)},{_rows(found)} {size_}. {may}."
+    size_ = size(sum(one.bytes for one in proposal.choices))
+    return f"{proposal.database}: {_counted(proposal.choices)},{_rows(proposal)} {size_}. {may}."
 
 
 def _counted(choices: Sequence[Choice]) -> str:
@@ -67,10 +67,10 @@ def _counted(choices: Sequence[Choice]) -> str:
     return ", ".join(found) or "0 tables"
 
 
-def _rows(found: Proposal) -> str:
+def _rows(proposal: Proposal) -> str:
     """As PostgreSQL knows them: those of a table that was never analyzed are not."""
-    known = [one.rows for one in found.choices if one.rows >= 0]
-    about = "about" if len(known) == len(found.choices) else "at least"
+    known = [one.rows for one in proposal.choices if one.rows >= 0]
+    about = "about" if len(known) == len(proposal.choices) else "at least"
     return f" {about} {show.counted(sum(known), 'row')}," if any(known) else ""
 
 
@@ -85,16 +85,16 @@ def _more(of: list[Choice]) -> str:
     return f"{names}, {size(sum(one.bytes for one in of))}, about {duration(sum(one.seconds for one in of))}"
 
 
-def _cost(found: Proposal, *, track: bool) -> Iterator[str]:
+def _cost(proposal: Proposal, *, track: bool) -> Iterator[str]:
     from jobs.init.choice import duration
 
-    told = f"A run costs about {duration(found.seconds())}."
-    better = [one for one in found.taken if one.tracked]
+    sentence = f"A run costs about {duration(proposal.seconds())}."
+    better = [one for one in proposal.taken if one.tracked]
     if track or not better:
-        yield told
+        yield sentence
         return
-    tracked, tables = duration(found.seconds(tracked=True)), show.counted(len(better), "table")
-    yield f"{told} With triggers on {tables} it would be {tracked}:"
+    tracked, tables = duration(proposal.seconds(tracked=True)), show.counted(len(better), "table")
+    yield f"{sentence} With triggers on {tables} it would be {tracked}:"
     yield "    neaptide init --track --force"
 
 

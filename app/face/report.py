@@ -99,12 +99,12 @@ def command(
     if (output is not None or as_chart) and (name is None or check):
         raise errors.UsageError("-o and --chart show the result of a report: name one")
     refuse_chart(as_chart, kind, output)
-    found = bootstrap.reports(face.settings)
+    catalogue = bootstrap.reports(face.settings)
     if check:
-        return _check(face, found, name, kind, engine)
+        return _check(face, catalogue, name, kind, engine)
     if name is None:
-        return _list(face, found, kind, engine)
-    report = found.get(name)
+        return _list(face, catalogue, kind, engine)
+    report = catalogue.get(name)
     if "report help" in ctx.meta:
         return _explain(report, kind)
     if output is not None:
@@ -160,14 +160,14 @@ def _run(
         tables.write(result, kind, sys.stdout, sys.stderr, now=face.now())
 
 
-def _list(face: Face, found: Catalogue, kind: str, engine: str) -> int:
+def _list(face: Face, catalogue: Catalogue, kind: str, engine: str) -> int:
     """Those that the file can answer, and below them the others with the reason."""
-    wrong = _misfits(face, found, engine)
-    fit = [report for name, report in found.reports.items() if name not in wrong]
+    wrong = _misfits(face, catalogue, engine)
+    fit = [report for name, report in catalogue.reports.items() if name not in wrong]
     if kind != "table":
         show.as_json(
-            [_described(one, wrong.get(one.name)) for one in found.reports.values()]
-            + [{"name": name, "error": error.message} for name, error in found.bad.items()]
+            [_described(one, wrong.get(one.name)) for one in catalogue.reports.values()]
+            + [{"name": name, "error": error.message} for name, error in catalogue.bad.items()]
         )
         return 0
     if fit:
@@ -175,38 +175,38 @@ def _list(face: Face, found: Catalogue, kind: str, engine: str) -> int:
             ("report", "what it shows", "parameters"),
             [(one.name, one.description or one.title, _names(one)) for one in fit],
         )
-    for name, reason in (wrong | {name: error.message for name, error in found.bad.items()}).items():
+    for name, reason in (wrong | {name: error.message for name, error in catalogue.bad.items()}).items():
         face.say(f"left out: {name}: {reason}")
-    if not found.reports and not found.bad:
-        face.say(f"there are no reports in {found.folder}; write one with `neaptide report new NAME`")
+    if not catalogue.reports and not catalogue.bad:
+        face.say(f"there are no reports in {catalogue.folder}; write one with `neaptide report new NAME`")
     return 0
 
 
-def _misfits(face: Face, found: Catalogue, engine: str) -> dict[str, str]:
+def _misfits(face: Face, catalogue: Catalogue, engine: str) -> dict[str, str]:
     """Why reports can't be answered by the file, by name; nothing is known of them where there is no file yet."""
     from app.queries import reports
 
     try:
         with face.store(engine=engine) as store:
-            reasons = {name: reports.misfit(store, report) for name, report in found.reports.items()}
+            reasons = {name: reports.misfit(store, report) for name, report in catalogue.reports.items()}
     except errors.NoReportingFile:
         return {}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def _check(face: Face, found: Catalogue, name: str | None, kind: str, engine: str) -> int:
+def _check(face: Face, catalogue: Catalogue, name: str | None, kind: str, engine: str) -> int:
     """Run each with the defaults of its parameters; exit code 1 where one fails."""
 
-    wanted = [found.get(name)] if name else list(found.reports.values())
+    wanted = [catalogue.get(name)] if name else list(catalogue.reports.values())
     with face.store(engine=engine) as store:
-        told = {report.name: _tried(store, report) for report in wanted}
+        results = {report.name: _tried(store, report) for report in wanted}
     if name is None:
-        told |= {bad: error.message for bad, error in found.bad.items()}
+        results |= {bad: error.message for bad, error in catalogue.bad.items()}
     if kind == "table":
-        show.table(("report", "result"), [(one, reason or "ok") for one, reason in told.items()])
+        show.table(("report", "result"), [(one, reason or "ok") for one, reason in results.items()])
     else:
-        show.as_json([{"name": one, "ok": not reason, "error": reason or None} for one, reason in told.items()])
-    return 1 if any(told.values()) else 0
+        show.as_json([{"name": one, "ok": not reason, "error": reason or None} for one, reason in results.items()])
+    return 1 if any(results.values()) else 0
 
 
 def _tried(store: Store, report: Report) -> str:

@@ -30,28 +30,28 @@ def command(face: Face, *, limit: int, as_json: bool) -> None:
     from app import bootstrap
     from jobs.status import report
 
-    found = report.history(bootstrap.job(face.settings, start=False), limit)
+    runs = report.history(bootstrap.job(face.settings, start=False), limit)
     if as_json:
-        show.as_json(found)
+        show.as_json(runs)
     else:
-        _show(found)
+        _show(runs)
 
 
-def _show(found: list[dict[str, Any]]) -> None:
+def _show(runs: list[dict[str, Any]]) -> None:
     """A line for each run; below, its warnings, what befell its tables besides new rows, and its read models."""
     look = show.look()
-    show.lines(_table(found, look))
-    show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in found for warning in run["warnings"])
+    show.lines(_table(runs, look))
+    show.lines(escapes.visible(f"! {run['run_id']}: {warning}") for run in runs for warning in run["warnings"])
     show.lines(
-        f"  {run['run_id']}: {line}" for run in found for line in (*notes(run, look), *_models(run["models"], look))
+        f"  {run['run_id']}: {line}" for run in runs for line in (*notes(run, look), *_models(run["models"], look))
     )
 
 
-def _table(found: list[dict[str, Any]], look: show.Look) -> list[str]:
+def _table(runs: list[dict[str, Any]], look: show.Look) -> list[str]:
     """With as many of each run's longest phases as there is room for beside each other."""
     lines: list[str] = []
     for most in (_PHASES, 3, 2, 1, 0):
-        rows = [(*_fields(run), " ".join(phases(run, most))) for run in found]
+        rows = [(*_fields(run), " ".join(phases(run, most))) for run in runs]
         names = ("run", "began, UTC", "kind", "seconds", "in", "out", *(["phases"] if most else []))
         lines = show.drawn(names, [row[: len(names)] for row in rows], look)
         if len(lines) <= len(rows) + _HEAD:
@@ -75,12 +75,12 @@ def phases(run: Mapping[str, Any], most: int = _PHASES) -> list[str]:
 
 def notes(run: Mapping[str, Any], look: show.Look) -> list[str]:
     """What befell the tables of a run besides new rows; what is said of several is said once."""
-    found: dict[tuple[str, str], list[str]] = {}
+    tables: dict[tuple[str, str], list[str]] = {}
     for table in run["tables"]:
         text = "; ".join(filter(None, (table["error"], table["reason"], *table["notes"])))
         if text:
-            found.setdefault((text, "failed" if table["error"] else text), []).append(table["table"])
-    return [look.painted(_of(text, names), word) for (text, word), names in found.items()]
+            tables.setdefault((text, "failed" if table["error"] else text), []).append(table["table"])
+    return [look.painted(_of(text, names), word) for (text, word), names in tables.items()]
 
 
 def _models(models: Sequence[Mapping[str, Any]], look: show.Look) -> list[str]:

@@ -85,18 +85,18 @@ def _described_by_source(face: Face, name: str) -> TableShape:
     from jobs.status import shape
 
     with face.store() as store:
-        found = shape.meant(name, [quoting.join_name(*one) for one in store.tables()])
-        quoted = quoting.qualified(*quoting.split_name(found))
-        types = store.source_types(found) if isinstance(store, live.LiveStore) else {}
+        table = shape.meant(name, [quoting.join_name(*one) for one in store.tables()])
+        quoted = quoting.qualified(*quoting.split_name(table))
+        types = store.source_types(table) if isinstance(store, live.LiveStore) else {}
         rows = store.query(f"DESCRIBE {quoted}").rows
         count = store.query(f"SELECT count(*) FROM {quoted}").rows[0][0]  # noqa: S608  quoted
         columns = [ColumnShape(row[0], row[1], types.get(row[0])) for row in rows]
-        return TableShape(found, count, store.as_of, tuple(columns))
+        return TableShape(table, count, store.as_of, tuple(columns))
 
 
-def _show_one(found: TableShape, as_json: bool) -> None:
+def _show_one(shape: TableShape, as_json: bool) -> None:
     if as_json:
-        show.as_json(found.as_dict())
+        show.as_json(shape.as_dict())
         return
-    show.lines([f"{found.table}: {show.counted(found.rows, 'row')}, as of {show.moment(found.as_of)}", ""])
-    show.table(("column", "type", "in PostgreSQL"), [(one.name, one.type, one.postgresql) for one in found.columns])
+    show.lines([f"{shape.table}: {show.counted(shape.rows, 'row')}, as of {show.moment(shape.as_of)}", ""])
+    show.table(("column", "type", "in PostgreSQL"), [(one.name, one.type, one.postgresql) for one in shape.columns])

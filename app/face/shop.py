@@ -58,12 +58,12 @@ class Amount(click.ParamType[Decimal]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         try:
-            found = Decimal(str(value))
+            number = Decimal(str(value))
         except ArithmeticError:
             self.fail(f"{value!r} is not an amount: write it like 12.50", param, ctx)
-        if not found.is_finite():
+        if not number.is_finite():
             self.fail(f"{value!r} is not an amount: write it like 12.50", param, ctx)
-        return found
+        return number
 
 
 class Writing(Base):
@@ -183,14 +183,14 @@ def identify(store: Store, text: str, block: str) -> UUID:
     return UUID(str(rows[0][0]))
 
 
-def show_one(face: Face, found: Any, as_json: bool, as_of: datetime) -> None:
+def show_one(face: Face, thing: Any, as_json: bool, as_of: datetime) -> None:
     """One thing, and how old the knowledge of it is."""
     from app.face import tables
 
     if as_json:
-        click.echo(tables.json_of(found), nl=False)
+        click.echo(tables.json_of(thing), nl=False)
     else:
-        show.record({name: value for name, value in asdict(found).items() if name not in _INNER})
+        show.record({name: value for name, value in asdict(thing).items() if name not in _INNER})
     show.freshness(face, as_of)
 
 

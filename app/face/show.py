@@ -79,9 +79,9 @@ def look(*, height: bool = False) -> Look:
     return Look(columns, lines if height and lines else None, terminal.wants_colour(sys.stdout))
 
 
-def lines(found: Iterable[str]) -> None:
+def lines(texts: Iterable[str]) -> None:
     """Lines on stdout, as far as its encoding can say them."""
-    for line in found:
+    for line in texts:
         click.echo(terminal.encodable(escapes.coloured(line), sys.stdout), color=terminal.wants_colour(sys.stdout))
 
 

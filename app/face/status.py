@@ -76,60 +76,64 @@ def _read(face: Face, runs: int = _RUNS) -> Status:
     return report.read_status(bootstrap.job(face.settings, start=False), runs=runs)
 
 
-def _show(found: Status, as_json: bool) -> None:
+def _show(status: Status, as_json: bool) -> None:
     if as_json:
-        show.as_json(found.as_dict())
+        show.as_json(status.as_dict())
     else:
-        show.lines(_lines(found, show.look()))
+        show.lines(_lines(status, show.look()))
 
 
-def _lines(found: Status, look: show.Look) -> list[str]:
+def _lines(status: Status, look: show.Look) -> list[str]:
     """How it stands, what is wrong, the tables, and the last run: as much of it as there is room for."""
-    problems = [look.painted(f"! {problem}", "failed" if found.is_bad else "warn") for problem in found.problems]
-    head = [*_fitted(_head(found, look), look), *_fitted(_sources(found), look), *_fitted(_daemon(found, look), look)]
+    problems = [look.painted(f"! {problem}", "failed" if status.is_bad else "warn") for problem in status.problems]
+    head = [
+        *_fitted(_head(status, look), look),
+        *_fitted(_sources(status), look),
+        *_fitted(_daemon(status, look), look),
+    ]
     head += problems
-    last = [*_last_run(found, look), *_kept(found, look)]
+    last = [*_last_run(status, look), *_kept(status, look)]
     room = None if look.height is None else look.height - len(head) - len(last) - 2
-    body = _tables(found, look, room)
-    before = [] if room is None else [_run(run) for run in found.runs[1:]][: max(0, room - len(body))]
+    body = _tables(status, look, room)
+    before = [] if room is None else [_run(run) for run in status.runs[1:]][: max(0, room - len(body))]
     return [line for part in (head, body, last + before) if part for line in (*part, "")][:-1]
 
 
-def _head(found: Status, look: show.Look) -> list[str]:
+def _head(status: Status, look: show.Look) -> list[str]:
     """The answer in one word, and what it is about."""
     from jobs.init import choice
 
-    count = show.counted(len(found.problems), "problem")
-    word = look.painted(count, "failed") if found.is_bad and found.level == "ok" else look.painted(found.level)
-    if found.as_of is None or found.age is None:
-        return [word, _short(found.path)]
-    now = found.as_of + timedelta(seconds=found.age)
-    rows, size = sum(one.rows for one in found.tables), choice.size(found.file_bytes)
-    models = [show.counted(len(found.models), "model")] if found.models else []
-    held = [show.counted(len(found.tables), "table"), *models, show.counted(rows, "row"), size]
+    count = show.counted(len(status.problems), "problem")
+    word = look.painted(count, "failed") if status.is_bad and status.level == "ok" else look.painted(status.level)
+    if status.as_of is None or status.age is None:
+        return [word, _short(status.path)]
+    now = status.as_of + timedelta(seconds=status.age)
+    rows, size = sum(one.rows for one in status.tables), choice.size(status.file_bytes)
+    models = [show.counted(len(status.models), "model")] if status.models else []
+    held = [show.counted(len(status.tables), "table"), *models, show.counted(rows, "row"), size]
     return [
         word,
-        f"as of {show.clock(found.as_of, now)}, {values.age(found.age)} ago",
+        f"as of {show.clock(status.as_of, now)}, {values.age(status.age)} ago",
         ", ".join(held),
-        *(["a run is under way"] if found.running else []),
-        _short(found.path),
+        *(["a run is under way"] if status.running else []),
+        _short(status.path),
     ]
 
 
-def _sources(found: Status) -> list[str]:
+def _sources(status: Status) -> list[str]:
     """How old the tables of each of several sources are."""
     return [
         f"{one.source or '[source]'}: {show.counted(one.tables, 'table')}"
         + (f", {values.age(one.lag)} old" if one.lag is not None else "")
-        for one in found.sources
+        for one in status.sources
     ]
 
 
-def _daemon(found: Status, look: show.Look) -> list[str]:
+def _daemon(status: Status, look: show.Look) -> list[str]:
     """What the daemon does, how its runs went, when it runs next, and where it answers."""
-    daemon = found.daemon
+    daemon = status.daemon
     if daemon is None:
-        served = f", and answers on {found.page}" if found.page else ""
+        served = f", and answers on {status.page}" if status.page else ""
         return [f"no daemon: neaptide daemon keeps the file up to date{served}"]
     now = datetime.now(UTC)
     if daemon["alive"] is False:
@@ -140,7 +144,7 @@ def _daemon(found: Status, look: show.Look) -> list[str]:
         f"daemon {daemon['state']} since {show.clock(datetime.fromisoformat(daemon['started_at']), now)}",
         *_its_runs(daemon.get("runs") or {}),
         *([f"next run at the latest in {values.age((due - now).total_seconds())}"] if due else []),
-        *([f"page on {found.page}"] if found.page else []),
+        *([f"page on {status.page}"] if status.page else []),
         f"process {daemon['pid']} on {daemon['host']}",
     ]
 
@@ -152,11 +156,11 @@ def _its_runs(runs: dict[str, int]) -> list[str]:
     return [", ".join(filter(None, [show.counted(sum(runs.values()), "run"), *parts]))] if runs else []
 
 
-def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
+def _tables(status: Status, look: show.Look, room: int | None) -> list[str]:
     """The tables in as many lines; where they don't all fit, those that failed come first."""
-    if not found.tables:
+    if not status.tables:
         return []
-    rows = [_row(one, found) for one in found.tables]
+    rows = [_row(one, status) for one in status.tables]
     lines = show.drawn(_COLUMNS, rows, look, spare=_SPARE)
     if room is None or len(lines) <= room:
         return lines
@@ -165,14 +169,14 @@ def _tables(found: Status, look: show.Look, room: int | None) -> list[str]:
     return [*show.drawn(_COLUMNS, rows[:shown], look, spare=_SPARE), f"… {len(rows) - shown:,} more"]
 
 
-def _row(one: TableStatus, found: Status) -> tuple[Any, ...]:
+def _row(one: TableStatus, status: Status) -> tuple[Any, ...]:
     from jobs.init import choice
 
     lag = "" if one.lag is None else values.age(one.lag)
     size = None if one.bytes is None else choice.size(one.bytes)
     # What is compared whole needs no tombstones, whatever the config says of them.
     deletes = "compare" if one.mode == "none" else one.deletes
-    return (one.table, one.rows, one.mode, deletes, lag, _last_change(one), _at(one, found), size)
+    return (one.table, one.rows, one.mode, deletes, lag, _last_change(one), _at(one, status), size)
 
 
 def _last_change(one: TableStatus) -> str:
@@ -181,23 +185,23 @@ def _last_change(one: TableStatus) -> str:
     return f"{one.last_action} +{one.rows_in:,} -{one.rows_out:,}"
 
 
-def _at(one: TableStatus, found: Status) -> str:
+def _at(one: TableStatus, status: Status) -> str:
     """When it last changed: the time of today, or else the day."""
-    if one.changed_at is None or found.as_of is None:
+    if one.changed_at is None or status.as_of is None:
         return ""
     changed, now = (
-        moment.astimezone(UTC) for moment in (one.changed_at, found.as_of + timedelta(seconds=found.age or 0))
+        moment.astimezone(UTC) for moment in (one.changed_at, status.as_of + timedelta(seconds=status.age or 0))
     )
     return f"{changed:%H:%M:%S}" if changed.date() == now.date() else f"{changed:%Y-%m-%d}"
 
 
-def _last_run(found: Status, look: show.Look) -> list[str]:
+def _last_run(status: Status, look: show.Look) -> list[str]:
     """The runs of today and the newest one in a sentence, and what befell its tables."""
-    if not found.runs:
+    if not status.runs:
         return []
-    run = found.runs[0]
+    run = status.runs[0]
     parts = ", ".join(runs.phases(run))
-    text = f"{_today(found.today)}last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
+    text = f"{_today(status.today)}last run {_run(run)}{': ' if parts else ''}{parts} (neaptide runs)"
     warnings = [f"! {warning}" for warning in run["warnings"]]
     return [*textwrap.wrap(text, look.width), *warnings, *runs.notes(run, look)]
 
@@ -210,13 +214,13 @@ def _today(today: dict[str, Any] | None) -> str:
     return f"runs that changed the file today: {today['runs']:,}{more}, {today['failed']:,} failed; "
 
 
-def _kept(found: Status, look: show.Look) -> list[str]:
+def _kept(status: Status, look: show.Look) -> list[str]:
     """What grows besides the tables, and the versions that keep it."""
-    if found.format is None:
+    if status.format is None:
         return []
-    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    kept = textwrap.wrap(f"kept: {'; '.join(map(_growth, found.kept))}", look.width)
-    return [*kept, f"format {found.format}; {versions}"]
+    versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
+    kept = textwrap.wrap(f"kept: {'; '.join(map(_growth, status.kept))}", look.width)
+    return [*kept, f"format {status.format}; {versions}"]
 
 
 def _growth(one: Growth) -> str:

@@ -73,23 +73,23 @@ def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
     return 1 if run.failed or run.failed_models else 0
 
 
-def _told(found: Sequence[TableRun]) -> list[TableRun]:
+def _told(tables: Sequence[TableRun]) -> list[TableRun]:
     """Those with something to say. Many first copies, of which the same is said, are in the sentence below."""
-    said = [one for one in found if one.action != "none" or one.error or one.notes]
+    said = [one for one in tables if one.action != "none" or one.error or one.notes]
     special = [one for one in said if one.reason != _FIRST or one.error or one.notes]
     return said if len(said) - len(special) <= _MANY else special
 
 
-def _show_tables(found: list[TableRun]) -> None:
-    rows = [(one.table, one.action, one.rows_in, one.rows_out, round(one.seconds, 2), _why(one)) for one in found]
+def _show_tables(tables: list[TableRun]) -> None:
+    rows = [(one.table, one.action, one.rows_in, one.rows_out, round(one.seconds, 2), _why(one)) for one in tables]
     if rows:
         show.table(("table", "action", "rows in", "rows out", "seconds", "why"), rows)
         click.echo()
 
 
-def _show_models(found: Sequence[ModelRun]) -> None:
+def _show_models(models: Sequence[ModelRun]) -> None:
     rows = [
-        (one.model, one.action, one.keys, one.rows, round(one.seconds, 2), one.error or one.reason) for one in found
+        (one.model, one.action, one.keys, one.rows, round(one.seconds, 2), one.error or one.reason) for one in models
     ]
     if rows:
         show.table(("model", "action", "keys", "rows", "seconds", "why"), rows)

@@ -36,22 +36,22 @@ def command(
     share = None if sample is None else sample / 100
     job = bootstrap.job(face.settings)
     with waits.shown(face.say, job):
-        found = verify.verify(
+        verification = verify.verify(
             job, tables=list(tables) or None, repair=repair, sample=share, limit=limit, progress=face.progress()
         )
     if as_json:
-        show.as_json(found.as_dict() | {"equal": found.equal})
+        show.as_json(verification.as_dict() | {"equal": verification.equal})
     else:
-        _show(face, found)
-    return 0 if found.equal else 1
+        _show(face, verification)
+    return 0 if verification.equal else 1
 
 
-def _show(face: Face, found: Verification) -> None:
+def _show(face: Face, verification: Verification) -> None:
     show.table(
         _COLUMNS,
         [
             (one.table, one.rows_source, one.rows_file, one.missing, one.extra, one.different, round(one.seconds, 2))
-            for one in found.tables
+            for one in verification.tables
         ],
     )
     rows = [
@@ -61,28 +61,30 @@ def _show(face: Face, found: Verification) -> None:
             one.kind,
             ", ".join(one.columns),
         )
-        for table in found.tables
+        for table in verification.tables
         for one in table.differences
     ]
     if rows:
         click.echo()
         show.table(("table", "key", "kind", "columns"), rows)
-    _show_models(found)
-    for one in found.tables:
+    _show_models(verification)
+    for one in verification.tables:
         if one.error:
             face.say(f"warning: {one.table}: {one.error}")
-    for model in found.models:
+    for model in verification.models:
         if model.error:
             face.say(f"warning: models.{model.model}: {model.error}")
-    for warning in found.warnings:
+    for warning in verification.warnings:
         face.say(f"warning: {warning}")
-    show.lines([show.look().painted("equal" if found.equal else "repaired" if found.repaired else "different")])
-    show.freshness(face, found.as_of)
+    show.lines(
+        [show.look().painted("equal" if verification.equal else "repaired" if verification.repaired else "different")]
+    )
+    show.freshness(face, verification.as_of)
 
 
-def _show_models(found: Verification) -> None:
+def _show_models(verification: Verification) -> None:
     """Each read model beside its SELECT over the same file."""
-    rows = [(one.model, one.rows, one.missing, one.extra, round(one.seconds, 2)) for one in found.models]
+    rows = [(one.model, one.rows, one.missing, one.extra, round(one.seconds, 2)) for one in verification.models]
     if rows:
         click.echo()
         show.table(("model", "rows", "missing", "extra", "seconds"), rows)

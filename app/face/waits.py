@@ -29,12 +29,12 @@ def shown(say: Say, job: Job) -> Iterator[None]:
 def _watch(say: Say, job: Job, done: threading.Event) -> None:
     pause, before = _MOMENT, ""
     while not done.wait(pause):
-        found = _reason(job)
-        if found and found != before and not done.is_set():
-            say(found)
-        if before and not found:
+        reason = _reason(job)
+        if reason and reason != before and not done.is_set():
+            say(reason)
+        if before and not reason:
             say("the wait is over")
-        before, pause = found, min(_PAUSE, pause * (1 if found else 1.5))
+        before, pause = reason, min(_PAUSE, pause * (1 if reason else 1.5))
 
 
 def _reason(job: Job) -> str:

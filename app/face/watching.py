@@ -76,8 +76,8 @@ def _product(face: Face) -> tuple[UUID, Money]:
     return product, Money.of(amount, currency)
 
 
-def _median(found: Sequence[float]) -> None:
-    click.echo(f"\nmedian {statistics.median(found):,.0f} ms")
+def _median(numbers: Sequence[float]) -> None:
+    click.echo(f"\nmedian {statistics.median(numbers):,.0f} ms")
 
 
 def _watch(face: Face, made: Engine, orders: int) -> None:

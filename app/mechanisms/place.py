@@ -165,19 +165,19 @@ def opened(server: EmbeddedServer, mechanism: Mechanism, folder: Path) -> Iterat
         conn.execute(f"CREATE DATABASE mechanism_{number}".encode())
     own = folder / str(number)
     own.mkdir()
-    found = Place(mechanism, server.url(f"mechanism_{number}"), own)
+    place = Place(mechanism, server.url(f"mechanism_{number}"), own)
     with ExitStack() as beside:
-        beside.callback(found.end)
+        beside.callback(place.end)
         if mechanism.replica:
             from app.mechanisms import replica
 
             standby = beside.enter_context(replica.following(server, folder.parent / "replica"))
-            found.read_url = standby.url(f"mechanism_{number}")
-        found.set_up()
-        found.start()
-        with found.connect() as conn:
-            found.wait_for(found.write(conn))
-        yield found
+            place.read_url = standby.url(f"mechanism_{number}")
+        place.set_up()
+        place.start()
+        with place.connect() as conn:
+            place.wait_for(place.write(conn))
+        yield place
 
 
 def daemon(config: Path, log: Path) -> subprocess.Popen[bytes]:

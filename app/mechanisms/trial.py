@@ -91,82 +91,82 @@ def _server() -> Iterator[tuple[EmbeddedServer, Path]]:
             server.remove()
 
 
-def _measured(found: Place, seconds: float) -> Outcome:
-    seen = tuple(_seen(found, rate, seconds) for rate in RATES)
-    killed = dict(_killed(found))
-    with found.connect() as conn:
-        found.wait_for(found.write(conn))
-    wrong = found.missing()
+def _measured(place: Place, seconds: float) -> Outcome:
+    seen = tuple(_seen(place, rate, seconds) for rate in RATES)
+    killed = dict(_killed(place))
+    with place.connect() as conn:
+        place.wait_for(place.write(conn))
+    wrong = place.missing()
     # What a daemon takes of the processor is no cost of the writes.
-    found.kill()
-    return Outcome(found.mechanism, seen, _writes(found), killed, wrong)
+    place.kill()
+    return Outcome(place.mechanism, seen, _writes(place), killed, wrong)
 
 
-def _seen(found: Place, rate: int, seconds: float) -> Seen:
+def _seen(place: Place, rate: int, seconds: float) -> Seen:
     """Rows are waited for one after the other while another session writes at the rate."""
     over, counts = threading.Event(), list[float]()
-    writer = threading.Thread(target=_write, args=(found, rate, over, counts), daemon=True)
+    writer = threading.Thread(target=_write, args=(place, rate, over, counts), daemon=True)
     writer.start()
     try:
-        delays = sorted(_delays(found, seconds))
+        delays = sorted(_delays(place, seconds))
     finally:
         over.set()
         writer.join()
     return Seen(rate, counts[0], len(delays), statistics.median(delays), delays[int(len(delays) * 0.95)])
 
 
-def _delays(found: Place, seconds: float) -> Iterator[float]:
-    with found.connect() as conn:
+def _delays(place: Place, seconds: float) -> Iterator[float]:
+    with place.connect() as conn:
         until, first = time.monotonic() + seconds, True
         while first or time.monotonic() < until:
             first = False
             began = time.perf_counter()
-            key = found.write(conn)
+            key = place.write(conn)
             # A dual write is visible once it is committed: there the whole of it counts.
-            committed = began if found.mechanism.dual else time.perf_counter()
-            found.wait_for(key)
+            committed = began if place.mechanism.dual else time.perf_counter()
+            place.wait_for(key)
             yield round((time.perf_counter() - committed) * 1000, 1)
             time.sleep(_PAUSE)
 
 
-def _write(found: Place, rate: int, over: threading.Event, counts: list[float]) -> None:
+def _write(place: Place, rate: int, over: threading.Event, counts: list[float]) -> None:
     """Single rows at a steady rate; notes what was reached."""
-    with found.connect() as conn:
+    with place.connect() as conn:
         began, count = time.monotonic(), 0
         while not over.wait(max(0.0, began + count / rate - time.monotonic())):
-            found.write(conn)
+            place.write(conn)
             count += 1
         counts.append(round(count / (time.monotonic() - began), 1))
 
 
-def _killed(found: Place) -> Iterator[tuple[str, float]]:
+def _killed(place: Place) -> Iterator[tuple[str, float]]:
     """Each part in turn, with the seconds to the answer for a row written at once; PostgreSQL takes none before."""
-    if found.mechanism.copies:
-        yield "daemon", _until_answered(found, found.kill, found.start)
-    yield "PostgreSQL", _until_answered(found, found.crash_server)
-    if found.mechanism.broker:
-        yield "broker", _until_answered(found, found.kill_broker)
+    if place.mechanism.copies:
+        yield "daemon", _until_answered(place, place.kill, place.start)
+    yield "PostgreSQL", _until_answered(place, place.crash_server)
+    if place.mechanism.broker:
+        yield "broker", _until_answered(place, place.kill_broker)
 
 
-def _until_answered(found: Place, kill: Callable[[], object], again: Callable[[], object] = int) -> float:
+def _until_answered(place: Place, kill: Callable[[], object], again: Callable[[], object] = int) -> float:
     began = time.monotonic()
     kill()
-    with found.connect() as conn:
-        key = found.write(conn)
+    with place.connect() as conn:
+        key = place.write(conn)
     again()
-    found.wait_for(key)
+    place.wait_for(key)
     return round(time.monotonic() - began, 2)
 
 
-def _writes(found: Place) -> float:
+def _writes(place: Place) -> float:
     """In pairs that change their order, so that what slows the machine down slows both."""
     ratios = []
-    with found.connect() as conn:
+    with place.connect() as conn:
         for name in ("even_out", "checkpoint"):
             conn.execute(statements.get("demo/mechanisms", name).encode())
         for turn in range(_PAIRS):
             order = ("event", "bare") if turn % 2 else ("bare", "event")
-            rates = {table: _rate(partial(found.write, conn, table)) for table in order}
+            rates = {table: _rate(partial(place.write, conn, table)) for table in order}
             ratios.append(rates["event"] / rates["bare"])
     return round(statistics.median(ratios), 3)
 

@@ -127,12 +127,12 @@ class OrderRepository(VersionedRepository[Order]):
 def _part_keys(order: Order, old: _Parts) -> Keys:
     changed = [line_no for line_no, was in old.items.items() if order.items.get(line_no) != was]
     new = [line_no for line_no in order.items if line_no not in old.items]
-    found = {
+    known = {
         tables.order_items: [[str(order.id), str(line_no)] for line_no in (*changed, *new)],
         tables.payments: [[str(made.id)] for made in order.payments[old.payments :]],
         tables.order_returns: [[str(back.id)] for back in order.returns[old.returns :]],
     }
-    return {outbox.named(table): keys for table, keys in found.items() if keys}
+    return {outbox.named(table): keys for table, keys in known.items() if keys}
 
 
 def _new_items(orders: Sequence[Order], old: dict[UUID, _Parts]) -> Iterator[tuple[Any, ...]]:

@@ -68,16 +68,16 @@ def held(reader: Reader, question: Question) -> Held:
 
 def part(reader: Reader, question: Question, *, sort: str = "", down: bool = False, start: int = 0, most: int) -> Part:
     """The rows from `start` on, sorted by a column where one is named. Raises `errors.UsageError` for no column."""
-    found = held(reader, question)
-    if sort and sort not in found.result.columns:
-        raise errors.UsageError(f"there is no column {sort!r} to sort by", hint=", ".join(found.result.columns))
-    if not found.more:
-        rows = _sorted(found.result, sort, down)[start : start + most]
-        total = len(found.result.rows)
-        return Part(replace(found.result, rows=rows), start, total, start + most < total)
+    result = held(reader, question)
+    if sort and sort not in result.result.columns:
+        raise errors.UsageError(f"there is no column {sort!r} to sort by", hint=", ".join(result.result.columns))
+    if not result.more:
+        rows = _sorted(result.result, sort, down)[start : start + most]
+        total = len(result.result.rows)
+        return Part(replace(result.result, rows=rows), start, total, start + most < total)
     if not sort and start + most <= HELD:
-        return Part(replace(found.result, rows=found.result.rows[start : start + most]), start, None, True)
-    return _asked(reader, question, found.result, sort, down, start, most)
+        return Part(replace(result.result, rows=result.result.rows[start : start + most]), start, None, True)
+    return _asked(reader, question, result.result, sort, down, start, most)
 
 
 def _sorted(result: Result, sort: str, down: bool) -> list[tuple[Any, ...]]:

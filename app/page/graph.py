@@ -39,7 +39,7 @@ def drawn(inputs: Mapping[str, Sequence[str]]) -> Graph:
     def depth(name: str) -> int:
         return 1 + max(map(depth, inputs[name]), default=0) if name in inputs else 0
 
-    names = sorted({*inputs, *(one for found in inputs.values() for one in found)}, key=lambda one: (depth(one), one))
+    names = sorted({*inputs, *(one for read in inputs.values() for one in read)}, key=lambda one: (depth(one), one))
     taken: dict[int, int] = {}
     boxes = {}
     for name in names:
@@ -47,7 +47,7 @@ def drawn(inputs: Mapping[str, Sequence[str]]) -> Graph:
         taken[depth(name)] += 1
         shown = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
         boxes[name] = Box(name, shown, 4 + depth(name) * _ACROSS, 4 + row * _DOWN, name in inputs)
-    curves = tuple(_curve(boxes[one], boxes[name]) for name, found in inputs.items() for one in found)
+    curves = tuple(_curve(boxes[one], boxes[name]) for name, read in inputs.items() for one in read)
     width, height = 8 + max(taken, default=0) * _ACROSS + _WIDE, 8 + max(taken.values(), default=0) * _DOWN
     return Graph(tuple(boxes.values()), curves, width, height)
 

@@ -84,11 +84,11 @@ def rows(result: Result) -> list[list[Cell]]:
     return [list(row) for row in zip(*columns, strict=True)] if columns else []
 
 
-def _column(name: str, kind: str, found: Sequence[Any]) -> list[Cell]:
+def _column(name: str, kind: str, amounts: Sequence[Any]) -> list[Cell]:
     is_grouped = not values.identifies(name)
-    texts = cells.of_column(kind, found, grouped=is_grouped)
+    texts = cells.of_column(kind, amounts, grouped=is_grouped)
     number = values.is_number(kind)
-    return [Cell(text, value, number=number, grouped=is_grouped) for text, value in zip(texts, found, strict=True)]
+    return [Cell(text, value, number=number, grouped=is_grouped) for text, value in zip(texts, amounts, strict=True)]
 
 
 def heads(result: Result) -> list[dict[str, Any]]:
@@ -99,8 +99,8 @@ def heads(result: Result) -> list[dict[str, Any]]:
     ]
 
 
-def sparkline(found: Sequence[float]) -> str:
+def sparkline(numbers: Sequence[float]) -> str:
     """Points of a line, 100 wide and 20 high."""
-    most = max(found, default=0) or 1
-    step = 100 / max(1, len(found) - 1)
-    return " ".join(f"{place * step:.1f},{20 - 18 * value / most:.1f}" for place, value in enumerate(found))
+    most = max(numbers, default=0) or 1
+    step = 100 / max(1, len(numbers) - 1)
+    return " ".join(f"{place * step:.1f},{20 - 18 * value / most:.1f}" for place, value in enumerate(numbers))

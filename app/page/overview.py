@@ -31,62 +31,64 @@ def page(request: Request) -> Response:
     """How it stands, for people and for programs."""
     here = site.of(request)
     here.freshen(request)
-    found = here.status()
+    status = here.status()
     if here.settings.read.on_source:
-        return _on_source(request, here, found)
+        return _on_source(request, here, status)
     now = datetime.now(UTC)
     if answers.wants_json(request):
-        standing = (found.level, found.problems, found.running, found.daemon and found.daemon["state"])
-        return answers.tagged(request, here.reader, _data(found, here.lag.said()), standing)
+        standing = (status.level, status.problems, status.running, status.daemon and status.daemon["state"])
+        return answers.tagged(request, here.reader, _data(status, here.lag.said()), standing)
     return answers.as_html(
         "overview.html",
         **here.head(request, "Overview"),
-        sentence=sentence(found),
-        lead=_lead(found),
-        feed=_feed(found),
-        status=found,
-        figures=[_lag(here.lag.said()), *_figures(found, now)],
-        tables=[*(_table(one, found, now) for one in found.tables), *map(_model, found.models)],
-        runs=[_run(one) for one in found.runs[:_LAST]],
+        sentence=sentence(status),
+        lead=_lead(status),
+        feed=_feed(status),
+        status=status,
+        figures=[_lag(here.lag.said()), *_figures(status, now)],
+        tables=[*(_table(one, status, now) for one in status.tables), *map(_model, status.models)],
+        runs=[_run(one) for one in status.runs[:_LAST]],
     )
 
 
-def _on_source(request: Request, here: site.Site, found: Status) -> Response:
+def _on_source(request: Request, here: site.Site, status: Status) -> Response:
     """Where PostgreSQL answers, nothing is said of a file."""
     as_of = here.reader.as_of()
-    told = "Answers come from PostgreSQL itself"
+    sentence = "Answers come from PostgreSQL itself"
     if here.settings.read.url:
-        told = "Answers come from a replica of PostgreSQL"
+        sentence = "Answers come from a replica of PostgreSQL"
     if answers.wants_json(request):
-        data = {"sentence": told, "as_of": as_of, "tables": sorted(tables.relations(here))}
+        data = {"sentence": sentence, "as_of": as_of, "tables": sorted(tables.relations(here))}
         return answers.tagged(request, here.reader, data)
     lead = "Each is of one moment, which stands beside it, and at most two seconds old when the page opens."
     if here.settings.read.url:
         lead = "Each is of one moment, which stands beside it: that of the last commit that the replica had replayed."
-    bare = replace(found, as_of=None, problems=())
-    return answers.as_html("overview.html", **here.head(request, "Overview"), sentence=told, lead=lead, status=bare,
+    bare = replace(status, as_of=None, problems=())
+    return answers.as_html("overview.html", **here.head(request, "Overview"), sentence=sentence, lead=lead, status=bare,
                            tables=[], runs=[])  # fmt: skip
 
 
 ROUTES = (Route("/", page), Route("/overview.json", page))
 
 
-def sentence(found: Status) -> str:
+def sentence(status: Status) -> str:
     """The answer, true and whole."""
-    if found.as_of is None:
+    if status.as_of is None:
         return "There is no reporting file yet"
-    behind = [one for one in found.tables if one.last_action == "failed"]
+    behind = [one for one in status.tables if one.last_action == "failed"]
     if behind:
-        rest = "all else is up to date" if len(behind) < len(found.tables) else "nothing else is there"
+        rest = "all else is up to date" if len(behind) < len(status.tables) else "nothing else is there"
         return f"{_counted(len(behind), 'table').capitalize()} {'is' if len(behind) == 1 else 'are'} behind, {rest}"
-    if found.level == "fail":
+    if status.level == "fail":
         return "The data are too old"
-    if found.problems:
+    if status.problems:
         return (
-            "The data are late" if found.level == "warn" else f"{_counted(len(found.problems), 'problem').capitalize()}"
+            "The data are late"
+            if status.level == "warn"
+            else f"{_counted(len(status.problems), 'problem').capitalize()}"
         )
-    if (found.age or 0.0) > _NOW:
-        return f"Nothing is wrong, as of {values.age(found.age or 0.0)} ago"
+    if (status.age or 0.0) > _NOW:
+        return f"Nothing is wrong, as of {values.age(status.age or 0.0)} ago"
     return "All is up to date"
 
 
@@ -94,48 +96,48 @@ def _counted(number: int, noun: str) -> str:
     return f"one {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _lead(found: Status) -> str:
-    if found.as_of is None:
+def _lead(status: Status) -> str:
+    if status.as_of is None:
         return "Run neaptide sync, or neaptide daemon, which keeps it up to date."
-    models = len(found.models)
-    tables = f"{len(found.tables):,} table{'' if len(found.tables) == 1 else 's'}"
+    models = len(status.models)
+    tables = f"{len(status.tables):,} table{'' if len(status.tables) == 1 else 's'}"
     more = f" and {models:,} model{'' if models == 1 else 's'}" if models else ""
-    if found.sources:
-        count = len(found.sources)
+    if status.sources:
+        count = len(status.sources)
         return (
-            f"{tables}{more} of {count} sources, each of a moment of its own; the oldest, {looks.moment(found.as_of)}."
+            f"{tables}{more} of {count} sources, each of a moment of its own; the oldest, {looks.moment(status.as_of)}."
         )
-    return f"The file shows PostgreSQL as it was at {looks.moment(found.as_of)}: {tables}{more}, all of one moment."
+    return f"The file shows PostgreSQL as it was at {looks.moment(status.as_of)}: {tables}{more}, all of one moment."
 
 
-def _lag(found: Lag | None) -> dict[str, Any]:
+def _lag(lag: Lag | None) -> dict[str, Any]:
     """How far the data were behind, not how long a run took."""
-    if found is None:
+    if lag is None:
         return {"name": "Lag, last hour", "value": "-", "small": "not watched yet", "spark": ""}
-    watched = "" if found.seconds > _WHOLE_HOUR else f", in the {values.age(found.seconds)} since this began"
-    line = looks.sparkline(found.bins) if len(found.bins) > 1 else ""
+    watched = "" if lag.seconds > _WHOLE_HOUR else f", in the {values.age(lag.seconds)} since this began"
+    line = looks.sparkline(lag.bins) if len(lag.bins) > 1 else ""
     return {
-        "name": "Lag, last hour", "value": looks.seconds(found.p95), "spark": line,
-        "small": f"for 95 % of the time; {looks.seconds(found.most)} at most{watched}",
+        "name": "Lag, last hour", "value": looks.seconds(lag.p95), "spark": line,
+        "small": f"for 95 % of the time; {looks.seconds(lag.most)} at most{watched}",
     }  # fmt: skip
 
 
-def _figures(found: Status, now: datetime) -> list[dict[str, Any]]:
-    today = [one for one in found.runs if one["started_at"].astimezone(UTC).date() == now.date()]
+def _figures(status: Status, now: datetime) -> list[dict[str, Any]]:
+    today = [one for one in status.runs if one["started_at"].astimezone(UTC).date() == now.date()]
     failed = sum(any(table["error"] for table in one["tables"]) for one in today)
-    rows = sum(one.rows for one in found.tables)
+    rows = sum(one.rows for one in status.tables)
     return [
         {"name": "Runs today", "value": f"{len(today):,}", "small": f"with changes; {failed:,} failed"},
         {"name": "Rows", "value": f"{rows:,}", "small": ""},
-        {"name": "File", "value": choice.size(found.file_bytes), "small": ""},
+        {"name": "File", "value": choice.size(status.file_bytes), "small": ""},
     ]  # fmt: skip
 
 
-def _feed(found: Status) -> str:
+def _feed(status: Status) -> str:
     """Where changes come from, how far they were read, and who reads them."""
-    ways = sorted({_WAYS.get(one.mode, one.mode) for one in found.tables})
-    position = max((one.snapshot or "" for one in found.tables), default="") or "not known"
-    return f"Changes are found by {' and '.join(ways) or 'nothing yet'}; position {position}. {_daemon(found.daemon)}"
+    ways = sorted({_WAYS.get(one.mode, one.mode) for one in status.tables})
+    position = max((one.snapshot or "" for one in status.tables), default="") or "not known"
+    return f"Changes are found by {' and '.join(ways) or 'nothing yet'}; position {position}. {_daemon(status.daemon)}"
 
 
 def _daemon(daemon: Mapping[str, Any] | None) -> str:
@@ -147,11 +149,11 @@ def _daemon(daemon: Mapping[str, Any] | None) -> str:
     return f"The daemon is {state}, process {daemon['pid']}{where}."
 
 
-def _table(one: TableStatus, found: Status, now: datetime) -> dict[str, Any]:
+def _table(one: TableStatus, status: Status, now: datetime) -> dict[str, Any]:
     return {
         "name": one.table, "rows": one.rows, "mode": one.mode, "deletes": deletes_of(one), "as_of": one.as_of,
         "lag": one.lag, "action": one.last_action, "rows_in": one.rows_in, "rows_out": one.rows_out, "bytes": one.bytes,
-        "spark": looks.sparkline(_changes(one.table, found.runs, now)), "failed": one.last_action == "failed",
+        "spark": looks.sparkline(_changes(one.table, status.runs, now)), "failed": one.last_action == "failed",
     }  # fmt: skip
 
 
@@ -171,12 +173,12 @@ def _model(one: ModelStatus) -> dict[str, Any]:
 
 def _changes(table: str, runs: Sequence[Mapping[str, Any]], now: datetime) -> list[int]:
     """Rows that came and went in each two minutes of the last hour."""
-    found = [0] * _BINS
+    bins = [0] * _BINS
     for run in runs:
         place = int((run["started_at"] - (now - _HOUR)) / _HOUR * _BINS)
         if 0 <= place < _BINS:
-            found[place] += sum(one["rows_in"] + one["rows_out"] for one in run["tables"] if one["table"] == table)
-    return found
+            bins[place] += sum(one["rows_in"] + one["rows_out"] for one in run["tables"] if one["table"] == table)
+    return bins
 
 
 def _run(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,10 +191,10 @@ def _run(one: Mapping[str, Any]) -> dict[str, Any]:
 row_of = _run
 
 
-def _data(found: Status, lag: Lag | None) -> dict[str, Any]:
-    told = found.as_dict()
-    told["runs"] = told["runs"][:_LAST]
-    told["sentence"] = sentence(found)
-    told["lag"] = asdict(lag) if lag else None
-    told["age_shown"] = values.age(found.age) if found.age is not None else None
-    return told
+def _data(status: Status, lag: Lag | None) -> dict[str, Any]:
+    data = status.as_dict()
+    data["runs"] = data["runs"][:_LAST]
+    data["sentence"] = sentence(status)
+    data["lag"] = asdict(lag) if lag else None
+    data["age_shown"] = values.age(status.age) if status.age is not None else None
+    return data

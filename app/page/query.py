@@ -31,11 +31,11 @@ def page(request: Request) -> Response:
     if not text.strip() or _from_elsewhere(request):
         return answers.as_html("query.html", **head, found=None, wrong=None)
     try:
-        found = shown.data(here, _asked(request, text))
+        data = shown.data(here, _asked(request, text))
     except (errors.UsageError, errors.QueryFailed, errors.BadReport) as error:
         wrong = {"error": error.message, "hint": error.hint}
         return answers.as_html("query.html", code=answers.code_of(error), **head, found=None, wrong=wrong)
-    return answers.as_html("query.html", answers.etag(here.reader, request), **head, found=found, wrong=None)
+    return answers.as_html("query.html", answers.etag(here.reader, request), **head, found=data, wrong=None)
 
 
 ROUTES = (Route("/sql", page), Route("/sql.{kind}", page))

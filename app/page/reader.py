@@ -69,30 +69,30 @@ class Reader:
         with self._guard:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                found: Found = self._answers[key]
-                return found
+                answer: Found = self._answers[key]
+                return answer
             lock = self._asking.setdefault(key, threading.Lock())
         with lock:
             with self._guard:
                 if key in self._answers:
-                    found = self._answers[key]
-                    return found
+                    answer = self._answers[key]
+                    return answer
             try:
-                found = work()
-                self._keep_answer(key, found)
+                answer = work()
+                self._keep_answer(key, answer)
             finally:
                 with self._guard:
                     self._asking.pop(key, None)
-        return found
+        return answer
 
     def _asked(self, work: Callable[[Store], Found]) -> Found:
         with self.store() as store:
             return work(store)
 
-    def _keep_answer(self, key: Hashable, found: Any) -> None:
+    def _keep_answer(self, key: Hashable, answer: Any) -> None:
         with self._guard:
-            self._answers[key] = found
-            self._weight += _weight(found)
+            self._answers[key] = answer
+            self._weight += _weight(answer)
             while self._weight > _KEPT:
                 self._weight -= _weight(self._answers.popitem(last=False)[1])
 
@@ -137,6 +137,6 @@ def _one_of(turns: threading.Semaphore, what: str) -> Iterator[None]:
         turns.release()
 
 
-def _weight(found: Any) -> int:
+def _weight(answer: Any) -> int:
     """How many values an answer holds, or something like it."""
-    return int(getattr(found, "weight", 1000))
+    return int(getattr(answer, "weight", 1000))

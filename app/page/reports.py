@@ -28,9 +28,9 @@ def listing(request: Request) -> Response:
     """All reports, and why some can't be answered."""
     here = site.of(request)
     here.freshen(request)
-    found = here.catalogue()
-    wrong = {**_misfits(here, found), **{name: error.message for name, error in found.bad.items()}}
-    fit = [report for name, report in found.reports.items() if name not in wrong]
+    catalogue = here.catalogue()
+    wrong = {**_misfits(here, catalogue), **{name: error.message for name, error in catalogue.bad.items()}}
+    fit = [report for name, report in catalogue.reports.items() if name not in wrong]
     if answers.wants_json(request):
         data = {
             "as_of": here.reader.as_of(),
@@ -38,21 +38,21 @@ def listing(request: Request) -> Response:
                          "parameters": [one.name for one in one.parameters]} for one in fit],
             "wrong": wrong,
         }  # fmt: skip
-        return answers.tagged(request, here.reader, data, found.reports, wrong)
+        return answers.tagged(request, here.reader, data, catalogue.reports, wrong)
     return answers.as_html(
-        "reports.html", **here.head(request, "Reports"), reports=fit, wrong=wrong, folder=found.folder
+        "reports.html", **here.head(request, "Reports"), reports=fit, wrong=wrong, folder=catalogue.folder
     )
 
 
-def _misfits(here: site.Site, found: Catalogue) -> Mapping[str, str]:
+def _misfits(here: site.Site, catalogue: Catalogue) -> Mapping[str, str]:
     """Why reports can't be answered by the file; looked for once for each run, and again when a file changes."""
 
     def work(store: Store) -> dict[str, str]:
-        reasons = {name: reports.misfit(store, report) for name, report in found.reports.items()}
+        reasons = {name: reports.misfit(store, report) for name, report in catalogue.reports.items()}
         return {name: reason for name, reason in reasons.items() if reason}
 
     try:
-        return here.reader.once(("misfits", tuple((one.name, one.sql) for one in found.reports.values())), work)
+        return here.reader.once(("misfits", tuple((one.name, one.sql) for one in catalogue.reports.values())), work)
     except errors.NoReportingFile:
         return {}
 
@@ -110,7 +110,7 @@ def _page(request: Request, here: site.Site, report: Report, given: Mapping[str,
     fields = [_field(parameter, given, head["as_of"]) for parameter in report.parameters]
     try:
         asked = _asked(request, here, report, given)
-        found = shown.data(here, asked)
+        data = shown.data(here, asked)
     except (errors.UsageError, errors.QueryFailed) as error:
         wrong = {"error": error.message, "hint": _on_a_page(error.hint)}
         return answers.as_html(
@@ -119,7 +119,7 @@ def _page(request: Request, here: site.Site, report: Report, given: Mapping[str,
     tag = answers.etag(here.reader, request, head["as_of"], report.sql, report.title)
     known = answers.fresh(request, tag)
     told = {**head, "sql": asked.question.sql}
-    return known or answers.as_html("report.html", tag, **told, fields=fields, wrong=None, found=found)
+    return known or answers.as_html("report.html", tag, **told, fields=fields, wrong=None, found=data)
 
 
 def _on_a_page(hint: str | None) -> str | None:

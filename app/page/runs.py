@@ -21,19 +21,19 @@ def listing(request: Request) -> Response:
     query = request.query_params
     wanted = {name: query.get(name, "") for name in ("kind", "table", "state")}
     everything = here.status().runs
-    found = [overview.row_of(one) for one in everything if _fits(one, wanted)]
+    rows = [overview.row_of(one) for one in everything if _fits(one, wanted)]
     page = shown.whole(query.get("_page", "1"), "_page", 1, 10**9)
-    part = found[(page - 1) * _PART : page * _PART]
+    part = rows[(page - 1) * _PART : page * _PART]
     if answers.wants_json(request):
-        return answers.tagged(request, here.reader, {"as_of": here.status().as_of, "runs": found[:1000]})
+        return answers.tagged(request, here.reader, {"as_of": here.status().as_of, "runs": rows[:1000]})
     more: dict[str, Any] = {
         "before": answers.address("/runs", wanted, _page=page - 1) if page > 1 else None,
-        "after": answers.address("/runs", wanted, _page=page + 1) if page * _PART < len(found) else None,
+        "after": answers.address("/runs", wanted, _page=page + 1) if page * _PART < len(rows) else None,
     }
     kinds = sorted({one["kind"] for one in everything})
     tables = sorted({table["table"] for one in everything for table in one["tables"]})
     return answers.as_html(
-        "runs.html", **here.head(request, "Runs"), runs=part, count=len(found), all=len(everything), wanted=wanted,
+        "runs.html", **here.head(request, "Runs"), runs=part, count=len(rows), all=len(everything), wanted=wanted,
         kinds=kinds, tables=tables, **more,
     )  # fmt: skip
 
@@ -53,12 +53,12 @@ def one(request: Request) -> Response:
     here = site.of(request)
     here.freshen(request)
     wanted = request.path_params["run"].removesuffix(".json")
-    found = next((one for one in here.status().runs if one["run_id"] == wanted), None)
-    if found is None:
+    run = next((one for one in here.status().runs if one["run_id"] == wanted), None)
+    if run is None:
         raise errors.MissingTable(f"there is no run {wanted!r} that the file remembers", hint="see the list of runs")
     if answers.wants_json(request):
-        return answers.tagged(request, here.reader, found)
-    return answers.as_html("run.html", **here.head(request, f"Run {wanted}"), run=overview.row_of(found))
+        return answers.tagged(request, here.reader, run)
+    return answers.as_html("run.html", **here.head(request, f"Run {wanted}"), run=overview.row_of(run))
 
 
 ROUTES = (Route("/runs", listing), Route("/runs.json", listing), Route("/runs/{run:path}", one))

@@ -70,15 +70,15 @@ def whole(text: str, name: str, least: int, most: int) -> int:
 def data(here: site.Site, one: Asked) -> dict[str, Any]:
     """All that the template of a result needs."""
     start = (one.part - 1) * asked.PART
-    found = asked.part(here.reader, one.question, sort=one.sort, down=one.down, start=start, most=asked.PART)
-    result = found.result
+    part = asked.part(here.reader, one.question, sort=one.sort, down=one.down, start=start, most=asked.PART)
+    result = part.result
     links = {"_sort": one.sort, "_desc": "1" if one.down else None}
     return {
         "heads": [{**head, **_sorting(one, head["name"])} for head in looks.heads(result)],
         "rows": looks.rows(result),
-        "count": _counted(found),
+        "count": _counted(part),
         "before": answers.address(one.path, {**one.given, **links}, _page=one.part - 1) if one.part > 1 else None,
-        "after": answers.address(one.path, {**one.given, **links}, _page=one.part + 1) if found.more else None,
+        "after": answers.address(one.path, {**one.given, **links}, _page=one.part + 1) if part.more else None,
         "downloads": [(_NAMES[kind], _file(one, kind)) for kind in ENDINGS if kind not in ("svg", "png")],
         "picture": _picture(here, one),
         "result_as_of": result.as_of,
@@ -93,16 +93,16 @@ def _sorting(one: Asked, name: str) -> dict[str, Any]:
     return {"href": answers.address(one.path, one.given, _sort=name, _desc="1" if down else None), "sorted": state}
 
 
-def _counted(found: asked.Part) -> str:
+def _counted(part: asked.Part) -> str:
     """`12 rows`, or which of them one sees."""
-    shown = len(found.result.rows)
-    if not shown and found.start:
+    shown = len(part.result.rows)
+    if not shown and part.start:
         return "there are fewer rows than that"
-    if found.total is None:
-        return f"rows {found.start + 1:,} to {found.start + shown:,} of more than {asked.HELD:,}"
-    if found.total > shown and shown:
-        return f"rows {found.start + 1:,} to {found.start + shown:,} of {found.total:,}"
-    return f"{found.total:,} row{'' if found.total == 1 else 's'}"
+    if part.total is None:
+        return f"rows {part.start + 1:,} to {part.start + shown:,} of more than {asked.HELD:,}"
+    if part.total > shown and shown:
+        return f"rows {part.start + 1:,} to {part.start + shown:,} of {part.total:,}"
+    return f"{part.total:,} row{'' if part.total == 1 else 's'}"
 
 
 def _file(one: Asked, kind: str, **more: Any) -> str:
@@ -112,10 +112,10 @@ def _file(one: Asked, kind: str, **more: Any) -> str:
 def _picture(here: site.Site, one: Asked) -> dict[str, Any] | None:
     """The addresses of the picture for each width and look, and what it shows in a sentence; or why there is none."""
     try:
-        found = _drawn(here, one)
+        drawn = _drawn(here, one)
     except errors.BadReport as error:
         return {"error": error.message, "hint": error.hint}
-    if found is None:
+    if drawn is None:
         return None
     version = "-".join(map(str, here.reader.version() or ()))
     sources = [
@@ -128,18 +128,18 @@ def _picture(here: site.Site, one: Asked) -> dict[str, Any] | None:
         "error": None,
         "sources": sources,
         "default": sources[-1]["href"],
-        "said": vega.said(found[0]),
+        "said": vega.said(drawn[0]),
         "files": files,
     }
 
 
 def _drawn(here: site.Site, one: Asked) -> tuple[Chart, Any] | None:
-    found = asked.held(here.reader, one.question)
-    if found.more:
+    held = asked.held(here.reader, one.question)
+    if held.more:
         if one.chart is None or one.chart.kind == "none":
             return None
         raise errors.BadReport(f"more than {asked.HELD:,} rows are no picture", hint="ask for less")
-    return choice.chosen(found.result, one.chart, where=one.question.title)
+    return choice.chosen(held.result, one.chart, where=one.question.title)
 
 
 def file(request: Request, here: site.Site, one: Asked, kind: str) -> Response:
@@ -178,12 +178,12 @@ def _image(request: Request, here: site.Site, one: Asked, kind: str) -> Response
 
 
 def _painted(here: site.Site, one: Asked, kind: str, width: int, look: str) -> bytes:
-    found = _drawn(here, one)
-    if found is None:
+    drawn = _drawn(here, one)
+    if drawn is None:
         raise errors.UsageError(
             "nothing says how to draw this", hint="say it in the head, like `-- chart: line x=a y=b`"
         )
-    spec = vega.spec(*found, title=one.question.title, width=width, look=_LOOKS[look])
+    spec = vega.spec(*drawn, title=one.question.title, width=width, look=_LOOKS[look])
     return here.painter.draw(spec, kind)
 
 
@@ -192,21 +192,21 @@ def _json(request: Request, here: site.Site, one: Asked, tag: str) -> Response:
     query = request.query_params
     start = whole(query.get("_offset", "0"), "_offset", 0, 10**12)
     most = whole(query.get("_limit", str(_MOST)), "_limit", 1, _MOST)
-    found = asked.part(here.reader, one.question, sort=one.sort, down=one.down, start=start, most=most)
-    result, told = found.result, here.reader.last_run()
+    part = asked.part(here.reader, one.question, sort=one.sort, down=one.down, start=start, most=most)
+    result, run = part.result, here.reader.last_run()
     names = [name for name in query if name != "_offset"]
     after = answers.address(f"{one.path}.json", {name: query[name] for name in names}, _offset=start + most)
     body = {
-        "title": one.question.title, "as_of": _as_of(result, told), "run_id": told.get("run_id"),
+        "title": one.question.title, "as_of": _as_of(result, run), "run_id": run.get("run_id"),
         "columns": result.columns, "types": result.types, "rows": result.records(), "offset": start,
-        "next": after if found.more else None,
+        "next": after if part.more else None,
     }  # fmt: skip
     return answers.as_json(body, tag)
 
 
-def _as_of(result: Any, told: Mapping[str, Any]) -> Any:
+def _as_of(result: Any, run: Mapping[str, Any]) -> Any:
     """The later of both: a run that found nothing changed moves it on."""
-    later = str(told.get("as_of") or "")
+    later = str(run.get("as_of") or "")
     return max(result.as_of.isoformat(), later) if later else result.as_of.isoformat()
 
 

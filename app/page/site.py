@@ -42,11 +42,11 @@ class Site:
 
     def status(self) -> Status:
         """How the file stands; looked at once for each run, also for those that change nothing."""
-        told = self.reader.last_run()
+        run = self.reader.last_run()
         key = (
             "status",
             self.reader.version(),
-            told.get("as_of"),
+            run.get("as_of"),
             int(freshness.now(self.reader.files).timestamp()) // 5,
         )
         return self.reader.cached(key, lambda: report.read_status(self.job, runs=_RUNS))

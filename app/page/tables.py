@@ -52,11 +52,11 @@ def relations(here: site.Site) -> dict[str, list[str]]:
 def _row(name: str, columns: list[str], status: Status, users: list[dict[str, str]]) -> dict[str, Any]:
     known = next((one for one in status.tables if one.table == name), None)
     model = models(status).get(name)
-    found = known or model
+    table = known or model
     return {
         "name": name, "model": quoting.split_name(name)[0] == _MODELS, "columns": len(columns),
-        "rows": found.rows if found else None, "as_of": found.as_of if found else status.as_of,
-        "mode": known.mode if known else model.kind if model else None, "bytes": found.bytes if found else None,
+        "rows": table.rows if table else None, "as_of": table.as_of if table else status.as_of,
+        "mode": known.mode if known else model.kind if model else None, "bytes": table.bytes if table else None,
         "inputs": list(model.inputs) if model else [], "reports": users,
     }  # fmt: skip
 
@@ -73,14 +73,14 @@ def one(request: Request) -> Response:
     name = request.path_params["name"].removesuffix(".json")
     if name not in relations(here):
         raise errors.MissingTable(f"there is no table {name!r} in the reporting file", hint="see the list of tables")
-    found = _described(here, name)
+    shape = _described(here, name)
     sample = asked.held(here.reader, Question(name, f"FROM {_quoted(name)} LIMIT {_SAMPLE}")).result
     reports = uses.of(here).reports(name)
     if answers.wants_json(request):
-        data = {**found, "as_of": sample.as_of, "reports": reports, "sample": sample.records()}
+        data = {**shape, "as_of": sample.as_of, "reports": reports, "sample": sample.records()}
         return answers.tagged(request, here.reader, data, reports)
     return answers.as_html(
-        "table.html", **here.head(request, name), table=found, reports=reports, heads=looks.heads(sample),
+        "table.html", **here.head(request, name), table=shape, reports=reports, heads=looks.heads(sample),
         rows=looks.rows(sample), query=answers.address("/sql", {"q": f"FROM {_quoted(name)} LIMIT 100"}),
     )  # fmt: skip
 

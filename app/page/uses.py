@@ -43,11 +43,11 @@ def of(here: site.Site) -> Uses:
 
 def _named(store: Store, report: Report) -> _Names:
     """What it names either way; nothing where it can't be asked."""
-    found: set[tuple[str, str]] = set()
+    names: set[tuple[str, str]] = set()
     for sql in _ways(report):
         with suppress(errors.NeaptideError):
-            found |= store.reads(sql)
-    return frozenset(found)
+            names |= store.reads(sql)
+    return frozenset(names)
 
 
 def _ways(report: Report) -> Iterator[str]:

@@ -77,17 +77,17 @@ class OrderDetails:
 
 def find_by_id(store: Store, order_id: UUID) -> OrderDetails | None:
     """One order with everything that belongs to it, or None."""
-    found = store.query(_of_one_table(store, "find_by_id", "named_by_id", "named_orders"), {"id": order_id})
-    if not found.rows:
+    orders = store.query(_of_one_table(store, "find_by_id", "named_by_id", "named_orders"), {"id": order_id})
+    if not orders.rows:
         return None
     items = store.query(_of_one_table(store, "items_of", "named_items_of", "order_lines"), {"id": order_id})
     returns = store.query(statements.get("queries/orders", "returns_of"), {"id": order_id})
     return OrderDetails(
-        order=Order(**found.records()[0], as_of=found.as_of),
+        order=Order(**orders.records()[0], as_of=orders.as_of),
         items=tuple(Item(**row) for row in items.records()),
         payments=payments.of_order(store, order_id),
         returns=tuple(Return(**row) for row in returns.records()),
-        as_of=found.as_of,
+        as_of=orders.as_of,
     )
 
 

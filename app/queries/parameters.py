@@ -48,18 +48,18 @@ def parse(declaration: str, *, where: str) -> Parameter:
 
     Raises `errors.BadReport` where it is none, or its default is none of its own values.
     """
-    found = _DECLARATION.fullmatch(declaration.strip())
-    if not found or found["type"] not in _READERS:
+    match = _DECLARATION.fullmatch(declaration.strip())
+    if not match or match["type"] not in _READERS:
         types = ", ".join(_READERS)
         raise errors.BadReport(
             f"{where}: a parameter is declared as `name type = default | help`, not {declaration!r}",
             hint=f"its type is one of {types}; limits stand after it, like months integer >= 1 = 3",
         )
     try:
-        lowest, highest = (found[part] and _READERS[found["type"]](found[part]) for part in ("lowest", "highest"))
-        choices = tuple(one.strip() for one in (found["choices"] or "").split(",") if one.strip())
-        help_text = (found["help"] or "").strip()
-        declared = Parameter(found["name"], found["type"], found["default"], help_text, lowest, highest, choices)
+        lowest, highest = (match[part] and _READERS[match["type"]](match[part]) for part in ("lowest", "highest"))
+        choices = tuple(one.strip() for one in (match["choices"] or "").split(",") if one.strip())
+        help_text = (match["help"] or "").strip()
+        declared = Parameter(match["name"], match["type"], match["default"], help_text, lowest, highest, choices)
         if declared.default is not None:
             _value(declared, None, date.min)
     except (errors.BadParameter, *_UNREADABLE) as error:
@@ -90,9 +90,9 @@ def _refuse_unknown(declared: Sequence[Parameter], given: Mapping[str, str]) -> 
             raise errors.BadParameter(f"the report has no parameter {name!r}", hint=hint)
 
 
-def _refuse_backwards(found: Mapping[str, Value]) -> None:
+def _refuse_backwards(values: Mapping[str, Value]) -> None:
     """A period that ends before it begins has no rows, which would look like an answer."""
-    begin, end = found.get("from"), found.get("to")
+    begin, end = values.get("from"), values.get("to")
     if isinstance(begin, date) and isinstance(end, date) and begin > end:
         raise errors.BadParameter(f"from = {begin} is after to = {end}", hint="give the earlier day as from")
 

@@ -92,15 +92,15 @@ def _instead(head: heads.Head, body: str, declared: set[str], texts: Mapping[str
     text = heads.one(head, "instead", where, errors.BadReport)
     if not text:
         return None
-    found = _INSTEAD.fullmatch(text)
-    if found is None:
+    match = _INSTEAD.fullmatch(text)
+    if match is None:
         hint = "write it like -- instead: _models_sales when timezone = UTC, from = none"
         raise errors.BadReport(f"{where}: instead: {text!r} can't be read", hint=hint)
-    pairs = [part.partition("=") for part in found["values"].split(",")]
+    pairs = [part.partition("=") for part in match["values"].split(",")]
     values = tuple((name.strip(), value.strip()) for name, _, value in pairs)
     if unknown := next((name for name, _ in values if name not in declared), None):
         raise errors.BadReport(f"{where}: instead: there is no parameter {unknown}", hint="declare it with -- param")
-    return Instead("\n".join([_included(found["name"], texts, where), body]), values)
+    return Instead("\n".join([_included(match["name"], texts, where), body]), values)
 
 
 def chart_of(text: str) -> chart.Chart | None:

@@ -102,11 +102,11 @@ def found_in(folder: Traversable) -> Catalogue:
     for file in sorted(folder.iterdir(), key=lambda one: one.name) if folder.is_dir() else ():
         if file.name.endswith(_SUFFIX):
             _read(file, texts, bad)
-    found: dict[str, Report] = {}
+    reports: dict[str, Report] = {}
     for name, text in texts.items():
         if not name.startswith("_"):
-            _parse(folder, name, text, texts, found, bad)
-    return Catalogue(_shown(folder), found, bad)
+            _parse(folder, name, text, texts, reports, bad)
+    return Catalogue(_shown(folder), reports, bad)
 
 
 @cache
@@ -128,11 +128,11 @@ def _parse(
     name: str,
     text: str,
     texts: Mapping[str, str],
-    found: dict[str, Report],
+    reports: dict[str, Report],
     bad: dict[str, errors.BadReport],
 ) -> None:
     try:
-        found[name] = report_file.parse(name, text, texts, where=f"{_shown(folder)}/{name}{_SUFFIX}")
+        reports[name] = report_file.parse(name, text, texts, where=f"{_shown(folder)}/{name}{_SUFFIX}")
     except errors.BadReport as error:
         bad[name] = error
 

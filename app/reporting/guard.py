@@ -134,14 +134,14 @@ def _tree(text: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ((serialized,),) = connection.execute(statements.get("queries/session", "parse"), [text]).fetchall()
         if len(serialized) > _LARGEST_TREE:
             raise errors.QueryFailed("the statement has too many parts")
-        found = json.loads(serialized)
+        answer = json.loads(serialized)
     except RecursionError:
         raise errors.QueryFailed("the statement is nested too deeply") from None
     except duckdb.Error as error:
         raise errors.QueryFailed(str(error)) from error
-    if found.get("error", True):
-        return {"error": str(found.get("error_message", ""))}
-    tree: dict[str, Any] = _only(found["statements"])
+    if answer.get("error", True):
+        return {"error": str(answer.get("error_message", ""))}
+    tree: dict[str, Any] = _only(answer["statements"])
     return tree
 
 
@@ -155,12 +155,12 @@ def _only(statements: list[Any]) -> Any:
 def _kind(text: str, connection: duckdb.DuckDBPyConnection) -> duckdb.StatementType:
     """What kind of statement it is that has no tree. A PIVOT's own additions have no text, unlike what is written."""
     try:
-        found = connection.extract_statements(text)
+        statements = connection.extract_statements(text)
     except duckdb.Error as error:
         raise errors.QueryFailed(str(error)) from error
-    written = [one for one in found if one.query.strip()]
+    written = [one for one in statements if one.query.strip()]
     added = {duckdb.StatementType.CREATE, duckdb.StatementType.TRANSACTION}
-    kind: duckdb.StatementType = _only(written or [one for one in found if one.type not in added]).type
+    kind: duckdb.StatementType = _only(written or [one for one in statements if one.type not in added]).type
     # PRAGMA is a SELECT to this list, but not to the parser.
     return duckdb.StatementType.PRAGMA if written and kind == duckdb.StatementType.SELECT else kind
 

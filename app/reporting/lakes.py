@@ -72,7 +72,7 @@ class LakeStore(store.Store):
 
     def _run(self, work: store.Work[store.Found]) -> store.Found:
         try:
-            found = self._worker.run(work, self._limits)
+            answer = self._worker.run(work, self._limits)
         except duckdb.Error as error:
             if not self._is_gone(error):
                 raise self._told(error) from error
@@ -84,7 +84,7 @@ class LakeStore(store.Store):
         except store.OF_THE_CLIENT as error:
             raise self._told(error) from error
         self._answered = True
-        return found
+        return answer
 
     def tables(self) -> list[tuple[str, str]]:
         """As in `Store`."""

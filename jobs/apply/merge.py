@@ -38,9 +38,9 @@ class Replaced(NamedTuple):
 class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
-    def __init__(self, session: DuckSession, table: Table, found: Changes, label: str) -> None:
-        self._session, self._table, self._found, self._label = session, table, found, label
-        self._changed = found.changed
+    def __init__(self, session: DuckSession, table: Table, given: Changes, label: str) -> None:
+        self._session, self._table, self._found, self._label = session, table, given, label
+        self._changed = given.changed
         self._places = ""
         self._own: list[str] = []
 

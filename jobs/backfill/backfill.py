@@ -59,27 +59,27 @@ def backfill(
         total = _count(conn, table, wanted, done)
     shown = progress or Silent()
     shown.start(table.name, total)
-    found = Backfilled(table.name, 0, 0, 0, done)
-    left = _after(wanted, done)
-    parts = [(left, total)] if total is not None and total <= chunk else _parts(job, table, wanted, done, chunk)
+    sums = Backfilled(table.name, 0, 0, 0, done)
+    rest = _after(wanted, done)
+    parts = [(rest, total)] if total is not None and total <= chunk else _parts(job, table, wanted, done, chunk)
     for part, rows in parts:
         run = _done(job, table, part)
-        found = replace(
-            found, parts=found.parts + 1, rows_in=found.rows_in + run.rows_in, rows_out=found.rows_out + run.rows_out
+        sums = replace(
+            sums, parts=sums.parts + 1, rows_in=sums.rows_in + run.rows_in, rows_out=sums.rows_out + run.rows_out
         )
         _note(job, table, wanted, part.high)
         shown.advance(table.name, rows)
     shown.finish(table.name)
     _forget(job)
-    return found
+    return sums
 
 
 def _table(conn: Connection, job: Job, name: str) -> Table:
-    found = catalogue.look(conn, job.settings)
+    listing = catalogue.look(conn, job.settings)
     try:
-        chosen = select(found, (name,))
+        chosen = select(listing, (name,))
     except errors.ConfigError as error:
-        hint = nearest.hint(name, (one.name for one in found.tables), "run `neaptide tables` for the list")
+        hint = nearest.hint(name, (one.name for one in listing.tables), "run `neaptide tables` for the list")
         raise errors.UsageError(error.message, hint=hint) from None
     for failure in chosen.failures.values():
         raise failure
@@ -135,18 +135,18 @@ def _after(wanted: Range, done: str | None) -> Range:
 def _parts(job: Job, table: Table, wanted: Range, done: str | None, chunk: int) -> Iterator[tuple[Range, int]]:
     """The parts of the range with about how many rows each has; the last one reaches to its end."""
     while True:
-        left = _after(wanted, done)
-        upto, rows = _upto(job, table, left, chunk) if ranges.is_ordered(table) else (None, 0)
+        rest = _after(wanted, done)
+        upto, rows = _upto(job, table, rest, chunk) if ranges.is_ordered(table) else (None, 0)
         if upto is None or rows < chunk or upto == wanted.high:
-            yield left, rows
+            yield rest, rows
             return
-        yield replace(left, high=upto), rows
+        yield replace(rest, high=upto), rows
         done = upto
 
 
-def _upto(job: Job, table: Table, left: Range, chunk: int) -> tuple[str | None, int]:
+def _upto(job: Job, table: Table, rest: Range, chunk: int) -> tuple[str | None, int]:
     key = ranges.source_key(table)
-    where = filters.both(left.source(table)) or "true"
+    where = filters.both(rest.source(table)) or "true"
     inner = f"SELECT {key} AS k FROM {table.rows_from} WHERE {where} ORDER BY 1 LIMIT {chunk}"
     query = f"SELECT count(*) AS rows, (array_agg(c.k ORDER BY c.k DESC))[1]::text AS upto FROM ({inner}) AS c"
     with Source.of(job).connect(application="neaptide backfill") as conn, translated():
@@ -168,21 +168,21 @@ def _done(job: Job, table: Table, part: Range) -> TableRun:
 
 def _begun(job: Job, table: Table, wanted: Range, *, restart: bool) -> str | None:
     """The last key that an earlier call of this range had done. Raises `errors.UsageError` where that was another."""
-    found = {} if restart else job.files.read("backfill", notes.Backfill)
-    if not found:
+    note = {} if restart else job.files.read("backfill", notes.Backfill)
+    if not note:
         return None
-    if (found["table"], found["where"], found["low"], found["high"]) == (table.name, *_ends(wanted)):
-        return str(found["done"])
+    if (note["table"], note["where"], note["low"], note["high"]) == (table.name, *_ends(wanted)):
+        return str(note["done"])
     raise errors.UsageError(
-        f"a backfill of {found['table']}, {_told(found)}, was cut short after {found['done']}",
+        f"a backfill of {note['table']}, {_told(note)}, was cut short after {note['done']}",
         hint="call it again to go on, or add --restart to forget it",
     )
 
 
-def _told(found: dict[str, Any]) -> str:
-    if found["where"]:
-        return f"where {found['where']}"
-    return f"from {found['low'] or 'the first'} to {found['high'] or 'the last'}"
+def _told(note: dict[str, Any]) -> str:
+    if note["where"]:
+        return f"where {note['where']}"
+    return f"from {note['low'] or 'the first'} to {note['high'] or 'the last'}"
 
 
 def _ends(wanted: Range) -> tuple[str, str | None, str | None]:

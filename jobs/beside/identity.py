@@ -22,13 +22,13 @@ _PATIENCE = 5.0
 
 def of_lock(handle: int) -> str:
     """The id that the lock's file holds, which the caller has locked; a new one where that is none."""
-    found = _read(handle)
-    if not found:
-        found = secrets.token_hex(16)
+    drawn = _read(handle)
+    if not drawn:
+        drawn = secrets.token_hex(16)
         os.ftruncate(handle, 0)
-        os.pwrite(handle, found.encode(), 0)
+        os.pwrite(handle, drawn.encode(), 0)
         os.fsync(handle)
-    return found
+    return drawn
 
 
 def slot(lock: Path) -> str:
@@ -40,7 +40,7 @@ def _of(lock: Path) -> str:
     handle = smallfile.open_lock(lock)
     try:
         until = time.monotonic() + _PATIENCE
-        while not (found := _read(handle)):
+        while not (drawn := _read(handle)):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -50,7 +50,7 @@ def _of(lock: Path) -> str:
                 time.sleep(0.01)
             else:
                 return of_lock(handle)
-        return found
+        return drawn
     finally:
         os.close(handle)
 

@@ -99,12 +99,12 @@ class Names:
             inode = self.link.stat().st_ino
         except (FileNotFoundError, NotADirectoryError):
             return None
-        found = next((version.path for version in self.versions() if version.inode == inode), None)
-        if found is None:
+        path = next((version.path for version in self.versions() if version.inode == inode), None)
+        if path is None:
             raise errors.TargetUnusable(
                 f"{self.link} exists and is no link of Neaptide's", hint="move it away, or set another [target] path"
             )
-        return found
+        return path
 
     def _linked(self) -> Path | None:
         target = self.link.parent / self.link.readlink()

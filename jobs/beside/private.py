@@ -17,12 +17,12 @@ def make(files: Names) -> None:
     """Have the private folder. Raises `errors.TargetUnusable` where somebody else's thing has its name."""
     with suppress(FileExistsError):
         files.private.mkdir(0o700)
-    found = files.private.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    state = files.private.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
         raise errors.TargetUnusable(
             f"{files.private} is not a folder of this user's", hint="remove it: nothing in it is needed"
         )
-    if found.st_mode & 0o077:
+    if state.st_mode & 0o077:
         files.private.chmod(0o700)
 
 

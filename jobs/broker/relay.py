@@ -52,7 +52,7 @@ def drain(source: Source, broker: Broker) -> int:
         return total
 
 
-def relay(source: Source, broker: Broker, wait: Wait, told: Callable[[int], None] = lambda _: None) -> None:
+def relay(source: Source, broker: Broker, wait: Wait, counted: Callable[[int], None] = lambda _: None) -> None:
     """Hand on whatever comes, until `wait` says to end. One relay does it at a time; others stand by.
 
     A source or a broker that is away is waited for, longer each time.
@@ -61,7 +61,7 @@ def relay(source: Source, broker: Broker, wait: Wait, told: Callable[[int], None
     while not wait(0):
         try:
             with translated(), source.open("neaptide relay") as conn:
-                pause = _relaying(conn, broker, wait, told)
+                pause = _relaying(conn, broker, wait, counted)
         except errors.NeaptideError as error:
             structlog.get_logger().warning(
                 f"events are not handed on: {error.message}", action="relay_failed", retry_in=round(pause, 2)
@@ -71,14 +71,14 @@ def relay(source: Source, broker: Broker, wait: Wait, told: Callable[[int], None
             return
 
 
-def _relaying(conn: Connection, broker: Broker, wait: Wait, told: Callable[[int], None]) -> float:
+def _relaying(conn: Connection, broker: Broker, wait: Wait, counted: Callable[[int], None]) -> float:
     outbox.check(conn)
     while not wait(0) and not _takes_turn(conn):
         wait(1.0)
     while not wait(0):
         count = relay_once(conn, broker)
         if count:
-            told(count)
+            counted(count)
         elif wait(PAUSE):
             break
     return PAUSE

@@ -110,17 +110,17 @@ class EmbeddedBroker:
 
     def _bring_up(self, until: float) -> None:
         # One that was killed a moment ago holds the lock still, and another program may have taken the port.
-        left = _ATTEMPTS
+        attempts = _ATTEMPTS
         while not (self.runs() and self._answers()):
             alone = not self.runs()
-            if (alone and not left) or time.monotonic() > until:
+            if (alone and not attempts) or time.monotonic() > until:
                 raise errors.BrokerUnavailable(
                     f"the embedded broker does not come up: {self._last_line()}",
                     hint=f"the whole log is {self.root / 'log'}",
                 )
             if alone:
                 self._spawn()
-                left -= 1
+                attempts -= 1
             _pause()
 
     def _spawn(self) -> None:

@@ -108,16 +108,16 @@ class Alerting:
                 sender.send(notice)
 
     def _wrong(self) -> list[Condition]:
-        found = [_condition(self._failed, "failed", self._failed)] if self._failed else []
+        conditions = [_condition(self._failed, "failed", self._failed)] if self._failed else []
         for table, error in self._tables.items():
-            found.append(_condition(error, f"table:{table}", f"{table} is left as it was: {error}"))
+            conditions.append(_condition(error, f"table:{table}", f"{table} is left as it was: {error}"))
         stale = monitor.readiness(self._job)
         if stale["level"] in ("warn", "fail"):
-            found.append(Condition("stale", "stale", stale["problems"][0]))
+            conditions.append(Condition("stale", "stale", stale["problems"][0]))
         held = loghold.problems(loghold.read(self._job.files), followed=self._job.settings.reads_log)
-        found += (Condition("problem", "slot", told) for told in held)
+        conditions += (Condition("problem", "slot", told) for told in held)
         problems = dict(self._board.problems)
-        return [*found, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
+        return [*conditions, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
 
     def _told(self, notice: Notice) -> None:
         """One of the URLs has it."""
@@ -136,9 +136,9 @@ class Alerting:
         remembered.write(self._job.files, self._standing.values(), past, datetime.now(UTC), seconds)
 
 
-def _condition(error: str, key: str, told: str) -> Condition:
+def _condition(error: str, key: str, text: str) -> Condition:
     """One of a failure; rows that a guard holds back are another matter than what may have failed before."""
-    return Condition("guard", f"guard:{key}", told) if "max_delete_share" in error else Condition("failed", key, told)
+    return Condition("guard", f"guard:{key}", text) if "max_delete_share" in error else Condition("failed", key, text)
 
 
 class _Sender:

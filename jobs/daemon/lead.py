@@ -145,13 +145,13 @@ def take(conn: Session, number: int) -> bool:
 def _holder(conn: Session, number: int) -> Holder | None:
     """Who has the advisory lock; None where it was let go of meanwhile."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(statements.get("daemon", "lead_holder"), {"key": number}).fetchone()
-    if found is None:
+        row = cursor.execute(statements.get("daemon", "lead_holder"), {"key": number}).fetchone()
+    if row is None:
         return None
-    if found["pid"] is None:
-        return Holder("a prepared transaction", False, None, found["own_role"])
-    application = found["application"] or "without a name"
-    client = f" from {found['client']}" if found["client"] else ""
-    text = f"PostgreSQL's process {found['pid']} of role {found['role']!r} ({application}{client})"
-    is_daemon = found["role"] == found["own_role"] and application.startswith(f"{APPLICATION} ")
-    return Holder(f"another daemon, {text}," if is_daemon else text, is_daemon, found["pid"], found["own_role"])
+    if row["pid"] is None:
+        return Holder("a prepared transaction", False, None, row["own_role"])
+    application = row["application"] or "without a name"
+    client = f" from {row['client']}" if row["client"] else ""
+    text = f"PostgreSQL's process {row['pid']} of role {row['role']!r} ({application}{client})"
+    is_daemon = row["role"] == row["own_role"] and application.startswith(f"{APPLICATION} ")
+    return Holder(f"another daemon, {text}," if is_daemon else text, is_daemon, row["pid"], row["own_role"])

@@ -196,11 +196,11 @@ def readiness(job: Job) -> dict[str, Any]:
     age = (freshness.now(job.files) - as_of).total_seconds() if as_of else None
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
     ready, log = level in ("ok", "warn"), loghold.read(job.files)
-    found = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
+    answer = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
     held = {"log_held_bytes": log["held"], "log_lost": loghold.is_lost(log)} if log else {}
     held_for = loghold.problems(log, followed=job.settings.reads_log)
     away = (f"the tables of {told}" for told in (freshness.read(job.files).get("away") or {}).values())
-    return {**found, "problems": [*problems, *held_for, *away], **held}
+    return {**answer, "problems": [*problems, *held_for, *away], **held}
 
 
 def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:

@@ -122,15 +122,15 @@ class _Process:
         began = time.monotonic()
         self._board.state = board.STOPPING
         self._service.end()
-        told = False
+        announced = False
         while not self._service.ended():
             waited = time.monotonic() - began
             if self._next_signal(0.02) in _STOP:
                 self._log.warning("a second signal: leaving at once", action="stopped_hard")
                 self._leave(128 + number)
-            if waited > _PATIENCE and not told:
+            if waited > _PATIENCE and not announced:
                 self._service.cut()
-                told = True
+                announced = True
             if waited > LIMIT:
                 self._log.warning("the run did not stop in time: it is rolled back", action="stopped_hard")
                 self._leave(0)

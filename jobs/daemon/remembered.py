@@ -23,17 +23,17 @@ def standing(files: Names) -> list[Fact]:
 
 def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], Past | None]:
     """What stands, by its key, and what else the last process left, where it left anything."""
-    found = _found(files)
-    facts = {fact.key: fact for fact in _facts(found.get("standing", []))}
-    if not found or found["at"] is None:
+    note = _found(files)
+    facts = {fact.key: fact for fact in _facts(note.get("standing", []))}
+    if not note or note["at"] is None:
         return facts, None
 
     def ago(moment: str) -> float:
         # Of a clock that was set back since, as if it were now.
         return seconds - max((now - datetime.fromisoformat(moment)).total_seconds(), 0)
 
-    words = {key: ago(moment) for key, moment in found["last_word"].items()}
-    return facts, Past(ago(found["at"]), found["tokens"], words, tuple(_facts(found["events"])))
+    words = {key: ago(moment) for key, moment in note["last_word"].items()}
+    return facts, Past(ago(note["at"]), note["tokens"], words, tuple(_facts(note["events"])))
 
 
 def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, seconds: float) -> None:
@@ -57,5 +57,5 @@ def _found(files: Names) -> dict[str, Any]:
     return notes.read(files.beside("alerts"), notes.Alerts)
 
 
-def _facts(found: Iterable[dict[str, Any]]) -> list[Fact]:
-    return [Fact(one["kind"], one["key"], one["message"], datetime.fromisoformat(one["since"])) for one in found]
+def _facts(notes: Iterable[dict[str, Any]]) -> list[Fact]:
+    return [Fact(one["kind"], one["key"], one["message"], datetime.fromisoformat(one["since"])) for one in notes]

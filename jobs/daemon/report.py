@@ -82,12 +82,12 @@ class Teller:
         self._failed(error, pause, self._runs, "run_failed")
 
     def _done(self, run: Run, seconds: float) -> None:
-        tell = self.log.info if run.changed else self.log.debug
+        log = self.log.info if run.changed else self.log.debug
         counts = {
             "rows_in": sum(table.rows_in for table in run.tables),
             "rows_out": sum(table.rows_out for table in run.tables),
         }
-        tell(
+        log(
             "a run brought the file up to date" if run.changed else "a run found nothing changed",
             action="run_done", run_id=run.run_id, as_of=run.as_of.isoformat(), changed=run.changed,
             seconds=round(seconds, 3), **counts,
@@ -95,12 +95,12 @@ class Teller:
 
     def _failed_tables(self, run: Run, now: datetime) -> None:
         """Some tables stayed as they were, or models are missing: no reason to run less often, but one to be told."""
-        told = [f"{table.table} is left as it was: {table.error}" for table in run.failed]
-        told += [f"models.{model.model} is not in the file: {model.error}" for model in run.failed_models]
-        if not told:
+        sentences = [f"{table.table} is left as it was: {table.error}" for table in run.failed]
+        sentences += [f"models.{model.model} is not in the file: {model.error}" for model in run.failed_models]
+        if not sentences:
             self._recovered(self._runs)
             return
-        message, action = "; ".join(told), "table_failed" if run.failed else "model_failed"
+        message, action = "; ".join(sentences), "table_failed" if run.failed else "model_failed"
         self._board.failed(message, now)
         trouble = self._runs.failed(message, now, time.monotonic())
         if trouble is not None:
@@ -108,15 +108,15 @@ class Teller:
 
     def _paused_tables(self, run: Run) -> None:
         """What is about to be forgotten of paused tables: told once, and in `status` for as long as it is so."""
-        told = "; ".join(
+        sentence = "; ".join(
             f"{one.table} is paused: {one.notes[0]}" for one in run.tables if one.action == _PAUSED and one.notes
         )
-        if not told:
+        if not sentence:
             self._board.problems.pop(_PAUSED, None)
-        elif self._board.problems.setdefault(_PAUSED, "") != told:
+        elif self._board.problems.setdefault(_PAUSED, "") != sentence:
             if not self._board.problems[_PAUSED]:
-                self.log.warning(told, action="paused_too_long")
-            self._board.problems[_PAUSED] = told
+                self.log.warning(sentence, action="paused_too_long")
+            self._board.problems[_PAUSED] = sentence
 
     # The clock
 

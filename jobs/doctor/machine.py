@@ -49,17 +49,19 @@ def checks(job: Job, config: Path) -> Iterator[Check]:
 
 def _versions() -> Iterator[Check]:
     """DuckDB and its extension speak one binary format, so they are of one version."""
-    told = f"neaptide {__version__}, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    sentence = f"neaptide {__version__}, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
     try:
         theirs = metadata.version(_EXTENSION)
     except metadata.PackageNotFoundError:
-        yield check.warn("versions", f"{told}, without {_EXTENSION}", f"pip install {_EXTENSION}=={duckdb.__version__}")
+        yield check.warn(
+            "versions", f"{sentence}, without {_EXTENSION}", f"pip install {_EXTENSION}=={duckdb.__version__}"
+        )
         return
     if extension() is None or theirs != duckdb.__version__:
         hint = f"pip install {_EXTENSION}=={duckdb.__version__}"
-        yield check.fail("versions", f"{told}, but {_EXTENSION} {theirs}", hint)
+        yield check.fail("versions", f"{sentence}, but {_EXTENSION} {theirs}", hint)
         return
-    yield check.ok("versions", told)
+    yield check.ok("versions", sentence)
 
 
 def _config(job: Job, path: Path) -> Iterator[Check]:
@@ -68,11 +70,11 @@ def _config(job: Job, path: Path) -> Iterator[Check]:
     if not count:
         yield check.fail("config", "no [[tables]] are named", "write one by `neaptide init --url …`")
         return
-    told = f"{count} {'entry' if count == 1 else 'entries'} in [[tables]]"
+    sentence = f"{count} {'entry' if count == 1 else 'entries'} in [[tables]]"
     if path.stat().st_mode & 0o044 and _has_secret(job, path):
-        yield check.warn("config", f"{told}; {path} holds a secret, and others can read it", f"chmod 600 {path}")
+        yield check.warn("config", f"{sentence}; {path} holds a secret, and others can read it", f"chmod 600 {path}")
     else:
-        yield check.ok("config", told)
+        yield check.ok("config", sentence)
 
 
 def _has_secret(job: Job, path: Path) -> bool:
@@ -90,13 +92,13 @@ def _disk(job: Job) -> Iterator[Check]:
     free = shutil.disk_usage(_folder(job)).free
     sizes = [version.path.stat().st_size for version in job.files.versions()]
     taken, needed = sum(sizes), _FILES * max(sizes, default=0) - sum(sizes)
-    told = f"{size(free)} free, {size(taken)} taken by the reporting file"
+    sentence = f"{size(free)} free, {size(taken)} taken by the reporting file"
     if free < needed:
-        yield check.fail("disk", f"{told}: less than a run may need", "free some room, or move [target] path")
+        yield check.fail("disk", f"{sentence}: less than a run may need", "free some room, or move [target] path")
     elif free < needed + _SMALL:
-        yield check.warn("disk", f"{told}: little is left", "free some room")
+        yield check.warn("disk", f"{sentence}: little is left", "free some room")
     else:
-        yield check.ok("disk", told)
+        yield check.ok("disk", sentence)
 
 
 def _file_system(job: Job) -> Iterator[Check]:
@@ -169,15 +171,15 @@ def _lake(job: Job) -> Iterator[Check]:
 
 def _daemon(job: Job) -> Iterator[Check]:
     """Whether a daemon keeps the file, by what it left beside it."""
-    left = board.read(job.files)
-    if left is None:
+    note = board.read(job.files)
+    if note is None:
         yield check.ok("daemon", "none was ever started here: `neaptide sync` does a run")
-    elif left["alive"] is False and left["state"] != board.STOPPING:
-        yield check.fail("daemon", f"process {left['pid']} has died", "start `neaptide daemon` again, and see its log")
-    elif left["failures_in_a_row"] and left["state"] != board.STOPPING:
-        yield check.fail("daemon", f"failed {left['failures_in_a_row']} times in a row: {left['last_error']}")
+    elif note["alive"] is False and note["state"] != board.STOPPING:
+        yield check.fail("daemon", f"process {note['pid']} has died", "start `neaptide daemon` again, and see its log")
+    elif note["failures_in_a_row"] and note["state"] != board.STOPPING:
+        yield check.fail("daemon", f"failed {note['failures_in_a_row']} times in a row: {note['last_error']}")
     else:
-        yield check.ok("daemon", f"{left['state']}, process {left['pid']} on {left['host']}")
+        yield check.ok("daemon", f"{note['state']}, process {note['pid']} on {note['host']}")
 
 
 def _hooks(job: Job) -> Iterator[Check]:

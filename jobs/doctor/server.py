@@ -50,11 +50,11 @@ def _asked(conn: Connection, look: Any) -> Iterator[Check]:
 
 def _server(conn: Connection) -> Iterator[Check]:
     at = _one(conn, "server")
-    told = f"PostgreSQL {at['version']}{', a hot standby' if at['standby'] else ''}"
+    sentence = f"PostgreSQL {at['version']}{', a hot standby' if at['standby'] else ''}"
     if at["number"] < _OLD_SERVER:
-        yield check.fail("server", told, "Neaptide needs PostgreSQL 14 or later")
+        yield check.fail("server", sentence, "Neaptide needs PostgreSQL 14 or later")
     else:
-        yield check.ok("server", told)
+        yield check.ok("server", sentence)
     yield from (check.warn("server", message, hint) for bad, message, hint in _settings(at) if bad)
 
 
@@ -76,11 +76,11 @@ def _settings(at: dict[str, Any]) -> list[tuple[bool, str, str]]:
 def _role(conn: Connection) -> Iterator[Check]:
     role = _one(conn, "role")
     if role["super"]:
-        told = f"{role['name']} is a superuser: whatever owners of tables have put in its way runs with all rights"
-        yield check.warn("role", told, "give the reading role no more than SELECT on the tables")
+        sentence = f"{role['name']} is a superuser: whatever owners of tables have put in its way runs with all rights"
+        yield check.warn("role", sentence, "give the reading role no more than SELECT on the tables")
     elif not role["reads_all_stats"]:
-        told = f"{role['name']} does not see when others' transactions began: the floor may stay where it is"
-        yield check.warn("role", told, f"GRANT pg_read_all_stats TO {role['name']}")
+        sentence = f"{role['name']} does not see when others' transactions began: the floor may stay where it is"
+        yield check.warn("role", sentence, f"GRANT pg_read_all_stats TO {role['name']}")
     else:
         yield check.ok("role", f"{role['name']}, who reads")
 
@@ -91,36 +91,38 @@ def _sessions(job: Job, conn: Connection) -> Iterator[Check]:
     room = min(
         at[f"{what}_limit"] - at[f"{what}_used"] for what in ("role", "database", "server") if at[f"{what}_limit"] >= 0
     )
-    told = f"room for {max(room, 0)} more, a run and a daemon take up to {needed}"
+    sentence = f"room for {max(room, 0)} more, a run and a daemon take up to {needed}"
     if room < needed:
         yield check.warn(
-            "sessions", told, "lower [source] max_connections, or raise the limit of the role or the server"
+            "sessions", sentence, "lower [source] max_connections, or raise the limit of the role or the server"
         )
     else:
-        yield check.ok("sessions", told)
+        yield check.ok("sessions", sentence)
 
 
 def _clock(conn: Connection) -> Iterator[Check]:
     """Both clocks at one instant; ages go by the server's, schedules and logs by this machine's."""
     before, theirs, after = datetime.now(UTC), position.one(conn, "clock")["clock"], datetime.now(UTC)
     apart = max(before - theirs, theirs - after, timedelta()).total_seconds()
-    told = f"the server's and this machine's are {apart:.1f} s apart"
+    sentence = f"the server's and this machine's are {apart:.1f} s apart"
     if apart > _OFF.total_seconds():
-        yield check.warn("clock", told, "have both kept right (chrony, systemd-timesyncd)")
+        yield check.warn("clock", sentence, "have both kept right (chrony, systemd-timesyncd)")
     else:
-        yield check.ok("clock", told)
+        yield check.ok("clock", sentence)
 
 
 def _transactions(conn: Connection) -> Iterator[Check]:
     """What holds the floor back."""
     pending, oldest = _one(conn, "pending"), _maybe(conn, "oldest_transaction")
     if pending["pending"]:
-        told = f"{pending['pending']} prepared, the oldest for {_age(pending['seconds'])}: the floor waits for it"
-        yield check.warn("transactions", told, f"COMMIT PREPARED or ROLLBACK PREPARED {pending['gid']!r}")
+        sentence = f"{pending['pending']} prepared, the oldest for {_age(pending['seconds'])}: the floor waits for it"
+        yield check.warn("transactions", sentence, f"COMMIT PREPARED or ROLLBACK PREPARED {pending['gid']!r}")
     if oldest and oldest["seconds"] > _OLDEST.total_seconds():
         who = f"process {oldest['pid']} of {oldest['role']} {oldest['application']}".strip()
-        told = f"{who} has one open for {_age(oldest['seconds'])}: the floor and vacuum wait for it"
-        yield check.warn("transactions", told, f"find out what it does: SELECT pg_terminate_backend({oldest['pid']})")
+        sentence = f"{who} has one open for {_age(oldest['seconds'])}: the floor and vacuum wait for it"
+        yield check.warn(
+            "transactions", sentence, f"find out what it does: SELECT pg_terminate_backend({oldest['pid']})"
+        )
     elif not pending["pending"]:
         yield check.ok("transactions", "none is open for long")
 
@@ -132,12 +134,12 @@ def _slots(job: Job, conn: Connection) -> Iterator[Check]:
     if not rows:
         yield check.ok("slots", "none without a reader")
     for row in rows:
-        told = f"{row['name']} has no reader; {size(int(row['held'] or 0))} of log are kept for it"
+        sentence = f"{row['name']} has no reader; {size(int(row['held'] or 0))} of log are kept for it"
         level = check.FAIL if (row["held"] or 0) > _MUCH else check.WARN
         hint = f"if nobody comes back: SELECT pg_drop_replication_slot('{row['name']}')"
         if row["name"] == ours:
-            told, hint = f"{told}, until the next run of this target", "let the sync run, or `neaptide untrack`"
-        yield Check("slots", level, told, hint)
+            sentence, hint = f"{sentence}, until the next run of this target", "let the sync run, or `neaptide untrack`"
+        yield Check("slots", level, sentence, hint)
 
 
 def _tables(job: Job, conn: Connection, identity: Identity) -> Iterator[Check]:
@@ -158,15 +160,15 @@ def _tombstones(job: Job, conn: Connection) -> Iterator[Check]:
         yield check.ok("tombstones", "there are none here")
         return
     oldest, kept = _maybe(conn, "oldest_tombstone"), job.settings.sync.tombstone_retention
-    told = f"about {row['rows']:,} deleted keys, {size(row['bytes'])}"
+    sentence = f"about {row['rows']:,} deleted keys, {size(row['bytes'])}"
     if oldest and oldest["seconds"] > (2 * kept + timedelta(hours=2)).total_seconds():
-        told += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {kept}"
+        sentence += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {kept}"
         yield check.warn(
-            "tombstones", told,
+            "tombstones", sentence,
             hint="GRANT SELECT, DELETE ON neaptide.tombstone and SELECT, INSERT, UPDATE ON neaptide.purge to the role",
         )  # fmt: skip
     else:
-        yield check.ok("tombstones", told)
+        yield check.ok("tombstones", sentence)
 
 
 def _tracked(job: Job, identity: Identity) -> Iterator[Check]:

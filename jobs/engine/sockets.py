@@ -15,13 +15,13 @@ from pathlib import Path
 
 def shut(peer: object) -> int:
     """Shut down every socket of this process whose other end is `peer`, as `peer_of` gives it; returns how many."""
-    found = 0
+    count = 0
     for one in _sockets():
         with closing(one), suppress(OSError):
             if one.getpeername() == peer:
                 one.shutdown(socket.SHUT_RDWR)
-                found += 1
-    return found
+                count += 1
+    return count
 
 
 def peer_of(fd: int) -> object:

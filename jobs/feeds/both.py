@@ -76,11 +76,11 @@ class Feeds:
 
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """Of each feed's tables."""
-        given, found = list(steps), dict[str, News]()
+        given, by_table = list(steps), dict[str, News]()
         for feed in (self._watermark, self._log, self._events):
             mine = [step for step in given if self._of(step.table) is feed]
-            found |= feed.news(mine, now) if mine else {}
-        return found
+            by_table |= feed.news(mine, now) if mine else {}
+        return by_table
 
     def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """By the table's feed."""
@@ -102,10 +102,10 @@ class Feeds:
         """Only the log is held for the files."""
         self._log.published(_of_log(spare))
 
-    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+    def quiet(self, looked: Iterable[Watermark], watermarks: Iterable[Watermark]) -> None:
         """Only the log is held for the files."""
-        self._log.quiet(_of_log(looked), _of_log(left))
+        self._log.quiet(_of_log(looked), _of_log(watermarks))
 
 
-def _of_log(marks: Iterable[Watermark]) -> list[Watermark]:
-    return [mark for mark in marks if not place.is_of(mark)]
+def _of_log(watermarks: Iterable[Watermark]) -> list[Watermark]:
+    return [mark for mark in watermarks if not place.is_of(mark)]

@@ -46,12 +46,12 @@ def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
         intake.insert(session, gone, _gone(table, part))
     if len(parts) > 1:
         _leave_one(session, changed, table)
-    found = changes.counted(session, changed, gone)
-    changes.take_threads(session, found.rows)
-    error = None if into.force_deletes else _loss(session, table, found, into.published)
+    counted = changes.counted(session, changed, gone)
+    changes.take_threads(session, counted.rows)
+    error = None if into.force_deletes else _loss(session, table, counted, into.published)
     if error:
         raise error
-    return found
+    return counted
 
 
 def among(table: Table, wanted: Sequence[Key]) -> str:
@@ -64,11 +64,11 @@ def _gone(table: Table, wanted: Sequence[Key]) -> Wire:
     """Those of the keys that no row of the file has now; with `deletes = "ignore"` only what was filtered out."""
     plans = table.key_plans()
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
-    rows, kept = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.belongs(table)
+    rows, belongs = f"SELECT FROM {table.rows_from} AS s WHERE {_same(table, 's.', 'k.')}", filters.belongs(table)
     if table.deletes.keeps:
-        condition = f"EXISTS ({filters_with(rows, filters.excluded(table))})" if kept else "false"
+        condition = f"EXISTS ({filters_with(rows, filters.excluded(table))})" if belongs else "false"
     else:
-        condition = f"NOT EXISTS ({filters_with(rows, kept)})"
+        condition = f"NOT EXISTS ({filters_with(rows, belongs)})"
     return Wire(plans, f"SELECT {fields} FROM {_listed(table, wanted)} AS k WHERE {condition}")
 
 
@@ -107,12 +107,14 @@ def _leave_one(session: DuckSession, changed: str, table: Table) -> None:
     session.execute(f"DELETE FROM {changed} WHERE rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})")
 
 
-def _loss(session: DuckSession, table: Table, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
+def _loss(
+    session: DuckSession, table: Table, gathered: Changes, published: Path | None
+) -> errors.TooManyDeletes | None:
     """The error where more is gone than an entry allows that asks for it."""
-    if not table.deletes.compares or not found.keys:
+    if not table.deletes.compares or not gathered.keys:
         return None
     key = quoting.listed(table.key)
-    present = f"SELECT {key} FROM {out(table)} ANTI JOIN {found.gone} USING ({key})"
+    present = f"SELECT {key} FROM {out(table)} ANTI JOIN {gathered.gone} USING ({key})"
     return mass_delete.refused(session, table, present, published)
 
 

@@ -65,8 +65,8 @@ class Feed(Protocol):
     def published(self, spare: Iterable[Watermark]) -> None:
         """A file was published; the other one has these watermarks, and tables that this run left have them in both."""
 
-    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
-        """Nothing had changed, and `looked` was noted beside the file; `left` are those of tables not looked at."""
+    def quiet(self, looked: Iterable[Watermark], watermarks: Iterable[Watermark]) -> None:
+        """Nothing had changed, and `looked` was noted beside the file; `watermarks` are those of all other tables."""
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""

@@ -37,20 +37,20 @@ def _drop_unchanged(session: DuckSession, table: Table, changed: str, inside: st
     session.execute(f"DELETE FROM {changed} AS c WHERE EXISTS ({there})")
 
 
-def key_table(session: DuckSession, table: Table, found: Changes | None, label: str) -> str:
+def key_table(session: DuckSession, table: Table, changed: Changes | None, label: str) -> str:
     """A table of the keys that were found without the range; "" where none were read."""
-    if found is None or not table.spec.history:
+    if changed is None or not table.spec.history:
         return ""
     key, name = quoting.listed(table.key), f"temp.told_{label}"
-    changes.make(session, name, f"SELECT {key} FROM {found.changed} UNION SELECT {key} FROM {found.gone}")
+    changes.make(session, name, f"SELECT {key} FROM {changed.changed} UNION SELECT {key} FROM {changed.gone}")
     return name
 
 
-def joined(session: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:
+def joined(session: DuckSession, table: Table, changed: Changes | None, ranged: Changes, label: str) -> Changes:
     """Both as one; what was found is of the same snapshot."""
-    if found is None:
+    if changed is None:
         return ranged
-    both = changes.joined(session, table, found, ranged, label)
-    changes.drop(session, found)
+    both = changes.joined(session, table, changed, ranged, label)
+    changes.drop(session, changed)
     changes.drop(session, ranged)
     return both

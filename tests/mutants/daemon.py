@@ -78,8 +78,8 @@ MUTANTS = (
     Mutant(
         "whoever holds the daemon's lock passes for a daemon",
         "jobs/daemon/lead.py",
-        "is_daemon = found[",
-        "is_daemon = found is not None or found[",
+        "is_daemon = row[",
+        "is_daemon = row is not None or row[",
         LEAD + "test_a_stranger_who_holds_the_lock_is_named_and_complained_of",
     ),
     Mutant(

@@ -13,8 +13,8 @@ MUTANTS = (
     Mutant(
         "events are read by number beyond the last one, so one that commits late is passed over",
         "jobs/feeds/events/touched.py",
-        'return watermark.recorded_since("xid", mark)',
-        'return sql.SQL("o.xid >= {}::xid8").format(sql.Literal(str(mark.snapshot.xmax)))',
+        'return watermark.recorded_since("xid", seen)',
+        'return sql.SQL("o.xid >= {}::xid8").format(sql.Literal(str(seen.snapshot.xmax)))',
         FEED + "test_only_what_was_told_is_read_and_a_late_commit_comes_with_the_next_run",
     ),
     Mutant(
@@ -34,15 +34,15 @@ MUTANTS = (
     Mutant(
         "purged events are passed over",
         "jobs/feeds/events/queues.py",
-        'return PURGED if mark.snapshot.xmin <= self.purged else ""',
+        'return PURGED if watermark.snapshot.xmin <= self.purged else ""',
         'return ""',
         FEED + "test_events_that_were_purged_are_a_copy_and_never_a_gap",
     ),
     Mutant(
         "an outbox that was made anew passes for the old one",
         "jobs/feeds/events/feed.py",
-        "if found is None or found.queue != self.queue.name:",
-        "if found is None:",
+        "if reached is None or reached.queue != self.queue.name:",
+        "if reached is None:",
         FEED + "test_an_outbox_that_was_made_anew_is_a_copy",
     ),
     Mutant(
@@ -90,7 +90,7 @@ MUTANTS = (
     Mutant(
         "a message that was deleted from the stream is passed over",
         "jobs/feeds/events/queues.py",
-        'return PURGED if found.number < self._reader.hole else ""',
+        'return PURGED if place.number < self._reader.hole else ""',
         'return ""',
         BROKER + "test_a_stream_that_does_not_tell_all_is_a_copy",
     ),

@@ -70,7 +70,7 @@ MUTANTS = (
         "a repair passes for a change of the source",
         "jobs/verify/histories.py",
         'origin="repair"',
-        'mark=""',
+        'origin=""',
         RUNS + "test_verify_compares_and_mends_the_present_versions",
     ),
     Mutant(

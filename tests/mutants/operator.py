@@ -96,8 +96,8 @@ MUTANTS = (
     Mutant(
         "rows that a guard holds back are not told where a failure was told before",
         "jobs/daemon/alerting.py",
-        'Condition("guard", f"guard:{key}", told)',
-        'Condition("guard", key, told)',
+        'Condition("guard", f"guard:{key}", text)',
+        'Condition("guard", key, text)',
         "tests/integration/test_alerts.py::test_what_was_told_is_not_told_again_by_the_next_process_and_its_end_is",
     ),
 )

@@ -24,8 +24,8 @@ MUTANTS = (
     Mutant(
         "a table's page takes a text of the table's name for a use of it",
         "app/page/uses.py",
-        "return frozenset(found)",
-        "return frozenset(found | ({('shop', 'orders')} if 'shop.orders' in report.sql else set()))",
+        "return frozenset(names)",
+        "return frozenset(names | ({('shop', 'orders')} if 'shop.orders' in report.sql else set()))",
         "tests/acceptance/test_page.py::test_a_table_knows_its_reports_however_they_name_it",
     ),
 )

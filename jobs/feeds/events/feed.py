@@ -46,21 +46,21 @@ class Queue(Protocol):
 
     def close(self) -> None: ...
 
-    def gap(self, mark: Watermark, found: Place) -> str:
+    def gap(self, watermark: Watermark, place: Place) -> str:
         """Why it does not tell all since this watermark any more; empty where it does."""
 
-    def touched(self, mark: Watermark, found: Place) -> Touched:
+    def touched(self, watermark: Watermark, place: Place) -> Touched:
         """What it tells since then."""
 
-    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+    def events(self, watermark: Watermark | None, place: Place | None, names: Iterable[str]) -> Iterator[Event]:
         """The events of these names since then, or all that are kept, in the order in which they were written."""
 
 
 class EventsFeed:
     """See `jobs.feeds.feed.Feed`; for the tables that events tell of."""
 
-    def __init__(self, queue: Queue, sweep: timedelta, *, kept: bool = False) -> None:
-        self.queue, self._sweep, self._kept = queue, sweep, kept
+    def __init__(self, queue: Queue, sweep: timedelta, *, stays_open: bool = False) -> None:
+        self.queue, self._sweep, self._kept = queue, sweep, stays_open
         self._swept = WatermarkFeed()
         self._known: dict[Watermark, Touched] = {}
         self._unreadable: set[str] = set()
@@ -80,13 +80,13 @@ class EventsFeed:
 
     def gather(self, into: Into, step: Step, now: SourceSession) -> Changes:
         """By key, or by the watermark since the last sweep."""
-        found = None if step.unreadable or step.reason == SWEEP else self._keys(step, now)
-        if found is None:
+        keys = None if step.unreadable or step.reason == SWEEP else self._keys(step, now)
+        if keys is None:
             return self._swept.gather(into, _sweeping(step), now)
         try:
-            return by_key.gather(into, step.table, found)
+            return by_key.gather(into, step.table, keys)
         except errors.NeaptideError as error:
-            if not by_key.is_of_a_key(error, now.conn, step.table, found):
+            if not by_key.is_of_a_key(error, now.conn, step.table, keys):
                 raise
             self._warn(now, step.table.name)
             raise UnreadableKeys(step.table.name) from error
@@ -110,7 +110,7 @@ class EventsFeed:
     def published(self, spare: Iterable[Watermark]) -> None:
         """Events are kept for a time, not for a file."""
 
-    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+    def quiet(self, looked: Iterable[Watermark], watermarks: Iterable[Watermark]) -> None:
         """The same."""
 
     def close(self) -> None:
@@ -121,24 +121,24 @@ class EventsFeed:
     def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action == FULL or step.saved is None:
             return step
-        found = place.of(step.since)
-        why = self._gap(step.since, found)
-        if found is None or why:
+        reached = place.of(step.since)
+        why = self._gap(step.since, reached)
+        if reached is None or why:
             return replace(step, action=FULL, reason=why)
         step = replace(step, action=DELTA)
         later = place.of(looked) if looked else None
-        if self._is_due(later or found, now) or self._keys(step, now) is None:
-            why = _unsweepable(step, found.swept, now)
+        if self._is_due(later or reached, now) or self._keys(step, now) is None:
+            why = _unsweepable(step, reached.swept, now)
             return replace(step, action=FULL, reason=why) if why else replace(step, reason=SWEEP)
         return step
 
-    def _gap(self, mark: Watermark, found: Place | None) -> str:
-        if found is None or found.queue != self.queue.name:
+    def _gap(self, watermark: Watermark, reached: Place | None) -> str:
+        if reached is None or reached.queue != self.queue.name:
             return ANOTHER
-        return self.queue.gap(mark, found)
+        return self.queue.gap(watermark, reached)
 
-    def _is_due(self, found: Place, now: SourceSession) -> bool:
-        return now.snapshot.as_of - found.swept.snapshot.as_of >= self._sweep
+    def _is_due(self, reached: Place, now: SourceSession) -> bool:
+        return now.snapshot.as_of - reached.swept.snapshot.as_of >= self._sweep
 
     def _news(self, step: Step, now: SourceSession) -> News:
         if step.action != DELTA:

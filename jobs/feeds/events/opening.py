@@ -17,7 +17,7 @@ def opened(job: Job, now: SourceSession) -> EventsFeed | None:
     if not tables:
         return None
     try:
-        return EventsFeed(_queue(job, now), job.settings.events.sweep, kept=job.sessions is not None)
+        return EventsFeed(_queue(job, now), job.settings.events.sweep, stays_open=job.sessions is not None)
     except errors.NeaptideError as error:
         now.set_aside({table.name: error for table in tables})
         return None

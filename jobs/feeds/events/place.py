@@ -30,16 +30,16 @@ class Place:
         return f"{PREFIX} {self.queue} {self.number} {at.text} {at.as_of.isoformat()} {since} {int(self.swept.standby)}"
 
 
-def is_of(mark: Watermark) -> bool:
+def is_of(watermark: Watermark) -> bool:
     """Whether a watermark is of a table that events tell of."""
-    return mark.log.startswith(f"{PREFIX} ")
+    return watermark.log.startswith(f"{PREFIX} ")
 
 
-def of(mark: Watermark) -> Place | None:
+def of(watermark: Watermark) -> Place | None:
     """The place in a watermark; None in one of another feed."""
-    if not is_of(mark):
+    if not is_of(watermark):
         return None
-    _, queue, number, text, as_of, floor, standby = mark.log.split(" ")
+    _, queue, number, text, as_of, floor, standby = watermark.log.split(" ")
     snapshot = Snapshot.parse(text, as_of=datetime.fromisoformat(as_of))
     since = None if floor == _NONE else datetime.fromisoformat(floor)
     return Place(queue, int(number), Watermark(snapshot, since, standby == "1"))

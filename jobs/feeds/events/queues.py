@@ -35,17 +35,17 @@ class OutboxQueue:
     def close(self) -> None:
         """It is read on the run's connection."""
 
-    def gap(self, mark: Watermark, found: Place) -> str:
+    def gap(self, watermark: Watermark, place: Place) -> str:
         """Events that the file's snapshot did not see may have been deleted."""
-        return PURGED if mark.snapshot.xmin <= self.purged else ""
+        return PURGED if watermark.snapshot.xmin <= self.purged else ""
 
-    def touched(self, mark: Watermark, found: Place) -> Touched:
+    def touched(self, watermark: Watermark, place: Place) -> Touched:
         """What was not visible at the file's snapshot, and is now."""
-        return touched.of_outbox(self.conn, touched.recorded_since(mark))
+        return touched.of_outbox(self.conn, touched.recorded_since(watermark))
 
-    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+    def events(self, watermark: Watermark | None, place: Place | None, names: Iterable[str]) -> Iterator[Event]:
         """The same, as events."""
-        since = touched.recorded_since(mark) if mark else sql.SQL("true")
+        since = touched.recorded_since(watermark) if watermark else sql.SQL("true")
         return outbox.paged(self.conn, since, list(names))
 
 
@@ -69,11 +69,11 @@ class Reader:
 
     def look(self) -> Stream:
         """The stream as it is now; from the first look on, what arrives is counted where that was asked for."""
-        found = self.broker.stream()
+        stream = self.broker.stream()
         if self.listens:
             self.broker.listen()
             self.listens = False
-        return found
+        return stream
 
     def catch_up(self, stream: Stream, since: int) -> None:
         """Read on to the stream's end, from this number at the latest."""
@@ -81,11 +81,11 @@ class Reader:
             self.stream, self.since, self.came, self.hole = stream.name, since, since, 0
             self.messages.clear()
         while self.came < stream.last:
-            found = self.broker.read(self.came, stream.last - self.came)
-            for number, event in found.messages:
+            batch = self.broker.read(self.came, stream.last - self.came)
+            for number, event in batch.messages:
                 self._take(number, event)
-            if self.came < found.position:
-                self.came = self.hole = found.position
+            if self.came < batch.position:
+                self.came = self.hole = batch.position
 
     def trim(self) -> None:
         """Forget the oldest messages; whoever still needs them reads them again."""
@@ -138,27 +138,27 @@ class StreamQueue:
         """End the reader's connection."""
         self._reader.close()
 
-    def gap(self, mark: Watermark, found: Place) -> str:
+    def gap(self, watermark: Watermark, place: Place) -> str:
         """The stream may have been emptied, or set back; reads what there is."""
-        if not self._stream.first - 1 <= found.number <= self._stream.last:
+        if not self._stream.first - 1 <= place.number <= self._stream.last:
             return PURGED
-        self._reader.catch_up(self._stream, found.number)
-        return PURGED if found.number < self._reader.hole else ""
+        self._reader.catch_up(self._stream, place.number)
+        return PURGED if place.number < self._reader.hole else ""
 
-    def touched(self, mark: Watermark, found: Place) -> Touched:
+    def touched(self, watermark: Watermark, place: Place) -> Touched:
         """What the stream tells, and what is still on its way to it."""
         known = Touched(dict(self._waiting.keys), set(self._waiting.whole), self._waiting.blind)
         known.keys = {table: set(keys) for table, keys in known.keys.items()}
-        for _, event in self._reader.after(found.number):
+        for _, event in self._reader.after(place.number):
             if event is None or self._sees(event):
                 _add(known, event)
         known.blind = known.blind or sum(map(len, known.keys.values())) > touched.MANY
         return known
 
-    def events(self, mark: Watermark | None, found: Place | None, names: Iterable[str]) -> Iterator[Event]:
+    def events(self, watermark: Watermark | None, place: Place | None, names: Iterable[str]) -> Iterator[Event]:
         """What the stream has, and what is still on its way to it."""
         wanted, first = frozenset(names), max(self._stream.first - 1, 0)
-        number = found.number if found else first
+        number = place.number if place else first
         self._reader.catch_up(self._stream, number)
         came = [one for _, one in self._reader.after(number) if one and one.name in wanted and self._sees(one)]
         ids = {one.id for one in came}

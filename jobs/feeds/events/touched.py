@@ -61,17 +61,17 @@ def of_outbox(conn: Connection, since: sql.Composable) -> Touched:
     """What the events tell that this condition picks, in the open snapshot."""
     many = sql.Literal(MANY + 1)
     query = sql.SQL(_KEYS).format(format=sql.Literal(FORMAT), since=since, many=many)
-    found = Touched()
+    touched = Touched()
     rows = conn.execute(query).fetchall()
     for row in rows:
-        found.add(row["table_name"], row["key"])
-    found.blind = found.blind or len(rows) > MANY
-    return found
+        touched.add(row["table_name"], row["key"])
+    touched.blind = touched.blind or len(rows) > MANY
+    return touched
 
 
-def recorded_since(mark: Watermark) -> sql.Composable:
+def recorded_since(seen: Watermark) -> sql.Composable:
     """The condition for the events that the watermark's snapshot did not see."""
-    return watermark.recorded_since("xid", mark)
+    return watermark.recorded_since("xid", seen)
 
 
 def unreadable(tables: Iterable[str]) -> str:

@@ -67,11 +67,11 @@ class WalFeed:
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """The rows of the keys."""
-        kept = filters.belongs(step.table)
+        belongs = filters.belongs(step.table)
         keys = self._keys(step, now)
         if keys is None:
-            return kept or "true"
-        return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", kept)
+            return belongs or "true"
+        return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", belongs)
 
     def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the position below which the run's snapshot sees all."""
@@ -84,13 +84,13 @@ class WalFeed:
         bearable = self._reached - oldest <= BEARABLE
         self.reader.confirm(oldest if bearable else self._reached)
 
-    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+    def quiet(self, looked: Iterable[Watermark], watermarks: Iterable[Watermark]) -> None:
         """Nothing changed, and how far the published file is known to have all was noted: let no log pile up.
 
-        `left` are the watermarks of tables in which nobody could look.
+        `watermarks` are the watermarks of tables in which nobody could look.
         """
         reached = [one.reached for one in map(place.of, looked) if one]
-        bearable = BEARABLE if any(map(place.of, left)) else IDLE
+        bearable = BEARABLE if any(map(place.of, watermarks)) else IDLE
         if reached and self.reader.behind > bearable:
             self.reader.confirm(min(reached))
 
@@ -118,11 +118,11 @@ class WalFeed:
 
         What `track` publishes it locks first; whoever alters a publication by hand waits for nobody.
         """
-        found = place.of(step.since) if step.action == FULL and step.saved else None
-        if found is None:
+        reached = place.of(step.since) if step.action == FULL and step.saved else None
+        if reached is None:
             return frozenset()
-        if found.entry == Place(0, self._publication.version(step.table)).entry:
-            return found.untold - now.snapshot.ended(found.untold)
+        if reached.entry == Place(0, self._publication.version(step.table)).entry:
+            return reached.untold - now.snapshot.ended(reached.untold)
         given = {"relids": self._publication.holders(step.table)}
         rows = now.conn.execute(statements.get("wal", "elsewhere"), given).fetchall()
         elsewhere = {row["xid"] for row in rows}

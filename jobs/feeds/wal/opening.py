@@ -96,11 +96,11 @@ def _check(slot: Slot) -> None:
 
 def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publication, guard: Guard) -> WalFeed:
     """With the reader that is kept, or with a new one where that one's connection is gone."""
-    kept = _kept(job, slot)
-    if kept is not None:
+    known = _kept(job, slot)
+    if known is not None:
         with suppress(psycopg.Error):
-            return _reached(job, kept, now, publication, guard)
-        kept.close()
+            return _reached(job, known, now, publication, guard)
+        known.close()
     try:
         reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: _let_go(job, slot))
         if job.sessions is not None:

@@ -31,9 +31,9 @@ class Place:
         return f"{text(self.reached)} {self.version}" + (f" {untold}" if untold else "")
 
 
-def of(mark: Watermark) -> Place | None:
+def of(watermark: Watermark) -> Place | None:
     """The place in a watermark; None in one of another feed."""
-    reached, _, rest = mark.log.partition(" ")
+    reached, _, rest = watermark.log.partition(" ")
     version, _, untold = rest.partition(" ")
     running = frozenset(map(int, untold.split(","))) if untold else frozenset[int]()
     return Place(position(reached), version, running) if version else None

@@ -54,7 +54,7 @@ class Stream:
         """The socket, for select."""
         return self._pg.socket
 
-    def take(self, found: Callable[[Transaction], object]) -> None:
+    def take(self, handle: Callable[[Transaction], object]) -> None:
         """Hand on what has come, without a wait. Raises psycopg's errors where the stream ends."""
         self._pg.consume_input()
         while True:
@@ -63,7 +63,7 @@ class Stream:
                 break
             if size < 0:
                 self._ended()
-            self._message(bytes(data), found)
+            self._message(bytes(data), handle)
         if time.monotonic() - self._told > _HEARTBEAT:
             self._tell()
 
@@ -106,11 +106,11 @@ class Stream:
             raise psycopg.OperationalError("the server ended the stream of its log")
         raise _error(self._pg, result)
 
-    def _message(self, data: bytes, found: Callable[[Transaction], object]) -> None:
+    def _message(self, data: bytes, handle: Callable[[Transaction], object]) -> None:
         if data[:1] == b"w":
             one = self.decoder.take(data[25:])
             if one is not None:
-                found(one)
+                handle(one)
                 self.received = max(self.received, one.end)
         elif data[:1] == b"k":
             end, _at, asked = struct.unpack_from(">QqB", data, 1)

@@ -34,7 +34,7 @@ class WatermarkFeed:
     def published(self, spare: Iterable[Watermark]) -> None:
         """Nobody holds anything back for the files."""
 
-    def quiet(self, looked: Iterable[Watermark], left: Iterable[Watermark]) -> None:
+    def quiet(self, looked: Iterable[Watermark], watermarks: Iterable[Watermark]) -> None:
         """The same."""
 
     def rows_of(self, step: Step, now: SourceSession) -> str:

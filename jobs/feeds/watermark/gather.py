@@ -33,13 +33,13 @@ _FEW_PAGES = 1000
 def gather(into: Into, step: Step, now: Snapshot) -> Changes:
     """Read what changed. For a table that is compared whole, read all of it. Raises `errors.TooManyDeletes`."""
     reading = _Reading(into.session, step, now, into.label)
-    found = reading.changes()
-    changes.take_threads(into.session, found.rows)
-    error = None if into.force_deletes else reading.loss(found, into.published)
+    gathered = reading.changes()
+    changes.take_threads(into.session, gathered.rows)
+    error = None if into.force_deletes else reading.loss(gathered, into.published)
     if error:
         raise error
     reading.end()
-    return found
+    return gathered
 
 
 class _Reading:
@@ -59,10 +59,10 @@ class _Reading:
         self._read_gone()
         return changes.counted(self._session, self._changed, self._gone)
 
-    def loss(self, found: Changes, published: Path | None) -> errors.TooManyDeletes | None:
+    def loss(self, gone: Changes, published: Path | None) -> errors.TooManyDeletes | None:
         """The error where too much of a table is gone whose keys are compared."""
         table = self._table
-        if not table.deletes.compares or not found.keys:
+        if not table.deletes.compares or not gone.keys:
             return None
         present = f"SELECT {quoting.listed(table.key)} FROM {self._changed}" if table.stamp is None else self._present()
         return mass_delete.refused(self._session, table, present, published)
@@ -119,7 +119,7 @@ class _Reading:
         return f"SELECT * FROM {self._keys}"
 
 
-def _tombstoned_keys(table: Table, mark: Watermark) -> Wire:
+def _tombstoned_keys(table: Table, since: Watermark) -> Wire:
     """The keys deleted since the watermark and absent from the source in this snapshot."""
     infos, plans = table.key_infos(), table.key_plans()
     names = [quoting.identifier(info.name) for info in infos]
@@ -133,7 +133,7 @@ def _tombstoned_keys(table: Table, mark: Watermark) -> Wire:
     fields = ", ".join(f"{plan.source_sql} AS {quoting.identifier(plan.name)}" for plan in plans)
     query = (
         f"SELECT {fields} FROM (SELECT {parts} FROM neaptide.tombstone AS t"
-        f" WHERE {filters.text(probe.tombstones_since(table, mark))} AND t.key IS NOT NULL) AS k"
+        f" WHERE {filters.text(probe.tombstones_since(table, since))} AND t.key IS NOT NULL) AS k"
         f" WHERE NOT EXISTS (SELECT FROM {table.rows_from} AS s WHERE {same})"
     )
     return Wire(plans, query)

@@ -93,22 +93,22 @@ def loading_name(session: DuckSession, table: Table) -> str:
 def cut(table: Table, now: SourceSession) -> Iterator[Piece]:
     """The pieces of a table. The last one is open, for pages that came after the count."""
     pages, size = _size(table, now)
-    kept = filters.belongs(table)
+    belongs = filters.belongs(table)
     if table.kind != "r" or table.parts:
-        yield Piece(table, kept)
+        yield Piece(table, belongs)
         return
     if size > PIECE_BYTES and widths.mean(now.conn, table) * widths.VECTOR > PIECE_BYTES:
         for begin, end in widths.ranges(now.conn, table, HUGE_BYTES):
             bounds = [f"ctid >= '{begin}'"] + ([f"ctid < '{end}'"] if end else [])
-            yield Piece(table, filters.both(*bounds, kept), huge=True)
+            yield Piece(table, filters.both(*bounds, belongs), huge=True)
         return
     if pages < _SMALL_PAGES:
-        yield Piece(table, kept)
+        yield Piece(table, belongs)
         return
     step = max(1, int(pages * PIECE_BYTES / max(size, 1)))
     for low in range(0, pages, step):
         bounds = [f"ctid >= '({low},0)'"] + ([f"ctid < '({low + step},0)'"] if low + step < pages else [])
-        yield Piece(table, filters.both(*bounds, kept))
+        yield Piece(table, filters.both(*bounds, belongs))
 
 
 def _size(table: Table, now: SourceSession) -> tuple[int, int]:

@@ -20,15 +20,15 @@ from jobs.tables.table import Table
 
 def ask(conn: Connection, steps: Iterable[Step], now: Snapshot) -> dict[str, News]:
     """The news of each table by name, read in the snapshot. Tables that are no deltas are always news."""
-    found = {step.table.name: ALL for step in steps}
+    news = {step.table.name: ALL for step in steps}
     asked = [step for step in steps if step.action == DELTA]
     if asked:
         deleted = _deleted(conn, [step for step in asked if step.table.deletes.recorded])
         written = _written(conn, asked, now)
         for step in asked:
             nothing = (step.table.deletes.compares, False)
-            found[step.table.name] = News(step.table.name in written, *deleted.get(step.table.relid, nothing))
-    return found
+            news[step.table.name] = News(step.table.name in written, *deleted.get(step.table.relid, nothing))
+    return news
 
 
 def _written(conn: Connection, steps: list[Step], now: Snapshot) -> set[str]:
@@ -86,6 +86,6 @@ def _deleted(conn: Connection, steps: list[Step]) -> dict[int, tuple[bool, bool]
     return {row["relid"]: (row["gone"], row["truncated"]) for row in rows}
 
 
-def tombstones_since(table: Table, mark: Watermark) -> sql.Composable:
+def tombstones_since(table: Table, since: Watermark) -> sql.Composable:
     """The condition that picks a table's tombstones since the watermark."""
-    return sql.SQL("relid = {} AND {}").format(sql.Literal(table.relid), watermark.recorded_since("xid", mark))
+    return sql.SQL("relid = {} AND {}").format(sql.Literal(table.relid), watermark.recorded_since("xid", since))
