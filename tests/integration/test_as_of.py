@@ -73,6 +73,7 @@ def told(lab: Lab) -> dict[str, datetime]:
     return {"file": found.as_of} | {name: moment for name, moment in tables.items() if moment}
 
 
+@pytest.mark.each_feed
 def test_one_table_is_repaired(lab: Lab) -> None:
     lab.sync()
     tamper(lab, "a")
@@ -82,6 +83,7 @@ def test_one_table_is_repaired(lab: Lab) -> None:
     assert found["file"] == found["b"] < changed < found["a"]
 
 
+@pytest.mark.each_feed
 def test_all_are_repaired_while_one_is_locked(lab: Lab) -> None:
     lab.sync()
     tamper(lab, "a")
@@ -92,6 +94,7 @@ def test_all_are_repaired_while_one_is_locked(lab: Lab) -> None:
     assert found["file"] == found["b"] < changed < found["a"]
 
 
+@pytest.mark.each_feed
 def test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails(lab: Lab) -> None:
     runs.killed_at(lab.job, "table_loaded")
     changed = change(lab, "a")
@@ -101,6 +104,7 @@ def test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails(lab: Lab) ->
     assert found["file"] == found["a"] < changed < found["b"]
 
 
+@pytest.mark.each_feed
 def test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other(lab: Lab) -> None:
     lab.sync()
     changed = change(lab, "b")
@@ -120,6 +124,7 @@ def test_a_run_that_finds_nothing_moves_on_what_it_looked_at_and_no_other(lab: L
     assert min(told(lab).values()) > before
 
 
+@pytest.mark.each_feed
 def test_a_run_of_one_table_leaves_the_other_as_old_as_it_is(lab: Lab) -> None:
     lab.sync()
     changed = change(lab, "b")

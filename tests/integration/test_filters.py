@@ -57,6 +57,7 @@ def synced(lab: Lab, **entry: Any) -> list[str]:
     return shown(lab, entry.get("rename", "public.person"))
 
 
+@pytest.mark.each_feed
 def test_columns_are_chosen_left_out_and_renamed(lab: Lab) -> None:
     assert synced(lab, columns=["email", "id"]) == ["id", "email"]
     lab.run("UPDATE person SET email = 'new' WHERE id = 1", "DELETE FROM person WHERE id = 2")
@@ -147,6 +148,7 @@ def test_a_condition_on_the_time_is_taken_where_all_is_compared(lab: Lab) -> Non
     assert len(rows(lab, "FROM public.person")) == 6
 
 
+@pytest.mark.each_feed
 def test_masks_are_keyed_and_stay_the_same(lab: Lab) -> None:
     lab.run("INSERT INTO person (id, email, phone) VALUES (9, NULL, '123'), (10, '1@x.org', NULL)")
     mask = {"email": "hash", "phone": "partial", "note": "redact", "born": "null", "amount": "hash"}
@@ -167,6 +169,7 @@ def test_masks_are_keyed_and_stay_the_same(lab: Lab) -> None:
     assert "k" * 20 not in str(rows(lab, "FROM neaptide.watermarks"))
 
 
+@pytest.mark.each_feed
 def test_a_masked_table_is_read_by_its_changes_and_guarded_like_any_other(lab: Lab) -> None:
     lab.specs[0] |= {"mask": {"email": "hash", "born": "null"}, "deletes": "compare"}
     lab.sync()
@@ -178,6 +181,7 @@ def test_a_masked_table_is_read_by_its_changes_and_guarded_like_any_other(lab: L
         lab.sync()
 
 
+@pytest.mark.each_feed
 def test_a_key_may_be_hashed(lab: Lab) -> None:
     lab.run("ALTER TABLE person DROP CONSTRAINT person_pkey, ADD PRIMARY KEY (email)")
     lab.track()
@@ -231,6 +235,7 @@ def _chain(error: BaseException) -> str:
     return f"{cause} {_chain(cause)}" if cause else ""
 
 
+@pytest.mark.each_feed
 def test_another_mask_key_makes_other_hashes_of_the_rows_that_nobody_writes(lab: Lab) -> None:
     query = "SELECT email FROM public.person WHERE id = 1"
     for key in (KEY, KEY + " too"):

@@ -69,6 +69,7 @@ def test_a_trigger_that_fires_after_ours_and_may_change_the_key_is_refused(lab: 
     lab.assert_equal()
 
 
+@pytest.mark.each_feed
 def test_keys_that_change_by_cascade_or_are_generated_are_recorded(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.child"}, {"name": "public.made"}])
     lab.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from jobs.targets.file import compact
 from jobs.verify import verify
@@ -43,6 +44,7 @@ def ways(path: Path) -> dict[str, set[str]]:
     return {name: set(kinds) for name, kinds in found}
 
 
+@pytest.mark.each_feed
 def test_values_of_128_bits_are_stored_as_they_are_or_in_runs(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.sale"}])
     lab.run(TABLE, FILL.format(1, ROWS))
@@ -71,6 +73,7 @@ def test_a_mask_or_a_rule_that_makes_text_of_them_is_no_hindrance(empty_db: str,
     assert ways(lab.both[0])["wide"] != {"RLE"}
 
 
+@pytest.mark.each_feed
 def test_a_zero_below_nought_stays_apart_from_its_neighbours(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.reading", "watermark": "none"}])
     drawn = "CASE g / 1000 WHEN 0 THEN 1.5 WHEN 2 THEN float8 '-0' ELSE 0 END"

@@ -35,7 +35,7 @@ def telling(table: str, *key: str) -> list[str]:
     """The statements after which the table's writers tell of what they write."""
     given = ", ".join(f"'{part}'" for part in (table, *key))
     made = [
-        f"CREATE TRIGGER tell_{kind.partition(' ')[0].lower()} AFTER {kind} ON {table} FOR EACH {level}"
+        f"CREATE OR REPLACE TRIGGER tell_{kind.partition(' ')[0].lower()} AFTER {kind} ON {table} FOR EACH {level}"
         f" EXECUTE FUNCTION public.tell({given})"
         for kind, level in (("INSERT OR UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT"))
     ]
@@ -44,10 +44,8 @@ def telling(table: str, *key: str) -> list[str]:
 
 
 def of_all(job: Job) -> list[str]:
-    """The same for every table of the config that events are to tell of, and that no writer tells of yet."""
+    """The same for every table of the config that events are to tell of, by the key that it has now."""
     with Source.of_owner(job).connect() as conn:
-        rows = conn.execute("SELECT tgrelid::bigint AS relid FROM pg_trigger WHERE tgname = 'tell_insert'")
-        there = {row["relid"] for row in rows}
         tables = [table for table in catalogue.look(conn, job.settings).tables if table.from_events]
-    found = [telling(table.source_name, *table.source_key) for table in tables if table.relid not in there]
+    found = [telling(table.source_name, *table.source_key) for table in tables]
     return [statement for statements in found for statement in statements]

@@ -32,13 +32,16 @@ class Lab:
     specs: list[dict[str, Any]]
     margin: timedelta = NO_MARGIN
     source: dict[str, Any] = field(default_factory=dict)
-    sync_options: dict[str, Any] = field(default_factory=feeds.chosen)
+    sync_options: dict[str, Any] = field(default_factory=dict)
     mode: str = "symlink"
     target: dict[str, Any] = field(default_factory=dict)
     # Sessions that stay open between runs, as in the daemon.
     keep: OpenSessions | None = None
     events: dict[str, Any] = field(default_factory=dict)
     broker_url: str = ""
+
+    def __post_init__(self) -> None:
+        self.sync_options = feeds.chosen() | self.sync_options
 
     @property
     def job(self) -> Job:
