@@ -44,12 +44,12 @@ class Job:
 
     def named(self, error: errors.NeaptideError) -> errors.NeaptideError:
         """The error with the name of the source that it is of."""
-        found = error.of(self.called)
-        if self.part and found.hint:
+        renamed = error.of(self.called)
+        if self.part and renamed.hint:
             variable = f"NEAPTIDE_SOURCES__{self.part.replace('-', '_').upper()}__URL"
-            found.hint = found.hint.replace("[source] url", f"the url of {self.called}")
-            found.hint = found.hint.replace("NEAPTIDE_SOURCE__URL", variable)
-        return found
+            renamed.hint = renamed.hint.replace("[source] url", f"the url of {self.called}")
+            renamed.hint = renamed.hint.replace("NEAPTIDE_SOURCE__URL", variable)
+        return renamed
 
     @property
     def names(self) -> frozenset[str]:

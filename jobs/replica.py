@@ -52,26 +52,26 @@ class Replica:
 
         Raises `errors.ConfigError` where it is no replica of the source, `errors.TooStale` where it doesn't get there.
         """
-        found = position.identity(conn)
-        if not found.standby:
+        replica = position.identity(conn)
+        if not replica.standby:
             raise errors.ConfigError(
                 f"{_URL} leads to a server that is no replica: it replays nobody's log", hint=_LEAVE_OUT
             )
-        if not _is_known(self.source, found):
+        if not _is_known(self.source, replica):
             with _asked_for("whether it is a replica of the source"), Source.of(self.source).meet() as (_, origin):
-                _check(found, origin)
-            _remember(self.source, found)
+                _check(replica, origin)
+            _remember(self.source, replica)
         if self.limit is not None:
-            self._wait(conn, found)
+            self._wait(conn, replica)
 
     def as_of(self, shown: datetime) -> datetime:
         """As of when the snapshot is that was taken since: of its replay, or later where the source was asked."""
         return max(shown, self._reached.clock) if self._reached else shown
 
-    def _wait(self, conn: Connection, found: Identity) -> None:
+    def _wait(self, conn: Connection, replica: Identity) -> None:
         """Until everything is replayed that the source had committed by now."""
         with _asked_for("how old it is"), Source.of(self.source).meet() as (origin, identity):
-            _check(found, identity)
+            _check(replica, identity)
             reached = _reached(origin, identity)
         assert self.limit is not None
         if reached.now - reached.clock > self.limit:
@@ -79,11 +79,11 @@ class Replica:
                 "the source is a standby itself, and is older than allowed", hint="see what it lags by"
             )
         until = time.monotonic() + self.within
-        while not _has(found, reached):
+        while not _has(replica, reached):
             if time.monotonic() >= until:
-                raise _late(found, reached, self.within)
+                raise _late(replica, reached, self.within)
             time.sleep(_LOOK)
-            found = position.identity(conn)
+            replica = position.identity(conn)
         self._reached = reached
 
 
@@ -96,28 +96,28 @@ def _reached(conn: Connection, identity: Identity) -> Reached:
     return Reached(**row, timeline=identity.timeline)
 
 
-def _has(found: Identity, reached: Reached) -> bool:
+def _has(replica: Identity, reached: Reached) -> bool:
     """A replica that has not followed its primary's promotion may have come far on another way."""
-    return found.timeline == reached.timeline and snapshot.position(found.wal) >= snapshot.position(reached.wal)
+    return replica.timeline == reached.timeline and snapshot.position(replica.wal) >= snapshot.position(reached.wal)
 
 
-def _late(found: Identity, reached: Reached, within: float) -> errors.TooStale:
-    behind = max(0, snapshot.position(reached.wal) - snapshot.position(found.wal))
-    told = f"{behind:,} bytes of its log are missing"
-    if found.timeline != reached.timeline:
-        told = f"it is on timeline {found.timeline}, the source on {reached.timeline}"
+def _late(replica: Identity, reached: Reached, within: float) -> errors.TooStale:
+    behind = max(0, snapshot.position(reached.wal) - snapshot.position(replica.wal))
+    sentence = f"{behind:,} bytes of its log are missing"
+    if replica.timeline != reached.timeline:
+        sentence = f"it is on timeline {replica.timeline}, the source on {reached.timeline}"
     return errors.TooStale(
-        f"the replica did not replay within {within:g} s what the source had committed: {told}",
+        f"the replica did not replay within {within:g} s what the source had committed: {sentence}",
         hint="see pg_stat_replication on the source, allow more with --timeout, or leave --max-staleness out",
     )
 
 
-def _check(found: Identity, origin: Identity) -> None:
+def _check(replica: Identity, origin: Identity) -> None:
     """Raise `errors.ConfigError` where the two are not of one database."""
     for part, name in (("system_id", "cluster"), ("database_oid", "database")):
-        here, there = getattr(found, part), getattr(origin, part)
+        here, there = getattr(replica, part), getattr(origin, part)
         if here != there:
-            told = f"{found.database} is of {name} {here}, the source {origin.database} of {name} {there}"
+            told = f"{replica.database} is of {name} {here}, the source {origin.database} of {name} {there}"
             raise errors.ConfigError(f"{_URL} leads to no replica of this source: {told}", hint=_LEAVE_OUT)
 
 
@@ -141,19 +141,19 @@ def named() -> Iterator[None]:
         raise type(error)(f"the replica: {error.message}", hint=hint or None) from error
 
 
-def _is_known(source: Job, found: Identity) -> bool:
+def _is_known(source: Job, replica: Identity) -> bool:
     """Whether it was found to be a replica of this source before: then nobody asks the source, which may be away."""
-    return notes.parsed(source.files.beside("replica")) == _note(source, found)
+    return notes.parsed(source.files.beside("replica")) == _note(source, replica)
 
 
-def _remember(source: Job, found: Identity) -> None:
+def _remember(source: Job, replica: Identity) -> None:
     with suppress(OSError):
         path = source.files.beside("replica")
         path.parent.mkdir(parents=True, exist_ok=True)
-        smallfile.write(path, json.dumps(_note(source, found)), source.files.rights())
+        smallfile.write(path, json.dumps(_note(source, replica)), source.files.rights())
 
 
-def _note(source: Job, found: Identity) -> dict[str, object]:
+def _note(source: Job, replica: Identity) -> dict[str, object]:
     parts = {key: value for key, value in Source.of(source).parts().items() if "password" not in key}
     of = hashlib.blake2b(repr(sorted(parts.items())).encode(), digest_size=16).hexdigest()
-    return {"source": of, "system_id": found.system_id, "database_oid": found.database_oid}
+    return {"source": of, "system_id": replica.system_id, "database_oid": replica.database_oid}

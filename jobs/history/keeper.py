@@ -74,22 +74,22 @@ class Keeper:
         copied = {info.name for info in table.copied} - set(table.spec.mask)
         return table.stamp is None or table.stamp.rounded or table.stamp.column not in copied
 
-    def before(self, table: Table, merge: Merge | None, recent: Changes | None, told: str = "") -> None:
+    def before(self, table: Table, merge: Merge | None, recent: Changes | None, exempt: str = "") -> None:
         """What the changes that are about to be applied do to the table's history; `recent` were read in this run.
 
-        `told` is a table of the keys that no mark is meant for.
+        `exempt` is a table of the keys that no mark is meant for.
         """
         if not table.spec.history:
             return
-        kept, theirs = self._known.taken_over(table.name, self._label(table))
+        saved, theirs = self._known.taken_over(table.name, self._label(table))
         self._handled.add(table.name)
-        if kept is None or table.name in self._known.stale or kept.signature != rewriting.signature(table):
+        if saved is None or table.name in self._known.stale or saved.signature != rewriting.signature(table):
             # Then it is compared as a whole.
             if theirs:
                 taking.drop(self.file, theirs)
             return
         mark = "backfill" if table.name in self.ranged else ""
-        turn = Turn(self.file, table, kept, theirs, self._moment(kept), self._label(table), mark, told)
+        turn = Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), mark, exempt)
         self._turns[table.name] = turn
         turn.before(merge, recent)
 
@@ -144,39 +144,39 @@ class Keeper:
         return [f"the history of {name} was removed: the config no longer asks for it" for name in lost]
 
     def _compared(self, table: Table) -> None:
-        kept = self._known.mine.get(table.name)
-        found = rewriting.planned(self.file, kept, table) if kept else None
-        for note in found.notes if found else ():
+        saved = self._known.mine.get(table.name)
+        rewrite = rewriting.planned(self.file, saved, table) if saved else None
+        for note in rewrite.notes if rewrite else ():
             self._note(table.name, note)
-        if kept is None or (found and found.anew):
-            self._begun(table, kept, found.anew if found else "")
+        if saved is None or (rewrite and rewrite.anew):
+            self._begun(table, saved, rewrite.anew if rewrite else "")
             return
-        kept = rewriting.rewrite(self.file, kept, table, found) if found else kept
-        moment, altered = self._moment(kept), found.altered if found else ()
+        saved = rewriting.rewrite(self.file, saved, table, rewrite) if rewrite else saved
+        moment, altered = self._moment(saved), rewrite.altered if rewrite else ()
         count = whole.compare(self.file, table, moment, self._label(table), origin=self.origin, altered=altered)
-        self._known.write(replace(kept, moment=moment) if count else kept)
+        self._known.write(replace(saved, moment=moment) if count else saved)
 
     def _begun(self, table: Table, before: SavedHistory | None, reason: str) -> None:
         ledger.create(self.file)
         moment = self._moment(before) if before else self.as_of
-        kept = SavedHistory(
+        saved = SavedHistory(
             table.name, moment, moment, secrets.token_hex(4), rewriting.signature(table), place.made_of(table)
         )
-        count = whole.begin(self.file, table, kept)
+        count = whole.begin(self.file, table, saved)
         self._note(table.name, f"its history begins {'anew: ' + reason if reason else f'with {count:,} rows'}")
-        self._known.write(kept)
+        self._known.write(saved)
 
-    def _forget(self, kept: SavedHistory) -> None:
+    def _forget(self, saved: SavedHistory) -> None:
         """Now and then, what ended before the time that is to be kept."""
         if self.retention is None:
             return
-        until, last = self.as_of - self.retention, kept.forgotten or kept.begun
+        until, last = self.as_of - self.retention, saved.forgotten or saved.begun
         if until - last > self.retention / _SELDOM:
-            self._known.write(rewriting.forget(self.file, kept, until))
+            self._known.write(rewriting.forget(self.file, saved, until))
 
-    def _moment(self, kept: SavedHistory) -> datetime:
+    def _moment(self, saved: SavedHistory) -> datetime:
         """This run's, later than any that the history knows of: the source's clock may have been set back."""
-        return max(self.as_of, kept.moment + _TICK)
+        return max(self.as_of, saved.moment + _TICK)
 
     def _label(self, table: Table) -> str:
         return f"{self.label}_{table.relid}"

@@ -52,11 +52,11 @@ class Known:
     def __contains__(self, name: str) -> bool:
         return name in self.mine or name in self.theirs
 
-    def write(self, kept: SavedHistory) -> None:
+    def write(self, saved: SavedHistory) -> None:
         """Put this in place of what the file said of it."""
         ledger.create(self.file)
-        ledger.write(self.file, kept)
-        self.mine[kept.table] = kept
+        ledger.write(self.file, saved)
+        self.mine[saved.table] = saved
 
     def remove(self, name: str) -> None:
         """Take a history out of the file, where it is there."""
@@ -73,17 +73,17 @@ class Known:
         number, key = table.signature["table"], list(table.key)
         both = (*self.theirs.values(), *self.mine.values())
         old = next((one.table for one in both if one.signature["table"] == number and one.key == key), "")
-        kept, theirs = self.taken_over(old, label)
+        saved, theirs = self.taken_over(old, label)
         if theirs:
             taking.drop(self.file, theirs)
-        if kept is None:
+        if saved is None:
             return ""
         for name in [name for name in self.mine if name != old and place.of(name).name == place.of(table.name).name]:
             self.remove(name)
-        place.rename(self.file, kept, replace(kept, table=table.name))
+        place.rename(self.file, saved, replace(saved, table=table.name))
         del self.mine[old]
         ledger.forget(self.file, [old])
-        self.write(replace(kept, table=table.name))
+        self.write(replace(saved, table=table.name))
         return old
 
     def lost(self, dropped: Iterable[str]) -> list[str]:
@@ -100,12 +100,12 @@ class Known:
         if theirs is None or not taking.is_ahead(mine, theirs):
             return mine, None
         ledger.create(self.file)
-        found = taking.take_over(self.file, mine, theirs, label)
-        if found is None:
+        taken = taking.take_over(self.file, mine, theirs, label)
+        if taken is None:
             # It is of the published file's rows, the table is older.
             self.stale.add(name)
         self.write(theirs)
-        return theirs, found
+        return theirs, taken
 
     def take_as_published(self, name: str) -> bool:
         """Have the history as the published file has it; False where none was there, so that none is here now."""

@@ -78,26 +78,26 @@ def made_of(table: Table) -> tuple[Column, ...]:
     )
 
 
-def create(file: DuckSession, kept: SavedHistory) -> None:
+def create(file: DuckSession, saved: SavedHistory) -> None:
     """Empty tables, in place of any that are there."""
-    place = of(kept.table)
-    remove(file, kept.table)
+    place = of(saved.table)
+    remove(file, saved.table)
     file.execute(f"CREATE SCHEMA IF NOT EXISTS out.{SCHEMA}")
-    create_versions(file, place.versions, kept)
-    kinds = {column.name: column.kind for column in kept.columns}
-    file.execute(f"CREATE TABLE {place.ends} ({_defined([(name, kinds[name]) for name in kept.key], (), _OF_END)})")
+    create_versions(file, place.versions, saved)
+    kinds = {column.name: column.kind for column in saved.columns}
+    file.execute(f"CREATE TABLE {place.ends} ({_defined([(name, kinds[name]) for name in saved.key], (), _OF_END)})")
 
 
-def create_versions(file: DuckSession, name: str, kept: SavedHistory) -> None:
+def create_versions(file: DuckSession, name: str, saved: SavedHistory) -> None:
     """An empty table of versions under another name."""
-    columns = [(column.name, column.kind) for column in kept.columns]
-    file.execute(f"CREATE TABLE {name} ({_defined(columns, kept.key, _OF_VERSION)})")
+    columns = [(column.name, column.kind) for column in saved.columns]
+    file.execute(f"CREATE TABLE {name} ({_defined(columns, saved.key, _OF_VERSION)})")
 
 
-def show(file: DuckSession, kept: SavedHistory) -> None:
+def show(file: DuckSession, saved: SavedHistory) -> None:
     """Let readers see it: the view, and the macro."""
-    place, key = of(kept.table), kept.key
-    columns = ", ".join(f"v.{quoting.identifier(column.name)}" for column in kept.columns)
+    place, key = of(saved.table), saved.key
+    columns = ", ".join(f"v.{quoting.identifier(column.name)}" for column in saved.columns)
     same = " AND ".join(f"v.{name} = e.{name}" for name in map(quoting.identifier, (*key, "valid_from")))
     valid_to = "coalesce(e.valid_to, v.valid_to)"
     file.execute(
@@ -105,19 +105,19 @@ def show(file: DuckSession, kept: SavedHistory) -> None:
         f" {valid_to} IS NULL AS is_current, v.operation, coalesce(e.ended_by, v.ended_by) AS ended_by"
         f" FROM {_local(place.versions)} AS v LEFT JOIN {_local(place.ends)} AS e ON {same}"
     )
-    _make_macro(file, place, kept)
+    _make_macro(file, place, saved)
 
 
-def _make_macro(file: DuckSession, place: Place, kept: SavedHistory) -> None:
+def _make_macro(file: DuckSession, place: Place, saved: SavedHistory) -> None:
     """A macro looks its tables up from where it is called, so it is made in the file itself.
 
     That a moment is too early is looked at beside the rows: a condition of the reader's that no row meets would keep
     DuckDB from ever looking, and an empty answer is what such a reader would get.
     """
-    then = quoting.literal(max(kept.begun, kept.forgotten or kept.begun).isoformat())
+    then = quoting.literal(max(saved.begun, saved.forgotten or saved.begun).isoformat())
     told = quoting.literal(f"history.{place.name} reaches back to {then[1:-1]}")
     early = f"CASE WHEN moment < TIMESTAMPTZ {then} THEN error({told})"
-    shown = [column for column in kept.columns if column.place is not None]
+    shown = [column for column in saved.columns if column.place is not None]
     # Each with its table: by itself a name is the macro's parameter, where a column is called like that.
     columns = ", ".join(f"h.{quoting.identifier(column.name)}" for column in shown)
     nothing = ", ".join(f"CAST({early} END AS {column.kind})" for column in shown)
@@ -154,13 +154,13 @@ def _hide(file: DuckSession, place: Place) -> None:
     file.execute(f"DROP VIEW IF EXISTS {place.view}")
 
 
-def copy(file: DuckSession, kept: SavedHistory) -> None:
+def copy(file: DuckSession, saved: SavedHistory) -> None:
     """Have it as the published file has it, whatever is here."""
-    create(file, kept)
-    theirs = of(kept.table, "published")
-    for here, there in ((of(kept.table).versions, theirs.versions), (of(kept.table).ends, theirs.ends)):
+    create(file, saved)
+    theirs = of(saved.table, "published")
+    for here, there in ((of(saved.table).versions, theirs.versions), (of(saved.table).ends, theirs.ends)):
         file.execute(f"INSERT INTO {here} BY NAME SELECT * FROM {there}")
-    show(file, kept)
+    show(file, saved)
 
 
 def _local(name: str) -> str:

@@ -46,22 +46,22 @@ class Rewrite:
             self.altered.add(column.name)
 
 
-def planned(file: DuckSession, kept: SavedHistory, table: Table) -> Rewrite | None:
+def planned(file: DuckSession, saved: SavedHistory, table: Table) -> Rewrite | None:
     """How the history follows its table; None where it can stay as it is."""
-    if kept.signature == signature(table):
+    if saved.signature == signature(table):
         return None
-    found = Rewrite(anew=_hides(kept, table))
+    found = Rewrite(anew=_hides(saved, table))
     if not found.anew:
-        _match(file, kept, table, found)
+        _match(file, saved, table, found)
     return found
 
 
-def _hides(kept: SavedHistory, table: Table) -> str:
+def _hides(saved: SavedHistory, table: Table) -> str:
     """Why old versions may be what nobody is to see any more, and can't be told from the others."""
-    old, new = kept.signature["config"], table.signature["config"]
+    old, new = saved.signature["config"], table.signature["config"]
     if old[_WHERE] != new[_WHERE]:
         return "where was changed, and can't be asked of old versions"
-    before = {column["place"]: column for column in kept.signature["columns"]}
+    before = {column["place"]: column for column in saved.signature["columns"]}
     for info, plan in zip(table.copied, table.columns, strict=True):
         if (
             plan.name in table.key
@@ -82,49 +82,49 @@ def _is_masked_anew(before: dict[int, Any], old: list[Any], new: list[Any], numb
     )
 
 
-def _match(file: DuckSession, kept: SavedHistory, table: Table, found: Rewrite) -> None:
+def _match(file: DuckSession, saved: SavedHistory, table: Table, rewrite: Rewrite) -> None:
     """A column is known by its number in PostgreSQL; of a table that was made anew, by its name."""
-    same_table = kept.signature["table"] == table.signature["table"]
-    before = {column["place"]: column for column in kept.signature["columns"]}
-    old, new = kept.signature["config"], table.signature["config"]
-    left: dict[int | str | None, Column] = {
-        column.place if same_table else column.name: column for column in kept.columns if column.place is not None
+    same_table = saved.signature["table"] == table.signature["table"]
+    before = {column["place"]: column for column in saved.signature["columns"]}
+    old, new = saved.signature["config"], table.signature["config"]
+    unmatched: dict[int | str | None, Column] = {
+        column.place if same_table else column.name: column for column in saved.columns if column.place is not None
     }
     for info, plan in zip(table.copied, table.columns, strict=True):
         column = Column(plan.name, plan.duckdb_type, info.attnum)
-        mine = left.get(info.attnum if same_table else plan.name)
+        mine = unmatched.get(info.attnum if same_table else plan.name)
         if mine is None:
-            found.add(column, "NULL", altered=True)
+            rewrite.add(column, "NULL", altered=True)
         elif info.name in table.spec.mask and (not same_table or _is_masked_anew(before, old, new, info.attnum, table)):
             # What it was, nobody is to see; what it is, the table has.
-            left.pop(mine.place if same_table else mine.name)
-            found.blanked = True
-            found.add(column, f"CASE WHEN h.valid_to IS NULL THEN t.{quoting.identifier(plan.name)} END")
-            found.notes.append(f"{plan.name} is masked now: of versions that ended it is NULL in the history")
-        elif mine.kind == plan.duckdb_type or _fits(file, kept, mine, plan.duckdb_type):
-            left.pop(mine.place if same_table else mine.name)
+            unmatched.pop(mine.place if same_table else mine.name)
+            rewrite.blanked = True
+            rewrite.add(column, f"CASE WHEN h.valid_to IS NULL THEN t.{quoting.identifier(plan.name)} END")
+            rewrite.notes.append(f"{plan.name} is masked now: of versions that ended it is NULL in the history")
+        elif mine.kind == plan.duckdb_type or _fits(file, saved, mine, plan.duckdb_type):
+            unmatched.pop(mine.place if same_table else mine.name)
             value = f"h.{quoting.identifier(mine.name)}"
-            found.add(column, value if mine.kind == plan.duckdb_type else f"CAST({value} AS {plan.duckdb_type})")
+            rewrite.add(column, value if mine.kind == plan.duckdb_type else f"CAST({value} AS {plan.duckdb_type})")
         elif plan.name in table.key:
-            found.anew = f"the key's column {plan.name} is kept as {plan.duckdb_type} now, which old versions are not"
+            rewrite.anew = f"the key's column {plan.name} is kept as {plan.duckdb_type} now, which old versions are not"
         else:
-            found.add(column, "NULL", altered=True)
-    _retire(kept, table, found, {id(column) for column in left.values()})
+            rewrite.add(column, "NULL", altered=True)
+    _retire(saved, table, rewrite, {id(column) for column in unmatched.values()})
 
 
-def _retire(kept: SavedHistory, table: Table, found: Rewrite, left: set[int]) -> None:
+def _retire(saved: SavedHistory, table: Table, rewrite: Rewrite, unmatched: set[int]) -> None:
     """Columns that the table has no longer stay for the versions that had them, unless the config leaves them out."""
     there = {info.attnum for info in table.infos} - {info.attnum for info in table.copied}
-    for column in kept.columns:
-        if column.place is not None and id(column) not in left:
+    for column in saved.columns:
+        if column.place is not None and id(column) not in unmatched:
             continue
-        if column.place in there and kept.signature["table"] == table.signature["table"]:
-            found.notes.append(f"{column.name} is not copied any more, and is gone from the history")
+        if column.place in there and saved.signature["table"] == table.signature["table"]:
+            rewrite.notes.append(f"{column.name} is not copied any more, and is gone from the history")
             continue
-        name = _free(column.name, {quoting.fold(one.name) for one in found.columns})
-        found.add(Column(name, column.kind, None), f"h.{quoting.identifier(column.name)}")
+        name = _free(column.name, {quoting.fold(one.name) for one in rewrite.columns})
+        rewrite.add(Column(name, column.kind, None), f"h.{quoting.identifier(column.name)}")
         if column.place is not None:
-            found.notes.append(f"the history keeps {column.name} as it was, as {name}, for the versions that had it")
+            rewrite.notes.append(f"the history keeps {column.name} as it was, as {name}, for the versions that had it")
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -133,31 +133,33 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _fits(file: DuckSession, kept: SavedHistory, column: Column, kind: str) -> bool:
+def _fits(file: DuckSession, saved: SavedHistory, column: Column, kind: str) -> bool:
     """Whether each value that the column had is one of the new type, too, and the same."""
-    name, versions = quoting.identifier(column.name), place.of(kept.table).versions
+    name, versions = quoting.identifier(column.name), place.of(saved.table).versions
     back = f"TRY_CAST(TRY_CAST({name} AS {kind}) AS {column.kind})"
     return not file.one(f"SELECT count(*) FROM {versions} WHERE {name} IS NOT NULL AND {back} IS DISTINCT FROM {name}")
 
 
-def rewrite(file: DuckSession, kept: SavedHistory, table: Table, found: Rewrite) -> SavedHistory:
+def rewrite(file: DuckSession, saved: SavedHistory, table: Table, plan: Rewrite) -> SavedHistory:
     """Write all versions in the new columns; returns what there is to say of it now."""
-    now = replace(kept, columns=tuple(found.columns), signature=signature(table))
-    as_it_is = [f"h.{quoting.identifier(column.name)}" for column in kept.columns]
-    if (now.columns, now.key, found.made_of) == (kept.columns, kept.key, as_it_is):
+    now = replace(saved, columns=tuple(plan.columns), signature=signature(table))
+    as_it_is = [f"h.{quoting.identifier(column.name)}" for column in saved.columns]
+    if (now.columns, now.key, plan.made_of) == (saved.columns, saved.key, as_it_is):
         return now
     now = replace(now, shape=secrets.token_hex(4))
-    made_of = dict(zip((column.name for column in found.columns), found.made_of, strict=True))
+    made_of = dict(zip((column.name for column in plan.columns), plan.made_of, strict=True))
     same = " AND ".join(f"{made_of[name]} = t.{quoting.identifier(name)}" for name in table.key)
-    _write(file, kept, now, found.made_of, f" LEFT JOIN {rows.out(table)} AS t ON {same}" if found.blanked else "")
+    _write(file, saved, now, plan.made_of, f" LEFT JOIN {rows.out(table)} AS t ON {same}" if plan.blanked else "")
     return now
 
 
-def forget(file: DuckSession, kept: SavedHistory, until: datetime) -> SavedHistory:
+def forget(file: DuckSession, saved: SavedHistory, until: datetime) -> SavedHistory:
     """Keep only what was valid at that moment or later."""
-    now = replace(kept, forgotten=until, shape=secrets.token_hex(4))
+    now = replace(saved, forgotten=until, shape=secrets.token_hex(4))
     kept_since = f"h.valid_to IS NULL OR h.valid_to > TIMESTAMPTZ {quoting.literal(until.isoformat())}"
-    _write(file, kept, now, [f"h.{quoting.identifier(column.name)}" for column in kept.columns], f" WHERE {kept_since}")
+    _write(
+        file, saved, now, [f"h.{quoting.identifier(column.name)}" for column in saved.columns], f" WHERE {kept_since}"
+    )
     return now
 
 

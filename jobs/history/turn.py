@@ -51,10 +51,10 @@ class Turn:
         self._leave(merge.changes if merge else None)
         if merge is None:
             return
-        key, found = self._key, merge.changes
-        coming = self._make("coming", self._candidates(merge.fresh, found, recent))
-        asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {found.gone}")
-        self._write(coming, found.gone, self._present(asked, merge))
+        key, gathered = self._key, merge.changes
+        coming = self._make("coming", self._candidates(merge.fresh, gathered, recent))
+        asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {gathered.gone}")
+        self._write(coming, gathered.gone, self._present(asked, merge))
 
     def after(self) -> None:
         """Once the table is as it will be: what the last run wrote of rows that nobody told this one of any more.
@@ -63,35 +63,35 @@ class Turn:
         """
         if self.theirs is None or not self.file.one(f"SELECT count(*) FROM {self._unseen}"):
             return
-        key, left = self._key, self._unseen
-        coming = f"SELECT {self._columns} FROM {rows.out(self.table)} SEMI JOIN {left} USING ({key})"
+        key, unseen = self._key, self._unseen
+        coming = f"SELECT {self._columns} FROM {rows.out(self.table)} SEMI JOIN {unseen} USING ({key})"
         coming = self._make("found", coming)
-        gone = f"(SELECT {key} FROM {left} ANTI JOIN {coming} USING ({key}))"
-        alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {left} USING ({key}))"
+        gone = f"(SELECT {key} FROM {unseen} ANTI JOIN {coming} USING ({key}))"
+        alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {unseen} USING ({key}))"
         # No range was read for these.
         self.origin = ""
         self._write(coming, gone, alive)
 
-    def _candidates(self, fresh: str, found: Changes, recent: Changes | None) -> str:
+    def _candidates(self, fresh: str, gathered: Changes, recent: Changes | None) -> str:
         """A SELECT of the rows that may begin a version."""
         key, parts = self._key, []
         if recent is not None:
-            now = f" SEMI JOIN {recent.changed} USING ({key})" if recent is not found else ""
+            now = f" SEMI JOIN {recent.changed} USING ({key})" if recent is not gathered else ""
             others = f" ANTI JOIN {self.theirs.keys} USING ({key})" if self.theirs else ""
             parts.append(f"SELECT {self._columns} FROM {fresh}{now}{others}")
         if self.theirs:
             # Equal to what this file has, it may still differ from what the last run wrote into the other.
-            parts.append(f"SELECT {self._columns} FROM {found.changed} SEMI JOIN {self.theirs.keys} USING ({key})")
+            parts.append(f"SELECT {self._columns} FROM {gathered.changed} SEMI JOIN {self.theirs.keys} USING ({key})")
         return " UNION ALL ".join(parts) or f"SELECT {self._columns} FROM {fresh} WHERE false"
 
-    def _leave(self, found: Changes | None) -> None:
+    def _leave(self, gathered: Changes | None) -> None:
         """Note what the last run wrote that is not among these changes."""
         if self.theirs is None:
             return
         key, seen = self._key, ""
-        if found is not None:
-            told = f"SELECT {key} FROM {found.changed} UNION ALL SELECT {key} FROM {found.gone}"
-            seen = f" ANTI JOIN ({told}) USING ({key})"
+        if gathered is not None:
+            keys = f"SELECT {key} FROM {gathered.changed} UNION ALL SELECT {key} FROM {gathered.gone}"
+            seen = f" ANTI JOIN ({keys}) USING ({key})"
         self._unseen = self._make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
 
     def drop(self) -> None:
@@ -168,5 +168,5 @@ class Turn:
         if not self.origin:
             return word
         key = self._key if len(self.table.key) == 1 else f"({self._key})"
-        told = f"{key} IN (SELECT {key} FROM {self.exempt})" if self.exempt else "false"
-        return f"CASE WHEN {told} THEN {word} ELSE {quoting.literal(self.origin)} END"
+        is_exempt = f"{key} IN (SELECT {key} FROM {self.exempt})" if self.exempt else "false"
+        return f"CASE WHEN {is_exempt} THEN {word} ELSE {quoting.literal(self.origin)} END"

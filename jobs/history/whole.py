@@ -14,16 +14,16 @@ from jobs.record.history import SavedHistory
 from jobs.tables.table import Table
 
 
-def begin(file: DuckSession, table: Table, kept: SavedHistory) -> int:
+def begin(file: DuckSession, table: Table, saved: SavedHistory) -> int:
     """A new history: a version of every row, since when nobody knows; returns how many."""
-    place.create(file, kept)
+    place.create(file, saved)
     columns = quoting.listed(plan.name for plan in table.columns)
-    now = f"TIMESTAMPTZ {quoting.literal(kept.begun.isoformat())}"
+    now = f"TIMESTAMPTZ {quoting.literal(saved.begun.isoformat())}"
     count: int = file.one(
         f"INSERT INTO {place.of(table.name).versions} ({columns}, valid_from, operation)"
         f" SELECT {columns}, {now}, 'load' FROM {rows.out(table)}"
     )
-    place.show(file, kept)
+    place.show(file, saved)
     return count
 
 

@@ -96,12 +96,12 @@ def _ruled(conn: Connection, choice: Choice, table: Table | None) -> Choice:
     except psycopg.Error:
         # Locked, or too slow: the first sync names the row.
         return choice
-    found = [plan for n, plan in enumerate(lossy) if row[f"n{n}"]]
-    if not found:
+    lost = [plan for n, plan in enumerate(lossy) if row[f"n{n}"]]
+    if not lost:
         return choice
-    names = ", ".join(f"{plan.name} (else {plan.duckdb_type})" for plan in found)
+    names = ", ".join(f"{plan.name} (else {plan.duckdb_type})" for plan in lost)
     reason = f"Values were found that DuckDB's type can't hold, so these columns are kept as text: {names}."
-    values = {**choice.values, "rules": {plan.name: "text" for plan in found}}
+    values = {**choice.values, "rules": {plan.name: "text" for plan in lost}}
     return replace(choice, values=values, reasons=(*choice.reasons, reason))
 
 
@@ -140,7 +140,7 @@ def _with_tables(settings: config.Settings, tables: list[dict[str, Any]]) -> con
 
 def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, Any]]:
     """Another schema for a reserved one, and a number for each but the first of several names that fold alike."""
-    found: dict[str, dict[str, Any]] = {}
+    renames: dict[str, dict[str, Any]] = {}
     taken: set[tuple[str, str]] = set()
     schemas: dict[str, str] = {}
     for entry in entries:
@@ -154,11 +154,11 @@ def _new_names(entries: list[dict[str, Any]], stem: str) -> dict[str, dict[str, 
             new = f"{name}_{number}"
         taken.add((quoting.fold(other), quoting.fold(new)))
         if (other, new) != (schema, name):
-            found[entry["name"]] = {"rename": quoting.join_name(other, new)}
-    return found
+            renames[entry["name"]] = {"rename": quoting.join_name(other, new)}
+    return renames
 
 
-def _choice(row: dict[str, Any], tables: dict[str, Table], found: Listing, entry: dict[str, Any]) -> Choice:
+def _choice(row: dict[str, Any], tables: dict[str, Table], listing: Listing, entry: dict[str, Any]) -> Choice:
     name = _name(row)
     choice = Choice(
         name, row["rows"], row["bytes"], {"name": name, **_renaming(entry)}, own=row["own"], view=row["kind"] in _KINDS
@@ -166,7 +166,7 @@ def _choice(row: dict[str, Any], tables: dict[str, Table], found: Listing, entry
     table = tables.get(name)
     if table is None:
         file_name = quoting.join_name(*quoting.split_name(entry.get("rename", name)))
-        error = found.failures.get(file_name) or errors.Bug(f"{name} was not looked at")
+        error = listing.failures.get(file_name) or errors.Bug(f"{name} was not looked at")
         return replace(
             choice, off=True, group=_refused(error), reasons=(f"Can't be synced: {error.message}.", error.hint or "")
         )
@@ -193,13 +193,13 @@ def _refused(error: errors.NeaptideError) -> str:
 
 def _whole(choice: Choice, reason: str, *, group: str = "") -> Choice:
     """Compared whole; with a `group` of its own it is left out."""
-    told = f"It is {reason}." if reason.startswith("a ") else f"{reason[0].upper()}{reason[1:]}."
+    sentence = f"It is {reason}." if reason.startswith("a ") else f"{reason[0].upper()}{reason[1:]}."
     return replace(
         choice,
         off=bool(group),
         group=group or ways.WHOLE,
         values={**choice.values, "watermark": "none"},
-        reasons=(*choice.reasons, told),
+        reasons=(*choice.reasons, sentence),
     )
 
 
@@ -256,16 +256,16 @@ def _stamp(table: Table) -> tuple[str | None, str]:
 def _kept(table: Table, usable: list[Stamp]) -> tuple[str, str] | None:
     """A column that a trigger of its owner's keeps, whether or not in every session."""
     events = (triggers.INSERT, triggers.UPDATE)
-    kept = [stamp for stamp in usable if all(triggers.meant(table.triggers, stamp, event) for event in events)]
-    if not kept:
+    stamps = [stamp for stamp in usable if all(triggers.meant(table.triggers, stamp, event) for event in events)]
+    if not stamps:
         return None
     ours = {trigger.function for trigger in table.triggers if trigger.current}
-    always = not any(triggers.fault(table.triggers, kept[0], event, ours) for event in events)
-    told = f"A trigger keeps {kept[0].column} on INSERT and UPDATE"
+    always = not any(triggers.fault(table.triggers, stamps[0], event, ours) for event in events)
+    sentence = f"A trigger keeps {stamps[0].column} on INSERT and UPDATE"
     if always:
-        return kept[0].column, f"{told}: it is used as it is."
-    return kept[0].column, (
-        f"{told}: `neaptide track` adds one that keeps it in every session, in one that replicates or has another"
+        return stamps[0].column, f"{sentence}: it is used as it is."
+    return stamps[0].column, (
+        f"{sentence}: `neaptide track` adds one that keeps it in every session, in one that replicates or has another"
         " search_path, too."
     )
 

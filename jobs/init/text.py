@@ -54,15 +54,15 @@ _IDLE = 20
 _INTERVALS = ((10, "10s"), (60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h"))
 
 
-def config_text(url: str, found: Proposal, *, with_password: bool = False) -> str:
+def config_text(url: str, proposal: Proposal, *, with_password: bool = False) -> str:
     """The whole file. A password in `url` is left out unless asked for."""
     bare, had_password = without_password(url)
     shown = url if with_password else bare
     note = _ABOUT_SECRETS if had_password and not with_password else ""
-    track = _TRACK if any(lacks_triggers(one) for one in found.taken) else ""
+    track = _TRACK if any(lacks_triggers(one) for one in proposal.taken) else ""
     head = _HEAD.format(steps=track + _SYNC)
-    rest = _rest(found.seconds()) + (_LOGGED if found.logged else "")
-    return f"{head}{note}url = {_toml(shown)}\n{rest}{''.join(map(_entry, found.choices))}"
+    rest = _rest(proposal.seconds()) + (_LOGGED if proposal.logged else "")
+    return f"{head}{note}url = {_toml(shown)}\n{rest}{''.join(map(_entry, proposal.choices))}"
 
 
 def lacks_triggers(choice: Choice) -> bool:
@@ -92,11 +92,13 @@ def without_password(url: str) -> tuple[str, bool]:
 
 def _entry(choice: Choice) -> str:
     rows = f"about {choice.rows:,} rows" if choice.rows >= 0 else "not analyzed yet"
-    told = [f"{choice.name}: {rows}, {size(choice.bytes)}.", *filter(None, choice.reasons)]
+    sentences = [f"{choice.name}: {rows}, {size(choice.bytes)}.", *filter(None, choice.reasons)]
     if choice.columns:
-        told.append(f"Kept in another form: {'; '.join(choice.columns)}.")
+        sentences.append(f"Kept in another form: {'; '.join(choice.columns)}.")
     return (
-        "\n" + "".join(_comment(told)) + "".join(f"# {line}\n" if choice.off else f"{line}\n" for line in _keys(choice))
+        "\n"
+        + "".join(_comment(sentences))
+        + "".join(f"# {line}\n" if choice.off else f"{line}\n" for line in _keys(choice))
     )
 
 

@@ -25,12 +25,12 @@ def for_a_reader(choice: Choice) -> Choice:
     """What a role can do at once that may only read: compare the whole table, where triggers would have to be made."""
     if choice.off or choice.whole:
         return choice
-    kept = {key: value for key, value in choice.values.items() if key not in _MODE}
+    values = {key: value for key, value in choice.values.items() if key not in _MODE}
     mode = {key: value for key, value in choice.values.items() if key in _MODE}
     wins = choice.seconds > _LITTLE
     return replace(
         choice,
-        values={**kept, "watermark": "none"},
+        values={**values, "watermark": "none"},
         reasons=choice.reasons if wins else choice.reasons[:1],
         tracked=mode if wins else {},
         group=WHOLE,

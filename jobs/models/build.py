@@ -93,20 +93,20 @@ class Builder:
         rows = making.build(self._file, place.full(one.name), analysis)
         seconds, used = time.monotonic() - began, time.process_time() - used
         run = ModelRun(one.name, "built", analysis.kind, rows, rows, seconds, one.reason, one.cause)
-        kept = SavedModel(
+        saved = SavedModel(
             one.name, run.kind, analysis.reason, one.inputs, one.tables, one.signature,
             run_id, run.action, rows, rows, seconds, run_id, seconds, one.reason,
             costs=costs.as_dict(costs.first(rows, used)),
         )  # fmt: skip
-        ledger.write(self._file, [kept])
+        ledger.write(self._file, [saved])
         self.runs.append(run)
 
     def _fail(self, one: Standing, error: str) -> None:
         self._failed[place.full(one.name)] = error
-        kept = SavedModel(
+        saved = SavedModel(
             one.name, inputs=one.inputs, tables=one.tables, signature=one.signature,
             run_id=self._plan.run_id, action="failed", reason=one.reason, error=error,
         )  # fmt: skip
         with self._file.transaction():
-            ledger.write(self._file, [kept])
+            ledger.write(self._file, [saved])
         self.runs.append(ModelRun(one.name, "failed", reason=one.reason, error=error))

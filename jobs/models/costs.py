@@ -86,9 +86,9 @@ def first(rows: int, seconds: float) -> Costs:
     return Costs(rebuild=Measured(rows, _COMPARED * seconds))
 
 
-def of(kept: Mapping[str, Any]) -> Costs:
+def of(saved: Mapping[str, Any]) -> Costs:
     """As the file says it."""
-    found = {one.name: kept.get(one.name) for one in fields(Costs)}
+    found = {one.name: saved.get(one.name) for one in fields(Costs)}
     measured = {name: Measured(*value) for name, value in found.items() if isinstance(value, list)}
     return Costs(**measured, anew=bool(found["anew"]))
 

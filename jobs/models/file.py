@@ -114,9 +114,9 @@ def shown(path: Path) -> str:
 def _key(text: str, where: str) -> tuple[str, ...]:
     names, place = [], 0
     while place < len(text):
-        found = _COLUMN.match(text, place)
-        if found is None:
+        match = _COLUMN.match(text, place)
+        if match is None:
             raise errors.ModelError(f"{where}: key: {text!r} is no list of columns", hint="write -- key: day, product")
-        names.append(quoting.unquoted(found[1]))
-        place = found.end()
+        names.append(quoting.unquoted(match[1]))
+        place = match.end()
     return tuple(names)

@@ -15,11 +15,11 @@ from jobs.results import ModelPlan
 
 def plans(file: DuckSession, folder: Folder, moved: Collection[str], replaced: Collection[str]) -> list[ModelPlan]:
     """For tables that would be brought over changes, and for those that would be copied anew, as the file is now."""
-    found = ledger.read(file)
-    standings = standing.judge(Planning(file, folder), found, {})
+    models = ledger.read(file)
+    standings = standing.judge(Planning(file, folder), models, {})
     known = {one.name for one in standings}
     removed = [
-        ModelPlan(name, "remove", "there is no such model any more") for name in found.by_name if name not in known
+        ModelPlan(name, "remove", "there is no such model any more") for name in models.by_name if name not in known
     ]
     touched, plans = {*moved}, list[ModelPlan]()
     for one in standings:

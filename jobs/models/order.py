@@ -67,12 +67,12 @@ class _Planning:
         above: dict[str, frozenset[str]] = {}
         for name, model in self._models.items():
             try:
-                found = select.inputs(model, self._known)
+                inputs = select.inputs(model, self._known)
             except errors.ModelError as error:
                 self._spoil(name, error)
             else:
-                above[name] = frozenset(self._by_table[one] for one in found if one in self._by_table)
-                for one in found & self._spoiled.keys():
+                above[name] = frozenset(self._by_table[one] for one in inputs if one in self._by_table)
+                for one in inputs & self._spoiled.keys():
                     self._refuse(name, f"it reads {self._spoiled[one]}, which can't be kept", "mend that one first")
         return {name: below for name, below in above.items() if name not in self._bad}
 
@@ -82,12 +82,12 @@ class _Planning:
             self._refuse(name, f"it reads {file.SCHEMA}.{below[0]}, which can't be kept", "mend that one first")
             return
         try:
-            found = select.analyse(model, self._known, catalog=self._catalog)
+            analysis = select.analyse(model, self._known, catalog=self._catalog)
         except errors.ModelError as error:
             self._spoil(name, error)
         else:
-            self._analyses[name] = found
-            self._known.add(model.table, Relation(found.columns, found.key))
+            self._analyses[name] = analysis
+            self._known.add(model.table, Relation(analysis.columns, analysis.key))
 
     def _refuse(self, name: str, reason: str, hint: str) -> None:
         model = self._models[name]

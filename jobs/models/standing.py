@@ -57,39 +57,39 @@ def signatures(folder: Folder) -> dict[str, dict[str, object]]:
     return good | {name: {"error": error.message} for name, error in folder.bad.items()}
 
 
-def differ(folder: Folder, found: Models) -> bool:
+def differ(folder: Folder, models: Models) -> bool:
     """Whether a file with these models is not as the folder says, so that a run has something to do."""
     wanted = signatures(folder)
-    if found.by_name.keys() != wanted.keys():
+    if models.by_name.keys() != wanted.keys():
         return True
     return any(
-        kept.signature != wanted[name] or not (kept.error or found.is_current(name))
-        for name, kept in found.by_name.items()
+        saved.signature != wanted[name] or not (saved.error or models.is_current(name))
+        for name, saved in models.by_name.items()
     )
 
 
-def still_failed(found: Models) -> tuple[ModelRun, ...]:
+def still_failed(models: Models) -> tuple[ModelRun, ...]:
     """The models that are not in a file, as a run says it that changes nothing."""
-    return tuple(ModelRun(name, "failed", error=error) for name, error in found.errors.items())
+    return tuple(ModelRun(name, "failed", error=error) for name, error in models.errors.items())
 
 
-def judge(planning: Planning, found: Models, avoid: Mapping[str, str]) -> list[Standing]:
+def judge(planning: Planning, models: Models, avoid: Mapping[str, str]) -> list[Standing]:
     """All models, inputs first. `avoid` says why some could not be kept in this very run."""
     wanted = signatures(planning.folder)
-    if all(_is_known(found.by_name.get(name), signature) for name, signature in wanted.items()):
-        read = {name: found.by_name[name].inputs for name in wanted}
+    if all(_is_known(models.by_name.get(name), signature) for name, signature in wanted.items()):
+        read = {name: models.by_name[name].inputs for name in wanted}
     else:
         read = {name: one.inputs for name, one in planning.planned.analyses.items()}
     known: dict[str, Standing] = {}
     for name in _inputs_first(read):
-        one = Standing(name, wanted[name], read[name], saved=found.by_name.get(name))
-        known[place.full(name)] = _judged(one, known, found, avoid)
-    bad = [_bad(name, wanted[name], planning, found) for name in wanted if name not in read]
+        one = Standing(name, wanted[name], read[name], saved=models.by_name.get(name))
+        known[place.full(name)] = _judged(one, known, models, avoid)
+    bad = [_bad(name, wanted[name], planning, models) for name in wanted if name not in read]
     return [*known.values(), *bad]
 
 
-def _is_known(kept: SavedModel | None, signature: dict[str, object]) -> bool:
-    return kept is not None and kept.error is None and kept.signature == signature
+def _is_known(saved: SavedModel | None, signature: dict[str, object]) -> bool:
+    return saved is not None and saved.error is None and saved.signature == signature
 
 
 def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
@@ -102,36 +102,36 @@ def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
     return list(done)
 
 
-def _bad(name: str, signature: dict[str, object], planning: Planning, found: Models) -> Standing:
+def _bad(name: str, signature: dict[str, object], planning: Planning, models: Models) -> Standing:
     error = planning.planned.bad[name]
     told = f"{error.message} ({error.hint})" if error.hint else error.message
-    return Standing(name, signature, error=told, saved=found.by_name.get(name))
+    return Standing(name, signature, error=told, saved=models.by_name.get(name))
 
 
-def _judged(one: Standing, known: Mapping[str, Standing], found: Models, avoid: Mapping[str, str]) -> Standing:
+def _judged(one: Standing, known: Mapping[str, Standing], models: Models, avoid: Mapping[str, str]) -> Standing:
     below = [known[name] for name in one.inputs if name in known]
     tables = {name for name in one.inputs if name not in known}.union(*(lower.tables for lower in below))
     one = replace(one, tables=tuple(sorted(tables)))
-    cause, reason = _why(one, below, found, avoid)
+    cause, reason = _why(one, below, models, avoid)
     return replace(one, cause=cause, reason=reason)
 
 
-def _why(one: Standing, below: Collection[Standing], found: Models, avoid: Mapping[str, str]) -> tuple[str, str]:
+def _why(one: Standing, below: Collection[Standing], models: Models, avoid: Mapping[str, str]) -> tuple[str, str]:
     """The cause and the reason of a build; nothing twice where the model is current."""
-    kept, now = one.saved, one.signature
+    saved, now = one.saved, one.signature
     if one.name in avoid:
         return "failed", f"it could not be kept: {avoid[one.name]}"
-    if kept is None:
+    if saved is None:
         return "first", "first build"
-    if kept.error is not None:
+    if saved.error is not None:
         return "failed", "it failed before"
-    if kept.signature.get("duckdb") != now["duckdb"]:
-        return "duckdb", f"DuckDB is {now['duckdb']}, it was {kept.signature.get('duckdb')}"
-    if kept.signature.get("upkeep") != now["upkeep"]:
+    if saved.signature.get("duckdb") != now["duckdb"]:
+        return "duckdb", f"DuckDB is {now['duckdb']}, it was {saved.signature.get('duckdb')}"
+    if saved.signature.get("upkeep") != now["upkeep"]:
         return "altered", "this version keeps it otherwise"
-    if kept.signature != now:
+    if saved.signature != now:
         return "altered", "its text changed"
-    replaced = next((table for table in one.tables if table not in found.current), None)
+    replaced = next((table for table in one.tables if table not in models.current), None)
     if replaced is not None:
         return "table", f"{replaced} was copied anew or mended"
     stale = next((lower.name for lower in below if not lower.is_current), None)

@@ -166,10 +166,10 @@ class Upkeep:
         return self._cheaper(restricted, name, analysis, one.saved, witnessed=witnessed)
 
     def _cheaper(
-        self, restricted: Restricted, name: str, analysis: Analysis, kept: SavedModel | None, *, witnessed: bool
+        self, restricted: Restricted, name: str, analysis: Analysis, saved: SavedModel | None, *, witnessed: bool
     ) -> Done:
         """Work out the keys that were found, or make the model anew, by what either took before."""
-        known = costs.of(kept.costs if kept else {})
+        known = costs.of(saved.costs if saved else {})
         rows = self._file.one(f"SELECT count(*) FROM {place.out(name)}")
         began = time.process_time()
         if restricted.count > known.threshold(rows):

@@ -22,14 +22,14 @@ def taken(tables: Iterable[Table], state: State, whole: config.Settings | None) 
     held = [saved for saved in state.others.values() if _is_meant(saved, whole)]
     names = {quoting.fold(saved.table): saved for saved in held}
     schemas = {quoting.fold(_schema(saved.table)): saved for saved in held}
-    found: dict[str, errors.NeaptideError] = {}
+    failures: dict[str, errors.NeaptideError] = {}
     for table in tables:
         same, beside = names.get(quoting.fold(table.name)), schemas.get(quoting.fold(_schema(table.name)))
         if same is not None:
-            found[table.name] = _taken(table, f"{same.table} of {_called(same.source)}")
+            failures[table.name] = _taken(table, f"{same.table} of {_called(same.source)}")
         elif beside is not None and _schema(beside.table) != _schema(table.name):
-            found[table.name] = _taken(table, f"the schema {_schema(beside.table)} of {_called(beside.source)}")
-    return found
+            failures[table.name] = _taken(table, f"the schema {_schema(beside.table)} of {_called(beside.source)}")
+    return failures
 
 
 def _taken(table: Table, other: str) -> errors.ConfigError:
@@ -69,14 +69,14 @@ def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dic
 
     An entry for a table wins over a pattern. Raises `errors.ConfigError` for one that no entry means.
     """
-    found: dict[str, list[str]] = {}
+    by_source: dict[str, list[str]] = {}
     for name in wanted:
         asked = _meaning(name, parts)
         if not asked:
             raise patterns.unknown(name, (spec.rename or spec.name for one in parts.values() for spec in one.tables))
         for source in asked:
-            found.setdefault(source, []).append(name)
-    return {source: tuple(names) for source, names in found.items()}
+            by_source.setdefault(source, []).append(name)
+    return {source: tuple(names) for source, names in by_source.items()}
 
 
 def _meaning(name: str, parts: Mapping[str, config.Settings]) -> list[str]:

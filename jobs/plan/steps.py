@@ -114,19 +114,19 @@ def swapped(tables: list[Table], state: State) -> dict[str, errors.NeaptideError
 
 def refused(tables: list[Table], state: State, *, default: str) -> dict[str, errors.NeaptideError]:
     """The tables whose definition changed and whose config says to stop then; by name, with what changed."""
-    found = swapped(tables, state)
+    failures = swapped(tables, state)
     for table in tables:
         saved = state.tables.get(table.name)
         if saved is None or saved.foreign or (table.spec.on_schema_change or default) != "fail":
             continue
         changed = drift.of_schema(saved.signature, table.signature)
         if changed:
-            found[table.name] = errors.SchemaChanged(
+            failures[table.name] = errors.SchemaChanged(
                 f"{table.source_name} changed: {', '.join(changed)}",
                 hint=f"`neaptide sync --full --table {table.source_name}` takes it over; so does on_schema_change = "
                 '"evolve"',
             )
-    return found
+    return failures
 
 
 _WAIT = "try again once it has caught up: it lags behind another server, or was restarted a moment ago"

@@ -15,11 +15,11 @@ def in_file(file: DuckSession, select: str) -> str:
     Raises `errors.ConfigError` for what is no SELECT.
     """
     row: Any = file.connection.execute(statements.get("projections", "parse"), [select]).fetchone()
-    found = json.loads(row[0])
-    if found.get("error"):
-        raise errors.ConfigError(f"begin is no SELECT: {found.get('error_message')}")
-    _place(found)
-    row = file.connection.execute(statements.get("projections", "write"), [json.dumps(found)]).fetchone()
+    tree = json.loads(row[0])
+    if tree.get("error"):
+        raise errors.ConfigError(f"begin is no SELECT: {tree.get('error_message')}")
+    _place(tree)
+    row = file.connection.execute(statements.get("projections", "write"), [json.dumps(tree)]).fetchone()
     return str(row[0])
 
 

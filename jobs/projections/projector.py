@@ -33,24 +33,24 @@ _PAGE = 10_000
 ByName = dict[str, SavedProjection]
 
 
-def has_news(wanted: Projections, kept: ByName, queue: Queue) -> bool:
+def has_news(wanted: Projections, saved: ByName, queue: Queue) -> bool:
     """Whether the published file's projections lack anything, or are others than the project's."""
     if wanted.error:
         return False
-    if wanted.by_name.keys() != kept.keys():
+    if wanted.by_name.keys() != saved.keys():
         return True
-    return any(_lacks(one, wanted.code, kept[one.name], queue) for one in wanted.by_name.values())
+    return any(_lacks(one, wanted.code, saved[one.name], queue) for one in wanted.by_name.values())
 
 
-def _lacks(projection: Projection, code: str, kept: SavedProjection, queue: Queue) -> bool:
-    if kept.version != projection.version or kept.queue != queue.name:
+def _lacks(projection: Projection, code: str, saved: SavedProjection, queue: Queue) -> bool:
+    if saved.version != projection.version or saved.queue != queue.name:
         return True
-    if kept.error:
+    if saved.error:
         # What failed fails again, until somebody mends it.
-        return kept.code != code
-    place = _place(kept)
-    return bool(queue.gap(kept.watermark, place)) or any(
-        True for _ in queue.events(kept.watermark, place, projection.handlers)
+        return saved.code != code
+    place = _place(saved)
+    return bool(queue.gap(saved.watermark, place)) or any(
+        True for _ in queue.events(saved.watermark, place, projection.handlers)
     )
 
 
@@ -61,9 +61,15 @@ class Projector:
     """
 
     def __init__(
-        self, file: DuckSession, wanted: Projections, kept: ByName, queue: Queue, now: Watermark, failed: dict[str, str]
+        self,
+        file: DuckSession,
+        wanted: Projections,
+        saved: ByName,
+        queue: Queue,
+        now: Watermark,
+        failed: dict[str, str],
     ) -> None:
-        self._file, self._wanted, self._kept = file, wanted, dict(kept)
+        self._file, self._wanted, self._kept = file, wanted, dict(saved)
         self._queue, self._now, self._failed = queue, now, failed
         self.warnings: list[str] = []
 
@@ -101,45 +107,45 @@ class Projector:
             self._kept[name] = theirs[name]
 
     def _bring_up(self, projection: Projection) -> None:
-        kept = self._kept.get(projection.name)
+        saved = self._kept.get(projection.name)
         if projection.name in self._failed:
-            self._leave(projection, kept)
+            self._leave(projection, saved)
             return
         try:
-            self._project(projection, kept)
+            self._project(projection, saved)
         except (duckdb.Error, errors.NeaptideError) as error:
             raise ProjectionFailed(projection.name, _line(error)) from error
 
-    def _leave(self, projection: Projection, kept: SavedProjection | None) -> None:
+    def _leave(self, projection: Projection, saved: SavedProjection | None) -> None:
         """As it was, with the reason."""
         why = self._failed[projection.name]
         self.warnings.append(f"the projection {projection.name} stays as it is: {why}")
-        if kept is not None:
-            self._write(projection, kept.queue, kept.number, kept.watermark, kept.version, why)
+        if saved is not None:
+            self._write(projection, saved.queue, saved.number, saved.watermark, saved.version, why)
 
-    def _project(self, projection: Projection, kept: SavedProjection | None) -> None:
-        gap = self._gap(projection, kept)
-        if kept is None or kept.version != projection.version or (gap and projection.begin):
-            kept = self._begin(projection, kept)
+    def _project(self, projection: Projection, saved: SavedProjection | None) -> None:
+        gap = self._gap(projection, saved)
+        if saved is None or saved.version != projection.version or (gap and projection.begin):
+            saved = self._begin(projection, saved)
         elif gap:
             self.warnings.append(
                 f"the projection {projection.name} has missed events, {gap}: give it a SELECT to begin with, begin=…"
             )
-            kept = None
-        place = _place(kept) if kept else None
-        self._handle(projection, self._queue.events(kept.watermark if kept else None, place, projection.handlers))
+            saved = None
+        place = _place(saved) if saved else None
+        self._handle(projection, self._queue.events(saved.watermark if saved else None, place, projection.handlers))
         self._write(projection, self._queue.name, self._queue.reached, self._now, projection.version)
 
-    def _gap(self, projection: Projection, kept: SavedProjection | None) -> str:
-        if kept is None or kept.version != projection.version:
+    def _gap(self, projection: Projection, saved: SavedProjection | None) -> str:
+        if saved is None or saved.version != projection.version:
             return ""
-        if kept.queue != self._queue.name:
+        if saved.queue != self._queue.name:
             return "as they come another way now"
-        return self._queue.gap(kept.watermark, _place(kept))
+        return self._queue.gap(saved.watermark, _place(saved))
 
-    def _begin(self, projection: Projection, kept: SavedProjection | None) -> SavedProjection | None:
+    def _begin(self, projection: Projection, saved: SavedProjection | None) -> SavedProjection | None:
         """Make its table: of the SELECT, and then it has everything; or empty, and it begins with the oldest event."""
-        if kept is not None:
+        if saved is not None:
             self._drop(projection.name)
         table = f"out.{quoting.qualified(SCHEMA, projection.name)}"
         columns = ", ".join(f"{quoting.identifier(name)} {kind}" for name, kind in projection.columns.items())
@@ -164,10 +170,10 @@ class Projector:
             guard.write()
 
     def _write(
-        self, projection: Projection, queue: str, number: int, mark: Watermark, version: str, error: str = ""
+        self, projection: Projection, queue: str, number: int, watermark: Watermark, version: str, error: str = ""
     ) -> None:
         ledger.write(
-            self._file, SavedProjection(projection.name, version, self._wanted.code, queue, number, mark, error)
+            self._file, SavedProjection(projection.name, version, self._wanted.code, queue, number, watermark, error)
         )
 
     def _drop(self, name: str) -> None:
@@ -218,5 +224,5 @@ def _line(error: BaseException) -> str:
     return str(text).strip().split("\n")[0]
 
 
-def _place(kept: SavedProjection) -> Place:
-    return Place(kept.queue, kept.number, kept.watermark)
+def _place(saved: SavedProjection) -> Place:
+    return Place(saved.queue, saved.number, saved.watermark)

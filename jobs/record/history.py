@@ -72,13 +72,13 @@ def create(file: DuckSession) -> None:
         file.execute(statements.get("history", "create_ledger"))
 
 
-def write(file: DuckSession, kept: SavedHistory) -> None:
+def write(file: DuckSession, history: SavedHistory) -> None:
     """Put this in place of what was said of it."""
-    forget(file, [kept.table])
+    forget(file, [history.table])
     row = {
-        "table_name": kept.table, "begun": kept.begun, "moment": kept.moment, "forgotten": kept.forgotten,
-        "shape": kept.shape, "signature": json.dumps(kept.signature), "run_id": kept.run_id,
-        "columns": json.dumps([[column.name, column.kind, column.place] for column in kept.columns]),
+        "table_name": history.table, "begun": history.begun, "moment": history.moment, "forgotten": history.forgotten,
+        "shape": history.shape, "signature": json.dumps(history.signature), "run_id": history.run_id,
+        "columns": json.dumps([[column.name, column.kind, column.place] for column in history.columns]),
     }  # fmt: skip
     file.execute(statements.get("history", "write_line"), row)
 

@@ -58,8 +58,8 @@ def forget_old(file: DuckSession) -> None:
 
 def newest(file: DuckSession, most: int) -> dict[str, list[dict[str, Any]]]:
     """Of the newest runs, by run, what took longest first."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_model: dict[str, list[dict[str, Any]]] = {}
     if file.has(_TABLE):
         for row in file.rows(statements.get("status", "model_runs"), {"most": most}):
-            found.setdefault(row.pop("run_id"), []).append(row)
-    return found
+            by_model.setdefault(row.pop("run_id"), []).append(row)
+    return by_model

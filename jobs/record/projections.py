@@ -33,13 +33,13 @@ def read(file: DuckSession) -> dict[str, SavedProjection]:
     return {row["name"]: _kept(row) for row in file.block("read_projections")}
 
 
-def write(file: DuckSession, kept: SavedProjection) -> None:
+def write(file: DuckSession, saved: SavedProjection) -> None:
     """Say this of one, in place of what was said before."""
-    forget(file, kept.name)
-    at = kept.watermark.snapshot
+    forget(file, saved.name)
+    at = saved.watermark.snapshot
     values = {
-        "name": kept.name, "version": kept.version, "code": kept.code, "queue": kept.queue, "number": kept.number,
-        "snapshot": at.text, "as_of": at.as_of.isoformat(), "standby": kept.watermark.standby, "error": kept.error,
+        "name": saved.name, "version": saved.version, "code": saved.code, "queue": saved.queue, "number": saved.number,
+        "snapshot": at.text, "as_of": at.as_of.isoformat(), "standby": saved.watermark.standby, "error": saved.error,
     }  # fmt: skip
     file.block("write_projection", values)
 

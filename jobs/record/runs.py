@@ -38,7 +38,7 @@ class Record:
 
 def of(run: Run, clock: dict[str, Any]) -> Record:
     """The record of a run; `clock` is a reading of the source's and this machine's clocks."""
-    told = [table for table in run.tables if table.action != "none" or table.reason or table.notes]
+    noted = [table for table in run.tables if table.action != "none" or table.reason or table.notes]
     row = {
         "run_id": run.run_id,
         "kind": run.kind,
@@ -52,7 +52,7 @@ def of(run: Run, clock: dict[str, Any]) -> Record:
         "phases": json.dumps(run.phases),
         "warnings": json.dumps(run.warnings),
     }
-    tables = ({**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in told)
+    tables = ({**asdict(table), "run_id": run.run_id, "notes": json.dumps(table.notes)} for table in noted)
     return Record(row, tuple(tables), model_runs.of(run.run_id, model_runs.as_json(run.models)))
 
 

@@ -15,11 +15,11 @@ def identity(file: DuckSession, about: Mapping[str, Any], source: str) -> tuple[
 
     `about` is the row of `neaptide.file`. Empty where the file has nothing of this source.
     """
-    found = _named(file, source) if source else about
+    known = _named(file, source) if source else about
     # A file that has never had anything of [source] says of its identity nothing.
-    if found.get("system_id") is None:
+    if known.get("system_id") is None:
         return {}, ""
-    return {key: found[key] for key in IDENTITY}, found.get("wal") or ""
+    return {key: known[key] for key in IDENTITY}, known.get("wal") or ""
 
 
 def write(file: DuckSession, source: str, values: Mapping[str, Any]) -> None:

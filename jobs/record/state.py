@@ -108,14 +108,14 @@ def read(file: DuckSession, known: State | None = None, *, source: str | None = 
     )
 
 
-def _check_format(found: int) -> None:
+def _check_format(number: int) -> None:
     """Raises `Damaged` for an earlier one; one of a later version is not ours to build anew, back and forth."""
-    told = f"the reporting file has format {found}, this version writes {FORMAT}"
-    if found > FORMAT:
+    sentence = f"the reporting file has format {number}, this version writes {FORMAT}"
+    if number > FORMAT:
         hint = "install the Neaptide that wrote it; or set another [target], which `neaptide sync` then fills"
-        raise errors.TargetUnusable(told, hint=hint)
-    if found < FORMAT:
-        raise Damaged(told, hint="run `neaptide sync`, which builds it anew")
+        raise errors.TargetUnusable(sentence, hint=hint)
+    if number < FORMAT:
+        raise Damaged(sentence, hint="run `neaptide sync`, which builds it anew")
 
 
 def write_identity(
@@ -131,9 +131,9 @@ def write_identity(
         sources.write(file, source, values)
 
 
-def write_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
+def write_watermarks(file: DuckSession, watermarks: Iterable[Saved], run_id: str) -> None:
     """Put the watermarks in place of the tables' last ones."""
-    rows = [_mark_row(saved, run_id) for saved in marks]
+    rows = [_mark_row(saved, run_id) for saved in watermarks]
     if rows:
         file.block("forget_watermarks", {"names": json.dumps([row["table_name"] for row in rows])})
         file.block("write_watermarks", {"rows": json.dumps(rows)})
@@ -148,10 +148,10 @@ def _kind(saved: Saved) -> tuple[object, ...]:
     return saved.relid, saved.mode, saved.signature, saved.source
 
 
-def move_watermarks(file: DuckSession, marks: Iterable[Saved], run_id: str) -> None:
+def move_watermarks(file: DuckSession, watermarks: Iterable[Saved], run_id: str) -> None:
     """Move the watermarks of tables that are as the file has them but for the position: most tables have the same."""
     alike: defaultdict[str, list[str]] = defaultdict(list)
-    for saved in marks:
+    for saved in watermarks:
         alike[json.dumps(_position(saved))].append(saved.table)
     for position, names in alike.items():
         file.block("move_watermarks", {**json.loads(position), "names": json.dumps(names), "run_id": run_id})
@@ -200,16 +200,16 @@ def _mark_row(saved: Saved, run_id: str) -> dict[str, Any]:
 
 
 def _position(saved: Saved) -> dict[str, Any]:
-    mark = saved.watermark
+    watermark = saved.watermark
     return {
-        "snapshot": mark.snapshot.text,
-        "as_of": mark.snapshot.as_of.isoformat(),
-        "floor": mark.floor.isoformat() if mark.floor else None,
-        "standby": mark.standby,
+        "snapshot": watermark.snapshot.text,
+        "as_of": watermark.snapshot.as_of.isoformat(),
+        "floor": watermark.floor.isoformat() if watermark.floor else None,
+        "standby": watermark.standby,
         # Where the log stood is of the same moment as what the clock said: a column for it would have every file, also
         # of those who don't read the log, built anew.
         # So it is with the name of the source.
-        "clock": json.dumps(saved.clock | _more(log=mark.log, source=saved.source)),
+        "clock": json.dumps(saved.clock | _more(log=watermark.log, source=saved.source)),
     }
 
 
@@ -221,11 +221,11 @@ def _saved(row: dict[str, Any]) -> Saved:
     as_of: datetime = row["as_of"]
     clock = _parsed(row["clock"])
     log = clock.get("log", "")
-    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]), log)
+    watermark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), row["floor"], bool(row["standby"]), log)
     source = clock.get("source", "")
     if source:
         clock = {key: value for key, value in clock.items() if key != "source"}
-    return Saved(row["table_name"], row["relid"], row["mode"], mark, _parsed(row["signature"]), clock, source)
+    return Saved(row["table_name"], row["relid"], row["mode"], watermark, _parsed(row["signature"]), clock, source)
 
 
 @lru_cache(maxsize=4096)

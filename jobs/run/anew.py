@@ -78,14 +78,14 @@ class Anew:
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
-        found: dict[str, errors.NeaptideError] = {}
+        failures: dict[str, errors.NeaptideError] = {}
         published, options = self._context.job.files.published, self._context.options
         for step in [] if options.full or options.force_deletes else steps:
             error = mass_delete.refused_anew(self._file, step, load.loading_name(self._file, step.table), published)
             if error:
-                found[step.table.name] = error
+                failures[step.table.name] = error
                 load.drop(self._file, step.table)
-        return found
+        return failures
 
 
 def continues(anew: list[Step], state: State, options: Options) -> bool:

@@ -197,7 +197,7 @@ class Context:
         return (*failed, *(TableRun(name, "paused", notes=self._of_pause(name)) for name in self.now.paused()))
 
     def _of_pause(self, name: str) -> tuple[str, ...]:
-        return pauses.told(self.job, self.published.tables.get(name), self.now.snapshot.as_of)
+        return pauses.notes(self.job, self.published.tables.get(name), self.now.snapshot.as_of)
 
     def result(self, run_id: str, tables: tuple[TableRun, ...], *, changed: bool) -> Run:
         """The run's record as it stands now."""
@@ -208,7 +208,7 @@ class Context:
         )  # fmt: skip
 
 
-def saved(table: Table, mark: Watermark, now: SourceSession) -> Saved:
+def saved(table: Table, watermark: Watermark, now: SourceSession) -> Saved:
     """What a file says of a table that was brought up to this watermark."""
     source = table.spec.source or ""
-    return Saved(table.name, table.relid, table.spec.watermark, mark, table.signature, now.clocks, source)
+    return Saved(table.name, table.relid, table.spec.watermark, watermark, table.signature, now.clocks, source)

@@ -76,13 +76,13 @@ class Deltas:
         began = time.monotonic()
         self._context.progress.start(name, None)
         with diagnosed(self._now, step.table):
-            found, told = self._read(step, label) if step.news else None, ""
+            gathered, key_table = self._read(step, label) if step.news else None, ""
             if wanted:
-                told = ranged.key_table(self._file, step.table, found, label)
+                key_table = ranged.key_table(self._file, step.table, gathered, label)
                 again = ranged.gather(self._file, step.table, wanted, label, ahead=bool(self._carried.tables.get(name)))
-                found = ranged.joined(self._file, step.table, found, again, f"{label}_ranged")
+                gathered = ranged.joined(self._file, step.table, gathered, again, f"{label}_ranged")
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.notes(self._context.feed, self._now, step))
-        return Gathered(step, label, notes, found, time.monotonic() - began, told)
+        return Gathered(step, label, notes, gathered, time.monotonic() - began, key_table)
 
     def ready(self, gathered: Gathered, *, compared: bool) -> Ready:
         """Put together what was read of one table now and what the run before left of it.
@@ -108,7 +108,7 @@ class Deltas:
 
     def apply(self, ready: Ready) -> TableRun:
         """Bring one table over its changes."""
-        gathered, merge, found = ready.gathered, ready.merge, ready.gathered.changes
+        gathered, merge, read = ready.gathered, ready.merge, ready.gathered.changes
         table = gathered.step.table
         if merge is None:
             reason = "works again" if table.name in self._context.published.errors else ""
@@ -118,13 +118,13 @@ class Deltas:
             changes.take_threads(self._file, merge.rows)
             counts = merge.apply()
             merge.drop()
-            self._free(table.name, found, ready.both)
+            self._free(table.name, read, ready.both)
             if gathered.key_table:
                 self._file.execute(f"DROP TABLE {changes.bare(gathered.key_table)}")
         self._context.progress.finish(table.name)
         faults.point("table_done")
         seconds = gathered.seconds + ready.seconds + time.monotonic() - began
-        return TableRun(table.name, DELTA, found.rows if found else 0, *counts, seconds, notes=gathered.notes)
+        return TableRun(table.name, DELTA, read.rows if read else 0, *counts, seconds, notes=gathered.notes)
 
     def _read(self, step: Step, label: str) -> Changes:
         published, force = self._context.job.files.published, self._context.options.force_deletes
@@ -151,12 +151,12 @@ class Deltas:
             merge.drop_unchanged()
         return merge, both
 
-    def _free(self, name: str, found: Changes | None, both: Changes | None) -> None:
+    def _free(self, name: str, gathered: Changes | None, both: Changes | None) -> None:
         """Let go of what was gathered, unless the next run has use for it; what the last one left is not ours."""
         if name in self.to_carry:
-            self.to_carry[name] = found
-        elif found:
-            changes.drop(self._file, found)
+            self.to_carry[name] = gathered
+        elif gathered:
+            changes.drop(self._file, gathered)
         if both:
             changes.drop(self._file, both)
 

@@ -54,23 +54,23 @@ def dry_run(job: Job, wanted: tuple[str, ...] = ()) -> DryRun:
 
 def _of_each(job: Job, wanted: tuple[str, ...]) -> DryRun:
     """What runs of several sources would do, each in its own snapshot; raises the first error if none can be read."""
-    found: list[DryRun] = []
+    runs: list[DryRun] = []
     failed: list[TablePlan] = []
     failures: list[errors.NeaptideError] = []
     for part, tables in sources.meant(job, wanted):
         try:
-            found.append(dry_run(part, tables))
+            runs.append(dry_run(part, tables))
         except errors.NeaptideError as error:
             failures.append(part.named(error))
             names = tables or several.untouched(part, targets.of(part).peek())
             failed += [TablePlan(name, FAILED, "", 0, 0, error=several.line(failures[-1])) for name in names]
-    if not found:
+    if not runs:
         raise failures[0]
     return DryRun(
-        min(one.as_of for one in found),
-        (*(table for one in found for table in one.tables), *failed),
-        tuple(dict.fromkeys(warning for one in found for warning in one.warnings)),
-        tuple({model.model: model for one in found for model in one.models}.values()),
+        min(one.as_of for one in runs),
+        (*(table for one in runs for table in one.tables), *failed),
+        tuple(dict.fromkeys(warning for one in runs for warning in one.warnings)),
+        tuple({model.model: model for one in runs for model in one.models}.values()),
     )
 
 
@@ -144,11 +144,11 @@ def _change(file: DuckSession, step: Step, place: int, now: SourceSession) -> Ta
         with file.transaction():
             file.join_snapshot(now.snapshot, now.spool)
             label = f"dry_{place}"
-            found = _FEED.gather(Into(file, label), step, now)
-            merge = Merge(file, step.table, found, label)
+            gathered = _FEED.gather(Into(file, label), step, now)
+            merge = Merge(file, step.table, gathered, label)
             rows, deletes = (0, 0) if merge.is_empty() else merge.counts()
             merge.drop()
-            changes.drop(file, found)
+            changes.drop(file, gathered)
     except feed.UnreadableKeys:
         return _change(file, replace(step, unreadable=True), place, now)
     except errors.NeaptideError as error:

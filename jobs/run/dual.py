@@ -45,11 +45,11 @@ _RATHER = "or commit, and ask for --max-staleness 0s"
 
 
 @contextmanager
-def opened(job: Job, conn: psycopg.Connection[Any], tell: Callable[[str], None] = lambda _: None) -> Iterator[Writing]:
+def opened(job: Job, conn: psycopg.Connection[Any], warn: Callable[[str], None] = lambda _: None) -> Iterator[Writing]:
     """A transaction on this connection, which has none open, that `commit` brings into the file as well.
 
     Left without, it is rolled back. Raises `errors.ConfigError` where this can't be, `errors.LockHeld`, and what a run
-    does. `tell` hears what went wrong once nothing can be undone any more.
+    does. `warn` hears what went wrong once nothing can be undone any more.
     """
     _check(job)
     with targets.of(job).locked(timeout=_PATIENCE):
@@ -59,7 +59,7 @@ def opened(job: Job, conn: psycopg.Connection[Any], tell: Callable[[str], None] 
             sync.under_lock(job)
         with Deadline(job.settings.sync.deadline, Source.of(job)) as deadline:
             deadline.guard(conn)
-            writing = Writing(job, conn, deadline, tell)
+            writing = Writing(job, conn, deadline, warn)
             with writing.begun():
                 yield writing
     if writing.run is not None and writing.run.changed:
@@ -87,9 +87,9 @@ class Writing:
     """One command's transaction. `run` is what brought it into the file."""
 
     def __init__(
-        self, job: Job, conn: psycopg.Connection[Any], deadline: Deadline, tell: Callable[[str], None]
+        self, job: Job, conn: psycopg.Connection[Any], deadline: Deadline, warn: Callable[[str], None]
     ) -> None:
-        self._job, self._deadline, self._tell = job, deadline, tell
+        self._job, self._deadline, self._tell = job, deadline, warn
         self._lent = Borrowed(conn, Source.of(job))
         self._began, self._started = clock.instant(), datetime.now(UTC)
         self._run_id = ""
@@ -100,11 +100,11 @@ class Writing:
     @contextmanager
     def begun(self) -> Iterator[None]:
         """The transaction with its snapshot, begun again where somebody altered the schema at this moment."""
-        told = targets.of(self._job).keep_off()
+        warnings = targets.of(self._job).keep_off()
         self._seen = targets.of(self._job).look()
         with ExitStack() as stack:
             self._now = self._steadied(stack)
-            self._now.warnings.extend((*told, *self._seen.warnings))
+            self._now.warnings.extend((*warnings, *self._seen.warnings))
             yield
 
     def commit(self) -> None:
@@ -132,16 +132,16 @@ class Writing:
         self._end(run)
 
     def _steadied(self, stack: ExitStack) -> SourceSession:
-        for left in reversed(range(_ATTEMPTS)):
+        for more in reversed(range(_ATTEMPTS)):
             with ExitStack() as attempt:
                 try:
-                    found = self._met(attempt)
+                    met = self._met(attempt)
                 except errors.SchemaMoving:
-                    if not left:
+                    if not more:
                         raise
                 else:
                     stack.enter_context(attempt.pop_all())
-                    return found
+                    return met
         raise errors.SchemaMoving
 
     def _met(self, stack: ExitStack) -> SourceSession:
@@ -159,17 +159,17 @@ class Writing:
             reading, listed = position.read_floor(conn), session.lockable(conn, job)
         stack.enter_context(lent.begun())
         with lent.reading() as conn, ExitStack() as looking:
-            snapshot, found = session.looked(conn, job, looking, listed, alone=True)
-            found = session.select(session.without_paused(job, found), ())
-        code = [table.name for table in found.tables if table.runs_code]
+            snapshot, listing = session.looked(conn, job, looking, listed, alone=True)
+            listing = session.select(session.without_paused(job, listing), ())
+        code = [table.name for table in listing.tables if table.runs_code]
         if code:
             raise errors.ConfigError(
                 f"{code[0]} runs other people's code when it is read, which a writer's session must not",
                 hint=f"leave it to another config, {_RATHER}",
             )
         return SourceSession(
-            lent.conn, identity, reading, replace(snapshot, writes=True), found.tables, job.settings.sync.margin,
-            found.failures, clocks=reading.clocks, spool=Spool(lent.conn, job.files.link.parent),
+            lent.conn, identity, reading, replace(snapshot, writes=True), listing.tables, job.settings.sync.margin,
+            listing.failures, clocks=reading.clocks, spool=Spool(lent.conn, job.files.link.parent),
         )  # fmt: skip
 
     def _context(self) -> Context:

@@ -24,11 +24,11 @@ def steps(context: Context, state: State) -> list[Step]:
 
 def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
     """How far runs have looked in vain since, in those tables that this file has as the published one."""
-    marks, theirs = _marks(context), context.published.tables
+    looked, theirs = _marks(context), context.published.tables
     return {
-        name: marks[name]
+        name: looked[name]
         for name, saved in state.tables.items()
-        if name in marks and name in theirs and saved.watermark == theirs[name].watermark
+        if name in looked and name in theirs and saved.watermark == theirs[name].watermark
     }
 
 

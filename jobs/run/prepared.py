@@ -56,11 +56,11 @@ def recover(job: Job) -> None:
         return
     prefix = _prefix(job)
     with translated(), closing(Source.of_owner(job).open("neaptide dual")) as conn:
-        found = [row["gid"] for row in conn.execute(statements.get("dual", "pending"), {"prefix": prefix})]
-        written = _written(job, [one.removeprefix(prefix) for one in found]) if found else frozenset()
+        gids = [row["gid"] for row in conn.execute(statements.get("dual", "pending"), {"prefix": prefix})]
+        written = _written(job, [one.removeprefix(prefix) for one in gids]) if gids else frozenset()
         # It may hold rows that are about to be undone.
         draft.drop_unpublished(job.files)
-        for one in found:
+        for one in gids:
             word = "COMMIT" if one.removeprefix(prefix) in written else "ROLLBACK"
             conn.execute(f"{word} PREPARED {quoting.literal(one)}".encode())
     clear(job)

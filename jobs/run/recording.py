@@ -44,11 +44,11 @@ class Recording:
 
     def write_watermarks(self, steps: list[Step]) -> None:
         """Of a table that is as the file says, nothing but the position changes."""
-        marks = [self._context.saved_after(step) for step in steps]
-        moved = [mark for mark in marks if ledger.only_moved(self._state.tables.get(mark.table), mark)]
+        saved = [self._context.saved_after(step) for step in steps]
+        moved = [mark for mark in saved if ledger.only_moved(self._state.tables.get(mark.table), mark)]
         moved_names = {mark.table for mark in moved}
         ledger.move_watermarks(self._file, moved, self.run_id)
-        ledger.write_watermarks(self._file, (mark for mark in marks if mark.table not in moved_names), self.run_id)
+        ledger.write_watermarks(self._file, (mark for mark in saved if mark.table not in moved_names), self.run_id)
 
     def write_record(self, run: Run) -> None:
         """The run's record, after those of the runs before."""
@@ -67,7 +67,7 @@ class Recording:
             ended = runs.take_over(self._file, self._earlier, self._last_end)
         runs.write(self._file, records, ended, keep=context.job.settings.sync.keep_runs)
 
-    def hand_on(self, kept: Mapping[str, Changes | None]) -> None:
+    def hand_on(self, to_carry: Mapping[str, Changes | None]) -> None:
         """Keep what this run changed for the next one, in a session that stays open.
 
         Not where the work file was ahead of the published one, because the run that wrote it never got to publish: the
@@ -77,7 +77,7 @@ class Recording:
         if self._context.job.sessions is None or self._state.run_id > base.run_id or not self._file.private:
             carry.drop(self._file)
             return
-        carry.hand_on(self._file, Carried(base, self.run_id, kept, self._record, self._last_end))
+        carry.hand_on(self._file, Carried(base, self.run_id, to_carry, self._record, self._last_end))
 
     def keep_last(self) -> list[str]:
         """A table that failed stays as it is published: this file may hold it as it was a run earlier.

@@ -88,30 +88,30 @@ def _patient(run: Callable[[], Run], sessions: OpenSessions | None) -> Run:
         error: errors.NeaptideError = sessions.away[2]
         raise error
     try:
-        found = run()
+        done = run()
     except (errors.SourceUnavailable, errors.SourceTimeout) as error:
         pause = min(_LONGEST, sessions.away[1] * 2) if sessions.away else _FIRST
         sessions.away = (time.monotonic() + pause, pause, error)
         raise
     sessions.away = None
-    return found
+    return done
 
 
 def _together(job: Job, done: _Done, began: datetime) -> Run:
     runs = list(done.runs.values())
     state = {part.part: targets.of(part).peek() for part in job.parts if part.part in done.failures}
-    moments = [found.as_of for found in runs]
+    moments = [run.as_of for run in runs]
     moments += [moment for name in done.failures for moment in _moments(job, name, state[name])]
     failed = [one for name, error in done.failures.items() for one in _left(job, name, state[name], error)]
     return Run(
-        max(found.run_id for found in runs),
+        max(run.run_id for run in runs),
         runs[0].kind,
         began,
         datetime.now(UTC),
         min(moments),
-        "; ".join(f"{name or 'source'} {found.snapshot}" for name, found in done.runs.items()),
-        any(found.changed for found in runs),
-        (*(table for found in runs for table in found.tables), *failed),
+        "; ".join(f"{name or 'source'} {run.snapshot}" for name, run in done.runs.items()),
+        any(run.changed for run in runs),
+        (*(table for run in runs for table in run.tables), *failed),
         _summed(runs),
         tuple(dict.fromkeys(_warnings(done.runs))),
         _models(runs),

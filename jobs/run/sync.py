@@ -111,12 +111,12 @@ def _attempted(job: Job, options: Options, progress: Progress) -> Run:
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
     """An empty run, where one of all tables that began at or after `since` has already ended."""
-    found, as_of = freshness.read(job.files), freshness.as_of(job.files)
+    note, as_of = freshness.read(job.files), freshness.as_of(job.files)
     looked = [freshness.of(job.files, part.part).get("began") for part in job.each]
     if as_of is None or not all(clock.not_before(one, since) for one in looked):
         return None
     now = datetime.now(UTC)
-    return Run(found["run_id"], "served", now, now, as_of, "", changed=False)
+    return Run(note["run_id"], "served", now, now, as_of, "", changed=False)
 
 
 def _bounded(job: Job, seconds: float) -> Job:

@@ -27,13 +27,13 @@ def of_rights(job: Job, now: SourceSession, limit: Deadline) -> dict[str, errors
     """
     targets.of(job).check_rights()
     readiness.check_tracked(now.conn, now.tables)
-    found: dict[str, errors.NeaptideError] = {}
+    refused: dict[str, errors.NeaptideError] = {}
     with opening.alone(job) as session:
         reading.attach(job, session, now, limit)
         for table in now.tables:
             if table.lack is None and (error := _refusal(session, table, now)):
-                found[table.name] = error
-    return found
+                refused[table.name] = error
+    return refused
 
 
 def _refusal(session: DuckSession, table: Table, now: SourceSession) -> errors.NeaptideError | None:

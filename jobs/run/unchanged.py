@@ -51,9 +51,9 @@ def _nothing_new(context: Context) -> bool:
     return _unchanged_rows(context, doubtful)
 
 
-def _histories_differ(tables: Iterable[Table], kept: Histories) -> bool:
+def _histories_differ(tables: Iterable[Table], histories: Histories) -> bool:
     """Whether a history is to begin or to go that the published file has not, or has."""
-    return any(bool(table.spec.history) != (table.name in kept) for table in tables)
+    return any(bool(table.spec.history) != (table.name in histories) for table in tables)
 
 
 def _certain(step: Step, news: feed.News) -> bool:
@@ -76,11 +76,11 @@ def _unchanged_rows(context: Context, steps: list[Step]) -> bool:
 def _is_empty(context: Context, file: DuckSession, step: Step, place: int) -> bool:
     label = f"asked_{place}"
     with diagnosed(context.now, step.table):
-        found = context.feed.gather(Into(file, label, context.options.force_deletes), step, context.now)
-    merge = Merge(file, step.table, found, label)
+        gathered = context.feed.gather(Into(file, label, context.options.force_deletes), step, context.now)
+    merge = Merge(file, step.table, gathered, label)
     empty = merge.is_empty()
     merge.drop()
-    changes.drop(file, found)
+    changes.drop(file, gathered)
     return empty
 
 

@@ -63,8 +63,8 @@ def look(
     table is looked at more closely, which of them are out of reach, and why. Without `rights` it doesn't matter that
     this role may not read a table.
     """
-    found = Listing()
-    chosen = _chosen(conn, settings, found)
+    listing = Listing()
+    chosen = _chosen(conn, settings, listing)
     away = hold(_within_reach(row for _, row in chosen.values())) if hold else {}
     memory = memory or Memory()
     facts = Facts(conn, [relid for relid in chosen if relid not in away], memory)
@@ -75,12 +75,12 @@ def look(
         try:
             if relid in away:
                 raise away[relid]
-            found.tables.append(_table(conn, settings, facts, spec, row, rights=rights))
+            listing.tables.append(_table(conn, settings, facts, spec, row, rights=rights))
         except errors.NeaptideError as error:
-            found.failures[name] = error
+            listing.failures[name] = error
     memory.only(chosen)
-    _separate(found, settings.target_path.stem)
-    return found
+    _separate(listing, settings.target_path.stem)
+    return listing
 
 
 def reachable(conn: Connection, settings: config.Settings) -> list[Relation]:
@@ -97,7 +97,7 @@ def _within_reach(rows: Iterable[Row]) -> list[Relation]:
     ]  # fmt: skip
 
 
-def _chosen(conn: Connection, settings: config.Settings, found: Listing) -> dict[int, tuple[config.Table, Row]]:
+def _chosen(conn: Connection, settings: config.Settings, listing: Listing) -> dict[int, tuple[config.Table, Row]]:
     """The relations that the entries mean, each with its entry; entries that mean none go to `found.failures`."""
     # Patterns first, so that an entry of its own wins.
     specs = sorted(map(settings.fed, settings.tables), key=lambda spec: not spec.is_pattern)
@@ -108,7 +108,7 @@ def _chosen(conn: Connection, settings: config.Settings, found: Listing) -> dict
         for row in mine:
             chosen[row["relid"]] = (spec, row)
         if not mine and not spec.is_pattern:
-            found.failures[_single_name(spec)] = errors.MissingTable(
+            listing.failures[_single_name(spec)] = errors.MissingTable(
                 f"the source has no table {spec.name}", hint="correct or remove it in config.toml"
             )
     order = {spec.name: place for place, spec in enumerate(settings.tables)}
@@ -226,13 +226,13 @@ def _check_access(table: Table, row: Row) -> None:
         )
 
 
-def _separate(found: Listing, file_stem: str) -> None:
+def _separate(listing: Listing, file_stem: str) -> None:
     """Move tables to the failures whose names DuckDB can't have, or can't tell from another's."""
-    targets = [table.target for table in found.tables]
+    targets = [table.target for table in listing.tables]
     twins = selection.twins(targets)
-    histories = selection.of_history(targets, [table.target for table in found.tables if table.spec.history])
-    for table in list(found.tables):
+    histories = selection.of_history(targets, [table.target for table in listing.tables if table.spec.history])
+    for table in list(listing.tables):
         error = selection.problem(table.target, file_stem) or twins.get(table.target) or histories.get(table.target)
         if error:
-            found.tables.remove(table)
-            found.failures[table.name] = error
+            listing.tables.remove(table)
+            listing.failures[table.name] = error

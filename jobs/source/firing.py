@@ -36,11 +36,11 @@ def read(conn: Connection, relids: Sequence[int]) -> Firing:
         for row in rows
     }
     examples = {relid for leaves in named.values() for relid in leaves}
-    found = _triggers(conn, sorted({*relids, *examples}))
+    triggers = _triggers(conn, sorted({*relids, *examples}))
     return Firing(
-        found,
+        triggers,
         {
-            root: tuple(Leaf(name, tuple(found[relid])) for relid, name in sorted(leaves.items()))
+            root: tuple(Leaf(name, tuple(triggers[relid])) for relid, name in sorted(leaves.items()))
             for root, leaves in named.items()
         },
         {row["relid"]: row["states"] for row in rows},

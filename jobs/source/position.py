@@ -84,14 +84,14 @@ def _clocks(conn: Connection) -> tuple[datetime, dict[str, Any]]:
 
     What a stall leaves unknown of the one clock against the other would hide as much of a step back.
     """
-    found = []
+    answers = []
     for _ in range(_QUESTIONS):
         asked = clock.instant()
         server = one(conn, "clock")["clock"]
-        found.append((server, clock.reading(server, asked)))
-        if clock.took(found[-1][1]) < _PROMPT:
-            return found[-1]
-    return min(found, key=lambda one: clock.took(one[1]))
+        answers.append((server, clock.reading(server, asked)))
+        if clock.took(answers[-1][1]) < _PROMPT:
+            return answers[-1]
+    return min(answers, key=lambda one: clock.took(one[1]))
 
 
 @contextmanager

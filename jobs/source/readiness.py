@@ -26,16 +26,16 @@ def tombstones_readable(conn: Connection) -> bool:
 
 def check_tracked(conn: Connection, wanted: Iterable[Table]) -> dict[str, errors.NeaptideError]:
     """Why tables lack what their modes need, by name; empty where none does."""
-    found: dict[str, errors.NeaptideError] = {}
+    failures: dict[str, errors.NeaptideError] = {}
     for table in wanted:
         lack = table.lack
         if lack:
             track = f"run `neaptide track {shlex.quote(table.source_name)}`, or `--print` its SQL for a DBA"
             hint = f'{track}; or set watermark = "none", which compares all of it at each run'
-            found[table.name] = errors.NotTracked(lack, hint=hint)
+            failures[table.name] = errors.NotTracked(lack, hint=hint)
     if any(table.deletes.recorded and table.stamp for table in wanted):
         tombstones_readable(conn)
-    return found
+    return failures
 
 
 def check_standby(identity: Identity, wanted: Iterable[Table]) -> None:

@@ -89,15 +89,15 @@ def source_session(
         reading = position.read_floor(conn)
         faults.point("floor_read")
         with ExitStack() as stack:
-            snapshot, found = _seen(conn, job, stack, standby=identity.standby)
-            found = without_paused(job, found)
-            found = select(found, wanted)
-            readiness.check_standby(identity, found.tables)
+            snapshot, listing = _seen(conn, job, stack, standby=identity.standby)
+            listing = without_paused(job, listing)
+            listing = select(listing, wanted)
+            readiness.check_standby(identity, listing.tables)
             if identity.standby and not snapshot.guests:
                 Source.of(job).give_pads(conn)
             yield SourceSession(
-                conn, identity, reading, snapshot, found.tables, job.settings.sync.margin, found.failures,
-                _warnings(reading, found.tables), clocks=reading.clocks,
+                conn, identity, reading, snapshot, listing.tables, job.settings.sync.margin, listing.failures,
+                _warnings(reading, listing.tables), clocks=reading.clocks,
                 spool=Spool(conn, job.files.link.parent) if identity.standby else None,
             )  # fmt: skip
 
@@ -107,12 +107,12 @@ def _seen(conn: Connection, job: Job, stack: ExitStack, *, standby: bool) -> tup
 
     Raises `errors.SchemaMoving` where it goes on moving.
     """
-    for left in reversed(range(_ATTEMPTS)):
+    for more in reversed(range(_ATTEMPTS)):
         with ExitStack() as attempt:
             try:
                 seen = _looked(conn, job, attempt, standby=standby)
             except errors.SchemaMoving:
-                if not left:
+                if not more:
                     raise
             else:
                 stack.enter_context(attempt.pop_all())
@@ -151,19 +151,19 @@ def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, a
             if one.quoted in held or one.relid in away
         }
 
-    found = catalogue.look(conn, job.settings, hold, _memory(job))
-    guests = any(table.runs_code for table in found.tables)
+    listing = catalogue.look(conn, job.settings, hold, _memory(job))
+    guests = any(table.runs_code for table in listing.tables)
     if alone and guests:
-        _set_hashed_aside(found)
-    return replace(snapshot, touched=tuple(touched), guests=guests), found
+        _set_hashed_aside(listing)
+    return replace(snapshot, touched=tuple(touched), guests=guests), listing
 
 
-def _set_hashed_aside(found: Listing) -> None:
+def _set_hashed_aside(listing: Listing) -> None:
     """A standby's one session runs the code of views: it is not given what masks are computed with."""
-    for table in list(found.tables):
+    for table in list(listing.tables):
         if "hash" in table.spec.mask.values():
-            found.tables.remove(table)
-            found.failures[table.name] = errors.ConfigError(
+            listing.tables.remove(table)
+            listing.failures[table.name] = errors.ConfigError(
                 f'{table.source_name} is masked by "hash": a standby reads it in one session with views, whose owners'
                 " could learn the key there",
                 hint="leave the views to another config, or read from the primary",
@@ -180,56 +180,58 @@ def _memory(job: Job) -> facts.Memory | None:
     return memory
 
 
-def without_paused(job: Job, found: Listing) -> Listing:
+def without_paused(job: Job, listing: Listing) -> Listing:
     """Paused tables are left as they are, whatever else may be wrong with them."""
     paused = job.paused
-    names = {one.name for one in found.tables if one.spec.paused or paused & {one.name, one.source_name}}
-    names |= paused & found.failures.keys()
+    names = {one.name for one in listing.tables if one.spec.paused or paused & {one.name, one.source_name}}
+    names |= paused & listing.failures.keys()
     if not names:
-        return found
+        return listing
     reasons = {name: errors.Paused(f"{name} is paused", hint=f"neaptide resume {name}") for name in names}
-    return Listing([table for table in found.tables if table.name not in names], {**found.failures, **reasons})
+    return Listing([table for table in listing.tables if table.name not in names], {**listing.failures, **reasons})
 
 
-def select(found: Listing, wanted: tuple[str, ...]) -> Listing:
+def select(listing: Listing, wanted: tuple[str, ...]) -> Listing:
     """Those of `wanted`, by their names in the source or the file, or all.
 
     Raises `errors.ConfigError` for a name that isn't among them, and `errors.MissingTable` where the source has none.
     """
-    if not (found.tables or found.failures):
+    if not (listing.tables or listing.failures):
         raise errors.MissingTable(
             "no table of the source is meant by the config's patterns",
             hint="correct the names of the [[tables]], or see what this role may see: neaptide init -o other.toml",
         )
-    names = {table.name: {table.name, table.source_name} for table in found.tables} | {n: {n} for n in found.failures}
+    names = {table.name: {table.name, table.source_name} for table in listing.tables} | {
+        n: {n} for n in listing.failures
+    }
     unknown = sorted(set(wanted) - {name for both in names.values() for name in both})
     if unknown:
         raise patterns.unknown(unknown[0], names)
     if not wanted:
-        return found
+        return listing
     return Listing(
-        [table for table in found.tables if names[table.name] & {*wanted}],
-        {name: error for name, error in found.failures.items() if name in wanted},
+        [table for table in listing.tables if names[table.name] & {*wanted}],
+        {name: error for name, error in listing.failures.items() if name in wanted},
     )
 
 
 def _warnings(reading: FloorReading, tables: list[Table]) -> list[str]:
-    found: list[str] = []
+    warnings: list[str] = []
     if not any(table.mode.by_clock for table in tables):
-        return found
+        return warnings
     if reading.hidden:
-        found.append(
+        warnings.append(
             f"{reading.hidden} sessions of other roles hide when their transactions began: the floor stays where it is"
             " and each run reads more of the index; GRANT pg_read_all_stats TO the reading role"
         )
     if reading.silent:
-        found.append(
+        warnings.append(
             f"{reading.silent} sessions don't show when their transactions began, since track_activities is off for"
             " them: the floor stays where it is and each run reads more of the index; set track_activities = on for"
             " their roles"
         )
     if reading.prepared:
-        found.append(
+        warnings.append(
             f"{reading.prepared} prepared transactions are pending: the floor stays where it is until they are ended"
         )
-    return found
+    return warnings

@@ -74,34 +74,34 @@ def read(job: Job) -> Feeds:
 
 def looked(job: Job, conn: Connection) -> tuple[list[Table], dict[str, errors.NeaptideError]]:
     """The config's tables that are there, and what keeps each from being followed."""
-    found = catalogue.look(conn, job.settings)
-    logged = [table for table in found.tables if table.mode.from_log]
+    listing = catalogue.look(conn, job.settings)
+    logged = [table for table in listing.tables if table.mode.from_log]
     problem = trouble(job, conn) if logged else None
     if logged and not problem:
         publication = slots.publication(conn, job.files.known_slot, logged)
-        found.tables = [publication.checked(table) for table in found.tables]
-    troubles = found.failures | readiness.check_tracked(conn, found.tables)
-    return found.tables, troubles | ({table.name: problem for table in logged} if problem else {})
+        listing.tables = [publication.checked(table) for table in listing.tables]
+    troubles = listing.failures | readiness.check_tracked(conn, listing.tables)
+    return listing.tables, troubles | ({table.name: problem for table in logged} if problem else {})
 
 
 def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
     """Why the log can't be read for this target, with the next step."""
     if position.identity(conn).standby:
         return errors.NotTracked("the source is a hot standby, whose log is not read", hint="read from the primary")
-    found = slots.read(conn, job.files.known_slot)
-    if found.wal_level == "logical" and not job.files.known_slot:
+    slot = slots.read(conn, job.files.known_slot)
+    if slot.wal_level == "logical" and not job.files.known_slot:
         return errors.NotTracked("this target has no replication slot yet", hint="run `neaptide track`")
     role = may_replicate(job)
     if not role["may"]:
         return errors.AccessDenied(
             f"role {role['name']} may not replicate", hint="ALTER ROLE … REPLICATION for that role"
         )
-    if found.lost:
+    if slot.lost:
         return errors.NotTracked(
-            f"the slot {found.name} is lost: the server has forgotten what it was to hold",
+            f"the slot {slot.name} is lost: the server has forgotten what it was to hold",
             hint="run `neaptide feed resync`, or wait for the next run, which makes it anew and copies its tables",
         )
-    return found.problem()
+    return slot.problem()
 
 
 def may_replicate(job: Job) -> dict[str, Any]:
@@ -120,12 +120,12 @@ def feed_of(table: Table) -> str:
 
 
 def _fed(table: Table, saved: Saved | None, error: errors.NeaptideError | None) -> Fed:
-    found = _told(table.name, feed_of(table), error)
+    fed = _told(table.name, feed_of(table), error)
     if saved is None:
-        return found
+        return fed
     mark = saved.watermark
     place = mark.log.split(" ")[0] if table.mode.from_log and mark.log else mark.snapshot.text
-    return Fed(found.table, found.feed, mark.snapshot.as_of, place, found.problem, found.hint)
+    return Fed(fed.table, fed.feed, mark.snapshot.as_of, place, fed.problem, fed.hint)
 
 
 def _told(name: str, feed: str, error: errors.NeaptideError | None) -> Fed:

@@ -23,19 +23,19 @@ def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:
     """The record of runs, the keys of deleted rows as of the last hour's look, and a file that was set aside."""
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
-    found = [Growth("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
+    growths = [Growth("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
     kept = job.files.read("kept", notes.Kept)
     limit = f"{_span(sync.tombstone_retention)} by [sync] tombstone_retention"
     for what, name in (("deleted keys", "tombstones"), ("events", "events")):
-        left = kept.get(name)
-        if left:
+        size = kept.get(name)
+        if size:
             relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
             until = "what the relay has yet to hand on" if relayed else limit
-            found.append(Growth(what, left["rows"], left["bytes"], until))
-    found.extend(_histories(job, file))
+            growths.append(Growth(what, size["rows"], size["bytes"], until))
+    growths.extend(_histories(job, file))
     with suppress(OSError):
-        found.append(Growth("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
-    return tuple(found)
+        growths.append(Growth("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
+    return tuple(growths)
 
 
 def _histories(job: Job, file: DuckSession) -> Iterator[Growth]:

@@ -18,27 +18,27 @@ _UNUSABLE = {
 
 def read(files: Names) -> dict[str, Any] | None:
     """The slot's name, its state and the bytes held; None for a target that has no slot."""
-    found = notes.parsed(files.beside("slot"))
-    if not all(isinstance(found.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
+    note = notes.parsed(files.beside("slot"))
+    if not all(isinstance(note.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
         return None
-    status = "anew" if found.get("anew") is True else found["status"]
-    return {"slot": found["slot"], "held": found["held"], "status": status, "safe": found.get("safe")}
+    status = "anew" if note.get("anew") is True else note["status"]
+    return {"slot": note["slot"], "held": note["held"], "status": status, "safe": note.get("safe")}
 
 
-def is_lost(found: dict[str, Any]) -> bool:
+def is_lost(note: dict[str, Any]) -> bool:
     """Whether nothing can be read from the slot: it was dropped, lost or failed, and is not made anew yet."""
-    return found["status"] in _UNUSABLE
+    return note["status"] in _UNUSABLE
 
 
-def problems(found: dict[str, Any] | None, *, followed: bool = True) -> list[str]:
+def problems(note: dict[str, Any] | None, *, followed: bool = True) -> list[str]:
     """What is to be done about it, as sentences; `followed` says whether the config has a table that needs the slot."""
-    if found is None:
+    if note is None:
         return []
-    slot, held, safe = found["slot"], found["held"], found["safe"]
+    slot, held, safe = note["slot"], note["held"], note["safe"]
     if not followed:
         return [f"no table follows the log any more, and the server holds it for the slot {slot}: run `neaptide track`"]
-    if is_lost(found):
-        return [f"the slot {slot} {_UNUSABLE[found['status']]}"]
+    if is_lost(note):
+        return [f"the slot {slot} {_UNUSABLE[note['status']]}"]
     bounded = isinstance(safe, int) and safe < held
     if held < _MUCH and not bounded:
         return []

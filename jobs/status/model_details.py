@@ -56,12 +56,12 @@ def checked(job: Job, path: Path) -> Analysis:
 def meant(name: str, known: set[str]) -> str:
     """The name of a model as somebody writes it, with `models.` or without."""
     plain = quoting.fold(name.removeprefix(f"{model_file.SCHEMA}."))
-    found = {quoting.fold(one): one for one in known}
-    if plain not in found:
-        near = difflib.get_close_matches(plain, found, n=3, cutoff=0.4)
+    names = {quoting.fold(one): one for one in known}
+    if plain not in names:
+        near = difflib.get_close_matches(plain, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "run `neaptide models` for the list"
         raise errors.UsageError(f"there is no model {name!r}", hint=hint)
-    return found[plain]
+    return names[plain]
 
 
 def _analysis(planned: Planned, name: str) -> Analysis:
@@ -70,35 +70,35 @@ def _analysis(planned: Planned, name: str) -> Analysis:
     return planned.analyses[name]
 
 
-def _status(file: DuckSession, name: str, planned: Planned, found: SavedModel | None) -> ModelDetails:
+def _status(file: DuckSession, name: str, planned: Planned, given: SavedModel | None) -> ModelDetails:
     analysis, model, bad = planned.analyses.get(name), planned.models.get(name), planned.bad.get(name)
-    kept = found or SavedModel(name)
+    saved = given or SavedModel(name)
     there = quoting.qualified(model_file.SCHEMA, name)
-    built = found is not None and kept.error is None and file.has(there)
+    built = given is not None and saved.error is None and file.has(there)
     rows = file.one(f"SELECT count(*) FROM out.{there}") if built else 0
     share = _share(file, rows, analysis) if built else None
-    chosen = built and kept.kind in ("rows", "groups")
+    chosen = built and saved.kind in ("rows", "groups")
     return ModelDetails(
         name,
-        kind=analysis.kind if analysis else kept.kind,
-        why=analysis.reason if analysis else kept.why,
+        kind=analysis.kind if analysis else saved.kind,
+        why=analysis.reason if analysis else saved.why,
         title=model.title if model else "",
         description=model.description if model else "",
-        inputs=analysis.inputs if analysis else kept.inputs,
+        inputs=analysis.inputs if analysis else saved.inputs,
         key=analysis.key if analysis else (),
         built=built,
         rows=rows,
         rows_per_input_row=share,
-        action=kept.action,
-        keys=kept.keys,
-        seconds=kept.seconds,
-        rebuild_seconds=kept.build_seconds if found else None,
-        rebuild_reason=kept.reason,
-        rebuilt_above=costs.of(kept.costs).threshold(rows) if chosen else None,
-        costs=kept.costs if chosen else None,
-        bytes=_bytes(file, name, kept.kind) if built else 0,
+        action=saved.action,
+        keys=saved.keys,
+        seconds=saved.seconds,
+        rebuild_seconds=saved.build_seconds if given else None,
+        rebuild_reason=saved.reason,
+        rebuilt_above=costs.of(saved.costs).threshold(rows) if chosen else None,
+        costs=saved.costs if chosen else None,
+        bytes=_bytes(file, name, saved.kind) if built else 0,
         advice=_advice(analysis, rows, share) if analysis else (),
-        error=bad.message if bad else kept.error,
+        error=bad.message if bad else saved.error,
         hint=bad.hint if bad else None,
     )
 
@@ -118,13 +118,13 @@ def _bytes(file: DuckSession, name: str, kind: str) -> int | None:
 
 def _advice(analysis: Analysis, rows: int, share: float | None) -> tuple[str, ...]:
     """What would make it cheaper to keep or to read."""
-    found = [analysis.advice] if analysis.advice else []
+    advice = [analysis.advice] if analysis.advice else []
     grouped = analysis.kind in ("groups", "sums")
     if grouped and rows > _MANY and share is not None and share > _HARDLY:
-        found.append(f"it has {share:.2f} rows for each row of its input: it hardly groups")
+        advice.append(f"it has {share:.2f} rows for each row of its input: it hardly groups")
     if rows > _MANY:
-        found += [_cast(name, kind) for name, kind in analysis.columns.items() if _is_wide(kind)]
-    return tuple(found)
+        advice += [_cast(name, kind) for name, kind in analysis.columns.items() if _is_wide(kind)]
+    return tuple(advice)
 
 
 def _is_wide(kind: str) -> bool:

@@ -109,13 +109,13 @@ def _run(row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:
 
     Of a run that was killed after it had published nobody knows the end: then it is None, and so are the seconds.
     """
-    found = {**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}}
+    run = {**row, **{name: json.loads(row[name]) for name in ("phases", "warnings", "tables")}}
     if row["run_id"] == last.get("run_id"):
-        found |= {"finished_at": datetime.fromisoformat(last["finished_at"]), "phases": last["phases"]}
-        found["models"] = sorted(last["models"], key=lambda one: (-one["seconds"], one["model"])) or found["models"]
-    if "publish" not in found["phases"]:
-        return {**found, "finished_at": None, "seconds": None}
-    return {**found, "seconds": (found["finished_at"] - found["started_at"]).total_seconds()}
+        run |= {"finished_at": datetime.fromisoformat(last["finished_at"]), "phases": last["phases"]}
+        run["models"] = sorted(last["models"], key=lambda one: (-one["seconds"], one["model"])) or run["models"]
+    if "publish" not in run["phases"]:
+        return {**run, "finished_at": None, "seconds": None}
+    return {**run, "seconds": (run["finished_at"] - run["started_at"]).total_seconds()}
 
 
 def _oldest(rows: list[dict[str, Any]]) -> datetime | None:

@@ -36,7 +36,7 @@ def assignments(body: str) -> tuple[Assignment, ...] | None:
 
 def _tokens(body: str) -> list[str] | None:
     """Names as PostgreSQL folds them; quoted ones keep their quotes, unless those change nothing."""
-    found: list[str] = []
+    tokens: list[str] = []
     end = 0
     while end < len(body):
         match = _TOKEN.match(body, end)
@@ -44,10 +44,10 @@ def _tokens(body: str) -> list[str] | None:
             return None
         end = match.end()
         if match["name"]:
-            found.append(match["name"].lower())
+            tokens.append(match["name"].lower())
         elif not match["blank"]:
-            found.append(match[0])
-    return found
+            tokens.append(match[0])
+    return tokens
 
 
 def _statements(tokens: list[str]) -> list[list[str]] | None:

@@ -121,32 +121,32 @@ def twins(targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], errors.Co
     for schema, name in targets:
         tables[quoting.fold(schema), quoting.fold(name)].add((schema, name))
         schemas[quoting.fold(schema)].add(schema)
-    found = {}
+    failures = {}
     for target in set(targets):
         same = tables[quoting.fold(target[0]), quoting.fold(target[1])]
         if len(same) > 1 or targets.count(target) > 1:
-            found[target] = _twin("tables", {quoting.join_name(*one) for one in same}, target)
+            failures[target] = _twin("tables", {quoting.join_name(*one) for one in same}, target)
         elif len(schemas[quoting.fold(target[0])]) > 1:
-            found[target] = _twin("schemas", schemas[quoting.fold(target[0])], target)
-    return found
+            failures[target] = _twin("schemas", schemas[quoting.fold(target[0])], target)
+    return failures
 
 
 def of_history(
-    targets: Sequence[tuple[str, str]], kept: Sequence[tuple[str, str]]
+    targets: Sequence[tuple[str, str]], histories: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], errors.ConfigError]:
-    """The tables of which a history is `kept` that would have the name of another's, or of a table that is copied."""
+    """The tables with one of these `histories` that would have the name of another's, or of a table that is copied."""
     there = {quoting.fold(name) for schema, name in targets if quoting.fold(schema) == "history"}
-    found = {}
-    for target in kept:
+    failures = {}
+    for target in histories:
         name = quoting.fold(target[1])
-        alike = [quoting.join_name(*one) for one in kept if quoting.fold(one[1]) == name]
-        if len(alike) > 1 or name in there or any(f"{quoting.fold(one[1])}_at" == name for one in kept):
+        alike = [quoting.join_name(*one) for one in histories if quoting.fold(one[1]) == name]
+        if len(alike) > 1 or name in there or any(f"{quoting.fold(one[1])}_at" == name for one in histories):
             others = f"the histories of {' and '.join(alike)}" if len(alike) > 1 else "a history and another table"
-            found[target] = errors.ConfigError(
+            failures[target] = errors.ConfigError(
                 f"{others} would both be called history.{target[1]}",
                 hint='give one of the tables another name in the file: rename = "…"',
             )
-    return found
+    return failures
 
 
 def _twin(kind: str, names: Iterable[str], target: tuple[str, str]) -> errors.ConfigError:

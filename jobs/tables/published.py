@@ -55,13 +55,13 @@ class Publication:
     @classmethod
     def of(cls, name: str, members: Iterable[dict[str, Any]], parts: Iterable[dict[str, Any]]) -> Publication:
         """From the rows of sql/sync/wal.sql."""
-        found: dict[int, tuple[Part, ...]] = {}
+        by_table: dict[int, tuple[Part, ...]] = {}
         for row in parts:
-            found[row["root"]] = (*found.get(row["root"], ()), Part.of(row))
+            by_table[row["root"]] = (*by_table.get(row["root"], ()), Part.of(row))
         given = list(members)
         whole = frozenset(row["relid"] for row in given if row["whole"])
         generated = any(row["generated"] for row in given)
-        return cls(name, {row["relid"]: row["version"] for row in given}, whole, found, generated)
+        return cls(name, {row["relid"]: row["version"] for row in given}, whole, by_table, generated)
 
     def version(self, table: Table) -> str:
         """What changes when a table, or a partition of it, was for a while not in it."""

@@ -129,7 +129,7 @@ class Table(Origin):
 
         The file keeps it as JSON and it is compared with what comes back: no tuples, no keys but texts.
         """
-        found = {
+        signature = {
             "table": self.relid,
             "key": list(self.key),
             "columns": [_column(info, plan) for info, plan in zip(self.copied, self.columns, strict=True)],
@@ -147,7 +147,7 @@ class Table(Origin):
         }  # fmt: skip
         deciding = [_facts(info) for info in self.deciding]
         return (
-            found
+            signature
             | ({"deciding": deciding} if deciding else {})
             | ({"filtering": self.filtering.version} if self.filtering.version else {})
             | ({} if self.holds_rows else {"kind": self.kind})

@@ -104,16 +104,16 @@ def _unstamped(table: Table) -> str | None:
 
 def _unrecorded(table: Table) -> str | None:
     subject = table.subject
-    for number, (place, found) in enumerate(_places(table)):
+    for number, (place, there) in enumerate(_places(table)):
         # What fires for each statement fires where the statement names the table; TRUNCATE of a partition changes its
         # file's name.
         kinds = [[capture.by_row(subject)], [capture.emptied(subject)]] if number == 0 else [[capture.by_row(subject)]]
         if not subject.by_row:
             kinds[0].append(capture.by_statement(subject))
-        recording = [t for t in found if _records_updates(t, capture.recording(subject))]
-        if not recording or not all(any(_one_of(t, kind) for t in found) for kind in kinds):
+        recording = [t for t in there if _records_updates(t, capture.recording(subject))]
+        if not recording or not all(any(_one_of(t, kind) for t in there) for kind in kinds):
             return f"the triggers of {place} that record deleted rows are missing, or not ENABLE ALWAYS"
-        after = triggers.later(found, recording[-1].name, triggers.UPDATE, table.source_key)
+        after = triggers.later(there, recording[-1].name, triggers.UPDATE, table.source_key)
         if after:
             return f"the trigger {after.name} of {place} fires after the keys of changed rows were recorded"
     return None

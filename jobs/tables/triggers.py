@@ -166,7 +166,7 @@ def fault(
     `trusted` are the functions of our own that stamp this column.
     """
     firing = [trigger for trigger in in_order(triggers) if trigger.fires(event, before=True, row=True)]
-    found = Fault.MISSING, ""
+    worst = Fault.MISSING, ""
     # The last one has the last word.
     while firing:
         trigger = firing.pop()
@@ -174,11 +174,11 @@ def fault(
             if trigger.enabled == ALWAYS and not trigger.conditional:
                 return None
             if trigger.enabled != ALWAYS:
-                found = Fault.NOT_ALWAYS, trigger.name
+                worst = Fault.NOT_ALWAYS, trigger.name
         elif not trigger.leaves([stamp.column]):
             before = any(other.function in trusted or other.means(stamp) for other in firing)
             return (Fault.TAKEN_BACK, trigger.name) if before else _unread(trigger, stamp)
-    return found
+    return worst
 
 
 def _unread(trigger: Trigger, stamp: Stamp) -> tuple[Fault, str]:

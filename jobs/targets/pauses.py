@@ -42,14 +42,16 @@ def resume(job: Job, names: list[str]) -> list[str]:
     Raises `errors.UsageError` for one that the config pauses, and for one that isn't there.
     """
     with targets.of(job).locked():
-        found = paused.read(job.files)
+        before = paused.read(job.files)
         # What was paused may be gone from the config.
-        known = list(found) if not names else [*(n for n in names if n in found), *_known(job, set(names) - {*found})]
+        known = (
+            list(before) if not names else [*(n for n in names if n in before), *_known(job, set(names) - {*before})]
+        )
         for spec in job.settings.tables:
             if spec.paused and names and spec.name in known:
                 raise errors.UsageError(f"{spec.name} has paused = true in the config", hint="take it out there")
-        paused.write(job.files, {name: since for name, since in found.items() if name not in known})
-        return [name for name in known if name in found]
+        paused.write(job.files, {name: since for name, since in before.items() if name not in known})
+        return [name for name in known if name in before]
 
 
 def _known(job: Job, names: Iterable[str]) -> list[str]:
@@ -64,20 +66,20 @@ def _known(job: Job, names: Iterable[str]) -> list[str]:
     return wanted
 
 
-def told(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
+def notes(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
     """What there is to say of a paused table of which something is about to be forgotten that it needs, or is."""
     if saved is not None and modes.watermark(saved.mode).from_log:
         return _of_log(job.files)
     deletes = {spec.name: modes.DELETES[spec.deletes] for spec in job.settings.tables}
     if saved is None or modes.watermark(saved.mode).reads_all or not deletes.get(saved.table, modes.RECORDED).recorded:
         return ()
-    left = saved.watermark.snapshot.as_of + job.settings.sync.tombstone_retention - now
-    if left > (1 - _NEAR) * job.settings.sync.tombstone_retention:
+    rest = saved.watermark.snapshot.as_of + job.settings.sync.tombstone_retention - now
+    if rest > (1 - _NEAR) * job.settings.sync.tombstone_retention:
         return ()
     what = "once it is resumed it is copied anew"
-    if left <= timedelta():
+    if rest <= timedelta():
         return (f"keys of rows deleted since it was paused may be purged ([sync] tombstone_retention): {what}",)
-    hours = left.total_seconds() / 3600
+    hours = rest.total_seconds() / 3600
     return (f"keys of rows deleted since it was paused are purged in {hours:.1f} h: after that, {what}",)
 
 
@@ -92,4 +94,4 @@ def _of_log(files: Names) -> tuple[str, ...]:
 
 def warnings(job: Job, state: State, names: list[str], now: datetime) -> list[str]:
     """The same in one sentence for each table."""
-    return [f"{name} is paused: {line}" for name in names for line in told(job, state.tables.get(name), now)]
+    return [f"{name} is paused: {line}" for name in names for line in notes(job, state.tables.get(name), now)]

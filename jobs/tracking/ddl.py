@@ -146,11 +146,11 @@ class _Install:
         table, wanted = self.table, self.table.spec.index
         name = f"neaptide_{table.spec.watermark}_{table.relid}"
         place = (table.relid, self.column)
-        found = {index: method for relid, column, index, method in self.have.indexes if (relid, column) == place}
-        ours = found.pop(name, None)
+        methods = {index: method for relid, column, index, method in self.have.indexes if (relid, column) == place}
+        ours = methods.pop(name, None)
         if ours and ours != wanted:
             self._do(f"DROP INDEX {quoting.qualified(table.schema, name)}")
-        if wanted in ("none", ours) or found:
+        if wanted in ("none", ours) or methods:
             return
         using, options = ("USING brin ", _BRIN) if wanted == "brin" else ("", "")
         on = f"{table.quoted} {using}({quoting.identifier(self.column)}){options}"

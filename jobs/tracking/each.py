@@ -35,17 +35,17 @@ def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "")
 
 def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Found]) -> list[Found]:
     """What is done at each; one that is away keeps no other from it, and its error is raised at the end."""
-    found: list[Found] = []
+    results: list[Found] = []
     failures: list[errors.NeaptideError] = []
     for part, own in sources.meant(job, names):
         try:
-            found.append(do(part, list(own)))
+            results.append(do(part, list(own)))
         except errors.NeaptideError as error:
             failures.append(part.named(error) if job.parts else error)
     if failures:
         raise failures[0]
-    return found
+    return results
 
 
-def _joined(found: list[list[str]]) -> list[str]:
-    return [line for one in found for line in one]
+def _joined(lists: list[list[str]]) -> list[str]:
+    return [line for one in lists for line in one]

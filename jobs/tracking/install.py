@@ -53,12 +53,12 @@ def lacking(conn: Connection, tables: list[Table], owner: str) -> list[list[Stat
     _check_owners(conn, owner)
     have = _installed(conn, tables, _things(conn))
     seen: set[Statement] = set()
-    found = []
+    missing = []
     for table in tables:
         own = [one for one in ddl.install(table, have) if one not in seen]
         seen.update(own)
-        found.append(own)
-    return found
+        missing.append(own)
+    return missing
 
 
 def untrack(job: Job, names: list[str]) -> list[str]:
@@ -88,19 +88,19 @@ def _execute(job: Job, gather: Callable[[Connection], list[Statement]]) -> list[
         with conn.transaction():
             for setting in SETTINGS:
                 conn.execute(setting.encode())
-            found = gather(conn)
-            _run(conn, [one for one in found if not one.alone])
+            todo = gather(conn)
+            _run(conn, [one for one in todo if not one.alone])
         # Indexes that are built while others write can't be part of a transaction, and take their time.
-        alone = [one for one in found if one.alone]
+        alone = [one for one in todo if one.alone]
         for setting in ("lock_timeout = 0", "statement_timeout = 0", _BOUND):
             if alone:
                 conn.execute(f"SET {setting}".encode())
         _run(conn, alone)
-    return [one.text for one in found]
+    return [one.text for one in todo]
 
 
-def _run(conn: Connection, found: Iterable[Statement]) -> None:
-    for one in found:
+def _run(conn: Connection, statements: Iterable[Statement]) -> None:
+    for one in statements:
         try:
             conn.execute(one.text.encode())
         except _RACED as error:
@@ -153,12 +153,12 @@ def removing(job: Job, conn: Connection, names: list[str]) -> list[Statement]:
     return [*logged, *map(ddl.dropped, rows), *rest]
 
 
-def named(found: list[Table], names: Iterable[str]) -> list[Table]:
-    wanted = list(names) or [table.source_name for table in found]
-    unknown = sorted(set(wanted) - {name for table in found for name in (table.source_name, table.name)})
+def named(tables: list[Table], names: Iterable[str]) -> list[Table]:
+    wanted = list(names) or [table.source_name for table in tables]
+    unknown = sorted(set(wanted) - {name for table in tables for name in (table.source_name, table.name)})
     if unknown:
-        raise patterns.unknown(unknown[0], {table.source_name for table in found})
-    return [table for table in found if table.source_name in wanted or table.name in wanted]
+        raise patterns.unknown(unknown[0], {table.source_name for table in tables})
+    return [table for table in tables if table.source_name in wanted or table.name in wanted]
 
 
 def _things(conn: Connection) -> frozenset[str]:

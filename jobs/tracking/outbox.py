@@ -17,25 +17,25 @@ def installing(conn: Connection, tables: Iterable[Table], things: Iterable[str])
 
     The tables are locked while it is made: who has written to one by then has looked for an outbox in vain.
     """
-    told = [table for table in tables if table.from_events]
-    if not told:
+    fed = [table for table in tables if table.from_events]
+    if not fed:
         return []
     missing = [ddl.block(name) for name in ("schema", "purge") if name not in things]
     row = conn.execute(statements.get("outbox", "is_there")).fetchone()
-    made = [] if row and row["is_there"] else list(_made(told))
-    return [*missing, *made, *_grants(conn, told)]
+    made = [] if row and row["is_there"] else list(_made(fed))
+    return [*missing, *made, *_grants(conn, fed)]
 
 
-def _made(told: Sequence[Table]) -> Iterator[Statement]:
-    names = ", ".join(table.quoted for table in told)
+def _made(tables: Sequence[Table]) -> Iterator[Statement]:
+    names = ", ".join(table.quoted for table in tables)
     yield Statement(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
     yield Statement(ddl.bare(statements.get("outbox", "create")))
     yield Statement(ddl.bare(statements.get("outbox", "create_index")))
 
 
-def _grants(conn: Connection, told: Sequence[Table]) -> Iterator[Statement]:
+def _grants(conn: Connection, tables: Sequence[Table]) -> Iterator[Statement]:
     """Whoever may write to the tables has to write events as well."""
-    given = {"relids": [table.relid for table in told]}
+    given = {"relids": [table.relid for table in tables]}
     for row in conn.execute(statements.get("outbox", "writers"), given):
         role = "PUBLIC" if row["name"] is None else quoting.identifier(row["name"])
         yield Statement(f"GRANT USAGE ON SCHEMA neaptide TO {role}")

@@ -41,12 +41,12 @@ def installing(
         return _abandoned(conn, name)
     if not wanted and not members:
         return []
-    found, slot = slots.publication(conn, name, wanted), slots.read(conn, name)
-    _check(found, slot, wanted)
+    publication, slot = slots.publication(conn, name, wanted), slots.read(conn, name)
+    _check(publication, slot, wanted)
     made = _slot(conn, slot) if wanted else []
     if made:
         _warn(conn, slot, warn)
-    return [*_publishing(conn, found, wanted), *_others(members, name, wanted, tables, every=every), *made]
+    return [*_publishing(conn, publication, wanted), *_others(members, name, wanted, tables, every=every), *made]
 
 
 def removing(conn: Connection, name: str, tables: Sequence[Table]) -> list[Statement]:
@@ -87,11 +87,11 @@ def _dropping(conn: Connection, name: str) -> list[Statement]:
     ]
 
 
-def _check(found: Publication, slot: Slot, wanted: Sequence[Table]) -> None:
+def _check(publication: Publication, slot: Slot, wanted: Sequence[Table]) -> None:
     if wanted and slot.wal_level != "logical":
         raise slots.level_error(slot.wal_level)
     for table in wanted:
-        lack = published.unfit(table, found)
+        lack = published.unfit(table, publication)
         if lack:
             raise errors.NotTracked(lack, hint="change the table's entry in config.toml")
 
@@ -107,18 +107,18 @@ def _warn(conn: Connection, slot: Slot, warn: Callable[[str], None]) -> None:
         warn(f"the slot is ready once the {row['running']} transactions have ended that are writing now")
 
 
-def _publishing(conn: Connection, found: Publication, wanted: Sequence[Table]) -> list[Statement]:
+def _publishing(conn: Connection, publication: Publication, wanted: Sequence[Table]) -> list[Statement]:
     if not wanted:
         return []
-    name = quoting.identifier(found.name)
+    name = quoting.identifier(publication.name)
     options = _OPTIONS + (", publish_generated_columns = stored" if conn.info.server_version >= _GENERATES else "")
-    if found.name not in {row["name"] for row in conn.execute(statements.get("wal", "publications"))}:
-        return [Statement(f"CREATE PUBLICATION {name} WITH ({options})"), *_adding(found.name, wanted)]
-    partly = [table for table in wanted if table.relid in found.versions and not found.tells_all(table)]
-    missing = [table for table in wanted if table.relid not in found.versions or table in partly]
-    mended = [_altered(found.name, "DROP", [table.quoted for table in partly])] if partly else []
+    if publication.name not in {row["name"] for row in conn.execute(statements.get("wal", "publications"))}:
+        return [Statement(f"CREATE PUBLICATION {name} WITH ({options})"), *_adding(publication.name, wanted)]
+    partly = [table for table in wanted if table.relid in publication.versions and not publication.tells_all(table)]
+    missing = [table for table in wanted if table.relid not in publication.versions or table in partly]
+    mended = [_altered(publication.name, "DROP", [table.quoted for table in partly])] if partly else []
     altered = [Statement(f"ALTER PUBLICATION {name} SET ({options})")] if partly else []
-    return [*altered, *mended, *_adding(found.name, missing)]
+    return [*altered, *mended, *_adding(publication.name, missing)]
 
 
 def _adding(name: str, tables: Sequence[Table]) -> list[Statement]:

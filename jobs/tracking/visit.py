@@ -76,13 +76,13 @@ def _about(table: Table) -> str:
 def _written(parts: list[tuple[str, list[Statement]]]) -> str:
     """One transaction, and what can't be part of it."""
     lines = ["BEGIN;", *(f"{setting};" for setting in install.SETTINGS)]
-    for about, found in parts:
-        inside = [one.text for one in found if not one.alone]
+    for about, value in parts:
+        inside = [one.text for one in value if not one.alone]
         _check_readable(inside)
         lines += ["", f"-- {about}"] if about and inside else []
         lines += [f"{text};" for text in inside]
     lines += ["COMMIT;"]
-    alone = [one.text for _, found in parts for one in found if one.alone]
+    alone = [one.text for _, value in parts for one in value if one.alone]
     _check_readable(alone)
     lines += ["", "-- Built while others write, so this may take a while."] if alone else []
     return "\n".join([*lines, *(f"{text};" for text in alone), ""])

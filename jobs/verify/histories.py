@@ -18,11 +18,11 @@ from jobs.verify.results import TableCheck
 
 def compare(file: DuckSession, tables: Iterable[Table]) -> list[TableCheck]:
     """What was found of these tables' histories; of one that has yet to begin, or to follow its table, nothing."""
-    kept = ledger.read(file)
+    histories = ledger.read(file)
     return [
         _compared(file, table)
         for table in tables
-        if table.name in kept and kept[table.name].signature == rewriting.signature(table)
+        if table.name in histories and histories[table.name].signature == rewriting.signature(table)
     ]
 
 
@@ -36,14 +36,14 @@ def mend(
     wanted = [table for table in tables if table.spec.history]
     if not wanted:
         return
-    found = compare(file, wanted)
+    compared = compare(file, wanted)
     histories = keeper.Keeper(file, now.snapshot.as_of, "repair", past, origin="repair")
     histories.begin()
     for table in wanted:
         histories.replaced(table)
     mended = {check.table for check in checks if not check.equal}
     # What a history lacks of rows that were mended in this very call was no fault of its own.
-    checks.extend(check for check in found if check.equal or check.table.removeprefix("history of ") not in mended)
+    checks.extend(check for check in compared if check.equal or check.table.removeprefix("history of ") not in mended)
 
 
 def catch_up(file: DuckSession, tables: Iterable[Table], gone: Iterable[str]) -> None:
@@ -61,7 +61,7 @@ def _compared(file: DuckSession, table: Table) -> TableCheck:
         f"{rows.exact(plan, 't')} IS NOT DISTINCT FROM {rows.exact(plan, 'c')}" for plan in table.columns
     )
     joined = " AND ".join(f"t.{name} = c.{name}" for name in map(quoting.identifier, table.key))
-    found = file.rows(
+    counts = file.rows(
         f"SELECT count(*) FILTER (WHERE c.valid_from IS NULL) AS missing,"
         f" count(*) FILTER (WHERE c.valid_from IS NOT NULL AND NOT ({same})) AS different, count(*) AS rows"
         f" FROM {here} AS t LEFT JOIN {present} AS c ON {joined}"
@@ -69,6 +69,6 @@ def _compared(file: DuckSession, table: Table) -> TableCheck:
     extra = file.one(f"SELECT count(*) FROM {present} ANTI JOIN {here} USING ({key})")
     versions = file.one(f"SELECT count(*) FROM {present}")
     return TableCheck(
-        f"history of {table.name}", found["rows"], versions, found["missing"], extra, found["different"],
+        f"history of {table.name}", counts["rows"], versions, counts["missing"], extra, counts["different"],
         seconds=time.monotonic() - began,
     )  # fmt: skip

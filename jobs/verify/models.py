@@ -59,15 +59,15 @@ def _mended(check: ModelCheck, built: ModelRun) -> ModelCheck:
     return replace(check, repaired=not built.error, missing=missing, error=built.error)
 
 
-def _follows(found: ledger.Models, name: str, tables: Collection[str]) -> bool:
-    kept = found.by_name.get(name)
-    return kept is None or bool(set(tables) & set(kept.tables))
+def _follows(models: ledger.Models, name: str, tables: Collection[str]) -> bool:
+    saved = models.by_name.get(name)
+    return saved is None or bool(set(tables) & set(saved.tables))
 
 
-def _compared(file: DuckSession, name: str, planning: Planning, found: ledger.Models) -> ModelCheck:
-    began, kept = time.monotonic(), found.by_name.get(name)
-    if kept is None or kept.error:
-        error = kept.error if kept else "it is not in the file yet: run `neaptide sync`"
+def _compared(file: DuckSession, name: str, planning: Planning, models: ledger.Models) -> ModelCheck:
+    began, saved = time.monotonic(), models.by_name.get(name)
+    if saved is None or saved.error:
+        error = saved.error if saved else "it is not in the file yet: run `neaptide sync`"
         return ModelCheck(name, error=error)
     try:
         return replace(_counted(file, name, planning), seconds=time.monotonic() - began)

@@ -69,14 +69,14 @@ def verify(
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
-    told = targets.of(job).keep_off()
+    warnings = targets.of(job).keep_off()
     path = job.files.published
     if targets.of(job).version() is None:
         raise errors.NoReportingFile(f"{job.files.link} does not exist", hint="run `neaptide sync` first")
     if path is not None and strangers.is_altered(job, path):
-        return _verify_altered(job, scope, path, told, progress)
+        return _verify_altered(job, scope, path, warnings, progress)
     seen = targets.of(job).look()
-    with reading.opened(job, scope.tables, (*told, *seen.warnings)) as (now, deadline):
+    with reading.opened(job, scope.tables, (*warnings, *seen.warnings)) as (now, deadline):
         scope = replace(scope, same_source=_catch_up(job, scope, now, seen.state, deadline))
         try:
             checks = _checked(job, scope, now, deadline, progress)
@@ -88,13 +88,13 @@ def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
         return _result(scope, now, checks)
 
 
-def _verify_altered(job: Job, scope: Scope, path: Path, told: list[str], progress: Progress) -> Verification:
+def _verify_altered(job: Job, scope: Scope, path: Path, warnings: list[str], progress: Progress) -> Verification:
     """Compare what readers see: nothing is brought up to date that another program wrote to, and nothing of it kept."""
     if scope.repair and scope.sample is not None:
         raise errors.TargetUnusable(strangers.told_of(path), hint="run `neaptide verify --repair` without a sample")
     with reading.opened(job, scope.tables) as (now, deadline):
         done = f"it was set aside as {Publisher(job.files).set_aside()}" if scope.repair else "it was compared as it is"
-        now.warnings.extend((*told, f"{strangers.told_of(path)}; {done}"))
+        now.warnings.extend((*warnings, f"{strangers.told_of(path)}; {done}"))
         try:
             checks = _checked(job, scope, now, deadline, progress, altered=True)
         except Damaged as error:
@@ -272,13 +272,13 @@ def _check(file: DuckSession, step: Step, scope: Scope, now: SourceSession, prog
         if changed:
             rows.create_table(file, table)
         comparison = Comparison(file, table, limit=scope.limit, sample=scope.sample)
-        found = comparison.run()
-        repaired = comparison.mend() if scope.repair and not found.equal else 0
+        check = comparison.run()
+        repaired = comparison.mend() if scope.repair and not check.equal else 0
         comparison.drop()
-    progress.advance(table.name, found.rows_source)
+    progress.advance(table.name, check.rows_source)
     progress.finish(table.name)
     return TableCheck(
-        table.name, found.rows_source, found.rows_file, found.missing, found.extra, found.different, found.differences,
+        table.name, check.rows_source, check.rows_file, check.missing, check.extra, check.different, check.differences,
         repaired, time.monotonic() - began,
     )  # fmt: skip
 

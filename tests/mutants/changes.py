@@ -25,9 +25,9 @@ MUTANTS = (
         "        reading = position.read_floor(conn)\n"
         '        faults.point("floor_read")\n'
         "        with ExitStack() as stack:\n"
-        "            snapshot, found = _seen(conn, job, stack, standby=identity.standby)\n",
+        "            snapshot, listing = _seen(conn, job, stack, standby=identity.standby)\n",
         "        with ExitStack() as stack:\n"
-        "            snapshot, found = _seen(conn, job, stack, standby=identity.standby)\n"
+        "            snapshot, listing = _seen(conn, job, stack, standby=identity.standby)\n"
         "            reading = position.read_floor(conn)\n",
         RACES + "test_a_transaction_that_ends_between_floor_and_snapshot",
     ),

@@ -126,7 +126,7 @@ MUTANTS = (
         "a projection's position passes events that it has not read",
         "jobs/projections/projector.py",
         "self._handle(projection, self._queue.events(",
-        "self._handle(projection, iter(()) if kept else self._queue.events(",
+        "self._handle(projection, iter(()) if saved else self._queue.events(",
         PROJECTIONS + "test_the_course_s_example_a_list_of_products",
     ),
     Mutant(

@@ -54,8 +54,8 @@ MUTANTS = (
     Mutant(
         "a clock whose answer came late is good enough",
         "jobs/source/position.py",
-        "if clock.took(found[-1][1]) < _PROMPT:",
-        "if found:",
+        "if clock.took(answers[-1][1]) < _PROMPT:",
+        "if answers:",
         CLOCK + "test_a_clock_whose_answer_came_late_is_asked_for_again",
     ),
     Mutant(

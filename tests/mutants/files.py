@@ -56,8 +56,8 @@ MUTANTS = (
     Mutant(
         "a stranger's log stays beside the link",
         "jobs/targets/file/strangers.py",
-        "told = [_without(log) for log in job.files.logs()]",
-        "told = list[str]()",
+        "warnings = [_without(log) for log in job.files.logs()]",
+        "warnings = list[str]()",
         STRANGERS + "test_the_log_of_a_killed_program_is_told_and_removed_also_by_a_run_with_nothing_to_do",
     ),
     Mutant(

@@ -27,7 +27,7 @@ MUTANTS = (
     Mutant(
         "a row as this file has it is taken for what the last run wrote",
         "jobs/history/turn.py",
-        'f"SELECT {self._columns} FROM {found.changed} SEMI JOIN {self.theirs.keys} USING ({key})"',
+        'f"SELECT {self._columns} FROM {gathered.changed} SEMI JOIN {self.theirs.keys} USING ({key})"',
         'f"SELECT {self._columns} FROM {fresh} SEMI JOIN {self.theirs.keys} USING ({key})"',
         EVERY,
     ),

@@ -98,7 +98,7 @@ MUTANTS = (
     Mutant(
         "GROUP BY ALL of constants has no group where there are no rows",
         "jobs/models/analysis/parts.py",
-        "if found and not any(term.refs for term in found):",
+        "if terms and not any(term.refs for term in terms):",
         "if False:",
         "tests/unit/models/test_analysis.py::test_the_cheapest_exact_upkeep",
     ),
@@ -191,7 +191,7 @@ MUTANTS = (
     Mutant(
         "a table that was copied anew leaves its models as they were",
         "jobs/models/standing.py",
-        "replaced = next((table for table in one.tables if table not in found.current), None)",
+        "replaced = next((table for table in one.tables if table not in models.current), None)",
         "replaced = None",
         ANEW,
     ),
@@ -205,7 +205,7 @@ MUTANTS = (
     Mutant(
         "a run with nothing to do doesn't look at the models' files",
         "jobs/models/standing.py",
-        "if found.by_name.keys() != wanted.keys():\n        return True",
+        "if models.by_name.keys() != wanted.keys():\n        return True",
         "return False",
         RUNS + "test_a_model_is_altered_added_and_removed",
     ),

@@ -54,7 +54,7 @@ MUTANTS = (
     Mutant(
         "a paused table is brought up to date",
         "jobs/source/session.py",
-        "            found = without_paused(job, found)\n",
+        "            listing = without_paused(job, listing)\n",
         "",
         PAUSE + "test_a_paused_table_stays_as_published_and_is_exact_once_it_is_resumed",
     ),

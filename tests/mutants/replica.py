@@ -11,7 +11,7 @@ MUTANTS = (
     Mutant(
         "a server that replays no log passes for a replica",
         "jobs/replica.py",
-        "if not found.standby:",
+        "if not replica.standby:",
         "if False:",
         READ + "test_a_server_that_is_no_replica_of_the_source_is_refused",
     ),
@@ -22,7 +22,9 @@ MUTANTS = (
         "if False:",
         READ + "test_another_database_of_the_same_servers_is_no_replica_and_a_known_one_needs_no_source",
     ),
-    Mutant("a replica is not waited for", "jobs/replica.py", "while not _has(found, reached):", "while False:", WAITED),
+    Mutant(
+        "a replica is not waited for", "jobs/replica.py", "while not _has(replica, reached):", "while False:", WAITED
+    ),
     Mutant(
         "a replica has the moment of the source before it was waited for",
         "sql/sync/source.sql",

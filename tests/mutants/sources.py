@@ -10,8 +10,8 @@ MUTANTS = (
     Mutant(
         "which database a source is, is not kept by its name",
         "jobs/record/sources.py",
-        "found = _named(file, source) if source else about",
-        "found = about",
+        "known = _named(file, source) if source else about",
+        "known = about",
         SOURCES + "test_another_database_under_one_name_is_refused_for_that_one_alone",
     ),
     Mutant(
@@ -59,8 +59,8 @@ MUTANTS = (
     Mutant(
         "what differed of a second source in an altered file is not told",
         "jobs/verify/several.py",
-        "tables = (before.get(one.table, one) if one.equal else one for one in found.tables)",
-        "tables = (one for one in found.tables)",
+        "tables = (before.get(one.table, one) if one.equal else one for one in later.tables)",
+        "tables = (one for one in later.tables)",
         SOURCES + "test_repair_mends_a_file_that_another_program_wrote_to",
     ),
     Mutant(

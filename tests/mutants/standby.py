@@ -12,11 +12,11 @@ MUTANTS = (
     Mutant(
         "a standby's snapshot is exported and imported like a primary's",
         "jobs/source/session.py",
-        "            found = select(found, wanted)\n",
+        "            listing = select(listing, wanted)\n",
         "            name = conn.execute('SELECT pg_export_snapshot() AS name').fetchone()['name']\n"
         "            snapshot = replace(snapshot, exported=name)\n"
         "            Spool = lambda *_: None\n"
-        "            found = select(found, wanted)\n",
+        "            listing = select(listing, wanted)\n",
         LOST,
     ),
     Mutant(

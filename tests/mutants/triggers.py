@@ -203,8 +203,8 @@ MUTANTS = (
     Mutant(
         "a trigger after ours may change the key",
         "jobs/tables/tracked.py",
-        "after = triggers.later(found, recording[-1].name, triggers.UPDATE, table.source_key)",
-        "after = triggers.later(found, recording[-1].name, triggers.UPDATE, ())",
+        "after = triggers.later(there, recording[-1].name, triggers.UPDATE, table.source_key)",
+        "after = triggers.later(there, recording[-1].name, triggers.UPDATE, ())",
         "tests/integration/test_key_changes.py::test_a_trigger_that_fires_after_ours_and_may_change_the_key_is_refused",
     ),
 )

@@ -17,11 +17,11 @@ _ALONE = "make it a model of its own"
 
 def inputs(source: Node, scratch: Scratch) -> list[tuple[Input, bool, list[Node]]]:
     """The inputs in their order: each with whether its row may be absent, and the parts of its condition."""
-    found = list(_inputs(source, scratch, optional=False, on=None))
-    aliases = [one.alias for one, _, _ in found]
+    joined = list(_inputs(source, scratch, optional=False, on=None))
+    aliases = [one.alias for one, _, _ in joined]
     if twice := next((alias for alias in aliases if aliases.count(alias) > 1), None):
         raise Whole(f"two inputs are called {twice}", "give each an alias")
-    return found
+    return joined
 
 
 def _inputs(
@@ -55,11 +55,11 @@ def _input(node: Node, scratch: Scratch) -> Input:
     return Input(quoting.fold(node["alias"] or node["table_name"]), table, columns, schema)
 
 
-def occurrences(found: list[tuple[Input, bool, list[Node]]], names: Names) -> tuple[Occurrence, ...]:
+def occurrences(joined: list[tuple[Input, bool, list[Node]]], names: Names) -> tuple[Occurrence, ...]:
     """The inputs with their conditions resolved. Raises `Whole` where affected rows could not be followed."""
     made = tuple(
         Occurrence(one.alias, one.table, optional, tuple(names.term(part) for part in on))
-        for one, optional, on in found
+        for one, optional, on in joined
     )
     absent = {one.alias for one in made if one.optional}
     for one in made:

@@ -119,14 +119,14 @@ def _of_inputs(only: Branch, relations: Mapping[str, Relation]) -> Iterator[tupl
 
 
 def _of_output(one: Output, groups: set[str]) -> Iterator[tuple[str, str]]:
-    found = one.aggregate
+    aggregate = one.aggregate
     if not one.aggregates:
         if one.term.text not in groups:
             yield f"{one.name} is worked out of what it groups by", "put it into GROUP BY"
-    elif found is None:
+    elif aggregate is None:
         yield f"{one.name} is more than an aggregate", "take the aggregate itself, and work it out in the report"
-    elif found.distinct and found.function != "count":
+    elif aggregate.distinct and aggregate.function != "count":
         yield f"{one.name} adds up each value once", ""
-    elif found.function not in functions.ADDITIVE:
-        advice = "take sum() and count() and divide in the report" if found.function == "avg" else ""
-        yield f"{found.function}() can't be taken back", advice
+    elif aggregate.function not in functions.ADDITIVE:
+        advice = "take sum() and count() and divide in the report" if aggregate.function == "avg" else ""
+        yield f"{aggregate.function}() can't be taken back", advice

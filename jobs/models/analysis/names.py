@@ -81,22 +81,22 @@ class Names:
         return {**node, "alias": "", "column_names": [found.alias, found.columns[quoting.fold(name)]]}
 
     @staticmethod
-    def _means(found: Input, before: list[str]) -> bool:
+    def _means(meant: Input, before: list[str]) -> bool:
         """A schema in front is that of an input without an alias."""
-        return len(before) == 1 or (len(before) == 2 and quoting.fold(before[0]) == found.schema)
+        return len(before) == 1 or (len(before) == 2 and quoting.fold(before[0]) == meant.schema)
 
     def _single(self, node: Node, name: str, strict: bool, depth: int) -> Node:
         folded = quoting.fold(name)
-        found = [one for one in self._inputs.values() if folded in one.columns]
+        holders = [one for one in self._inputs.values() if folded in one.columns]
         item = self._items.get(folded)
-        if len(found) > 1:
-            inputs = " and ".join(one.alias for one in found)
-            raise Refused(f"{name} is a column of {inputs}", f"write {found[0].alias}.{name}", place(node))
-        if found:
-            column = {**node, "alias": "", "column_names": [found[0].alias, found[0].columns[folded]]}
+        if len(holders) > 1:
+            inputs = " and ".join(one.alias for one in holders)
+            raise Refused(f"{name} is a column of {inputs}", f"write {holders[0].alias}.{name}", place(node))
+        if holders:
+            column = {**node, "alias": "", "column_names": [holders[0].alias, holders[0].columns[folded]]}
             if strict and item is not None and depth == 0 and not self._is_same(item, column):
-                advice = f"write {found[0].alias}.{name}, or give the item another name"
-                raise Refused(f"{name} is a column of {found[0].alias} and an item of the list", advice, place(node))
+                advice = f"write {holders[0].alias}.{name}, or give the item another name"
+                raise Refused(f"{name} is a column of {holders[0].alias} and an item of the list", advice, place(node))
             return column
         if item is None or depth > len(self._items):
             raise Refused(f"{name} is no column of an input", "name the input: input.column", place(node))

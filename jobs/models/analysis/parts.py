@@ -80,24 +80,24 @@ def _is_grouped(select: Node, scratch: Scratch) -> bool:
 def _groups(select: Node, names: Names, outputs: tuple[Output, ...], scratch: Scratch) -> tuple[Term, ...]:
     if select["aggregate_handling"] == "FORCE_AGGREGATES":
         return _all_groups(outputs)
-    found = []
+    terms = []
     for group in select["group_expressions"]:
         number = group["value"]["value"] if group["class"] == "CONSTANT" else None
         if isinstance(number, int) and 0 < number <= len(outputs):
-            found.append(outputs[number - 1].term)
+            terms.append(outputs[number - 1].term)
         elif group["class"] == "CONSTANT":
             raise Whole("GROUP BY a value that is no column")
         else:
-            found.append(_named(names.term(group, strict=True), outputs))
-    return tuple(found)
+            terms.append(_named(names.term(group, strict=True), outputs))
+    return tuple(terms)
 
 
 def _all_groups(outputs: tuple[Output, ...]) -> tuple[Term, ...]:
-    found = tuple(one.term for one in outputs if not one.aggregates)
-    if found and not any(term.refs for term in found):
+    terms = tuple(one.term for one in outputs if not one.aggregates)
+    if terms and not any(term.refs for term in terms):
         # DuckDB leaves constants out of it, and makes a row of no rows.
         raise Whole("GROUP BY ALL with constants alone", "leave it out")
-    return found
+    return terms
 
 
 def _named(term: Term, outputs: tuple[Output, ...]) -> Term:

@@ -44,15 +44,15 @@ def analyse(model: Model, scratch: Scratch, *, catalog: str = "out") -> Analysis
     SELECT, names what is not there, and for `require: incremental` where there is none.
     """
     try:
-        found = _analysed(model, scratch, catalog)
+        analysis = _analysed(model, scratch, catalog)
     except Refused as refused:
         raise _error(model, refused) from None
     except duckdb.Error as error:
         # What DuckDB has against a part of it is told of this model, and costs no other.
         raise _error(model, _of_duckdb(model, error)) from error
-    if model.require and found.kind == "whole":
-        raise _error(model, Refused(f"it can't be kept incrementally: {found.reason}", found.advice))
-    return found
+    if model.require and analysis.kind == "whole":
+        raise _error(model, Refused(f"it can't be kept incrementally: {analysis.reason}", analysis.advice))
+    return analysis
 
 
 def _analysed(model: Model, scratch: Scratch, catalog: str) -> Analysis:
@@ -87,18 +87,18 @@ def _kept_by_key(
 
 def _columns(model: Model, scratch: Scratch) -> dict[str, str]:
     try:
-        found = scratch.described(model.text)
+        described = scratch.described(model.text)
     except duckdb.Error as error:
         raise _of_duckdb(model, error) from error
     seen: set[str] = set()
-    for name, kind in found:
+    for name, kind in described:
         if quoting.fold(name) in seen:
             raise Refused(f"two columns are called {name}", "name one of them otherwise with AS")
         _check_kind(name, kind, scratch)
         if quoting.fold(name).startswith(_OURS):
             raise Refused(f"the column {name} is called like one of Neaptide's", "name it otherwise with AS")
         seen.add(quoting.fold(name))
-    return dict(found)
+    return dict(described)
 
 
 def _check_kind(name: str, kind: str, scratch: Scratch) -> None:
@@ -147,26 +147,26 @@ def _check_names(query: Node) -> None:
 
 def _tables(query: Node) -> list[Node]:
     """The nodes that name a table or model, and no common table expression."""
-    found: dict[int, tuple[Node, frozenset[str]]] = {}
+    tables: dict[int, tuple[Node, frozenset[str]]] = {}
     for scope in repeatable.scopes(query):
         for node in _sources(scope.query):
-            found.setdefault(id(node), (node, scope.names))
+            tables.setdefault(id(node), (node, scope.names))
     return [
-        node for node, names in found.values()
+        node for node, names in tables.values()
         if node["schema_name"] or quoting.fold(node["table_name"]) not in names
     ]  # fmt: skip
 
 
 def _sources(query: Node) -> list[Node]:
     """The tables of this very query's FROM."""
-    waiting, found = [query.get("from_table")], []
+    waiting, sources = [query.get("from_table")], []
     while waiting:
         node = waiting.pop()
         if node and node["type"] == "BASE_TABLE":
-            found.append(node)
+            sources.append(node)
         elif node and node["type"] == "JOIN":
             waiting += [node["left"], node["right"]]
-    return found
+    return sources
 
 
 def _written(node: Node) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ _ONE = "write one SELECT"
 
 def parsed(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     """The query of a text that is one SELECT. Raises `Refused`."""
-    found = _serialized(connection, text)
-    if found["error"]:
-        raise Refused(_message(found), _ONE, _position(found))
-    if len(found["statements"]) != 1:
-        raise Refused(f"there are {len(found['statements'])} statements", _ONE)
-    node: Node = found["statements"][0]["node"]
+    tree = _serialized(connection, text)
+    if tree["error"]:
+        raise Refused(_message(tree), _ONE, _position(tree))
+    if len(tree["statements"]) != 1:
+        raise Refused(f"there are {len(tree['statements'])} statements", _ONE)
+    node: Node = tree["statements"][0]["node"]
     return node
 
 
@@ -102,11 +102,11 @@ def _serialized(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     return node
 
 
-def _message(found: Node) -> str:
-    message = str(found.get("error_message", ""))
+def _message(node: Node) -> str:
+    message = str(node.get("error_message", ""))
     return "the statement is no SELECT" if message.startswith("Only SELECT") else message
 
 
-def _position(found: Node) -> int | None:
-    position = str(found.get("position", ""))
+def _position(node: Node) -> int | None:
+    position = str(node.get("position", ""))
     return int(position) if position.isdigit() else None

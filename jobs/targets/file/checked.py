@@ -24,12 +24,12 @@ Marks = Mapping[str, Watermark]
 _Place = tuple[str, str, str | None, bool, str, str]
 
 
-def packed(marks: Marks) -> list[dict[str, Any]]:
+def packed(watermarks: Marks) -> list[dict[str, Any]]:
     """The watermarks by table as JSON takes them: most tables have the same."""
     tables: defaultdict[_Place, list[str]] = defaultdict(list)
-    for table, mark in marks.items():
-        at, floor = mark.snapshot, mark.floor.isoformat() if mark.floor else None
-        tables[at.text, at.as_of.isoformat(), floor, mark.standby, at.wal_end, mark.log].append(table)
+    for table, watermark in watermarks.items():
+        at, floor = watermark.snapshot, watermark.floor.isoformat() if watermark.floor else None
+        tables[at.text, at.as_of.isoformat(), floor, watermark.standby, at.wal_end, watermark.log].append(table)
     names = ("snapshot", "as_of", "floor", "standby", "wal_end", "log")
     return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
 
@@ -40,11 +40,11 @@ def watermarks(files: Names, run_id: str, now: Snapshot, source: str = "") -> Ma
     if not run_id or content.get("run_id") != run_id:
         return {}
     try:
-        marks = {table: _mark(place) for place in content.get("quiet") or () for table in place["tables"]}
+        looked = {table: _mark(place) for place in content.get("quiet") or () for table in place["tables"]}
     except (KeyError, TypeError, ValueError, errors.Bug):
         # Beside the file lies nothing but what saves time.
         return {}
-    return {table: mark for table, mark in marks.items() if _lies_behind(mark, now)}
+    return {table: watermark for table, watermark in looked.items() if _lies_behind(watermark, now)}
 
 
 def _mark(place: Mapping[str, Any]) -> Watermark:
@@ -54,7 +54,7 @@ def _mark(place: Mapping[str, Any]) -> Watermark:
     return Watermark(snapshot, since, bool(place["standby"]), place.get("log", ""))
 
 
-def _lies_behind(mark: Watermark, now: Snapshot) -> bool:
-    earlier = mark.snapshot
-    in_time = earlier.as_of <= now.as_of and (mark.floor is None or mark.floor <= now.as_of)
+def _lies_behind(watermark: Watermark, now: Snapshot) -> bool:
+    earlier = watermark.snapshot
+    in_time = earlier.as_of <= now.as_of and (watermark.floor is None or watermark.floor <= now.as_of)
     return in_time and now.follows(earlier) and position(now.wal) >= position(earlier.wal_end)

@@ -37,11 +37,11 @@ def newest_whole(job: Job) -> Path | None:
     return next((path for path in (published, job.files.past) if path and path.exists() and _is_whole(job, path)), None)
 
 
-def warnings(job: Job, found: Path | None) -> list[str]:
+def warnings(job: Job, path: Path | None) -> list[str]:
     """What there is to say of the histories of a file that is built anew; nothing where none is asked for."""
-    if not any(spec.history for spec in job.settings.tables) or (found and found != job.files.past):
+    if not any(spec.history for spec in job.settings.tables) or (path and path != job.files.past):
         return []
-    if found is None:
+    if path is None:
         return [f"the histories begin anew: what can be read of them is in {job.files.aside}"]
     return ["the histories were taken over from the file before: they lack what the last run had added to them"]
 
@@ -49,10 +49,10 @@ def warnings(job: Job, found: Path | None) -> list[str]:
 def _is_whole(job: Job, path: Path) -> bool:
     """Whether the file has histories, and each row of them can be read."""
     with suppress(errors.NeaptideError), opening.opened(job, path, read_only=True) as file:
-        kept = history.read(file)
-        for table in kept:
+        histories = history.read(file)
+        for table in histories:
             name = quoting.split_name(table)[1]
             for part in ("versions", "ends"):
                 file.rows(f"SELECT max(hash(h)) FROM out.{quoting.qualified('neaptide', f'{name} {part}')} AS h")
-        return bool(kept)
+        return bool(histories)
     return False

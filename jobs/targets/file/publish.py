@@ -132,7 +132,7 @@ def _sync_to_disk(path: Path) -> None:
 
 def leave_names(files: Names) -> None:
     """Let every other version's name lead to the published file, and forget those that nobody waits for."""
-    published, left = files.published, list[Path]()
+    published, remaining = files.published, list[Path]()
     for version in versions.listed(files.link):
         if version.path == published:
             continue
@@ -144,8 +144,8 @@ def leave_names(files: Names) -> None:
             files.passing.replace(version.path)
             drop_logs(version.path)
         else:
-            left.append(version.path)
-    for path in left[_KEPT:]:
+            remaining.append(version.path)
+    for path in remaining[_KEPT:]:
         if not 0 <= time.time() - path.lstat().st_mtime < _GRACE:
             drop_logs(path)
             path.unlink()

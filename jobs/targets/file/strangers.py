@@ -30,11 +30,11 @@ def keep_off(job: Job) -> list[str]:
 
     Returns what was done, for the run's record. Call with the lock held.
     """
-    told = [_without(log) for log in job.files.logs()]
+    warnings = [_without(log) for log in job.files.logs()]
     published = job.files.published
     if published is not None and in_use.has_writer(published):
-        told += _published_again(job, published)
-    return told
+        warnings += _published_again(job, published)
+    return warnings
 
 
 def _without(log: Path) -> str:
@@ -107,11 +107,11 @@ def salvage(file: DuckSession, published: Path, tables: Sequence[Table], others:
                 file.execute(f"INSERT INTO {rows.out(table)} SELECT {names} FROM published.{table.file_quoted}")
     left = [quoting.join_name(*target) for target in there - {table.target for table in tables}]
     left = sorted(name for name in left if others is None or name in others)
-    kept = [name for name in left if ("neaptide", "watermarks") in there and _take_over(file, published, name)]
+    taken = [name for name in left if ("neaptide", "watermarks") in there and _take_over(file, published, name)]
     file.execute(statements.get("engine", "detach_published"))
     # What isn't in the file yet is held in memory.
     file.execute(statements.get("engine", "checkpoint"))
-    return kept
+    return taken
 
 
 def _take_over(file: DuckSession, published: Path, name: str) -> bool:

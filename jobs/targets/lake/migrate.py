@@ -47,11 +47,11 @@ def migrate(job: Job, files: Names) -> Migrated:
             raise errors.UsageError("the lake holds a run already", hint="`neaptide sync` goes on with it")
         with target.sessions.writing() as lake:
             lake.execute(f"ATTACH {quoting.literal(str(published))} AS file (READ_ONLY)")
-            found = _copied(lake)
+            migrated = _copied(lake)
         # What was noted beside the file is true of the lake, too, which is of the same run.
         if noted := files.read("freshness", notes.Freshness):
             job.files.note("freshness", noted)
-    return found
+    return migrated
 
 
 def _copied(lake: LakeSession) -> Migrated:
