@@ -127,6 +127,10 @@ FROM pg_replication_slots AS s
 INNER JOIN pg_stat_activity AS a ON a.pid = s.active_pid
 WHERE s.slot_name = %(name)s;
 
+-- name: advance
+-- Let the server forget what lies below a position, from another session than the one that reads it.
+SELECT pg_replication_slot_advance(%(name)s, %(position)s::pg_lsn);
+
 -- name: drop_slot
 -- Let the server forget what it holds for the slot, if nobody reads from it.
 SELECT pg_drop_replication_slot(s.slot_name)

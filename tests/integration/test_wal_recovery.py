@@ -42,6 +42,32 @@ def test_the_server_is_told_only_of_what_both_files_have(lab: Lab) -> None:
     assert slot(lab)["confirmed_flush_lsn"] > before
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_run_that_lasts_longer_than_the_server_waits_for_its_reader_confirms_all_the_same(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """Else the server would keep its log for good where every run lasts so long."""
+    lab.keep = OpenSessions() if kept else None
+    lab.run(f"ALTER DATABASE {lab.url.rpartition('/')[2]} SET wal_sender_timeout = '300ms'")
+    gathered = following.WalFeed.gather
+
+    def slowly(*given: Any) -> Any:
+        while slot(lab)["active"]:
+            time.sleep(0.05)
+        return gathered(*given)
+
+    monkeypatch.setattr(following.WalFeed, "gather", slowly)
+    confirmed = [slot(lab)["confirmed_flush_lsn"]]
+    for turn in range(3):
+        lab.run(f"UPDATE item SET name = 'turn {turn}' WHERE id = {turn + 1}")
+        assert synced(lab)["item"][0] == "delta"
+        confirmed.append(slot(lab)["confirmed_flush_lsn"])
+    assert confirmed == sorted(set(confirmed))
+    if lab.keep:
+        lab.keep.close()
+
+
 def _state(lab: Lab) -> Any:
     return work.peek(lab.job)
 

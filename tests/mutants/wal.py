@@ -12,6 +12,20 @@ RULE = "tests/unit/feeds/test_wal.py::"
 
 MUTANTS = (
     Mutant(
+        "a run that outlasts its reader's session has the server keep its log",
+        "jobs/feeds/wal/reader.py",
+        "                self._advance(position)\n",
+        "",
+        RECOVERY + "test_a_run_that_lasts_longer_than_the_server_waits_for_its_reader_confirms_all_the_same",
+    ),
+    Mutant(
+        "the end of a stream is not looked for before it is told something",
+        "jobs/feeds/wal/reader.py",
+        "                self._drain()\n",
+        "",
+        RECOVERY + "test_a_run_that_lasts_longer_than_the_server_waits_for_its_reader_confirms_all_the_same",
+    ),
+    Mutant(
         "a text that has no form in UTF-8 ends the stream",
         "jobs/source/connection.py",
         "conn.execute(f\"SET client_encoding = {conn.info.parameter_status('server_encoding')}\".encode())",

@@ -98,7 +98,7 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
     """With the reader that is kept, or with a new one where that one's connection is gone."""
     known = _kept(job, slot)
     if known is not None:
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error, OSError):
             return _reached(job, known, now, publication, guard)
         known.close()
     try:

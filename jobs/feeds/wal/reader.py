@@ -10,17 +10,19 @@ from typing import Any
 
 import psycopg
 
-from app import errors
+from app import errors, statements
 from jobs.feeds.wal import log as changes
 from jobs.feeds.wal.log import ChangeLog
 from jobs.feeds.wal.pgoutput import Decoder, Transaction
-from jobs.feeds.wal.stream import Stream
+from jobs.feeds.wal.stream import Stream, text
 from jobs.position.snapshot import Snapshot
 from jobs.source.connection import Source
 
 APPLICATION = "neaptide log"
 # How often the server is asked how far it is while something is waited for, in seconds.
 _ASK = 0.05
+# How often is read at most to find the end of a stream: more than a socket holds.
+_READS = 1000
 
 
 class LogReader:
@@ -28,7 +30,7 @@ class LogReader:
 
     def __init__(self, source: Source, slot: str, start: int, let_go: Callable[[], bool]) -> None:
         """Begin at `start`. `let_go` has another process of Neaptide's let go of the slot. Raises psycopg's errors."""
-        self.slot, self.log = slot, ChangeLog(start)
+        self.slot, self.log, self._source = slot, ChangeLog(start), source
         self._guard = threading.RLock()
         self._stream = _opened(source, slot, start, let_go)
         self.broken = False
@@ -95,10 +97,12 @@ class LogReader:
         with self._guard:
             self.log.forget(position)
             try:
+                self._drain()
                 self._stream.confirm(position)
             except psycopg.Error:
-                # The next run opens another, and the server sends again what it was not told.
+                # The next run opens another; what the server is not told, it sends again.
                 self.broken = True
+                self._advance(position)
 
     @property
     def behind(self) -> int:
@@ -116,6 +120,19 @@ class LogReader:
         self.broken = True
         with suppress(psycopg.Error):
             self._stream.close()
+
+    def _drain(self) -> None:
+        """Take in all that has come: only behind it is seen that the server ended the stream."""
+        for _ in range(_READS):
+            self.take()
+            if not self._stream.wait(0):
+                return
+
+    def _advance(self, position: int) -> None:
+        """Say it in another session: a run may last longer than the server waits for a word of its reader."""
+        given = {"name": self.slot, "position": text(position)}
+        with suppress(psycopg.Error, errors.NeaptideError), self._source.open("neaptide slot") as conn:
+            conn.execute(statements.get("wal", "advance"), given)
 
     def _add(self, one: Transaction) -> None:
         if one.touched:
