@@ -156,12 +156,17 @@ def _page() -> Any:
     return importlib.import_module("app.page.command")
 
 
-def main() -> None:
-    """The `neaptide` command."""
+def prepare() -> None:
+    """Set this process up as one of the command; benchmarks do so, too."""
     # What imports make stays: to look for garbage in it after every 700 objects takes a tenth of a short command, and
     # so it does once in the 80,000 of a sync, or while Python ends.
     gc.set_threshold(100_000, 20, 20)
     extras.know_absent("pandas")
+
+
+def main() -> None:
+    """The `neaptide` command."""
+    prepare()
     code = run(sys.argv[1:])
     gc.freeze()
     if _query_goes_on():

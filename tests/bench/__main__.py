@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from app import cli
 from tests.bench import first_load, growth, history, idle, lake, machine, memory, models, reports, small_runs, source
 from tests.bench.bench import Bench
 from tests.bench.figures import Report, line, verdict
@@ -30,6 +31,7 @@ ROWS, QUICK_ROWS = 5_000_000, 500_000
 def main() -> None:
     """Run what was asked for."""
     options = parsed()
+    cli.prepare()
     rows = options.rows or (QUICK_ROWS if options.quick else ROWS)
     repeats = options.repeats or (3 if options.quick else 5)
     report = Report(machine.about(rows=rows, repeats=repeats, quick=options.quick, big=options.big))

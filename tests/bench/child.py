@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app import cli
 from tests.bench import machine, source
 
 MEMORY_LIMIT = "400MB"
@@ -340,7 +341,8 @@ ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Do what stdin says."""
+    """Do what stdin says, in a process set up as one of the command."""
+    cli.prepare()
     given = json.loads(sys.stdin.read())
     found = ACTIONS[given.pop("action")](**given)
     print(json.dumps({**found, "peak": machine.peak_memory()}))

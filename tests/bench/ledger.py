@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from app import cli
 from tests.bench import child, source
 
 # The first pattern that fits a DuckDB statement says what it is for.
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--changed", type=int, nargs="+", default=[0, 100, 10_000])
     parser.add_argument("--times", type=int, default=7)
     options = parser.parse_args()
+    cli.prepare()
     with source.folder() as folder, source.running(folder / "postgres") as cluster:
         url = cluster.create_database()
         source.make_facts(url, options.rows)
