@@ -3,25 +3,13 @@
 -- include: _days
 -- include: _sales
 -- include: _accounts
--- instead: _models_accounts when from = none, to = none
+-- include: _countries
+-- instead: _models_countries when from = none, to = none
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: timezone timezone = UTC | where a day begins
 -- chart: bar x=country y=net color=currency
 
-, total AS (
-    SELECT
-        customers.country,
-        account.currency,
-        COUNT(*) FILTER (WHERE account.orders > 0) AS customers,
-        CAST(SUM(account.orders) AS BIGINT) AS orders,
-        SUM(account.gross) AS gross,
-        SUM(account.returned) AS returned,
-        SUM(account.net) AS net
-    FROM account
-    JOIN shop.customers ON customers.id = account.customer_id
-    GROUP BY customers.country, account.currency
-)
 SELECT
     country, currency, customers, orders, gross, returned, net,
     ROUND(100 * net / NULLIF(SUM(net) OVER (PARTITION BY currency), 0), 2) AS share_percent

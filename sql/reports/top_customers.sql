@@ -3,7 +3,7 @@
 -- include: _days
 -- include: _sales
 -- include: _accounts
--- instead: _models_accounts when from = none, to = none
+-- instead: _models_best_accounts when from = none, to = none
 -- param: from date = none | first day counted
 -- param: to date = none | last day counted
 -- param: limit integer >= 0 = 10 | customers shown per currency

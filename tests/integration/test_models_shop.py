@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,6 +66,23 @@ def test_a_report_says_the_same_of_models_and_of_tables(built: tuple[reporting.S
         assert (found.columns, found.types, found.rows) == (wanted.columns, wanted.types, wanted.rows), given
     assert 3 < of_models < 41
     assert store.query(*reports.question(store, report)).rows
+
+
+def test_customers_that_are_not_in_the_file_or_bought_alike_keep_their_places(tmp_path: Path) -> None:
+    tables = dict(shopdata.draw(9).tables)
+    tables["customers"] = tables["customers"][::2]
+    tables["order_items"] = [{**line, "line_total": "10.00"} for line in tables["order_items"]]
+    tables["order_returns"] = []
+    link = shopfile.build(tmp_path, tables)
+    shopmodels.build(link)
+    with reporting.open(link) as store:
+        for name, limit in itertools.product(("top_customers", "sales_by_country"), range(8)):
+            report = reports.shop().get(name)
+            given = {"limit": str(limit)} if name == "top_customers" else {}
+            statement, values = reports.question(store, report, given)
+            found = store.query(statement, values).rows
+            assert statement != report.sql
+            assert found == store.query(report.sql, reports.bound(store, report, given)).rows, (name, limit)
 
 
 def test_every_model_is_read_by_something(built: tuple[reporting.Store, Planned]) -> None:

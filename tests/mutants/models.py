@@ -258,4 +258,18 @@ MUTANTS = (
         "if restricted.count > max(1000, rows // 4):",
         "tests/integration/test_models_random.py::test_the_cheaper_way_is_taken_and_said_by_what_either_took_before",
     ),
+    Mutant(
+        "of customers that bought alike the first found is the best",
+        "sql/reports/_models_best_accounts.sql",
+        "whole.net >= least.net",
+        "whole.net > least.net",
+        "tests/integration/test_models_shop.py::test_customers_that_are_not_in_the_file_or_bought_alike_keep_their_places",
+    ),
+    Mutant(
+        "a customer who is not in the file takes a place",
+        "sql/reports/_models_best_accounts.sql",
+        "    WHERE COALESCE(sales.customer_id, returns.customer_id) IN (SELECT id FROM shop.customers)\n",
+        "",
+        "tests/integration/test_models_shop.py::test_customers_that_are_not_in_the_file_or_bought_alike_keep_their_places",
+    ),
 )
