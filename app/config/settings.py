@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -96,6 +97,16 @@ class Settings(Section):
     def reads_events(self) -> bool:
         """Whether any table may have its changes from events."""
         return any(self.fed(table).feed == "events" for table in self.tables)
+
+    @property
+    def bundled(self) -> timedelta:
+        """How long after the start of a run the next one begins at the earliest, when something was committed.
+
+        The log tells of commits unasked, so that to look for the next ones costs nothing: a pause has to be asked for.
+        """
+        schedule = self.schedule
+        told = self.reads_log and "min_interval" not in schedule.model_fields_set
+        return timedelta(0) if told else schedule.min_interval
 
     @model_validator(mode="after")
     def _can_be_fed(self) -> Settings:

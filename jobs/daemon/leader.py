@@ -120,9 +120,15 @@ class Leader:
         # Not before: who leads and fails at the first question would begin anew without a pause.
         self._reached()
         self._runs.begin()
-        while not (watcher.rest(self._wait) if wakes else self._wait(_HEARTBEAT)):
+        while not (self._rest(watcher) if wakes else self._wait(_HEARTBEAT)):
             if watcher.look(time.monotonic()):
                 self._woken()
+
+    def _rest(self, watcher: wake.Watcher) -> bool:
+        """Until something may have come. What the log brings during a run is that run's, or waits for its end."""
+        if watcher.only_log:
+            self._runs.wait(wake.SLICE)
+        return watcher.rest(self._wait)
 
     def _yield_lead(self) -> None:
         self._leading.clear()

@@ -66,9 +66,9 @@ class Runs:
         """Whether none is under way."""
         return self._idle.is_set()
 
-    def wait(self) -> None:
-        """Wait until none is under way."""
-        self._idle.wait()
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until none is under way, at most so long."""
+        self._idle.wait(seconds)
 
     def alive(self) -> bool:
         """Whether the scheduler works, and no run is beyond its deadline."""
@@ -96,8 +96,7 @@ class Runs:
 
     def _run_soon(self) -> None:
         """As soon as the last run is long enough ago."""
-        pause = self._job.settings.schedule.min_interval.total_seconds()
-        self._agenda.run_in(self._began + pause - time.monotonic())
+        self._agenda.run_in(self._began + self._job.settings.bundled.total_seconds() - time.monotonic())
 
     def _run(self) -> Run:
         """One run, by the scheduler, in its worker thread."""

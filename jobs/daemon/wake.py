@@ -27,7 +27,7 @@ from jobs.tables.table import Table
 
 PAUSE = 0.05
 # How often it is made sure that the lock is held where no table is to be asked for, in seconds; a stop waits less.
-_HEARTBEAT, _SLICE = 1.0, 0.2
+_HEARTBEAT, SLICE = 1.0, 0.2
 # What a burst of commits is given to end.
 _BURST = 0.002
 # How long a look at the tables may take, in seconds, and one at the catalogue.
@@ -69,7 +69,7 @@ class Watcher:
         """
         if self._job is not None and (self._log_moved() or self._stream_moved()):
             return True
-        if self._only_log() and now - self._asked_at < _HEARTBEAT:
+        if self.only_log and now - self._asked_at < _HEARTBEAT:
             return False
         self._asked_at = now
         with translated():
@@ -86,9 +86,12 @@ class Watcher:
         reader = self._reader()
         if reader is None:
             return wait(PAUSE)
-        until = time.monotonic() + (_HEARTBEAT if self._only_log() and not reader.unseen else PAUSE)
+        if self._is_news(reader):
+            # A run took it from the stream, and it is none of that run's.
+            return wait(0)
+        until = time.monotonic() + (_HEARTBEAT if self.only_log and not reader.unseen else PAUSE)
         while time.monotonic() < until and not wait(0):
-            if reader.wait(min(_SLICE, until - time.monotonic())):
+            if reader.wait(min(SLICE, until - time.monotonic())):
                 return wait(_BURST)
         return wait(0)
 
@@ -96,7 +99,8 @@ class Watcher:
         found = self._log()
         return None if found is None or found.broken else found
 
-    def _only_log(self) -> bool:
+    @property
+    def only_log(self) -> bool:
         """Whether there is nothing to ask the server for."""
         return self._question is None and self._learn_at > float("-inf") and self._reader() is not None
 
@@ -109,9 +113,13 @@ class Watcher:
             reader.take()
         except (psycopg.Error, OSError, errors.NeaptideError):
             return True
-        moved = reader.came > max(reader.handled, self._told) or reader.unseen
+        moved = self._is_news(reader) or reader.unseen
         self._told = reader.came
         return bool(moved)
+
+    def _is_news(self, reader: Any) -> bool:
+        """Whether transactions came that no run has dealt with, nor was asked to."""
+        return bool(reader.came > max(reader.handled, self._told))
 
     def _stream_moved(self) -> bool:
         """Whether events arrived in the stream that a run has left open."""

@@ -33,17 +33,19 @@ AT_ONCE = 10_000
 def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
     """Read what became of these keys into two tables. Raises `errors.TooManyDeletes`."""
     session, changed, gone = into.session, f"temp.changed_{into.label}", f"temp.gone_{into.label}"
-    parts = list(_parts(wanted))
+    parts = list(_parts(wanted)) or [()]
     session.use_threads(1)
-    for place, part in enumerate(parts or [()]):
+    columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
+    session.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
+    for place, part in enumerate(parts):
         rows = source_rows(table, table.columns, filters.both(among(table, part), filters.belongs(table)))
-        if place == 0:
-            intake.make(session, changes.bare(changed), rows)
-            columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
-            session.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
-        else:
+        if place:
             intake.insert(session, changed, rows)
-        intake.insert(session, gone, _gone(table, part))
+        else:
+            intake.make(session, changes.bare(changed), rows)
+        # A key that is there has one row: where there are as many rows as keys, none is gone.
+        if len(parts) > 1 or session.one(f"SELECT count(*) FROM {changed}") < len(part):
+            intake.insert(session, gone, _gone(table, part))
     if len(parts) > 1:
         _leave_one(session, changed, table)
     counted = changes.counted(session, changed, gone)

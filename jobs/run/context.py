@@ -24,7 +24,7 @@ from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
 from jobs.run.phases import Phases
-from jobs.source import position, readiness
+from jobs.source import readiness
 from jobs.source.session import SourceSession
 from jobs.tables import drift
 from jobs.tables.ranges import Range
@@ -184,7 +184,7 @@ class Context:
 
     def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
-        durable = position.is_durable(self.now.conn, self.now.snapshot)
+        durable = self.now.is_durable()
         return {
             step.table.name: self.feed.next_watermark(step, self.now, step.since) if durable else step.since
             for step in self.asked

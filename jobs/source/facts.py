@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app import config, errors, statements
-from jobs.source import firing, states
+from jobs.source import firing, states, together
 from jobs.source.connection import Connection
 from jobs.tables.table import Table
 from jobs.types import column_plan
@@ -39,14 +39,15 @@ class Facts:
     """What the catalogue says of some tables, read by one query for each kind of fact."""
 
     def __init__(self, conn: Connection, relids: list[int], memory: Memory) -> None:
-        given = {"relids": relids}
         self.memory = memory
-        self.primary = {r["relid"]: r["columns"] for r in conn.execute(statements.get("catalogue", "keys"), given)}
+        asked = ("keys", "unique_keys", "purge_readable")
+        primary, unique, purge = together.ask(conn, asked, {"relids": relids})
+        self.primary = {row["relid"]: row["columns"] for row in primary}
         self.firing = firing.read(conn, relids)
         self.unique: dict[int, list[set[str]]] = defaultdict(list)
-        for row in conn.execute(statements.get("catalogue", "unique_keys"), given):
+        for row in unique:
             self.unique[row["relid"]].append(set(row["columns"]))
-        self.purged = _purged(conn, relids)
+        self.purged = _purged(conn, relids) if any(row["readable"] for row in purge) else {}
         self.columns = memory.columns.read(conn, relids)
         made = {oid for infos in self.columns.values() for info in infos for oid in type_info.made(info.type)}
         self._types = states.types(conn, made)
@@ -96,8 +97,5 @@ def _labels(conn: Connection, infos: Iterable[column_plan.ColumnInfo]) -> Mappin
 
 def _purged(conn: Connection, relids: list[int]) -> dict[int, int]:
     """Up to which transaction each table's tombstones may have been deleted already."""
-    there = conn.execute(statements.get("catalogue", "purge_readable")).fetchone()
-    if not there or not there["readable"]:
-        return {}
     rows = conn.execute(statements.get("catalogue", "purged"), {"relids": relids})
     return {row["relid"]: row["xid"] for row in rows}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app import statements
 from jobs import quoting
+from jobs.source import together
 from jobs.source.connection import Connection
 from jobs.tables.triggers import Function, Leaf, Trigger
 
@@ -29,18 +30,21 @@ class Firing:
 
 
 def read(conn: Connection, relids: Sequence[int]) -> Firing:
-    """Two queries, however many tables there are."""
-    rows = _partitions(conn, relids)
+    """One round trip, and one more where there are partitions, however many tables there are."""
+    rows, fired = together.ask(conn, ("partitions", "triggers"), {"relids": list(relids)})
     named = {
         row["relid"]: {int(relid): quoting.join_name(*name) for relid, name in (row["examples"] or {}).items()}
         for row in rows
     }
     examples = {relid for leaves in named.values() for relid in leaves}
-    triggers = _triggers(conn, sorted({*relids, *examples}))
+    triggers = _triggers(fired)
+    more = sorted(examples.difference(relids))
+    if more:
+        triggers |= _triggers(conn.execute(statements.get("catalogue", "triggers"), {"relids": more}))
     return Firing(
         triggers,
         {
-            root: tuple(Leaf(name, tuple(triggers[relid])) for relid, name in sorted(leaves.items()))
+            root: tuple(Leaf(name, tuple(triggers.get(relid, ()))) for relid, name in sorted(leaves.items()))
             for root, leaves in named.items()
         },
         {row["relid"]: row["states"] for row in rows},
@@ -48,13 +52,9 @@ def read(conn: Connection, relids: Sequence[int]) -> Firing:
     )
 
 
-def _partitions(conn: Connection, relids: Sequence[int]) -> list[Row]:
-    return conn.execute(statements.get("catalogue", "partitions"), {"relids": list(relids)}).fetchall()
-
-
-def _triggers(conn: Connection, relids: Sequence[int]) -> dict[int, list[Trigger]]:
+def _triggers(rows: Iterable[Row]) -> dict[int, list[Trigger]]:
     found: dict[int, list[Trigger]] = defaultdict(list)
-    for row in conn.execute(statements.get("catalogue", "triggers"), {"relids": list(relids)}):
+    for row in rows:
         found[row["relid"]].append(_trigger(row))
     return found
 

@@ -46,6 +46,8 @@ class SourceSession:
     spool: Spool | None = None
     # The source's clock beside this machine's, taken when the moment was: what is saved of it must be of one instant.
     clocks: dict[str, Any] = field(default_factory=dict)
+    # Whether it is known already that a crash of the source can't undo what the snapshot shows.
+    durable: bool = False
 
     def next_watermark(self, last: Watermark | None) -> Watermark:
         """The watermark a table has after this run."""
@@ -75,8 +77,14 @@ class SourceSession:
         """The tables that were set aside because an operator wants them as they are."""
         return [name for name, error in self.failures.items() if isinstance(error, errors.Paused)]
 
+    def is_durable(self) -> bool:
+        """Whether a crash of the source can't undo what the snapshot shows, without a wait."""
+        return self.durable or position.is_durable(self.conn, self.snapshot)
+
     def wait_durable(self) -> None:
         """Wait until a crash of the source can't undo what the snapshot shows; before a file keeps any of it."""
+        if self.durable:
+            return
         position.wait_until_durable(self.conn, self.snapshot.wal_end, self.taken)
 
 

@@ -86,9 +86,10 @@ def read(conn: Connection, name: str) -> Slot:
 
 def publication(conn: Connection, name: str, tables: Sequence[Table]) -> Publication:
     """The publication of this name, as far as these tables go."""
-    members = conn.execute(statements.get("wal", "members"), {"name": name}).fetchall()
-    relids = [table.relid for table in tables]
-    return Publication.of(name, members, conn.execute(statements.get("wal", "parts"), {"relids": relids}))
+    with conn.pipeline():
+        members = conn.execute(statements.get("wal", "members"), {"name": name})
+        parts = conn.execute(statements.get("wal", "parts"), {"relids": [table.relid for table in tables]})
+    return Publication.of(name, members.fetchall(), parts)
 
 
 def making(name: str, version: int) -> str:

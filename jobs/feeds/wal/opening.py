@@ -28,6 +28,8 @@ _AWAY = ("08", "53", "57")
 _TRIES = 2
 # A slot waits for the transactions that are running, and while it is made anew no other table is brought up to date.
 _MAKING = {"statement_timeout": "30000", "lock_timeout": "0"}
+# How often a slot that is read is looked at for what it holds of the log, in seconds.
+_LOOK = 1.0
 # What refuses a login that is to replicate, in any version's spelling.
 _NO_SENDER = "startwalsender"
 Guard = Callable[[psycopg.Connection[Any]], object]
@@ -47,15 +49,11 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
             _note(job, slot, anew=_is_to_be_made(job, slot))
         return None
     try:
-        slot, publication = _looked(job, now)
-        anew = _is_to_be_made(job, slot)
-        _note(job, slot, anew=anew)
-        if anew:
-            _renew(job, slot)
-        _check(slot)
+        publication = _published(job, now)
         if all(table.lack for table in now.tables if table.mode.from_log):
+            _slot(job, now)
             return None
-        return _caught_up(job, now, slot, publication, guard)
+        return _followed(job, now, publication, guard) or _caught_up(job, now, _slot(job, now), publication, guard)
     except errors.SchemaMoving:
         raise
     except errors.NeaptideError as error:
@@ -65,18 +63,28 @@ def opened(job: Job, now: SourceSession, guard: Guard) -> WalFeed | None:
 
 def check(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
     """The slot and the publication; what tables lack is said of each. Raises `errors.NotTracked` for want of a slot."""
-    slot, publication = _looked(job, now)
+    publication, slot = _published(job, now), slots.read(now.conn, job.files.slot)
     _check(slot)
     return slot, publication
 
 
-def _looked(job: Job, now: SourceSession) -> tuple[Slot, Publication]:
+def _published(job: Job, now: SourceSession) -> Publication:
     tables = [table for table in now.tables if table.mode.from_log]
-    slot = slots.read(now.conn, job.files.slot)
-    publication = slots.publication(now.conn, slot.name, tables)
+    publication = slots.publication(now.conn, job.files.slot, tables)
     now.warnings += _keyless(now, publication)
     now.tables = [publication.checked(table) for table in now.tables]
-    return slot, publication
+    return publication
+
+
+def _slot(job: Job, now: SourceSession) -> Slot:
+    """The slot, made anew where it can't be read any more, and a note of it beside the file."""
+    slot = slots.read(now.conn, job.files.slot)
+    anew = _is_to_be_made(job, slot)
+    _note(job, slot, anew=anew)
+    if anew:
+        _renew(job, slot)
+    _check(slot)
+    return slot
 
 
 def _keyless(now: SourceSession, publication: Publication) -> list[str]:
@@ -94,13 +102,34 @@ def _check(slot: Slot) -> None:
         raise problem
 
 
+def _followed(job: Job, now: SourceSession, publication: Publication, guard: Guard) -> WalFeed | None:
+    """With the reader that is kept; None where its connection is gone, or its slot is to be looked at again.
+
+    While a slot is read nobody can drop it, and who reads one that is lost is told so.
+    """
+    known = _kept(job)
+    if known is None or time.monotonic() - known.looked > _LOOK:
+        return None
+    return _with_kept(job, known, now, publication, guard)
+
+
+def _with_kept(
+    job: Job, known: LogReader, now: SourceSession, publication: Publication, guard: Guard
+) -> WalFeed | None:
+    with suppress(psycopg.Error, OSError):
+        return _reached(job, known, now, publication, guard)
+    known.close()
+    return None
+
+
 def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publication, guard: Guard) -> WalFeed:
     """With the reader that is kept, or with a new one where that one's connection is gone."""
-    known = _kept(job, slot)
+    known = _kept(job)
     if known is not None:
-        with suppress(psycopg.Error, OSError):
-            return _reached(job, known, now, publication, guard)
-        known.close()
+        known.looked = time.monotonic()
+        feed = _with_kept(job, known, now, publication, guard)
+        if feed is not None:
+            return feed
     try:
         reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: _let_go(job, slot))
         if job.sessions is not None:
@@ -110,10 +139,10 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
         raise _told(job, slot, error) from error
 
 
-def _kept(job: Job, slot: Slot) -> LogReader | None:
+def _kept(job: Job) -> LogReader | None:
     """The reader of an earlier run of this process."""
     found: LogReader | None = job.sessions.log if job.sessions is not None else None
-    if found is None or found.broken or found.slot != slot.name:
+    if found is None or found.broken or found.slot != job.files.slot:
         return None
     return found
 
@@ -123,7 +152,10 @@ def _reached(job: Job, reader: LogReader, now: SourceSession, publication: Publi
     reader.want(
         {relid: table.source_key for table in now.tables if table.mode.from_log for relid in publication.holders(table)}
     )
-    reader.catch_up(position(now.snapshot.wal_end), _Goal(job, now).lower)
+    end = position(now.snapshot.wal_end)
+    reader.catch_up(end, _Goal(job, now).lower)
+    # The server sends only what is on its disk.
+    now.durable = reader.received >= end
     return WalFeed(reader, publication, reader.reach(now.snapshot))
 
 

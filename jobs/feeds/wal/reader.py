@@ -34,6 +34,8 @@ class LogReader:
         self._guard = threading.RLock()
         self._stream = _opened(source, slot, start, let_go)
         self.broken = False
+        # When the slot was last looked at, by the monotonic clock.
+        self.looked = time.monotonic()
         # How many transactions came that changed something, and how many of them a run has dealt with.
         self.came = self.handled = 0
         # Whether the last run's snapshot did not see one of them yet.
@@ -103,6 +105,12 @@ class LogReader:
                 # The next run opens another; what the server is not told, it sends again.
                 self.broken = True
                 self._advance(position)
+
+    @property
+    def received(self) -> int:
+        """How far the server has sent all that there is to send."""
+        with self._guard:
+            return self._stream.received
 
     @property
     def behind(self) -> int:
