@@ -11,8 +11,8 @@ import argparse
 import re
 import statistics
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from app import config
 from app.oltp.embedded.server import EmbeddedServer
 from jobs.job import Job
 from jobs.tracking import install
-from tests.bench import machine, source
+from tests.bench import feeding, machine, source
 from tests.bench.__main__ import summary, write
 from tests.bench.bench import interleaved
 from tests.bench.figures import Report, pair_ratio
@@ -66,13 +66,16 @@ class Setup:
     """A way to track, as config.toml would say it; `limit` is the goal for what it may cost, as a share."""
 
     name: str
-    watermark: str
+    watermark: str = ""
     deletes: str = "ignore"
     index: str = "btree"
     limit: float | None = None
+    feed: str = "watermark"
 
 
 SETUPS = (
+    Setup("wal, and its reader", feed="wal", limit=0.05),
+    Setup("events", feed="events"),
     Setup("updated_at", "updated_at", limit=0.05),
     Setup("updated_at, BRIN", "updated_at", index="brin", limit=0.05),
     Setup("xid", "xid"),
@@ -81,6 +84,7 @@ SETUPS = (
     Setup("xid, tombstones", "xid", "tombstone", limit=0.10),
 )
 PIECES = (
+    Setup("wal", feed="wal"),
     Setup("trigger alone", "updated_at", index="none"),
     Setup("trigger, BRIN", "updated_at", index="brin"),
     Setup("trigger, B-tree", "updated_at"),
@@ -108,10 +112,12 @@ class Bench:
             self._pgbench(url, "--initialize", "--scale=10", "--quiet")
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute(prepare.encode() or b"SELECT 1")
-            if setup is not None:
-                install.track(_job(url, list(tables), setup), [])
+            job = _job(url, list(tables), setup, self.folder) if setup else None
+            if job is not None:
+                install.track(job, [])
             conn.execute("VACUUM ANALYZE")
-        yield url
+        with feeding.reading(job) if job and setup and setup.feed == "wal" else nullcontext():
+            yield url
         self.cluster.drop_database(url)
 
     def rate(self, url: str, script: str, seconds: int) -> float:
@@ -132,12 +138,15 @@ class Bench:
         return done.stdout
 
 
-def _job(url: str, tables: Sequence[str], setup: Setup) -> Job:
-    specs = [
-        {"name": f"public.{name}", "watermark": setup.watermark, "deletes": setup.deletes, "index": setup.index}
-        for name in tables
-    ]
-    return Job(config.Settings(source={"url": url}, tables=specs), url)  # type: ignore[arg-type]
+def _job(url: str, tables: Sequence[str], setup: Setup, folder: Path) -> Job:
+    ways = {"watermark": setup.watermark, "deletes": setup.deletes, "index": setup.index} if setup.watermark else {}
+    given = {
+        "source": {"url": url},
+        "target": {"path": folder / url.rpartition("/")[2] / "reporting.duckdb"},
+        "sync": {"feed": setup.feed},
+        "tables": [{"name": f"public.{name}", **ways} for name in tables],
+    }
+    return Job(config.Settings.model_validate(given), url)
 
 
 def throughput(bench: Bench, group: str, setups: Sequence[Setup]) -> None:
@@ -145,16 +154,25 @@ def throughput(bench: Bench, group: str, setups: Sequence[Setup]) -> None:
     for title, script in SCRIPTS.items():
         prepare = _ITEM if script else ""
         for setup in setups:
-            if script is DELETES and setup.deletes != "tombstone":
+            if not _is_of_interest(script, setup):
                 continue
             with bench.database(prepare, None) as plain, bench.database(prepare, setup) as tracked:
-                _pair(bench, group, f"{title}: {setup.name}", script, (plain, tracked), setup.limit)
+                told = script.replace("COMMIT;", f"{feeding.TELL}COMMIT;") if setup.feed == "events" else script
+                _pair(bench, group, f"{title}: {setup.name}", {plain: script, tracked: told}, setup.limit)
 
 
-def _pair(bench: Bench, group: str, name: str, script: str, urls: tuple[str, str], limit: float | None) -> None:
-    for url in urls:
+def _is_of_interest(script: str, setup: Setup) -> bool:
+    """Deletes where they are recorded; events where the script can tell of its rows."""
+    if setup.feed == "events":
+        return script is MIX
+    return script is not DELETES or setup.deletes == "tombstone" or setup.feed == "wal"
+
+
+def _pair(bench: Bench, group: str, name: str, scripts: Mapping[str, str], limit: float | None) -> None:
+    """The script of each database, the bare one's first."""
+    for url, script in scripts.items():
         bench.rate(url, script, min(2, bench.seconds))
-    works = [lambda url=url: bench.rate(url, script, bench.seconds) for url in urls]
+    works = [lambda url=url: bench.rate(url, scripts[url], bench.seconds) for url in scripts]
     plain, tracked = interleaved(works, bench.pairs)
     lost = [100 * (1 - ratio) for ratio in pair_ratio(tracked, plain)]
     note = f"{statistics.median(plain):,.0f} tps without"
@@ -169,7 +187,7 @@ def pieces(bench: Bench, rounds: int) -> None:
         for kind, statement in SINGLE.items():
             if more and kind != "update":
                 continue
-            chosen = [None, *(s for s in PIECES if kind != "delete" or s.deletes == "tombstone")]
+            chosen = [None, *(s for s in PIECES if kind != "delete" or s.feed == "wal" or s.deletes == "tombstone")]
             _costs(bench, f"{kind}, {indexes}", _ITEM + more, statement, chosen, rounds)
 
 
