@@ -38,6 +38,8 @@ class Place:
         # Where readers ask who have no file.
         self.read_url = url
         self._file, self._config = folder / "reporting.duckdb", folder / "config.toml"
+        # The row that a reader has looked for in vain, and in which file.
+        self._lacking: tuple[int, str] = (0, "")
         self._process: subprocess.Popen[bytes] | None = None
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -74,6 +76,18 @@ class Place:
             with suppress(psycopg.Error), psycopg.connect(self.read_url) as conn:
                 return conn.execute(_statement("find"), {"id": key}).fetchone() is not None
             return False
+        # A file that lacked it is not asked again: whoever does nothing else takes a processor from what is measured.
+        asked = key, self._published()
+        if asked != self._lacking and not self._has(key):
+            self._lacking = asked
+        return asked != self._lacking
+
+    def _published(self) -> str:
+        with suppress(OSError):
+            return str(self._file.readlink())
+        return ""
+
+    def _has(self, key: int) -> bool:
         from app.reporting import opening
 
         with suppress(errors.NoReportingFile), opening.open(self._file) as file:

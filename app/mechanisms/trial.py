@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RATES = (10, 100, 1000)
 # Pairs of bursts by a writer, with the mechanism and without, and how long one lasts, in seconds.
 _PAIRS, _BURST = 20, 0.15
+# In how many turns the rows of one rate are written.
+_TURNS = 4
 # From one row that is waited for to the next, in seconds: not in step with any schedule.
 _PAUSE = 0.037
 
@@ -37,6 +39,14 @@ class Seen:
     rows: int
     p50: float
     p95: float
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One turn: the writers' rate, and the milliseconds of each row that was waited for."""
+
+    reached: float
+    delays: list[float]
 
 
 @dataclass(frozen=True)
@@ -61,17 +71,41 @@ class Outcome:
 
 
 def compare(wanted: Sequence[Mechanism], seconds: float, say: Callable[[str], object]) -> Iterator[Outcome]:
-    """Each in turn, on a PostgreSQL of its own that is gone afterwards; `seconds` for each rate of writers."""
-    with _server() as (server, folder):
+    """All on a PostgreSQL of its own that is gone afterwards; `seconds` for each mechanism and rate of writers.
+
+    Rows are written to each in turns, so that whatever else the machine does meets all alike; then each goes on alone.
+    """
+    with _server() as (server, folder), ExitStack() as beside:
+        places = []
         for mechanism in wanted:
-            say(f"{mechanism.name}: rows are written and waited for")
             try:
-                with place.opened(server, mechanism, folder) as found:
-                    yield _measured(found, seconds)
+                places.append(beside.enter_context(place.opened(server, mechanism, folder)))
             except errors.MissingExtra as error:
                 if len(wanted) == 1:
                     raise
                 say(f"{mechanism.name} is left out: {error.message} ({error.hint})")
+        seen = _in_turns(places, seconds, say)
+        for one in places:
+            one.kill()
+        for one in places:
+            say(f"{one.mechanism.name}: its parts are killed")
+            one.start()
+            yield _measured(one, tuple(seen[one]))
+            one.end()
+
+
+def _in_turns(places: Sequence[Place], seconds: float, say: Callable[[str], object]) -> dict[Place, list[Seen]]:
+    """What was seen of each at each rate."""
+    seen: dict[Place, list[Seen]] = {one: [] for one in places}
+    for rate in RATES:
+        say(f"{rate:,} rows a second are written and waited for")
+        parts: dict[Place, list[_Part]] = {one: [] for one in places}
+        for turn in range(_TURNS):
+            for one in places if turn % 2 == 0 else reversed(places):
+                parts[one].append(_part(one, rate, seconds / _TURNS))
+        for one in places:
+            seen[one].append(_seen(rate, parts[one]))
+    return seen
 
 
 @contextmanager
@@ -91,28 +125,41 @@ def _server() -> Iterator[tuple[EmbeddedServer, Path]]:
             server.remove()
 
 
-def _measured(place: Place, seconds: float) -> Outcome:
-    seen = tuple(_seen(place, rate, seconds) for rate in RATES)
+def _measured(place: Place, seen: tuple[Seen, ...]) -> Outcome:
+    _settle(place)
     killed = dict(_killed(place))
-    with place.connect() as conn:
-        place.wait_for(place.write(conn))
+    _settle(place)
     wrong = place.missing()
     # What a daemon takes of the processor is no cost of the writes.
     place.kill()
     return Outcome(place.mechanism, seen, _writes(place), killed, wrong)
 
 
-def _seen(place: Place, rate: int, seconds: float) -> Seen:
+def _part(place: Place, rate: int, seconds: float) -> _Part:
     """Rows are waited for one after the other while another session writes at the rate."""
     over, counts = threading.Event(), list[float]()
     writer = threading.Thread(target=_write, args=(place, rate, over, counts), daemon=True)
     writer.start()
     try:
-        delays = sorted(_delays(place, seconds))
+        delays = list(_delays(place, seconds))
     finally:
         over.set()
         writer.join()
-    return Seen(rate, counts[0], len(delays), statistics.median(delays), delays[int(len(delays) * 0.95)])
+    # The next one's turn is to begin with nothing under way here.
+    _settle(place)
+    return _Part(counts[0], delays)
+
+
+def _settle(place: Place) -> None:
+    """Return once readers have all."""
+    with place.connect() as conn:
+        place.wait_for(place.write(conn))
+
+
+def _seen(rate: int, parts: Sequence[_Part]) -> Seen:
+    delays = sorted(delay for part in parts for delay in part.delays)
+    reached = round(statistics.fmean(part.reached for part in parts), 1)
+    return Seen(rate, reached, len(delays), statistics.median(delays), delays[int(len(delays) * 0.95)])
 
 
 def _delays(place: Place, seconds: float) -> Iterator[float]:

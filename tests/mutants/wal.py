@@ -9,6 +9,7 @@ SLOT = "tests/integration/test_wal_slot.py::"
 RECOVERY = "tests/integration/test_wal_recovery.py::"
 UNREADABLE = "tests/integration/test_unreadable_keys.py::"
 RULE = "tests/unit/feeds/test_wal.py::"
+DAEMON = "tests/integration/test_wal_daemon.py::"
 
 MUTANTS = (
     Mutant(
@@ -38,6 +39,34 @@ MUTANTS = (
         "return key if key is None or all(map(_is_text, key)) else None",
         "return key",
         "tests/integration/test_failing_rows.py::test_the_log_of_such_bytes_is_read",
+    ),
+    Mutant(
+        "a stream that ended is taken for one that told all",
+        "jobs/feeds/wal/opening.py",
+        "    known.close()\n    return None\n",
+        "    return WalFeed(known, publication, known.reach(now.snapshot))\n",
+        DAEMON + "test_a_slot_that_was_read_a_moment_ago_is_not_taken_for_that_of_now",
+    ),
+    Mutant(
+        "what the log has not told yet is taken to be on the disk",
+        "jobs/feeds/wal/opening.py",
+        "now.durable = reader.received >= end",
+        "now.durable = True",
+        DAEMON + "test_what_the_log_has_not_told_yet_may_be_lost_in_a_crash",
+    ),
+    Mutant(
+        "deleted keys are looked for only where nothing else changed",
+        "jobs/feeds/by_key.py",
+        "if len(parts) > 1 or session.one",
+        "if 0 == session.one",
+        DAEMON + "test_deleted_keys_are_found_among_changed_ones",
+    ),
+    Mutant(
+        "a daemon that reads the log asks the server as often as one without it",
+        "jobs/daemon/wake.py",
+        'return self._question is None and self._learn_at > float("-inf") and self._reader() is not None',
+        "return False",
+        DAEMON + "test_an_idle_daemon_asks_once_a_second_that_it_leads_and_nothing_else",
     ),
     Mutant(
         "a slot that tells of transactions before their commit passes for ours",

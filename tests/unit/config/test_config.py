@@ -272,6 +272,23 @@ def test_a_lake_in_an_object_store_has_one_name(data: str) -> None:
     assert found is not None and found.data == "s3://bucket/a/b/"
 
 
+@pytest.mark.parametrize(
+    ("content", "milliseconds"),
+    [
+        ("", 100),
+        ('[sync]\nfeed = "wal"', 0),
+        ('[sync]\nfeed = "wal"\n[schedule]\nmin_interval = "2s"', 2000),
+        ('[sync]\nfeed = "events"', 100),
+        ('[schedule]\nmin_interval = "300ms"', 300),
+    ],
+)
+def test_commits_that_the_log_tells_of_are_bundled_only_where_it_is_asked_for(
+    tmp_path: Path, content: str, milliseconds: int
+) -> None:
+    settings = load(tmp_path, f'{content}\n[[tables]]\nname = "public.t"\n')
+    assert settings.bundled == timedelta(milliseconds=milliseconds)
+
+
 @pytest.mark.parametrize("feed", ["wal", "events"])
 def test_a_lake_is_fed_by_watermark(feed: str) -> None:
     lake = {"url": "ducklake:postgres:dbname=x", "data": "lake"}
