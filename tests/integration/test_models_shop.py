@@ -75,7 +75,7 @@ def test_customers_that_are_not_in_the_file_or_bought_alike_keep_their_places(tm
     tables["order_returns"] = []
     link = shopfile.build(tmp_path, tables)
     shopmodels.build(link)
-    with reporting.open(link) as store:
+    with opening.open(link) as store:
         for name, limit in itertools.product(("top_customers", "sales_by_country"), range(8)):
             report = reports.shop().get(name)
             given = {"limit": str(limit)} if name == "top_customers" else {}
