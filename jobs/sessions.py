@@ -22,7 +22,7 @@ class Slot:
     def __init__(self, is_good: Callable[[Any], bool]) -> None:
         self._is_good = is_good
         self._guard = threading.Lock()
-        self._kept: tuple[Any, int] | None = None
+        self._idle: tuple[Any, int] | None = None
         self._lent: list[Any] = []
         self._closed = False
 
@@ -50,32 +50,32 @@ class Slot:
     def close(self) -> None:
         """Close what is kept, and from now on whatever comes back."""
         with self._guard:
-            kept, self._kept, self._closed = self._kept, None, True
-        if kept:
-            _close(kept[0])
+            idle, self._idle, self._closed = self._idle, None, True
+        if idle:
+            _close(idle[0])
 
     def _take(self) -> tuple[Any, int] | None:
         with self._guard:
-            kept, self._kept = self._kept, None
-        if kept and not self._is_good(kept[0]):
-            _close(kept[0])
+            idle, self._idle = self._idle, None
+        if idle and not self._is_good(idle[0]):
+            _close(idle[0])
             return None
-        return kept
+        return idle
 
     def _greeted(self, greet: Callable[[Any], object]) -> tuple[Any, int] | None:
-        kept = self._take()
+        idle = self._take()
         try:
-            if kept:
-                greet(kept[0])
+            if idle:
+                greet(idle[0])
         except Exception:  # noqa: BLE001  whatever it is, a new session meets it again if it is more than that
-            _close(kept[0] if kept else None)
+            _close(idle[0] if idle else None)
             return None
-        return kept
+        return idle
 
     def _give_back(self, session: Any, runs: int) -> None:
         with self._guard:
-            if self._kept is None and not self._closed and runs < RUNS and self._is_good(session):
-                self._kept = (session, runs)
+            if self._idle is None and not self._closed and runs < RUNS and self._is_good(session):
+                self._idle = (session, runs)
                 return
         _close(session)
 

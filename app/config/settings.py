@@ -82,9 +82,9 @@ class Settings(Section):
         given = table.feed or (None if "watermark" in table.model_fields_set else self.sync.feed)
         if given == "wal":
             return table.model_copy(update={"watermark": "wal"})
-        return self._told(table)
+        return self._by_events(table)
 
-    def _told(self, table: Table) -> Table:
+    def _by_events(self, table: Table) -> Table:
         """The entry as one that events tell of, where [sync] says so; its watermark says then how it is swept."""
         if table.feed or self.sync.feed != "events" or table.watermark == "none":
             return table

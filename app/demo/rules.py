@@ -112,6 +112,6 @@ class Ledger:
         self._undo.clear()
 
     def back_to(self, savepoint: int) -> None:
-        """Forget what happened since the mark."""
+        """Forget what happened since the savepoint."""
         while len(self._undo) > savepoint:
             self._undo.pop()()

@@ -72,7 +72,7 @@ def command(face: Face, *, orders: int, data: Path | None, feed: str | None, ser
     if data is not None and not data.is_file():
         raise errors.UsageError(f"there is no file {data}", hint="give the Parquet file with --data FILE.parquet")
     began = time.monotonic()
-    _settle(face)
+    _choose_project(face)
     if feed is not None:
         _choose(face, feed)
     face.say("PostgreSQL: starting (the first time takes a moment), and bringing the schema up to date")
@@ -148,7 +148,7 @@ def _free() -> str:
     return f"{host}:{port}"
 
 
-def _settle(face: Face) -> None:
+def _choose_project(face: Face) -> None:
     """Use the config that is meant or is a demo's; else make a project, and leave what is here alone."""
     from app.demo import project
 

@@ -53,7 +53,7 @@ def report(error: BaseException, face: Face) -> int:
         raise error
     if face.verbose:
         click.echo(escapes.lines(redact("".join(traceback.format_exception(error)), face)), err=True)
-    message, hint, code = _told(error)
+    message, hint, code = _explained(error)
     _print("error", message, face)
     if hint:
         _print("hint", hint, face)
@@ -79,7 +79,7 @@ def redact(text: str, face: Face) -> str:
     return redaction.of(vars(face).get("settings"), *face.urls).text(text)
 
 
-def _told(error: BaseException) -> tuple[str, str | None, int]:
+def _explained(error: BaseException) -> tuple[str, str | None, int]:
     """Message, hint and exit code."""
     from app.domain.errors import DomainError
 

@@ -92,7 +92,7 @@ def _lines(status: Status, look: show.Look) -> list[str]:
         *_fitted(_daemon(status, look), look),
     ]
     head += problems
-    last = [*_last_run(status, look), *_kept(status, look)]
+    last = [*_last_run(status, look), *_growths(status, look)]
     room = None if look.height is None else look.height - len(head) - len(last) - 2
     body = _tables(status, look, room)
     before = [] if room is None else [_run(run) for run in status.runs[1:]][: max(0, room - len(body))]
@@ -214,7 +214,7 @@ def _today(today: dict[str, Any] | None) -> str:
     return f"runs that changed the file today: {today['runs']:,}{more}, {today['failed']:,} failed; "
 
 
-def _kept(status: Status, look: show.Look) -> list[str]:
+def _growths(status: Status, look: show.Look) -> list[str]:
     """What grows besides the tables, and the versions that keep it."""
     if status.format is None:
         return []

@@ -65,7 +65,7 @@ def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
         show.as_json(run.as_dict())
         show.freshness(face, run.as_of)
     else:
-        _show_tables(_told(run.tables))
+        _show_tables(_worth_telling(run.tables))
         _show_models(run.models)
         show.lines([_sentence(run, whole=whole), *_next(face, run)])
     for warning in run.warnings:
@@ -73,7 +73,7 @@ def show_run(face: Face, run: Run, *, as_json: bool, whole: bool) -> int:
     return 1 if run.failed or run.failed_models else 0
 
 
-def _told(tables: Sequence[TableRun]) -> list[TableRun]:
+def _worth_telling(tables: Sequence[TableRun]) -> list[TableRun]:
     """Those with something to say. Many first copies, of which the same is said, are in the sentence below."""
     said = [one for one in tables if one.action != "none" or one.error or one.notes]
     special = [one for one in said if one.reason != _FIRST or one.error or one.notes]

@@ -56,7 +56,7 @@ def write(connection: Connection, written: Iterable[Written]) -> None:
 
 def _rows(written: Written) -> Iterator[tuple[Any, ...]]:
     """The last event of an aggregate bears the keys: all of them are in the same transaction."""
-    *earlier, last = [_told(event) for event in written.versioned()] or [_silent(written)]
+    *earlier, last = [_as_row(event) for event in written.versioned()] or [_silent(written)]
     about = (written.aggregate, str(written.key), written.version)
     for name, payload, at in earlier:
         yield uuid4(), name, *about, "{}", payload, at
@@ -64,7 +64,7 @@ def _rows(written: Written) -> Iterator[tuple[Any, ...]]:
     yield uuid4(), name, *about, json.dumps(written.keys), payload, at
 
 
-def _told(event: Event) -> tuple[str, str, datetime]:
+def _as_row(event: Event) -> tuple[str, str, datetime]:
     return event.name, json.dumps(event.payload()), event.at or datetime.now(UTC)
 
 

@@ -63,7 +63,7 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
         with violations.translated():
             for repository in self._all:
                 repository.flush()
-            self._tell([one for repository in self._all for one in repository.take_written()])
+            self._announce([one for repository in self._all for one in repository.take_written()])
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -89,7 +89,7 @@ class SqlAlchemyUnitOfWork(ports.UnitOfWork):
     def _finish(self) -> None:
         self._connected().commit()
 
-    def _tell(self, written: Sequence[Written]) -> None:
+    def _announce(self, written: Sequence[Written]) -> None:
         if written:
             self._events += [event for one in written for event in one.versioned()]
             outbox.write(self._connected(), written)

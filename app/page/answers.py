@@ -90,21 +90,23 @@ class Failures:
     async def expected(self, request: Request, error: Exception) -> Response:
         """One of ours."""
         assert isinstance(error, errors.NeaptideError)
-        return self._told(request, code_of(error), error.message, error.hint)
+        return self._refusal(request, code_of(error), error.message, error.hint)
 
     async def unknown(self, request: Request, error: Exception) -> Response:
         """A page that there isn't, and what else the framework refuses."""
         code = getattr(error, "status_code", 404)
-        return self._told(request, code, _NO_PAGE if code == 404 else "this can't be answered", None)
+        return self._refusal(request, code, _NO_PAGE if code == 404 else "this can't be answered", None)
 
     async def bug(self, request: Request, error: Exception) -> Response:
         """What nobody expected is a record; the one who asked learns no more than that."""
         structlog.get_logger().error(
             f"a page failed: {type(error).__name__}", action="page_failed", path=request.url.path, exc_info=error
         )
-        return self._told(request, 500, "something went wrong here", "see the log of the process that serves this page")
+        return self._refusal(
+            request, 500, "something went wrong here", "see the log of the process that serves this page"
+        )
 
-    def _told(self, request: Request, code: int, message: str, hint: str | None) -> Response:
+    def _refusal(self, request: Request, code: int, message: str, hint: str | None) -> Response:
         told = {"error": self._hide(message), "hint": self._hide(hint) if hint else None}
         if wants_json(request):
             return as_json(told, code=code)

@@ -54,10 +54,10 @@ class News:
             now = self._said()
             if now != before:
                 kind = "published" if now["version"] != before["version"] else "checked"
-                self._tell(_event(kind, now))
+                self._send(_event(kind, now))
             before = now
 
-    def _tell(self, event: str) -> None:
+    def _send(self, event: str) -> None:
         for queue in self._listeners:
             if not queue.full():
                 queue.put_nowait(event)

@@ -64,7 +64,7 @@ class Exposure:
     def readable(self) -> list[tuple[str, str]]:
         """Schema and name of every copied table, read model and history, as the file spells them, sorted."""
         return sorted(
-            (schema, name) for kind, schema, name in self._found
+            (schema, name) for kind, schema, name in self._listed
             if (schema in (_MODELS, _HISTORY) if kind == _VIEW else schema != _NEAPTIDE)
         )  # fmt: skip
 
@@ -150,7 +150,7 @@ class Exposure:
         self._made.clear()
 
     @cached_property
-    def _found(self) -> list[tuple[str, str, str]]:
+    def _listed(self) -> list[tuple[str, str, str]]:
         """Kind, schema and name of all tables and views: asked once, since it takes as long as many a report."""
         return self._connection.execute(statements.get("queries/session", "names")).fetchall()
 
@@ -163,7 +163,9 @@ class Exposure:
         return self._of(_VIEW)
 
     def _of(self, wanted: str) -> frozenset[tuple[str, str]]:
-        return frozenset((guard.fold(schema), guard.fold(name)) for kind, schema, name in self._found if kind == wanted)
+        return frozenset(
+            (guard.fold(schema), guard.fold(name)) for kind, schema, name in self._listed if kind == wanted
+        )
 
     @cached_property
     def _macros(self) -> dict[str, tuple[list[str], str]]:

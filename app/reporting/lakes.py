@@ -75,14 +75,14 @@ class LakeStore(store.Store):
             answer = self._worker.run(work, self._limits)
         except duckdb.Error as error:
             if not self._is_gone(error):
-                raise self._told(error) from error
+                raise self._explained(error) from error
             if self._answered:
                 raise errors.SnapshotGone() from error
             self._reopen()
             self._answered = True
             return super()._run(work)
         except store.OF_THE_CLIENT as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
         self._answered = True
         return answer
 
@@ -134,7 +134,7 @@ class LakeStore(store.Store):
             return isinstance(lakes.failure(error), errors.SnapshotGone)
         return self.is_gone()
 
-    def _told(self, error: Exception) -> errors.NeaptideError:
+    def _explained(self, error: Exception) -> errors.NeaptideError:
         found = store.failure(error, self._limits)
         return failure(error) if isinstance(found, errors.TargetUnusable) and isinstance(error, duckdb.Error) else found
 

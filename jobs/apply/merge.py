@@ -39,7 +39,7 @@ class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
     def __init__(self, session: DuckSession, table: Table, given: Changes, label: str) -> None:
-        self._session, self._table, self._found, self._label = session, table, given, label
+        self._session, self._table, self._changes, self._label = session, table, given, label
         self._changed = given.changed
         self._places = ""
         self._own: list[str] = []
@@ -47,12 +47,12 @@ class Merge:
     @property
     def rows(self) -> int:
         """How many new versions of rows were read."""
-        return self._found.rows
+        return self._changes.rows
 
     @property
     def changes(self) -> Changes:
         """What it was given."""
-        return self._found
+        return self._changes
 
     @property
     def fresh(self) -> str:
@@ -97,11 +97,11 @@ class Merge:
 
     def _goes(self) -> str:
         """The condition on a row of the file that it is replaced or deleted."""
-        key, gone = self._table.key, self._found.gone
-        goes = _in(key, self._changed) + (f" OR {_in(key, gone)}" if self._found.keys else "")
+        key, gone = self._table.key, self._changes.gone
+        goes = _in(key, self._changed) + (f" OR {_in(key, gone)}" if self._changes.keys else "")
         if not self._placed():
             return goes
-        if self._found.keys:
+        if self._changes.keys:
             there = f"SELECT rowid FROM {out(self._table)} WHERE {_in(key, gone)}"
             self._session.execute(f"INSERT INTO {self._places} {there}")
         return f"b.rowid IN (SELECT place FROM {self._places}) AND ({goes})"
@@ -115,7 +115,7 @@ class Merge:
 
     def counts(self) -> Counts:
         """How many rows would go in and how many would go out; without a key, all of them."""
-        where = f" WHERE {_in(self._table.key, self._found.gone)}" if self._table.key else ""
+        where = f" WHERE {_in(self._table.key, self._changes.gone)}" if self._table.key else ""
         gone = f"SELECT count(*) FROM {out(self._table)}{where}"
         return Counts(self._session.one(f"SELECT count(*) FROM {self._changed}"), self._session.one(gone))
 
@@ -124,9 +124,9 @@ class Merge:
         name, key = out(self._table), self._table.key
         if not key:
             return self._replace()
-        gone = f"DELETE FROM {name} WHERE {_in(key, self._found.gone)}"
+        gone = f"DELETE FROM {name} WHERE {_in(key, self._changes.gone)}"
         with self._scanning():
-            removed = self._session.one(gone) if self._found.keys else 0
+            removed = self._session.one(gone) if self._changes.keys else 0
             self._session.execute(f"DELETE FROM {name} WHERE {_in(key, self._changed)}")
         return Counts(self._insert(), removed)
 
@@ -156,7 +156,7 @@ class Merge:
 
     def _scanning(self) -> AbstractContextManager[None]:
         """For statements that look at every key of the file's table."""
-        worthwhile = self._table.pages > _MANY_PAGES and self._found.rows > _MANY_KEYS
+        worthwhile = self._table.pages > _MANY_PAGES and self._changes.rows > _MANY_KEYS
         return self._session.all_threads() if worthwhile else nullcontext()
 
     def _replace(self) -> Counts:

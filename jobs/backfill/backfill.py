@@ -174,12 +174,12 @@ def _begun(job: Job, table: Table, wanted: Range, *, restart: bool) -> str | Non
     if (note["table"], note["where"], note["low"], note["high"]) == (table.name, *_ends(wanted)):
         return str(note["done"])
     raise errors.UsageError(
-        f"a backfill of {note['table']}, {_told(note)}, was cut short after {note['done']}",
+        f"a backfill of {note['table']}, {_in_words(note)}, was cut short after {note['done']}",
         hint="call it again to go on, or add --restart to forget it",
     )
 
 
-def _told(note: dict[str, Any]) -> str:
+def _in_words(note: dict[str, Any]) -> str:
     if note["where"]:
         return f"where {note['where']}"
     return f"from {note['low'] or 'the first'} to {note['high'] or 'the last'}"

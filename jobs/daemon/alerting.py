@@ -37,7 +37,7 @@ class Alerting:
         """Raises `errors.ConfigError` and `errors.MissingExtra` for URLs that nothing can be sent to."""
         self._job, self._board = job, board
         urls = [url.get_secret_value() for url in job.settings.alerts.urls]
-        self._senders = [_Sender(place, url, str(job.files.link), self._told) for place, url in enumerate(urls)]
+        self._senders = [_Sender(place, url, str(job.files.link), self._delivered) for place, url in enumerate(urls)]
         self._ledger, self._guard = Ledger(), threading.Lock()
         self._standing: dict[str, Fact] = {}
         # What happened and no URL has yet.
@@ -119,7 +119,7 @@ class Alerting:
         problems = dict(self._board.problems)
         return [*conditions, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
 
-    def _told(self, notice: Notice) -> None:
+    def _delivered(self, notice: Notice) -> None:
         """One of the URLs has it."""
         with self._guard:
             self._standing |= {fact.key: fact for fact in notice.firing}

@@ -18,12 +18,12 @@ from jobs.beside.names import Names
 
 def standing(files: Names) -> list[Fact]:
     """What was told and is not over yet."""
-    return _facts(_found(files).get("standing", []))
+    return _facts(_note(files).get("standing", []))
 
 
 def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], Past | None]:
     """What stands, by its key, and what else the last process left, where it left anything."""
-    note = _found(files)
+    note = _note(files)
     facts = {fact.key: fact for fact in _facts(note.get("standing", []))}
     if not note or note["at"] is None:
         return facts, None
@@ -53,7 +53,7 @@ def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, second
         smallfile.write(files.beside("alerts"), json.dumps(content), files.rights())
 
 
-def _found(files: Names) -> dict[str, Any]:
+def _note(files: Names) -> dict[str, Any]:
     return notes.read(files.beside("alerts"), notes.Alerts)
 
 

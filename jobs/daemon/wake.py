@@ -56,7 +56,7 @@ class Watcher:
         self._job = job
         self._log = log
         self._stream, self._arrived = stream, 0
-        self._told, self._asked_at = 0, float("-inf")
+        self._came, self._asked_at = 0, float("-inf")
         self._question: sql.Composed | None = None
         self._learn_at = float("-inf")
         self._snapshot: object = None
@@ -114,12 +114,12 @@ class Watcher:
         except (psycopg.Error, OSError, errors.NeaptideError):
             return True
         moved = self._is_news(reader) or reader.unseen
-        self._told = reader.came
+        self._came = reader.came
         return bool(moved)
 
     def _is_news(self, reader: Any) -> bool:
         """Whether transactions came that no run has dealt with, nor was asked to."""
-        return bool(reader.came > max(reader.handled, self._told))
+        return bool(reader.came > max(reader.handled, self._came))
 
     def _stream_moved(self) -> bool:
         """Whether events arrived in the stream that a run has left open."""

@@ -25,10 +25,10 @@ _WIDE = ("UUID", "HUGEINT", "UHUGEINT")
 
 def defined(name: str, duckdb_type: str, key: Sequence[str]) -> str:
     """The definition of a column of this name and type in a table with this key."""
-    return f"{quoting.identifier(name)} {duckdb_type}{_kept(name, duckdb_type, key)}"
+    return f"{quoting.identifier(name)} {duckdb_type}{_compression(name, duckdb_type, key)}"
 
 
-def _kept(name: str, duckdb_type: str, key: Sequence[str]) -> str:
+def _compression(name: str, duckdb_type: str, key: Sequence[str]) -> str:
     if duckdb_type in _FLOATS:
         return " USING COMPRESSION alp"
     if not _is_wide(duckdb_type):

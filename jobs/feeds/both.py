@@ -108,4 +108,4 @@ class Feeds:
 
 
 def _of_log(watermarks: Iterable[Watermark]) -> list[Watermark]:
-    return [mark for mark in watermarks if not place.is_of(mark)]
+    return [one for one in watermarks if not place.is_of(one)]

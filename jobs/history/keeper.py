@@ -77,7 +77,7 @@ class Keeper:
     def before(self, table: Table, merge: Merge | None, recent: Changes | None, exempt: str = "") -> None:
         """What the changes that are about to be applied do to the table's history; `recent` were read in this run.
 
-        `exempt` is a table of the keys that no mark is meant for.
+        `exempt` is a table of the keys that no origin is meant for.
         """
         if not table.spec.history:
             return
@@ -88,8 +88,8 @@ class Keeper:
             if theirs:
                 taking.drop(self.file, theirs)
             return
-        mark = "backfill" if table.name in self.ranged else ""
-        turn = Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), mark, exempt)
+        origin = "backfill" if table.name in self.ranged else ""
+        turn = Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), origin, exempt)
         self._turns[table.name] = turn
         turn.before(merge, recent)
 

@@ -243,7 +243,7 @@ def _stamp(table: Table) -> tuple[str | None, str]:
         for name in kinds
         if kinds[name] in modes.BY_CLOCK.stamp_types
     ]
-    found = _kept(table, usable) or _half_kept(table, usable)
+    found = _stamped(table, usable) or _half_kept(table, usable)
     if found:
         return found
     told = next((stamp.column for stamp in usable if stamp.column in _NAMES), None)
@@ -253,7 +253,7 @@ def _stamp(table: Table) -> tuple[str | None, str]:
     return None, f"{why}: `neaptide track` adds the column {XID_COLUMN}, an index on it and a trigger that keeps it."
 
 
-def _kept(table: Table, usable: list[Stamp]) -> tuple[str, str] | None:
+def _stamped(table: Table, usable: list[Stamp]) -> tuple[str, str] | None:
     """A column that a trigger of its owner's keeps, whether or not in every session."""
     events = (triggers.INSERT, triggers.UPDATE)
     stamps = [stamp for stamp in usable if all(triggers.meant(table.triggers, stamp, event) for event in events)]

@@ -74,19 +74,19 @@ class Upkeep:
         self._scratch = Scratch(file)
         self._relations = Relations(file, self._scratch, self._planning)
         self._sums: dict[str, Sums] = {}
-        self._kept: list[SavedModel] = []
-        self._found = ledger.Models()
+        self._saved: list[SavedModel] = []
+        self._models = ledger.Models()
         self._has_any = False
         self.plan = Plan(run_id, self._planning)
 
     def begin(self) -> None:
         """Find out how the models stand."""
-        self._found = ledger.read(self._file)
-        self._has_any = bool(self._found.by_name or self._planning.folder.models or self._planning.folder.bad)
+        self._models = ledger.read(self._file)
+        self._has_any = bool(self._models.by_name or self._planning.folder.models or self._planning.folder.bad)
         if not self._has_any:
             return
         ledger.create(self._file)
-        self.plan.standings = standing.judge(self._planning, self._found, self._avoid)
+        self.plan.standings = standing.judge(self._planning, self._models, self._avoid)
         self._planning.inputs = {one.name: one.inputs for one in self._current()}
 
     def reads(self, table: str) -> bool:
@@ -119,9 +119,9 @@ class Upkeep:
         for one in self._current():
             if self._relations.has_moved(one.inputs):
                 with failing(one.name):
-                    self._keep(one)
+                    self._maintain(one)
         self._remove()
-        ledger.write(self._file, self._kept)
+        ledger.write(self._file, self._saved)
         ledger.catch_up(self._file)
         self._scratch.drop()
 
@@ -131,9 +131,9 @@ class Upkeep:
     def _analysis(self, one: Standing) -> Analysis:
         return self._planning.analysis(one.name)
 
-    def _keep(self, one: Standing) -> None:
+    def _maintain(self, one: Standing) -> None:
         began = time.monotonic()
-        done = self._kept_by(one, self._analysis(one))
+        done = self._maintained(one, self._analysis(one))
         if done.moved is not None:
             self._relations.moved[place.full(one.name)] = done.moved
         rows = self._file.one(f"SELECT count(*) FROM {place.out(place.full(one.name))}")
@@ -149,10 +149,10 @@ class Upkeep:
             last = replace(last, build_run_id=last.run_id, build_seconds=run.seconds, reason=run.reason)
         if done.costs:
             last = replace(last, costs=costs.as_dict(done.costs))
-        self._kept.append(last)
+        self._saved.append(last)
         faults.point("model_kept")
 
-    def _kept_by(self, one: Standing, analysis: Analysis) -> Done:
+    def _maintained(self, one: Standing, analysis: Analysis) -> Done:
         name, witnessed = place.full(one.name), self._is_read(one)
         if analysis.kind == "sums":
             sums = self._sums.get(one.name) or Sums(self._relations, name, analysis)
@@ -189,7 +189,7 @@ class Upkeep:
     def _remove(self) -> None:
         """Take models out of the file that are not current, or no models any more."""
         known = {one.name: one for one in self.plan.standings}
-        gone = [name for name in self._found.by_name if name not in known]
+        gone = [name for name in self._models.by_name if name not in known]
         stale = [name for name, one in known.items() if not one.is_current]
         for name in (*gone, *stale):
             making.remove(self._file, place.full(name))

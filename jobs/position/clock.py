@@ -20,7 +20,7 @@ _NOISE = timedelta(seconds=1)
 def reading(server: datetime, asked: dict[str, Any]) -> dict[str, Any]:
     """The server's clock between two moments of this machine's, to be saved with the run.
 
-    `asked` is a mark from before the question; `seconds` is now, after the answer. Times since the machine was booted.
+    `asked` is one from before the question; `seconds` is now, after the answer. Times since the machine was booted.
     """
     return {"server": server.isoformat(), **asked, "asked": asked["seconds"], "seconds": _since_boot()}
 
@@ -36,7 +36,7 @@ def instant() -> dict[str, Any]:
 
 
 def not_before(later: dict[str, Any] | None, earlier: dict[str, Any]) -> bool:
-    """Whether one mark was taken at or after the other; False where they can't be compared."""
+    """Whether one instant was taken at or after the other; False where they can't be compared."""
     return bool(later and later["boot"] and later["boot"] == earlier["boot"]) and bool(
         later and later["seconds"] >= earlier["seconds"]
     )

@@ -69,7 +69,7 @@ class Projector:
         now: Watermark,
         failed: dict[str, str],
     ) -> None:
-        self._file, self._wanted, self._kept = file, wanted, dict(saved)
+        self._file, self._wanted, self._saved = file, wanted, dict(saved)
         self._queue, self._now, self._failed = queue, now, failed
         self.warnings: list[str] = []
 
@@ -78,11 +78,11 @@ class Projector:
         if self._wanted.error:
             self.warnings.append(f"{self._wanted.error}: its tables stay as they are")
             return
-        if not (self._wanted.by_name or self._kept):
+        if not (self._wanted.by_name or self._saved):
             return
         for statement in statements.get("target", "create_projections").split(";\n"):
             self._file.execute(statement)
-        for name in self._kept.keys() - self._wanted.by_name.keys():
+        for name in self._saved.keys() - self._wanted.by_name.keys():
             self._drop(name)
         self._take_over(published, theirs)
         for projection in self._wanted.by_name.values():
@@ -91,7 +91,7 @@ class Projector:
     def _take_over(self, published: Path | None, theirs: ByName) -> None:
         """A file that was begun anew has none: what was made of events that are gone by now is in the other one."""
         missing = [
-            n for n, one in self._wanted.by_name.items() if n not in self._kept and n in theirs and not one.begin
+            n for n, one in self._wanted.by_name.items() if n not in self._saved and n in theirs and not one.begin
         ]
         if published is None or not missing:
             return
@@ -104,10 +104,10 @@ class Projector:
                 "INSERT INTO out.neaptide.projected"
                 f" SELECT * FROM published.neaptide.projected AS p WHERE p.projection = {given}"
             )
-            self._kept[name] = theirs[name]
+            self._saved[name] = theirs[name]
 
     def _bring_up(self, projection: Projection) -> None:
-        saved = self._kept.get(projection.name)
+        saved = self._saved.get(projection.name)
         if projection.name in self._failed:
             self._leave(projection, saved)
             return

@@ -95,10 +95,10 @@ def catch_up(file: DuckSession, names: Iterable[str]) -> None:
 
 
 def _read(file: DuckSession, block: str) -> dict[str, SavedHistory]:
-    return {row["table_name"]: _kept(row) for row in file.rows(statements.get("history", block))}
+    return {row["table_name"]: _from_row(row) for row in file.rows(statements.get("history", block))}
 
 
-def _kept(row: dict[str, Any]) -> SavedHistory:
+def _from_row(row: dict[str, Any]) -> SavedHistory:
     columns = tuple(Column(*column) for column in json.loads(row["columns"]))
     return SavedHistory(
         row["table_name"], row["begun"], row["moment"], row["shape"], json.loads(row["signature"]), columns,

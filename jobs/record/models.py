@@ -66,7 +66,7 @@ def read(file: DuckSession) -> Models:
     """What the attached file says of its models; nothing in one that was made before there were any."""
     if not file.has("neaptide.models"):
         return Models()
-    kept = (_kept(row) for row in file.rows(statements.get("upkeep", "read_models")))
+    kept = (_from_row(row) for row in file.rows(statements.get("upkeep", "read_models")))
     current = file.rows(statements.get("upkeep", "read_inputs"))
     return Models({one.name: one for one in kept}, frozenset(row["table_name"] for row in current))
 
@@ -102,7 +102,7 @@ def _row(model: SavedModel) -> dict[str, Any]:
     return {name: json.dumps(value) if name in _LISTS else value for name, value in asdict(model).items()}
 
 
-def _kept(row: dict[str, Any]) -> SavedModel:
+def _from_row(row: dict[str, Any]) -> SavedModel:
     return SavedModel(
         **{
             **row,

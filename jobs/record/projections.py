@@ -30,7 +30,7 @@ def read(file: DuckSession) -> dict[str, SavedProjection]:
     """Those of the attached file, by name."""
     if not file.has(TABLE):
         return {}
-    return {row["name"]: _kept(row) for row in file.block("read_projections")}
+    return {row["name"]: _from_row(row) for row in file.block("read_projections")}
 
 
 def write(file: DuckSession, saved: SavedProjection) -> None:
@@ -49,9 +49,9 @@ def forget(file: DuckSession, name: str) -> None:
     file.block("forget_projection", {"name": name})
 
 
-def _kept(row: dict[str, Any]) -> SavedProjection:
+def _from_row(row: dict[str, Any]) -> SavedProjection:
     as_of: datetime = row["as_of"]
-    mark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), None, bool(row["standby"]))
+    watermark = Watermark(Snapshot.parse(row["snapshot"], as_of=as_of), None, bool(row["standby"]))
     return SavedProjection(
-        row["name"], row["version"], row["code"], row["queue"], row["number"], mark, row["error"] or ""
+        row["name"], row["version"], row["code"], row["queue"], row["number"], watermark, row["error"] or ""
     )

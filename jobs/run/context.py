@@ -73,7 +73,7 @@ def diagnosed(now: SourceSession, table: Table) -> Iterator[None]:
 class Context:
     """The state of one run: the moment of the source, and what the published file says of itself.
 
-    `began` is a mark of this machine's clock from before the snapshot; None where the snapshot is older than the run.
+    `began` is an instant of this machine from before the snapshot; None where the snapshot is older than the run.
     """
 
     job: Job
@@ -149,8 +149,8 @@ class Context:
     def saved_after(self, step: Step) -> Saved:
         """What the file will say of the table once the step is done."""
         last = step.saved.watermark if step.saved and step.action != FULL else None
-        mark = self.feed.next_watermark(step, self.now, last)
-        return saved(step.table, mark, self.now)
+        watermark = self.feed.next_watermark(step, self.now, last)
+        return saved(step.table, watermark, self.now)
 
     def as_of(self) -> datetime:
         """The file's moment: a table that failed, or that the run leaves out, leaves the file as old as itself."""
@@ -180,7 +180,7 @@ class Context:
             self.feed.published(theirs.values())
         elif not self.options.tables:
             looked = self._looked()
-            self.feed.quiet(looked.values(), (mark for name, mark in theirs.items() if name not in looked))
+            self.feed.quiet(looked.values(), (one for name, one in theirs.items() if name not in looked))
 
     def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""

@@ -89,7 +89,7 @@ class Writing:
     def __init__(
         self, job: Job, conn: psycopg.Connection[Any], deadline: Deadline, warn: Callable[[str], None]
     ) -> None:
-        self._job, self._deadline, self._tell = job, deadline, warn
+        self._job, self._deadline, self._warn = job, deadline, warn
         self._lent = Borrowed(conn, Source.of(job))
         self._began, self._started = clock.instant(), datetime.now(UTC)
         self._run_id = ""
@@ -127,7 +127,7 @@ class Writing:
             self._undo()
             if not self._stands():
                 raise
-            self._tell(f"it is written, although its run did not end in order: {error}")
+            self._warn(f"it is written, although its run did not end in order: {error}")
             return
         self._end(run)
 
@@ -195,7 +195,7 @@ class Writing:
             self._lent.finish(prepared.gid(self._job, self._run_id))
             prepared.clear(self._job)
         except errors.NeaptideError as error:
-            self._tell(f"it is written, and PostgreSQL will show it after the next run: {error.message}")
+            self._warn(f"it is written, and PostgreSQL will show it after the next run: {error.message}")
 
     def _stands(self) -> bool:
         """Whether the file was published before its run failed: then that decides, and nothing was undone."""

@@ -24,7 +24,7 @@ def steps(context: Context, state: State) -> list[Step]:
 
 def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
     """How far runs have looked in vain since, in those tables that this file has as the published one."""
-    looked, theirs = _marks(context), context.published.tables
+    looked, theirs = _watermarks_beside(context), context.published.tables
     return {
         name: looked[name]
         for name, saved in state.tables.items()
@@ -32,13 +32,13 @@ def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
     }
 
 
-def _marks(context: Context) -> Mapping[str, Watermark]:
+def _watermarks_beside(context: Context) -> Mapping[str, Watermark]:
     return checked.watermarks(context.job.files, context.published.run_id, context.now.snapshot, context.job.part)
 
 
 def beyond(context: Context, steps: list[Step]) -> list[Step]:
     """These steps for the published file, each since the last run that found nothing to do."""
-    marks = _marks(context)
+    marks = _watermarks_beside(context)
     return [
         replace(step, saved=replace(step.saved, watermark=marks[step.table.name]))
         if step.saved and step.action == DELTA and step.table.name in marks

@@ -45,10 +45,10 @@ class Recording:
     def write_watermarks(self, steps: list[Step]) -> None:
         """Of a table that is as the file says, nothing but the position changes."""
         saved = [self._context.saved_after(step) for step in steps]
-        moved = [mark for mark in saved if ledger.only_moved(self._state.tables.get(mark.table), mark)]
-        moved_names = {mark.table for mark in moved}
+        moved = [one for one in saved if ledger.only_moved(self._state.tables.get(one.table), one)]
+        moved_names = {one.table for one in moved}
         ledger.move_watermarks(self._file, moved, self.run_id)
-        ledger.write_watermarks(self._file, (mark for mark in saved if mark.table not in moved_names), self.run_id)
+        ledger.write_watermarks(self._file, (one for one in saved if one.table not in moved_names), self.run_id)
 
     def write_record(self, run: Run) -> None:
         """The run's record, after those of the runs before."""

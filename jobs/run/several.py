@@ -72,11 +72,11 @@ def _tell_away(job: Job, done: _Done) -> None:
 
 def check_others(state: State, published: State) -> None:
     """Raise `Damaged` where a spare holds the tables of other sources as they were earlier: they'd be published so."""
-    if published.lineage and _marks(state) != _marks(published):
+    if published.lineage and _watermarks(state) != _watermarks(published):
         raise Damaged("the spare file lies behind in the tables of other sources")
 
 
-def _marks(state: State) -> dict[str, tuple[Watermark, object]]:
+def _watermarks(state: State) -> dict[str, tuple[Watermark, object]]:
     return {name: (saved.watermark, saved.signature) for name, saved in state.others.items()}
 
 
@@ -102,7 +102,7 @@ def _together(job: Job, done: _Done, began: datetime) -> Run:
     state = {part.part: targets.of(part).peek() for part in job.parts if part.part in done.failures}
     moments = [run.as_of for run in runs]
     moments += [moment for name in done.failures for moment in _moments(job, name, state[name])]
-    failed = [one for name, error in done.failures.items() for one in _left(job, name, state[name], error)]
+    failed = [one for name, error in done.failures.items() for one in _failed_tables(job, name, state[name], error)]
     return Run(
         max(run.run_id for run in runs),
         runs[0].kind,
@@ -127,7 +127,7 @@ def _moments(job: Job, name: str, state: State) -> list[datetime]:
     return [kept.watermark.snapshot.as_of for kept in state.tables.values()]
 
 
-def _left(job: Job, name: str, state: State, error: errors.NeaptideError) -> Iterable[TableRun]:
+def _failed_tables(job: Job, name: str, state: State, error: errors.NeaptideError) -> Iterable[TableRun]:
     """The tables of a source that could not be read: those that the file has, and those that it was to have."""
     part = next(one for one in job.parts if one.part == name)
     return (TableRun(table, "failed", error=line(error)) for table in untouched(part, state))

@@ -67,7 +67,7 @@ def read(job: Job) -> Feeds:
         held = () if position.identity(conn).standby else _held(job, conn)
     names = [table.name for table in tables]
     fed = [_fed(table, saved.get(table.name), troubles.get(table.name)) for table in tables]
-    fed += [_told(name, "", error) for name, error in troubles.items() if name not in names]
+    fed += [_unread(name, "", error) for name, error in troubles.items() if name not in names]
     told = loghold.problems(loghold.read(job.files), followed=job.settings.reads_log)
     return Feeds(tuple(fed), held, (*told, *_strangers(held)))
 
@@ -120,15 +120,15 @@ def feed_of(table: Table) -> str:
 
 
 def _fed(table: Table, saved: Saved | None, error: errors.NeaptideError | None) -> Fed:
-    fed = _told(table.name, feed_of(table), error)
+    fed = _unread(table.name, feed_of(table), error)
     if saved is None:
         return fed
-    mark = saved.watermark
-    place = mark.log.split(" ")[0] if table.mode.from_log and mark.log else mark.snapshot.text
-    return Fed(fed.table, fed.feed, mark.snapshot.as_of, place, fed.problem, fed.hint)
+    watermark = saved.watermark
+    place = watermark.log.split(" ")[0] if table.mode.from_log and watermark.log else watermark.snapshot.text
+    return Fed(fed.table, fed.feed, watermark.snapshot.as_of, place, fed.problem, fed.hint)
 
 
-def _told(name: str, feed: str, error: errors.NeaptideError | None) -> Fed:
+def _unread(name: str, feed: str, error: errors.NeaptideError | None) -> Fed:
     return Fed(name, feed, problem=error.message if error else "", hint=(error.hint or "") if error else "")
 
 

@@ -308,8 +308,8 @@ def _record(
     ledger.write_identity(file, now.identity, now.snapshot, secrets.token_hex(8), published.row_group, job.part)
     for step in steps:
         # What the log tells from there on is more than is needed, and all of it.
-        mark = replace(now.next_watermark(None), log=step.saved.watermark.log if step.saved else "")
-        ledger.write_watermarks(file, [saved(step.table, mark, now)], run_id)
+        after = replace(now.next_watermark(None), log=step.saved.watermark.log if step.saved else "")
+        ledger.write_watermarks(file, [saved(step.table, after, now)], run_id)
     tables = tuple(
         TableRun(check.table, "repaired", rows_in=check.missing + check.different, rows_out=check.extra)
         for check in checks

@@ -87,7 +87,7 @@ def check(lab: Lab) -> None:
 def target(lab: Lab) -> DuckSession:
     """The kept session."""
     assert lab.keep is not None
-    found = lab.keep.engine._kept
+    found = lab.keep.engine._idle
     assert found is not None
     session: DuckSession = found[0]
     return session

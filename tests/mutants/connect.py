@@ -52,7 +52,7 @@ MUTANTS = (
     Mutant(
         "a kept session that died fails the run",
         "jobs/sessions.py",
-        "greet(kept[0])",
+        "greet(idle[0])",
         "pass",
         KEPT + "test_sessions_that_died_between_two_runs_are_replaced",
     ),

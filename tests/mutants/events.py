@@ -20,8 +20,8 @@ MUTANTS = (
     Mutant(
         "a sweep begins where the last events were read, past what was written without one",
         "jobs/feeds/events/feed.py",
-        "mark = found.swept if found else step.since",
-        "mark = step.since",
+        "swept = found.swept if found else step.since",
+        "swept = step.since",
         FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
     ),
     Mutant(
@@ -118,7 +118,7 @@ MUTANTS = (
     Mutant(
         "what was made of events that are gone is not taken over into a new file",
         "jobs/projections/projector.py",
-        "            self._kept[name] = theirs[name]\n",
+        "            self._saved[name] = theirs[name]\n",
         "            pass\n",
         PROJECTIONS + "test_all_copied_anew_keeps_what_was_made_of_events_that_are_gone",
     ),

@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         "a spare with the others' tables of earlier is published",
         "jobs/run/several.py",
-        "if published.lineage and _marks(state) != _marks(published):",
+        "if published.lineage and _watermarks(state) != _watermarks(published):",
         "if False:",
         SOURCES + "test_random_writes_on_both_are_followed_exactly",
     ),

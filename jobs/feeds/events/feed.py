@@ -60,7 +60,7 @@ class EventsFeed:
     """See `jobs.feeds.feed.Feed`; for the tables that events tell of."""
 
     def __init__(self, queue: Queue, sweep: timedelta, *, stays_open: bool = False) -> None:
-        self.queue, self._sweep, self._kept = queue, sweep, stays_open
+        self.queue, self._sweep, self._stays_open = queue, sweep, stays_open
         self._swept = WatermarkFeed()
         self._known: dict[Watermark, Touched] = {}
         self._unreadable: set[str] = set()
@@ -70,7 +70,7 @@ class EventsFeed:
 
         `looked` are later watermarks of tables that had no news until then, of sweeps as well.
         """
-        return [self._settled(step, now, looked.get(step.table.name)) for step in steps]
+        return [self._decided(step, now, looked.get(step.table.name)) for step in steps]
 
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """From what the events tell, or from the tables where they are swept."""
@@ -115,10 +115,10 @@ class EventsFeed:
 
     def close(self) -> None:
         """End what is not kept between runs."""
-        if not self._kept:
+        if not self._stays_open:
             self.queue.close()
 
-    def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
+    def _decided(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action == FULL or step.saved is None:
             return step
         reached = place.of(step.since)
@@ -168,9 +168,9 @@ def _sweeping(step: Step) -> Step:
     if step.action == FULL or step.saved is None:
         return step
     found = place.of(step.since)
-    mark = found.swept if found else step.since
+    swept = found.swept if found else step.since
     action = DELTA if step.table.stamp else WHOLE
-    return replace(step, action=action, reason="", saved=replace(step.saved, watermark=mark))
+    return replace(step, action=action, reason="", saved=replace(step.saved, watermark=swept))
 
 
 def _unsweepable(step: Step, swept: Watermark, now: SourceSession) -> str:

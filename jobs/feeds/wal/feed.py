@@ -46,7 +46,7 @@ class WalFeed:
 
         `looked` are later watermarks of tables that had no news until then.
         """
-        return [self._settled(step, now, looked.get(step.table.name)) for step in steps]
+        return [self._decided(step, now, looked.get(step.table.name)) for step in steps]
 
     def news(self, steps: Iterable[Step], now: SourceSession) -> dict[str, News]:
         """From what the stream has told."""
@@ -94,7 +94,7 @@ class WalFeed:
         if reached and self.reader.behind > bearable:
             self.reader.confirm(min(reached))
 
-    def _settled(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
+    def _decided(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action != DELTA or step.saved is None:
             return step
         reason = self._gap(step, now)

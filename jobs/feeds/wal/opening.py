@@ -107,13 +107,13 @@ def _followed(job: Job, now: SourceSession, publication: Publication, guard: Gua
 
     While a slot is read nobody can drop it, and who reads one that is lost is told so.
     """
-    known = _kept(job)
+    known = _open_reader(job)
     if known is None or time.monotonic() - known.looked > _LOOK:
         return None
-    return _with_kept(job, known, now, publication, guard)
+    return _with_reader(job, known, now, publication, guard)
 
 
-def _with_kept(
+def _with_reader(
     job: Job, known: LogReader, now: SourceSession, publication: Publication, guard: Guard
 ) -> WalFeed | None:
     with suppress(psycopg.Error, OSError):
@@ -124,10 +124,10 @@ def _with_kept(
 
 def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publication, guard: Guard) -> WalFeed:
     """With the reader that is kept, or with a new one where that one's connection is gone."""
-    known = _kept(job)
+    known = _open_reader(job)
     if known is not None:
         known.looked = time.monotonic()
-        feed = _with_kept(job, known, now, publication, guard)
+        feed = _with_reader(job, known, now, publication, guard)
         if feed is not None:
             return feed
     try:
@@ -136,10 +136,10 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
             job.sessions.log = reader
         return _reached(job, reader, now, publication, guard)
     except psycopg.Error as error:
-        raise _told(job, slot, error) from error
+        raise _explained(job, slot, error) from error
 
 
-def _kept(job: Job) -> LogReader | None:
+def _open_reader(job: Job) -> LogReader | None:
     """The reader of an earlier run of this process."""
     found: LogReader | None = job.sessions.log if job.sessions is not None else None
     if found is None or found.broken or found.slot != job.files.slot:
@@ -223,7 +223,7 @@ def _is_to_be_made(job: Job, slot: Slot) -> bool:
     return noted.get("anew") is True and noted.get("slot") == slot.name
 
 
-def _told(job: Job, slot: Slot, error: psycopg.Error) -> errors.NeaptideError:
+def _explained(job: Job, slot: Slot, error: psycopg.Error) -> errors.NeaptideError:
     """The error to show; one that the log itself is to blame for is noted beside the file."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege) or _NO_SENDER in str(error).lower().replace(" ", ""):
         return slots.denied(error)

@@ -42,7 +42,7 @@ class Stream:
         self.conn, self.decoder = conn, decoder
         self.received = self.confirmed = start
         self._pg = conn.pgconn
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
         streams = ", streaming 'on'" if conn.info.server_version >= _STREAMS else ""
         version = 2 if streams else 1
         self._begin(
@@ -64,8 +64,8 @@ class Stream:
             if size < 0:
                 self._ended()
             self._message(bytes(data), handle)
-        if time.monotonic() - self._told > _HEARTBEAT:
-            self._tell()
+        if time.monotonic() - self._reported_at > _HEARTBEAT:
+            self._report()
 
     def wait(self, seconds: float) -> bool:
         """Wait until something comes, at most so long; whether it did."""
@@ -76,13 +76,13 @@ class Stream:
 
     def ask(self) -> None:
         """Have the server say at once how far it is."""
-        self._tell(reply=True)
+        self._report(reply=True)
 
     def confirm(self, position: int) -> None:
         """Let the server forget its log before this."""
         if position > self.confirmed:
             self.confirmed = position
-            self._tell(confirming=True)
+            self._report(confirming=True)
 
     def close(self) -> None:
         """End the session."""
@@ -117,9 +117,9 @@ class Stream:
             # All that commits before it has been sent: a database in which nothing happens moves on, too.
             self.received = max(self.received, end)
             if asked:
-                self._tell()
+                self._report()
 
-    def _tell(self, *, reply: bool = False, confirming: bool = False) -> None:
+    def _report(self, *, reply: bool = False, confirming: bool = False) -> None:
         """Say what was received. What is confirmed is said once only, and then taken back from the session.
 
         A server that shuts down waits until a session has confirmed all of its log, or for one that confirms nothing,
@@ -129,7 +129,7 @@ class Stream:
         for flushed in (self.confirmed, 0) if confirming else (0,):
             self._pg.put_copy_data(struct.pack(">cQQQqB", b"r", self.received, flushed, flushed, now, int(reply)))
         self._pg.flush()
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
 
 
 def _error(connection: pq.abc.PGconn, result: pq.abc.PGresult | None) -> psycopg.Error:

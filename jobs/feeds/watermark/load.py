@@ -123,7 +123,7 @@ class _Workers:
 
     def __init__(self, session: DuckSession, now: SourceSession, progress: Progress) -> None:
         self._session, self._now, self._progress = session, now, progress
-        self._left: SimpleQueue[Piece] = SimpleQueue()
+        self._waiting: SimpleQueue[Piece] = SimpleQueue()
         self._counts: Counter[str] = Counter()
         self._began: dict[str, float] = {}
         self._ended: dict[str, float] = {}
@@ -161,7 +161,7 @@ class _Workers:
     def _work(self) -> None:
         session = self._session.cursor()
         try:
-            while not self._left.empty() and not self._failures:
+            while not self._waiting.empty() and not self._failures:
                 self._load(session)
         except errors.NeaptideError as error:
             self._failures.append(error)
@@ -201,12 +201,12 @@ class _Workers:
 
     def _put(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
-            self._left.put(piece)
+            self._waiting.put(piece)
 
     def _pieces(self) -> Iterator[Piece]:
         while not self._failures:
             try:
-                piece = self._left.get_nowait()
+                piece = self._waiting.get_nowait()
             except Empty:
                 return
             if piece.table.name not in self._failed:

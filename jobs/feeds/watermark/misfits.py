@@ -41,7 +41,7 @@ def is_of_a_table(error: errors.NeaptideError) -> bool:
 def explained(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
     """The same error, or a better one that names the row."""
     try:
-        return _told(conn, table, error)
+        return _naming_row(conn, table, error)
     except psycopg.Error:
         # It is enough to fail for one reason.
         if conn.closed:
@@ -49,7 +49,7 @@ def explained(conn: Connection, table: Table, error: errors.NeaptideError) -> er
         return error
 
 
-def _told(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
+def _naming_row(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.NeaptideError:
     if isinstance(error, errors.OutOfMemory):
         return _too_large(conn, table, error)
     if "can't be kept" in error.message:

@@ -77,8 +77,8 @@ def _deleted(conn: Connection, steps: list[Step]) -> dict[int, tuple[bool, bool]
         sql.SQL(
             "SELECT relid, bool_or(key IS NOT NULL) AS gone, bool_or(key IS NULL) AS truncated"
             " FROM neaptide.tombstone WHERE relid = ANY({}::oid[]) AND {} GROUP BY relid"
-        ).format(sql.Literal(tables), watermark.recorded_since("xid", mark))
-        for mark, tables in relids.items()
+        ).format(sql.Literal(tables), watermark.recorded_since("xid", since))
+        for since, tables in relids.items()
     ]
     if not queries:
         return {}

@@ -40,14 +40,14 @@ def watermarks(files: Names, run_id: str, now: Snapshot, source: str = "") -> Ma
     if not run_id or content.get("run_id") != run_id:
         return {}
     try:
-        looked = {table: _mark(place) for place in content.get("quiet") or () for table in place["tables"]}
+        looked = {table: _watermark(place) for place in content.get("quiet") or () for table in place["tables"]}
     except (KeyError, TypeError, ValueError, errors.Bug):
         # Beside the file lies nothing but what saves time.
         return {}
     return {table: watermark for table, watermark in looked.items() if _lies_behind(watermark, now)}
 
 
-def _mark(place: Mapping[str, Any]) -> Watermark:
+def _watermark(place: Mapping[str, Any]) -> Watermark:
     as_of, floor = datetime.fromisoformat(place["as_of"]), place["floor"]
     snapshot = Snapshot.parse(place["snapshot"], as_of=as_of, wal_end=place["wal_end"])
     since = None if floor is None else datetime.fromisoformat(floor)

@@ -64,7 +64,7 @@ def write(
 
     Where there are `others`, it is so of one source, and the file as old as the oldest.
 
-    `began` is a mark of this machine's clock from before the snapshot, of a run that brought all tables up to date:
+    `began` is an instant of this machine from before the snapshot, of a run that brought all tables up to date:
     whoever asked for a fresh file before it is served. `ended` is `end_of` the run that wrote the file; later runs that
     change nothing keep it.
     """

@@ -162,9 +162,9 @@ def test_a_run_ends_in_a_sentence(run: Run, whole: bool, sentence: str) -> None:
 def test_many_first_copies_are_told_in_the_sentence_alone() -> None:
     many = [replace(FIRST[0], table=f"t{place}") for place in range(202)]
     noted = TableRun("noted", "full", 1, 1, 0, 0.1, "first copy", notes=("it has no key",))
-    assert sync._told(many) == []
-    assert sync._told([*many, noted, DELTA[0]]) == [noted, DELTA[0]]
-    assert sync._told(FIRST) == FIRST
+    assert sync._worth_telling(many) == []
+    assert sync._worth_telling([*many, noted, DELTA[0]]) == [noted, DELTA[0]]
+    assert sync._worth_telling(FIRST) == FIRST
 
 
 def test_runs_stand_in_one_line_each_with_the_phases_that_there_is_room_for() -> None:
