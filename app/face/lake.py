@@ -27,7 +27,7 @@ def migrate(face: Face, *, file: Path | None, as_json: bool) -> None:
     """
     from app import bootstrap
     from jobs.beside.names import Names
-    from jobs.targets.lake.migrate import migrate as moved
+    from jobs.targets.migrate import migrate as moved
 
     job = bootstrap.job(face.settings, start=False)
     path = file.absolute() if file else face.settings.file_path

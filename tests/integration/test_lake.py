@@ -13,8 +13,7 @@ from jobs import faults
 from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.status import report
-from jobs.targets import targets
-from jobs.targets.lake import migrate
+from jobs.targets import migrate, targets
 from jobs.verify import verify
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots

@@ -13,8 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from app import errors
 from jobs.sessions import OpenSessions
-from jobs.targets import targets
-from jobs.targets.lake import migrate
+from jobs.targets import migrate, targets
 from jobs.targets.lake.target import LakeTarget
 from jobs.verify import verify
 from tests.support import cluster, objectstore

@@ -14,8 +14,8 @@ import pytest
 from app.reporting import opening
 from jobs.daemon import monitor
 from jobs.status import report
+from jobs.targets import migrate
 from jobs.targets.file import freshness
-from jobs.targets.lake import migrate
 from jobs.verify import verify
 from tests.support import cluster, daemons, lakelab, several
 from tests.support.several import Sources
