@@ -112,8 +112,11 @@ def _publishing(conn: Connection, publication: Publication, wanted: Sequence[Tab
         return []
     name = quoting.identifier(publication.name)
     options = _OPTIONS + (", publish_generated_columns = stored" if conn.info.server_version >= _GENERATES else "")
-    if publication.name not in {row["name"] for row in conn.execute(statements.get("wal", "publications"))}:
-        return [Statement(f"CREATE PUBLICATION {name} WITH ({options})"), *_adding(publication.name, wanted)]
+    of_all = {row["name"]: row["of_all"] for row in conn.execute(statements.get("wal", "publications"))}
+    if of_all.get(publication.name, True):
+        # From one of all tables none can be taken out, and the owner of one without a key can't update it.
+        dropped = [_dropped(publication.name)] if publication.name in of_all else []
+        return [*dropped, Statement(f"CREATE PUBLICATION {name} WITH ({options})"), *_adding(publication.name, wanted)]
     partly = [table for table in wanted if table.relid in publication.versions and not publication.tells_all(table)]
     missing = [table for table in wanted if table.relid not in publication.versions or table in partly]
     mended = [_altered(publication.name, "DROP", [table.quoted for table in partly])] if partly else []

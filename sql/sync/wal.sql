@@ -27,8 +27,8 @@ WHERE s.database = current_database() AND s.slot_name ~ '^neaptide_[0-9a-f]{12}$
 ORDER BY s.slot_name;
 
 -- name: publications
--- The publications of Neaptide's in this database.
-SELECT p.pubname::text AS name
+-- The publications of Neaptide's in this database; of all tables where somebody else made it anew.
+SELECT p.pubname::text AS name, p.puballtables AS of_all
 FROM pg_publication AS p
 WHERE p.pubname ~ '^neaptide_[0-9a-f]{12}$'
 ORDER BY p.pubname;

@@ -117,6 +117,10 @@ def test_a_slot_that_is_gone_and_a_publication_without_the_table(lab: Lab) -> No
     assert synced(lab)["item"][0] == "full"
     lab.run("DELETE FROM item WHERE id = 5")
     assert synced(lab)["item"][0] == "delta"
+    lab.run(f"DROP PUBLICATION {name}", f"CREATE PUBLICATION {name} FOR ALL TABLES", "DELETE FROM item WHERE id = 6")
+    assert "is not in the publication" in told(lab.sync())["item"][2]
+    lab.track()
+    assert synced(lab)["item"] == ("full", 95, following.ANEW)
 
 
 @pytest.mark.long

@@ -13,6 +13,13 @@ DAEMON = "tests/integration/test_wal_daemon.py::"
 
 MUTANTS = (
     Mutant(
+        "a publication of all tables passes for ours",
+        "jobs/tracking/publishing.py",
+        "if of_all.get(publication.name, True):",
+        "if publication.name not in of_all:",
+        RECOVERY + "test_a_slot_that_is_gone_and_a_publication_without_the_table",
+    ),
+    Mutant(
         "a run that outlasts its reader's session has the server keep its log",
         "jobs/feeds/wal/reader.py",
         "                self._advance(position)\n",
