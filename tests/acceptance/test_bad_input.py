@@ -210,6 +210,7 @@ def test_a_folder_that_can_t_be_written_is_said(neaptide: Cli) -> None:
     told(neaptide("sync"), "var", code=1)
 
 
+@pytest.mark.each_feed
 def test_a_file_of_somebody_else_in_the_targets_place_is_left_alone(neaptide: Cli) -> None:
     (neaptide.folder / "var").mkdir(exist_ok=True)
     mine = neaptide.folder / "var/reporting.duckdb"

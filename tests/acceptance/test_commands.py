@@ -129,6 +129,7 @@ def test_a_write_prints_the_callers_id_and_a_read_says_how_old_it_is(neaptide: C
     assert "Blue mug" in seen.out and "As of" in seen.err
 
 
+@pytest.mark.each_feed
 def test_an_order_goes_from_placed_to_returned(neaptide: Cli) -> None:
     product = neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok().out.strip()
     other = neaptide("product", "create", "MUG-2", "Red mug", "5.00").ok().out.strip()
@@ -178,6 +179,7 @@ def test_the_write_side_takes_the_names_that_people_use(neaptide: Cli) -> None:
     assert priced.code == 2 and "-7.50 is below zero" in priced.err
 
 
+@pytest.mark.each_feed
 def test_products_change_and_a_cancelled_order_is_refunded(neaptide: Cli) -> None:
     product = neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok().out.strip()
     customer = neaptide("customer", "register", "C-1", "Ana", "--country", "Portugal").ok().out.strip()
@@ -205,6 +207,7 @@ def test_a_financing_is_simulated_and_shown(neaptide: Cli) -> None:
     assert widest(neaptide("financing", "show", made).ok().out) <= 80
 
 
+@pytest.mark.each_feed
 def test_max_staleness_of_nothing_sees_every_commit_before_it(neaptide: Cli) -> None:
     for number in range(3):
         before = datetime.now(UTC)
@@ -214,6 +217,7 @@ def test_max_staleness_of_nothing_sees_every_commit_before_it(neaptide: Cli) -> 
     assert before <= datetime.fromisoformat(found["as_of"]) <= datetime.now(UTC)
 
 
+@pytest.mark.each_feed
 def test_verify_says_what_differs_and_repairs_it(neaptide: Cli) -> None:
     neaptide("product", "create", "MUG-1", "Blue mug", "7.50").ok()
     neaptide("sync").ok()
@@ -288,6 +292,7 @@ def test_db_says_how_the_source_is_reached(shown: Cli, tmp_path: Path) -> None:
     assert ":***@" in shown("db", "url").ok().out
 
 
+@pytest.mark.each_feed
 def test_a_loss_of_many_rows_is_taken_over_when_asked(tmp_path: Path, empty_db: str) -> None:
     with psycopg.connect(empty_db, autocommit=True) as conn:
         conn.execute("CREATE TABLE t AS SELECT id FROM generate_series(1, 10) AS id")

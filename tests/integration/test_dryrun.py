@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.run import dryrun
+from tests.support.events import telling
 from tests.support.syncing import Lab
 
 MODES: dict[str, dict[str, Any]] = {
@@ -16,6 +17,8 @@ MODES: dict[str, dict[str, Any]] = {
     "whole": {"watermark": "none"},
     "soft": {"watermark": "xid", "deletes": "soft", "soft_column": "gone"},
     "keyless": {"watermark": "none"},
+    "wal": {"feed": "wal"},
+    "events": {"feed": "events", "watermark": "none"},
 }
 
 
@@ -29,6 +32,7 @@ def test_a_dry_run_counts_what_the_run_then_does(empty_db: str, tmp_path: Path, 
         "INSERT INTO t SELECT g, 'v' FROM generate_series(1, 9) g",
     )
     lab.track()
+    lab.run(*(telling("public.t", "id") if mode == "events" else ()))
     assert [(one.action, one.rows, one.deletes) for one in dryrun.dry_run(lab.job).tables] == [("full", 9, 0)]
     lab.sync()
     assert [(one.rows, one.deletes) for one in dryrun.dry_run(lab.job).tables] == [(0, 0)]

@@ -23,7 +23,7 @@ Change = Callable[[Lab], None]
 def lab(empty_db: str, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
     """A table with a secret in each row and one beside it, in both files."""
     found = Lab(empty_db, tmp_path / "files", [{"name": "public.person"}, {"name": "public.other"}], mode=request.param)
-    found.sync_options = {"mask_key": "sixteen characters and more"}
+    found.sync_options |= {"mask_key": "sixteen characters and more"}
     for table in ("person", "other"):
         found.run(
             f"CREATE TABLE {table} (id bigint PRIMARY KEY, secret text, public text,"

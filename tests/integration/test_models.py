@@ -45,6 +45,7 @@ def test_every_kind_follows_every_change(empty_db: str, tmp_path: Path, mode: st
     check(lab, both=True)
 
 
+@pytest.mark.each_feed
 @pytest.mark.long
 def test_sessions_that_stay_open_keep_models(empty_db: str, tmp_path: Path) -> None:
     keep = OpenSessions()
@@ -122,6 +123,7 @@ def test_a_model_is_altered_added_and_removed(lab: Lab) -> None:
     assert not lab.sync().changed
 
 
+@pytest.mark.each_feed
 @pytest.mark.long
 def test_a_table_that_is_copied_anew_has_its_models_built_anew(lab: Lab) -> None:
     moved(lab)

@@ -64,6 +64,7 @@ def test_what_a_repair_puts_back_is_no_error() -> None:
     assert [(one.repaired, one.missing, one.error) for one in mended] == [(True, 1, None)]
 
 
+@pytest.mark.each_feed
 @pytest.mark.long
 def test_a_table_that_verify_mends_takes_its_models_along(lab: Lab) -> None:
     with lab.connect() as conn:

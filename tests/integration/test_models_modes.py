@@ -55,6 +55,7 @@ def test_every_mode_under_every_kind_of_run(empty_db: str, tmp_path: Path, mode:
     follow(lab, 0, 12, how=EACH)
 
 
+@pytest.mark.each_feed
 def test_sessions_that_are_kept(empty_db: str, tmp_path: Path) -> None:
     with contextlib.closing(OpenSessions()) as keep:
         lab = opened(empty_db, tmp_path, [{"name": f"shop.{name}"} for name in NAMES], keep)
@@ -78,6 +79,7 @@ def test_what_is_keyless(empty_db: str, tmp_path: Path) -> None:
     follow(lab, 5, 10, how=("all", "some", "full", "repair", "column", "killed"))
 
 
+@pytest.mark.each_feed
 def test_what_is_renamed_masked_filtered_and_meant_by_a_pattern(empty_db: str, tmp_path: Path) -> None:
     specs: list[dict[str, Any]] = [
         {"name": "shop.bills", "where": "total IS NULL OR total < 60", "mask": {"state": "hash"}},

@@ -13,6 +13,7 @@ MODES = {
     "updated_at": {"watermark": "updated_at"},
     "xid": {"watermark": "xid"},
     "none": {"watermark": "none"},
+    "wal": {"feed": "wal"},
 }
 
 

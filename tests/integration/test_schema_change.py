@@ -77,11 +77,12 @@ def made(lab: Lab, *names: str) -> Lab:
     return lab
 
 
+@pytest.mark.each_feed
 @pytest.mark.few(1)
-@pytest.mark.parametrize("keep", [None, OpenSessions()], ids=["new sessions", "kept sessions"])
-def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keep: OpenSessions | None) -> None:
+@pytest.mark.parametrize("keeps", [False, True], ids=["new sessions", "kept sessions"])
+def test_every_change_is_found_and_both_files_follow(empty_db: str, tmp_path: Path, keeps: bool) -> None:
     cases = {name: case for name, case in CHANGES.items() if case[1] is not None}
-    lab = made(Lab(empty_db, tmp_path, [], keep=keep), *cases)
+    lab = made(Lab(empty_db, tmp_path, [], keep=OpenSessions() if keeps else None), *cases)
     for name, (change, _) in cases.items():
         with lab.connect() as conn:
             conn.execute(change.replace(" t ", f" {name} ").encode())
@@ -113,6 +114,7 @@ def test_what_the_catalogue_says_again_is_not_worked_out_again(lab: Lab, monkeyp
     assert asked == ["item"]
 
 
+@pytest.mark.each_feed
 def test_what_happens_to_types_is_found_too(lab: Lab) -> None:
     lab.run("ALTER TYPE mood ADD VALUE 'great'", "INSERT INTO item (id, n, mood) VALUES (9, 9, 'great')")
     run = lab.sync()
@@ -253,6 +255,7 @@ def test_fail_stops_only_the_table_that_changed_until_it_is_taken_over(lab: Lab)
     lab.assert_equal()
 
 
+@pytest.mark.each_feed
 def test_a_pattern_takes_in_what_is_created_and_forgets_what_is_dropped(empty_db: str, tmp_path: Path) -> None:
     lab = made(Lab(empty_db, tmp_path, []), "item", "other")
     lab.specs[:] = [{"name": "public.*", "exclude": ["secret_*"]}]
