@@ -33,7 +33,11 @@ _VARIABLES = (
 )  # fmt: skip
 # The variables of several sources have their names in them.
 _SOURCES = ("NEAPTIDE_SOURCES__", "__URL")
+# One URL, or a list in JSON, and what is nearly one.
+_ALERTS = "NEAPTIDE_ALERTS__URLS"
+_URLS = re.compile(r"""[A-Za-z][\w+.-]*://[^\s"']+""")
 _LAKE = "ducklake:postgres:"
+_MAYBE_URLS = ("url", "broker")
 
 
 class Redaction:
@@ -42,6 +46,10 @@ class Redaction:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         found = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
         self._secrets = sorted((form for form in found if len(form) >= _SHORTEST), key=len, reverse=True)
+
+    def hides_some_of(self, text: str) -> bool:
+        """Whether one of these secrets stands there."""
+        return any(secret in text for secret in self._secrets)
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -64,7 +72,8 @@ def of(settings: BaseModel | None, *more: str) -> Redaction:
     first, last = _SOURCES
     sources = (name for name in os.environ if name.upper().startswith(first) and name.upper().endswith(last))
     named = (os.environ.get(name, "") for name in (*_VARIABLES, *sources))
-    return Redaction([*more, *named, *(_of_model(settings) if settings else ())])
+    alerts = _URLS.findall(os.environ.get(_ALERTS, ""))
+    return Redaction([*more, *named, *alerts, *(_of_model(settings) if settings else ())])
 
 
 def bare(text: str) -> str:
@@ -76,9 +85,11 @@ _PLAIN = Redaction()
 
 
 def _of_model(model: BaseModel) -> Iterator[str]:
-    for value in vars(model).values():
+    for name, value in vars(model).items():
         if isinstance(value, SecretStr):
-            yield value.get_secret_value()
+            # Where a URL may stand, `postgres` and `embedded:var/postgres` are no secret, but words of every message.
+            if name not in _MAYBE_URLS or "://" in value.get_secret_value() or _LAKE in value.get_secret_value():
+                yield value.get_secret_value()
         elif isinstance(value, BaseModel):
             yield from _of_model(value)
         elif isinstance(value, list):

@@ -85,3 +85,17 @@ def test_every_secret_of_the_config_is_among_them() -> None:
         password: SecretStr = SecretStr("a new secret")
 
     assert redaction.of(Other()).text("a new secret") == "***"
+
+
+def test_words_that_may_stand_for_a_url_are_shown() -> None:
+    told = "role postgres does not exist: embedded:var/postgres, postgresql://u@h/d"
+    assert redaction.of(config.Settings()).text(told) == told
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['["https://x.example.com/s3cret-token", "slack://another-s3cret/x"]', "https://x.example.com/s3cret-token"],
+)
+def test_urls_of_alerts_are_hidden_where_the_config_can_t_be_read(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAPTIDE_ALERTS__URLS", given + "]")
+    assert "s3cret" not in redaction.of(None).text(f"can't read {given}]")
