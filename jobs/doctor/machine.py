@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import quote
 
 import duckdb
 
-from app import __version__
+from app import __version__, redaction
 from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.engine import opening
@@ -81,10 +80,12 @@ def _has_secret(job: Job, path: Path) -> bool:
     """Whether a secret of the settings stands in the file itself, and not in the environment."""
     settings = job.settings
     servers = [part for part in job.each if part.settings.embedded_root is None]
-    given = [Source.of(part).parts().get("password") for part in servers]
+    given = [Source.of(part).parts().get("password") or "" for part in servers]
     given += [key.get_secret_value() for key in (settings.sync.mask_key, settings.http.token) if key]
-    text = path.read_text(encoding="utf-8")
-    return any(secret and (secret in text or quote(secret) in text) for secret in given)
+    # Who has the URL of a service may write there; one of a server has a password in it, or nothing to hide.
+    urls = (settings.read.url, settings.target.url, settings.events.broker, *settings.alerts.urls)
+    given += [url.get_secret_value() for url in urls if url and "://" in url.get_secret_value()]
+    return redaction.Redaction(given).hides_some_of(path.read_text(encoding="utf-8"))
 
 
 def _disk(job: Job) -> Iterator[Check]:

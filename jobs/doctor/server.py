@@ -16,6 +16,7 @@ from jobs.source import position, readiness
 from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
 from jobs.source.position import Identity
+from jobs.source.settings import Session
 from jobs.status import feeding
 from jobs.tracking import install, purge
 
@@ -34,8 +35,9 @@ def found(job: Job) -> Iterator[Check]:
         identity = position.identity(conn)
         for name, look in (
             ("server", partial(_server, conn)), ("role", partial(_role, conn)),
-            ("sessions", partial(_sessions, job, conn)), ("clock", partial(_clock, conn)),
-            ("transactions", partial(_transactions, conn)), ("slots", partial(_slots, job, conn)),
+            ("pooler", partial(_pooler, conn)), ("sessions", partial(_sessions, job, conn)),
+            ("clock", partial(_clock, conn)), ("transactions", partial(_transactions, conn)),
+            ("slots", partial(_slots, job, conn)),
             ("tables", partial(_tables, job, conn, identity)), ("tombstones", partial(_tombstones, job, conn)),
         ):  # fmt: skip
             yield from check.guarded(name, partial(_asked, conn, look))
@@ -83,6 +85,12 @@ def _role(conn: Connection) -> Iterator[Check]:
         yield check.warn("role", sentence, f"GRANT pg_read_all_stats TO {role['name']}")
     else:
         yield check.ok("role", f"{role['name']}, who reads")
+
+
+def _pooler(conn: Connection) -> Iterator[Check]:
+    """What lies between: one that does transaction pooling is refused with the first connection."""
+    between = isinstance(conn, Session) and conn.backend != conn.info.backend_pid
+    yield check.ok("pooler", "one with session pooling, which will do" if between else "none lies between")
 
 
 def _sessions(job: Job, conn: Connection) -> Iterator[Check]:

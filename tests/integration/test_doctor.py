@@ -49,7 +49,7 @@ def test_all_is_looked_at_and_a_superuser_alone_is_warned_of(shop: Cli) -> None:
     assert widest(done.out) <= 80
     seen = found(shop)
     assert list(seen) == [
-        "versions", "config", "disk", "file system", "file", "daemon", "server", "role", "sessions", "clock",
+        "versions", "config", "disk", "file system", "file", "daemon", "server", "role", "pooler", "sessions", "clock",
         "transactions", "slots", "tables", "tombstones", "track",
     ]  # fmt: skip
     bad = {name for name, checks in seen.items() if any(one["level"] == "fail" for one in checks)}
@@ -104,6 +104,23 @@ def test_a_server_that_is_away_is_one_finding_and_the_machine_is_looked_at_all_t
     assert [one["level"] for one in seen["config"]] == ["warn"] and [one["level"] for one in seen["file"]] == ["warn"]
     (tmp_path / "config.toml").chmod(0o600)
     assert levels(neaptide, "config") == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        '[alerts]\nurls = ["https://hooks.example.com/T0001234/s3cret-token"]',
+        '[http]\ntoken = "s3cret-token-of-metrics"',
+        '[read]\nurl = "postgresql://u:s3cret-pw@replica/d"',
+    ],
+)
+def test_a_secret_in_a_config_that_others_read_is_told_whatever_it_opens(tmp_path: Path, secret: str) -> None:
+    neaptide, path = config(tmp_path, "postgresql://u@127.0.0.1:1/d", tables=("item",)), tmp_path / "config.toml"
+    path.chmod(0o644)
+    assert levels(neaptide, "config") == ["ok"]
+    path.write_text(f"{secret}\n{path.read_text()}")
+    [told] = found(neaptide)["config"]
+    assert told["level"] == "warn" and "holds a secret" in told["message"] and "s3cret" not in str(told)
 
 
 def test_a_file_that_somebody_wrote_to_is_told(shop: Cli) -> None:

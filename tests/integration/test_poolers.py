@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 
 from app import errors
 from jobs.daemon import lead, wake
+from jobs.doctor import server as doctor
 from jobs.sessions import OpenSessions
 from jobs.source import position
 from jobs.source.connection import Source
@@ -63,7 +64,10 @@ def test_session_pooling_is_as_good_as_the_server(lab: Lab, ignored: str) -> Non
         lab.run("UPDATE item SET name = 'other', span = '1 mon' WHERE id = 1", "DELETE FROM item WHERE id = 2")
         assert lab.sync().changed
         lab.keep.close()
-    lab.url, lab.keep = direct, None
+        lab.keep = None
+        told = next(one.message for one in doctor.found(lab.job) if one.name == "pooler")
+        assert told.startswith("one with session pooling")
+    lab.url = direct
     lab.run(f"ALTER DATABASE {name} RESET ALL")
     assert verify.verify(lab.job).equal
 
