@@ -173,9 +173,14 @@ class Table(Origin):
 
 
 # The reading sessions find functions and operators without a schema in pg_catalog only.
+# A comment is a blank, and may hold others. A constant of a type calls the type's input function, `TABLE` reads views.
+_BLANK = r"(?:\s|/\*.*\*/|--[^\n]*\n)*"
+_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _CALL = re.compile(
-    r'\.\s*(?:"(?:[^"]|"")+"|[\w$]+)\s*\(|\boperator\s*\(|\bselect\b|(?:::|\bas\b)\s*(?:"|[\w$]+\s*\.)',
-    re.IGNORECASE,
+    rf"\.{_BLANK}{_NAME}{_BLANK}(?:\(|(?:e|u&)?')|\boperator{_BLANK}\(|\bselect\b"
+    rf"|(?:\(|\b(?:union|intersect|except|all|distinct)\b){_BLANK}table\b"
+    rf'|(?:::|\bas\b){_BLANK}(?:"|[\w$]+{_BLANK}\.)',
+    re.IGNORECASE | re.DOTALL,
 )
 
 
