@@ -54,7 +54,7 @@ def content(notice: Notice, target: str) -> dict[str, Any]:
         "status": "firing" if notice.firing else "resolved" if notice.resolved else "event",
         "title": title(notice, target),
         "text": text(notice),
-        **{part: [fact.as_dict() for fact in getattr(notice, part)] for part in ("firing", "resolved", "events")},
+        **notice.as_dict(),
     }
 
 

@@ -47,6 +47,11 @@ class Notice:
     resolved: tuple[Fact, ...] = ()
     events: tuple[Fact, ...] = ()
 
+    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """Its three parts in a webhook's JSON."""
+        parts = ("firing", "resolved", "events")
+        return {part: [fact.as_dict() for fact in getattr(self, part)] for part in parts}
+
     def __bool__(self) -> bool:
         return bool(self.firing or self.resolved or self.events)
 

@@ -163,6 +163,14 @@ class Standing(_Note):
     since: Past
 
 
+class Waiting(_Note):
+    """One message that a URL has not taken yet."""
+
+    firing: list[Standing]
+    resolved: list[Standing]
+    events: list[Standing]
+
+
 class Alerts(_Note):
     """The file `.alerts`: what was told and is not over, what is to be told yet, and how often it was until `at`."""
 
@@ -171,6 +179,7 @@ class Alerts(_Note):
     at: Past | None = None
     tokens: float = Field(default=0, ge=0, le=1000)
     last_word: dict[Shown, Past] = Field(default_factory=dict)
+    waiting: dict[Shown, list[Waiting]] = Field(default_factory=dict)
 
 
 class Paused(_Note):

@@ -6,12 +6,12 @@ There the times are those of the wall clock, since the other one begins anew wit
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.alerts.ledger import Fact, Past
+from jobs.alerts.ledger import Fact, Notice, Past
 from jobs.beside import notes, smallfile
 from jobs.beside.names import Names
 
@@ -19,6 +19,12 @@ from jobs.beside.names import Names
 def standing(files: Names) -> list[Fact]:
     """What was told and is not over yet."""
     return _facts(_note(files).get("standing", []))
+
+
+def waiting(files: Names) -> dict[str, list[Notice]]:
+    """What each URL had not taken yet, by its place and scheme."""
+    found = _found(files).get("waiting", {})
+    return {name: [_notice(one) for one in notices] for name, notices in found.items()}
 
 
 def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], Past | None]:
@@ -36,7 +42,14 @@ def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], 
     return facts, Past(ago(note["at"]), note["tokens"], words, tuple(_facts(note["events"])))
 
 
-def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, seconds: float) -> None:
+def write(
+    files: Names,
+    facts: Iterable[Fact],
+    past: Past,
+    now: datetime,
+    seconds: float,
+    waiting: Mapping[str, Iterable[Notice]] | None = None,
+) -> None:
     """Keep these; where they can't be kept, what was told may be told again."""
 
     def moment(at: float) -> str:
@@ -48,6 +61,7 @@ def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, second
         "at": moment(past.at),
         "tokens": past.tokens,
         "last_word": {key: moment(at) for key, at in past.last_word.items()},
+        "waiting": {name: [one.as_dict() for one in notices] for name, notices in (waiting or {}).items()},
     }
     with suppress(OSError):
         smallfile.write(files.beside("alerts"), json.dumps(content), files.rights())
@@ -55,6 +69,10 @@ def write(files: Names, facts: Iterable[Fact], past: Past, now: datetime, second
 
 def _note(files: Names) -> dict[str, Any]:
     return notes.read(files.beside("alerts"), notes.Alerts)
+
+
+def _notice(found: dict[str, Any]) -> Notice:
+    return Notice(*(tuple(_facts(found[part])) for part in ("firing", "resolved", "events")))
 
 
 def _facts(notes: Iterable[dict[str, Any]]) -> list[Fact]:

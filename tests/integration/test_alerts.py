@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -159,6 +159,66 @@ def test_log_that_the_server_holds_and_a_file_grown_old_are_told_once_and_resolv
     for kind, key in (("problem", "slot"), ("stale", "stale")):
         assert [one["key"] for one in hook.facts("firing", kind)] == [key]
         assert [one["key"] for one in hook.facts("resolved", kind)] == [key]
+
+
+@pytest.mark.long
+def test_each_kind_leaves_within_ten_seconds_of_its_cause_and_so_does_its_end(lab: Lab, hook: Hook) -> None:
+    path = alerting(lab, hook.url, deletes="compare")
+    path.write_text(path.read_text().replace("[alerts]", '[freshness]\nwarn = "2s"\n[alerts]'))
+    # As a run of a config that reads the log left it: nobody does any more.
+    slot = {"slot": "neaptide_1", "held": 2**31, "safe": None, "status": "reserved"}
+    neaptide, files = Cli(lab.folder), lab.job.files
+    causes: list[tuple[str, str, Callable[[], object]]] = [
+        ("events", "schema", lambda: lab.run("ALTER TABLE item ADD COLUMN note text")),
+        ("firing", "failed", lambda: lab.run("ALTER TABLE item DISABLE TRIGGER USER")),
+        ("resolved", "failed", lab.track),
+        ("firing", "guard", lambda: lab.run("DELETE FROM item WHERE id > 2")),
+        ("resolved", "guard", lambda: lab.run("INSERT INTO item SELECT generate_series(3, 20)")),
+        ("firing", "problem", lambda: files.note("slot", slot)),
+        ("resolved", "problem", lambda: files.forget("slot")),
+        ("firing", "stale", lambda: neaptide("pause").ok()),
+        ("resolved", "stale", lambda: neaptide("resume", "public.item").ok()),
+    ]
+    with running(path) as daemon:
+        daemon.saw("run_done", changed=True)
+        for part, kind, cause in causes:
+            cause()
+            began = time.monotonic()
+            # What is old is told once it is: two seconds after the last run.
+            limit = 12 if (part, kind) == ("firing", "stale") else 10
+            wait_until(lambda part=part, kind=kind: hook.facts(part, kind), what=lambda told=(part, kind): str(told))  # type: ignore[misc]
+            left = next(at for at, body in hook.got if any(fact["kind"] == kind for fact in body[part]))
+            assert left - began < limit, (part, kind)
+    assert len(hook.facts("firing", "failed")) == len(hook.facts("resolved", "failed")) == 1
+
+
+def test_a_url_that_is_away_over_a_restart_misses_nothing_and_no_other_hears_it_again(lab: Lab, hook: Hook) -> None:
+    other, job, board = Hook(), lab.job, Board()
+    lab.sync()
+    other.answer = 500
+    settings = job.settings.model_copy(update={"alerts": config.Alerts(urls=[hook.url, other.url])})
+
+    def began(*, failed: str) -> Alerting:
+        found = Alerting(replace(job, settings=settings), board)
+        found.failed(failed) if failed else found.ran(lab.sync())
+        found.start()
+        return found
+
+    one = began(failed="the source is away")
+    wait_until(lambda: hook.facts("firing", "failed"))
+    one.close()
+    two = began(failed="")
+    wait_until(lambda: hook.facts("resolved", "failed"))
+    two.close()
+    other.answer = 200
+    three = began(failed="")
+    wait_until(lambda: other.facts("resolved", "failed"))
+    three.close()
+    for each in (hook, other):
+        told = [(len(body["firing"]), len(body["resolved"])) for _, body in each.got]
+        assert told == [(1, 0), (0, 1)], "first what is wrong, then that it is over, each once"
+    other.server.shutdown()
+    other.server.server_close()
 
 
 def test_an_alert_is_tried_out_at_each_url(lab: Lab, hook: Hook) -> None:

@@ -79,9 +79,25 @@ def test_the_next_process_is_heard_no_more_often_and_loses_no_event(tmp_path: Pa
     assert len(book.past(0.0).events) == 1
 
 
+def test_what_a_url_has_not_taken_waits_for_the_next_process(tmp_path: Path) -> None:
+    files, fact = Names(tmp_path / "x.duckdb"), Fact("failed", "a", "a is away", NOW)
+    left = {"[alerts] urls[1] (https)": [Notice(firing=(fact,)), Notice(resolved=(fact,), events=(fact,))], "none": []}
+    remembered.write(files, [fact], Ledger().past(0.0), NOW, 0.0, left)
+    assert remembered.waiting(files) == left
+    assert remembered.waiting(Names(tmp_path / "y.duckdb")) == {}
+
+
 def test_what_a_stranger_left_for_the_next_process_is_nothing(tmp_path: Path) -> None:
     files = Names(tmp_path / "x.duckdb")
-    for content in ("", "[]", '{"at": "x"}', '{"tokens": 1e999}', '{"events": [{}]}', '{"last_word": {"a": 1}}'):
+    for content in (
+        "",
+        "[]",
+        '{"at": "x"}',
+        '{"tokens": 1e999}',
+        '{"events": [{}]}',
+        '{"last_word": {"a": 1}}',
+        '{"waiting": {"a": [{}]}}',
+    ):
         files.beside("alerts").write_text(content)
         assert remembered.read(files, NOW, 5.0) == ({}, None)
 
