@@ -38,8 +38,10 @@ class Replaced(NamedTuple):
 class Merge:
     """These changes, and what is found out about them; what it makes of them is its own, they are the caller's."""
 
-    def __init__(self, session: DuckSession, table: Table, given: Changes, label: str) -> None:
+    def __init__(self, session: DuckSession, table: Table, given: Changes, label: str, place: str = "") -> None:
+        """`place` is the table that is asked what it has, where it isn't that of the file that is written."""
         self._session, self._table, self._changes, self._label = session, table, given, label
+        self._out = place or out(table)
         self._changed = given.changed
         self._places = ""
         self._own: list[str] = []
@@ -67,7 +69,7 @@ class Merge:
         same = " AND ".join(
             f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in self._table.columns
         )
-        there = f"EXISTS (SELECT 1 FROM {out(self._table)} AS b WHERE {self._placed()}{same})"
+        there = f"EXISTS (SELECT 1 FROM {self._out} AS b WHERE {self._placed()}{same})"
         # In a table of its own: to the other file, which is of another moment, all of them may be new.
         with self._session.fetching_by_place():
             fresh = self._make("fresh", f"SELECT c.* FROM {self._changed} AS c WHERE NOT {there}")
@@ -151,7 +153,7 @@ class Merge:
         key = _in(self._table.key, self._changed)
         if not self._places:
             with self._scanning():
-                self._places = self._make("places", f"SELECT rowid AS place FROM {out(self._table)} WHERE {key}")
+                self._places = self._make("places", f"SELECT rowid AS place FROM {self._out} WHERE {key}")
         return f"b.rowid IN (SELECT place FROM {self._places}) AND "
 
     def _scanning(self) -> AbstractContextManager[None]:

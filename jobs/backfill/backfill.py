@@ -7,7 +7,7 @@ kill, and a daemon does its own runs in between.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from jobs.beside import notes
 from jobs.job import Job
 from jobs.results import Progress, Silent, TableRun
 from jobs.run import sync
+from jobs.sessions import OpenSessions
 from jobs.source import catalogue
 from jobs.source.connection import Connection, Source
 from jobs.source.failures import translated
@@ -52,12 +53,19 @@ def backfill(
 
     Raises `errors.UsageError` for a table, a range or a condition that is none, and where another one was cut short.
     """
+    with closing(OpenSessions()) as sessions:
+        # What asks whether anything differs and what mends it are one session then, and the rows are read once.
+        return _backfilled(
+            job if job.sessions else job.with_sessions(sessions), name, wanted, chunk, restart, progress or Silent()
+        )
+
+
+def _backfilled(job: Job, name: str, wanted: Range, chunk: int, restart: bool, shown: Progress) -> Backfilled:
     with Source.of(job).connect(application="neaptide backfill") as conn:
         table = _table(conn, job, name)
         _check(conn, table, wanted)
         done = _begun(job, table, wanted, restart=restart)
         total = _count(conn, table, wanted, done)
-    shown = progress or Silent()
     shown.start(table.name, total)
     sums = Backfilled(table.name, 0, 0, 0, done)
     rest = _after(wanted, done)

@@ -23,7 +23,7 @@ def standing(files: Names) -> list[Fact]:
 
 def waiting(files: Names) -> dict[str, list[Notice]]:
     """What each URL had not taken yet, by its place and scheme."""
-    found = _found(files).get("waiting", {})
+    found = _note(files).get("waiting", {})
     return {name: [_notice(one) for one in notices] for name, notices in found.items()}
 
 

@@ -92,8 +92,8 @@ def continues(anew: list[Step], state: State, options: Options) -> bool:
     """Whether the other file may still be brought up to date from its own watermark.
 
     After a table was copied anew it may not: it would be copied a second time, keep rows that this run mended, or lack
-    rows that are kept since. Nor after a range was read anew, which no watermark knows of.
+    rows that are kept since.
     """
     few = all(step.table.rows <= _FEW_ROWS and not step.table.deletes.keeps for step in anew)
     cheap = few and all(step.reason in _FOUND_AGAIN for step in anew)
-    return bool(state.lineage) and not options.full and not options.ranges and cheap
+    return bool(state.lineage) and not options.full and cheap

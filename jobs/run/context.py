@@ -24,6 +24,7 @@ from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
 from jobs.run.phases import Phases
+from jobs.run.ranged import Reader
 from jobs.source import readiness
 from jobs.source.session import SourceSession
 from jobs.tables import drift
@@ -89,6 +90,8 @@ class Context:
     # What was found out while it was asked whether there is anything to do, and since when.
     news: Known = field(default_factory=dict)
     asked: list[Step] = field(default_factory=list)
+    # The ranges that were read while it was asked.
+    ranges: Reader = field(default_factory=Reader)
     # Called with the run's id before the rows are committed, where they are those of a transaction that isn't over.
     prepare: Callable[[str], None] | None = None
     prepared: bool = False

@@ -5,32 +5,38 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from jobs import faults
+from jobs import faults, quoting
 from jobs.apply.merge import Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes, ranged
+from jobs.feeds import changes
 from jobs.feeds.changes import Changes, Into
 from jobs.feeds.watermark import nulls
 from jobs.models.upkeep import Replaced
 from jobs.plan.steps import DELTA, Step
 from jobs.results import TableRun
-from jobs.run import carry
+from jobs.run import carry, ranged
 from jobs.run.carry import Carried
 from jobs.run.context import Context, diagnosed
+from jobs.run.mended import Mended
+from jobs.run.ranged import Read
+from jobs.tables.ranges import Range
+from jobs.tables.table import Table
 
 
 @dataclass(frozen=True)
 class Gathered:
     """One table's part of a run before it is applied: None as what was found where nothing was read.
 
-    `key_table` is a table of the keys that were found without the range that was asked for, where one was.
+    `earlier` is what goes into the file before: what the last run left of its own. `key_table` is a table of the keys
+    that were found without the range that was asked for, where one was.
     """
 
     step: Step
     label: str
     notes: tuple[str, ...] = ()
     changes: Changes | None = None
+    earlier: Changes | None = None
     seconds: float = 0.0
     key_table: str = ""
 
@@ -54,14 +60,16 @@ class Deltas:
     """What one transaction reads and applies.
 
     `begun` names the tables that a run that was cut short had copied. `to_carry` is what the next run may have use for.
+    `lacked` names, by table, a table of the keys that the published file lacks of a range, which nobody else tells of.
     """
 
     def __init__(
-        self, context: Context, file: DuckSession, run_id: str, carried: Carried, begun: frozenset[str]
+        self, context: Context, file: DuckSession, run_id: str, carried: Carried, begun: frozenset[str], mended: Mended
     ) -> None:
         self._context, self._now, self._file = context, context.now, file
-        self._run_id, self._carried, self._begun = run_id, carried, begun
+        self._run_id, self._carried, self._begun, self._mended = run_id, carried, begun, mended
         self.to_carry: dict[str, Changes | None] = {}
+        self.lacked: dict[str, str] = {}
 
     def gather(self, step: Step, place: int) -> Gathered:
         """Read what changed of one table; nothing where there is no news."""
@@ -70,8 +78,8 @@ class Deltas:
         if self._file.private and carry.can_carry(step, self._context.published):
             self.to_carry[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
-        wanted = self._context.options.ranges.get(name)
-        if not step.news and not self._carried.tables.get(name) and not wanted:
+        wanted, earlier = self._context.options.ranges.get(name), self._earlier(step.table, label)
+        if not step.news and not earlier and not wanted:
             return Gathered(step, label, resumed)
         began = time.monotonic()
         self._context.progress.start(name, None)
@@ -79,17 +87,17 @@ class Deltas:
             gathered, key_table = self._read(step, label) if step.news else None, ""
             if wanted:
                 key_table = ranged.key_table(self._file, step.table, gathered, label)
-                again = ranged.gather(self._file, step.table, wanted, label, ahead=bool(self._carried.tables.get(name)))
+                again = self._read_anew(step.table, wanted, label, earlier)
                 gathered = ranged.joined(self._file, step.table, gathered, again, f"{label}_ranged")
             notes = (*resumed, *_compared(step), *step.table.notes, *nulls.notes(self._context.feed, self._now, step))
-        return Gathered(step, label, notes, gathered, time.monotonic() - began, key_table)
+        return Gathered(step, label, notes, gathered, earlier, time.monotonic() - began, key_table)
 
     def ready(self, gathered: Gathered, *, compared: bool) -> Ready:
         """Put together what was read of one table now and what the run before left of it.
 
         Where it is to be `compared`, rows that stand in the file already are left out although nothing was read twice.
         """
-        found, earlier = gathered.changes, self._carried.tables.get(gathered.step.table.name)
+        found, earlier = gathered.changes, gathered.earlier
         if found is None and earlier is None:
             return Ready(gathered)
         began = time.monotonic()
@@ -126,6 +134,37 @@ class Deltas:
         seconds = gathered.seconds + ready.seconds + time.monotonic() - began
         return TableRun(table.name, DELTA, read.rows if read else 0, *counts, seconds, notes=gathered.notes)
 
+    def _earlier(self, table: Table, label: str) -> Changes | None:
+        """What the last run left of its own in the session; or else in the file, where it was a backfill."""
+        if table.name in self._carried.tables:
+            return self._carried.tables[table.name]
+        return self._mended.changes(table, label)
+
+    def _read_anew(self, table: Table, wanted: Range, label: str, earlier: Changes | None) -> Changes:
+        """What the file lacks of a range, and a note of what the published one does: that is the next to be written."""
+        file = self._file
+        # Of a comparison with this file the other one learns nothing.
+        self.to_carry.pop(table.name, None)
+        ahead = self._context.ranges.found(file, table)
+        read = ahead or ranged.read(file, table, wanted, label)
+        self._note_lacked(table, wanted, read, label)
+        if earlier:
+            found = ranged.whole(file, table, wanted, read, label, earlier)
+        else:
+            found = ranged.lacking(file, table, wanted, read, label)
+        if not ahead:
+            read.drop(file)
+        return found
+
+    def _note_lacked(self, table: Table, wanted: Range, read: Read, label: str) -> None:
+        path, theirs = self._context.job.files.published, self._context.published.tables.get(table.name)
+        if not self._file.private or path is None or theirs is None or theirs.signature != table.signature:
+            return
+        self._file.attach_published(path)
+        lacked = ranged.lacking(self._file, table, wanted, read, f"{label}_theirs", "published")
+        self.lacked[table.name] = _keys(self._file, table, lacked, label)
+        changes.drop(self._file, lacked)
+
     def _read(self, step: Step, label: str) -> Changes:
         published, force = self._context.job.files.published, self._context.options.force_deletes
         feed = self._context.feed
@@ -159,6 +198,13 @@ class Deltas:
             changes.drop(self._file, gathered)
         if both:
             changes.drop(self._file, both)
+
+
+def _keys(file: DuckSession, table: Table, found: Changes, label: str) -> str:
+    """A table of all keys among these changes."""
+    key, name = quoting.listed(table.key), f"temp.lacked_{label}"
+    changes.make(file, name, f"SELECT {key} FROM {found.changed} UNION ALL SELECT {key} FROM {found.gone}")
+    return name
 
 
 def _compared(step: Step) -> tuple[str, ...]:

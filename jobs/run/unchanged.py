@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from jobs.apply.merge import Merge
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes, feed, ranged
+from jobs.feeds import changes, feed
 from jobs.feeds.changes import Into
 from jobs.models import standing
 from jobs.plan.steps import FULL, Step
 from jobs.record.history import Histories
-from jobs.run import planning, projecting, reading
+from jobs.run import planning, projecting, ranged, reading
 from jobs.run.context import Context, TableFailed, diagnosed
 from jobs.tables.table import Table
 from jobs.targets import targets
@@ -91,7 +91,13 @@ def _has_ranges(context: Context, file: DuckSession) -> bool:
         if wanted is None:
             continue
         with diagnosed(context.now, table):
-            found = ranged.gather(file, table, wanted, "asked")
-        if found.rows + found.keys and not Merge(file, table, found, "asked").is_empty():
+            read = context.ranges.ahead(file, table, wanted)
+            found = ranged.lacking(file, table, wanted, read, "asked")
+        changes.drop(file, found)
+        if found.rows + found.keys:
+            if file.memory()[1]:
+                # They had to be put on the disk: what mends them reads them once more.
+                context.ranges.drop(file)
             return False
+        context.ranges.drop(file)
     return True

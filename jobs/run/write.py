@@ -19,12 +19,13 @@ from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, TableRun
-from jobs.run import anew, carry, planning, projecting
+from jobs.run import anew, carry, mended, planning, projecting
 from jobs.run.anew import Anew
 from jobs.run.context import Context, NeedsSync, TableFailed, diagnosed
 from jobs.run.deltas import Deltas, Ready
 from jobs.run.extra_rows import ExtraRows
 from jobs.run.given_up import GIVEN_UP, GivenUp
+from jobs.run.mended import Mended
 from jobs.run.recording import Recording
 from jobs.source import states
 from jobs.tables.table import Table
@@ -43,12 +44,14 @@ class Writer:
         self._context, self._now, self._file, self._state = context, context.now, file, state
         self._extra_rows = ExtraRows(file, state, context.published, context.job.files.published)
         self._carried = carry.leading(file, state, context.published)
+        self._mended = Mended(file, state, context.published, context.job.files.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
         self._loaded: dict[str, TableRun] = {}
         self._given_up = GivenUp()
         self._models: Plan | None = None
         self._whole: Anew
+        self._continues = False
 
     def run(self) -> Run:
         """First the tables that are copied anew, each committed with its watermark; then all the rest at once."""
@@ -56,14 +59,15 @@ class Writer:
         ahead = self._carried.ahead(self._state, self._context.published)
         steps = feed.with_news(self._context.feed, planning.steps(self._context, ahead), self._now, self._context.news)
         _check_covered(self._context, steps)
+        self._mended.check(steps)
         if self._context.prepare is not None and any(step.action == FULL for step in steps):
             raise NeedsSync
-        whole = self._begin(steps)
+        self._begin(steps)
         with self._context.phases.phase("load"):
-            self._loaded = whole.copy(self._record.run_id, self._keeper)
-        self._whole = whole
+            self._loaded = self._whole.copy(self._record.run_id, self._keeper)
         while True:
             steps = [step for step in steps if step.table.name not in self._now.failures]
+            self._mended.check(steps)
             try:
                 return self._transact(steps)
             except TableFailed as failed:
@@ -87,26 +91,25 @@ class Writer:
         with self._context.phases.phase("models"):
             return Builder(self._file, self._models, self._given_up.unbuilt).run()
 
-    def _begin(self, steps: list[Step]) -> Anew:
+    def _begin(self, steps: list[Step]) -> None:
         """Let the file say what it is, and be ready for the tables that are copied anew."""
         file, state, record = self._file, self._state, self._record
-        whole = Anew(self._context, file, steps)
+        self._whole = whole = Anew(self._context, file, steps)
         record.row_group = whole.regroup(state)
         if not state.lineage and file.private:
             # At once: each statement would be synced to the disk by itself.
             with file.transaction():
                 ledger.create_schema(file)
-        if not anew.continues(whole.steps, state, self._context.options):
-            record.lineage = secrets.token_hex(8)
+        self._continues = anew.continues(whole.steps, state, self._context.options)
+        record.lineage = _lineage(self._context, self._mended.follows or state.lineage, self._continues)
         if whole.steps and file.private:
             # A load that is cut short is found by this to be of the same source, and goes on.
             record.write_identity()
-        return whole
 
     def _transact(self, steps: list[Step]) -> Run:
         """Rows, watermarks and the run's record in one transaction."""
         file, phases = self._file, self._context.phases
-        deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun)
+        deltas = Deltas(self._context, file, self._record.run_id, self._carried, self._state.begun, self._mended)
         with file.transaction(committing=phases.phase("checkpoint")):
             with phases.phase("apply"):
                 file.begin_writing()
@@ -119,6 +122,7 @@ class Writer:
             faults.point("before_commit")
         faults.point("after_commit")
         self._extra_rows.drop()
+        self._context.ranges.drop(file)
         self._record.hand_on(deltas.to_carry)
         return run
 
@@ -133,6 +137,7 @@ class Writer:
         upkeep.begin()
         self._keeper.begin()
         done = self._brought_up(steps, deltas, upkeep)
+        mended.record(file, context.published, deltas.lacked if self._continues else {})
         record.write_identity()
         record.write_watermarks([step for step in steps if step.table.name not in self._loaded])
         done += _removed(file, context.orphans(self._state))
@@ -182,6 +187,14 @@ class Writer:
 def _removed(file: DuckSession, gone: list[str]) -> list[TableRun]:
     swap.remove_tables(file, gone)
     return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
+
+
+def _lineage(context: Context, before: str, continues: bool) -> str:
+    """The lineage of the file that is written, another one where no file may be gone on from beside it.
+
+    No watermark knows of a range: who doesn't know of it either must not take the other file for as good.
+    """
+    return before if continues and not context.options.ranges else secrets.token_hex(8)
 
 
 def _check_covered(context: Context, steps: list[Step]) -> None:

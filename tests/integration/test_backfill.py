@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from app import errors, versions
+from app import errors
 from jobs import faults
 from jobs.backfill import backfill
 from jobs.tables.ranges import Range
+from tests.support.behind import KEYS, filled, rows, wrong
 from tests.support.cli import Cli, Done
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
 
 pytestmark = pytest.mark.each_feed
-TABLE = "CREATE TABLE {} (id {} PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
-KEYS = {"bigint": "g", "uuid": "md5(g::text)::uuid", "text": "'k' || g || 'Ä'", "date": "DATE '2020-01-01' + g"}
 
 
 @pytest.fixture
@@ -29,41 +27,6 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
     filled(found, "bigint")
     write_config(found)
     return found
-
-
-def filled(lab: Lab, kind: str) -> None:
-    lab.run("DROP TABLE IF EXISTS t, u", TABLE.format("t", kind), TABLE.format("u", "int"))
-    lab.run(f"INSERT INTO t SELECT {KEYS[kind]}, 0 FROM generate_series(1, 100) AS g")
-    lab.track()
-    lab.sync()
-    lab.run("UPDATE t SET v = 1")
-    lab.sync()
-    # Each of the two files has all of it then.
-    lab.run("INSERT INTO u VALUES (1, 1)")
-    lab.sync()
-
-
-def wrong(lab: Lab, *statements: str) -> None:
-    """Make both files differ from the source in a way that no run can see, as of a fault that is mended since."""
-    files = lab.job.files
-    for path in lab.both:
-        path.chmod(0o600)
-        with duckdb.connect(str(path)) as file:
-            for statement in statements:
-                file.execute(statement)
-        number = versions.parsed(files.link, path.name).number  # type: ignore[union-attr]
-        name = versions.named(files.link, number, versions.seal(path))
-        published = path == files.published
-        path.rename(name)
-        if published:
-            files.link.unlink()
-            files.link.symlink_to(name.name)
-    assert not lab.sync().changed
-
-
-def rows(lab: Lab) -> dict[Any, int]:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
-        return dict(file.execute("SELECT id, v FROM public.t").fetchall())
 
 
 def call(lab: Lab, *arguments: str) -> Done:

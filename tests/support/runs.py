@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from multiprocessing import get_context
 from typing import Any
 
 from jobs import faults
 from jobs.job import Job
 from jobs.run import sync
+from jobs.tables.ranges import Range
 
 SPAWN = get_context("forkserver")
 SPAWN.set_forkserver_preload(["jobs.run.sync", "jobs.run.dual", "jobs.verify.verify", "app.reporting.opening"])
 
 
-def quietly(job: Job, *, full: bool = False, force_deletes: bool = False, fault: str = "") -> None:
+def quietly(
+    job: Job,
+    *,
+    full: bool = False,
+    force_deletes: bool = False,
+    fault: str = "",
+    ranges: Mapping[str, Range] | None = None,
+) -> None:
     """One run in this process, which dies at the point `fault`."""
     # What NEAPTIDE_FAULT does where it is set before the start.
     faults._WANTED = fault
-    sync.sync_once(job, full=full, force_deletes=force_deletes)
+    sync.sync_once(job, full=full, force_deletes=force_deletes, ranges=ranges)
 
 
 def ended(job: Job, **given: Any) -> int:
@@ -30,7 +39,7 @@ def ended(job: Job, **given: Any) -> int:
     return process.exitcode
 
 
-def killed_at(job: Job, point: str, *, full: bool = False) -> None:
+def killed_at(job: Job, point: str, **given: Any) -> None:
     """A run that kills itself at the point; fails where it does not come by."""
-    code = ended(job, full=full, fault=point)
+    code = ended(job, fault=point, **given)
     assert code == -signal.SIGKILL, f"{point} was not reached: {code}"

@@ -13,6 +13,7 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.job import Job
 from jobs.plan.steps import check_identity
+from jobs.record import mended
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.source.session import SourceSession
@@ -115,7 +116,7 @@ def opened_work(
     try:
         with opening.opened(job, job.files.work) as file:
             state = ledger.read(file, last_base(file), source=job.part)
-            if resumed:
+            if resumed and not mended.table_lacking(file, job.files.published, state, published):
                 _check_usable(state, published, now)
             ready = True
             yield file, state
