@@ -43,7 +43,7 @@ class Merge:
         self._session, self._table, self._changes, self._label = session, table, given, label
         self._out = place or out(table)
         self._changed = given.changed
-        self._places = ""
+        self._places, self._has_gone, self._place = "", False, _free_name("place", table.key)
         self._own: list[str] = []
 
     @property
@@ -93,6 +93,11 @@ class Merge:
     def present(self, keys: str) -> str:
         """A table of those of these keys that the file has, by a SELECT of some of the changes' own."""
         key = self._table.key
+        if self._places:
+            # Looked for already: another scan of the key is half of what a history costs.
+            self._place_gone()
+            named = quoting.listed(key)
+            return self._make("there", f"SELECT {named} FROM ({keys}) SEMI JOIN {self._places} USING ({named})")
         with self._scanning():
             rows = f"SELECT {quoting.listed(key)} FROM {out(self._table)} WHERE {_in(key, f'({keys})')}"
             return self._make("there", rows)
@@ -103,15 +108,21 @@ class Merge:
         goes = _in(key, self._changed) + (f" OR {_in(key, gone)}" if self._changes.keys else "")
         if not self._placed():
             return goes
-        if self._changes.keys:
-            there = f"SELECT rowid FROM {out(self._table)} WHERE {_in(key, gone)}"
+        self._place_gone()
+        return f"b.rowid IN (SELECT {self._place} FROM {self._places}) AND ({goes})"
+
+    def _place_gone(self) -> None:
+        """Have the places of the deleted keys among the others, too."""
+        if self._changes.keys and not self._has_gone:
+            key = self._table.key
+            there = f"SELECT rowid, {quoting.listed(key)} FROM {self._out} WHERE {_in(key, self._changes.gone)}"
             self._session.execute(f"INSERT INTO {self._places} {there}")
-        return f"b.rowid IN (SELECT place FROM {self._places}) AND ({goes})"
+            self._has_gone = True
 
     def is_empty(self) -> bool:
         """Whether the file holds all of it already."""
         if not self._table.key:
-            return self._same_rows()
+            return _same_rows(self._session, self._table, self._changed)
         self.drop_unchanged()
         return self.counts() == (0, 0)
 
@@ -153,8 +164,11 @@ class Merge:
         key = _in(self._table.key, self._changed)
         if not self._places:
             with self._scanning():
-                self._places = self._make("places", f"SELECT rowid AS place FROM {self._out} WHERE {key}")
-        return f"b.rowid IN (SELECT place FROM {self._places}) AND "
+                places = (
+                    f"SELECT rowid AS {self._place}, {quoting.listed(self._table.key)} FROM {self._out} WHERE {key}"
+                )
+                self._places = self._make("places", places)
+        return f"b.rowid IN (SELECT {self._place} FROM {self._places}) AND "
 
     def _scanning(self) -> AbstractContextManager[None]:
         """For statements that look at every key of the file's table."""
@@ -172,12 +186,20 @@ class Merge:
             self._session.one(f"INSERT INTO {out(self._table)} ({columns}) SELECT {columns} FROM {self._changed}")
         )
 
-    def _same_rows(self) -> bool:
-        """Whether the file holds exactly these rows, each as often: for tables without a key."""
-        columns = ", ".join(plan.exact_sql for plan in self._table.columns)
-        mine, theirs = f"SELECT {columns} FROM {self._changed}", f"SELECT {columns} FROM {out(self._table)}"
-        query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
-        return bool(self._session.one(query) == 0)
+
+def _same_rows(session: DuckSession, table: Table, changed: str) -> bool:
+    """Whether the file holds exactly these rows, each as often: for tables without a key."""
+    columns = ", ".join(plan.exact_sql for plan in table.columns)
+    mine, theirs = f"SELECT {columns} FROM {changed}", f"SELECT {columns} FROM {out(table)}"
+    query = f"SELECT count(*) FROM (({mine} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {mine}))"
+    return bool(session.one(query) == 0)
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """One that none of these columns has."""
+    while name in map(quoting.fold, taken):
+        name += "_"
+    return name
 
 
 def _in(key: Sequence[str], rows: str) -> str:
