@@ -282,16 +282,26 @@ def ranges(url: str, path: str, table: str, times: int, rows: int, parts: int) -
 
     wanted, each = job(url, path, [table]), rows // parts
     sync.sync_once(wanted)
-    full, seconds = [], []
+    found: dict[str, list[float]] = {"full": [], "alike": [], "differing": [], "after": []}
+
+    def timed(name: str, work: Callable[[], object]) -> None:
+        began = time.monotonic()
+        work()
+        found[name].append(time.monotonic() - began)
+
     for turn in range(times):
-        began = time.monotonic()
-        sync.sync_once(wanted, full=True)
-        full.append(time.monotonic() - began)
         low = (7 * turn + 3) % parts * each
-        began = time.monotonic()
-        backfill.backfill(wanted, table, Range(low=str(low + 1), high=str(low + each)))
-        seconds.append(time.monotonic() - began)
-    return {"full": full, "seconds": seconds}
+        part = Range(low=str(low + 1), high=str(low + each))
+        timed("full", lambda: sync.sync_once(wanted, full=True))
+        timed("alike", lambda part=part: backfill.backfill(wanted, table, part))  # type: ignore[misc]
+        # After a full copy there is one file, and the next run copies it.
+        source.change(url, 100, rows, turn, table)
+        sync.sync_once(wanted)
+        source.change_untold(url, low, each, each // 100, table)
+        timed("differing", lambda part=part: backfill.backfill(wanted, table, part))  # type: ignore[misc]
+        source.change(url, 100, rows, turn + times, table)
+        timed("after", lambda: sync.sync_once(wanted))
+    return found
 
 
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:

@@ -40,6 +40,8 @@ def _measure_ranges(bench: Bench) -> None:
         "ranges", url=bench.facts(), path=path, table=source.FACTS, times=bench.repeats, rows=bench.rows, parts=_RANGES
     )
     full = report.add(RANGES, f"a full copy of {bench.rows:,} rows", "s", found["full"])
-    part = report.add(RANGES, f"{bench.rows // _RANGES:,} of them read anew", "s", found["seconds"])
-    limit = _SHARE * full.median + _BESIDE
-    report.hold(RANGES, "a hundredth of the table read anew, in seconds", part.median, limit)
+    limit, rows = _SHARE * full.median + _BESIDE, f"{bench.rows // _RANGES:,} of them read anew"
+    for name, how in (("alike", "none differs"), ("differing", "a hundredth of these differ")):
+        part = report.add(RANGES, f"{rows}, {how}", "s", found[name])
+        report.hold(RANGES, f"a hundredth of the table read anew, {how}, in seconds", part.median, limit)
+    report.add(RANGES, "100 changed rows in the run after it, not in the daemon", "s", found["after"])

@@ -141,6 +141,17 @@ def change(url: str, count: int, rows: int, turn: int, name: str = FACTS) -> Non
     )
 
 
+def change_untold(url: str, low: int, rows: int, count: int, name: str = FACTS) -> None:
+    """Change `count` of the `rows` rows above `low` behind the trigger that stamps: no run sees it."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("SET session_replication_role = replica")
+        query = (
+            f"UPDATE {name} SET quantity = quantity %% 64 + 1"
+            " WHERE id > %(low)s AND id <= %(low)s + %(rows)s AND id %% (%(rows)s / %(count)s) = 0"
+        )
+        conn.execute(query.encode(), {"low": low, "rows": rows, "count": count})
+
+
 def size(url: str, name: str) -> float:
     """MB of a table without its indexes."""
     return float(ask(url, f"SELECT pg_table_size('{name}')")) / 2**20
