@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 HOLD, QUIET = 3.0, 300.0
-BURST, EVERY = 5, 60.0
+BURST, EVERY = 20, 60.0
 
 
 @dataclass(frozen=True)
