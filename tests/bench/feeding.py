@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from jobs.feeds.wal.reader import LogReader
 from jobs.job import Job
 from jobs.source import catalogue, slots
+from jobs.source.connection import Source
 
 # An event of one transaction, with the keys of the rows that it wrote; before its COMMIT.
 TELL = """
@@ -23,9 +24,9 @@ _PAUSE = 0.05
 @contextmanager
 def reading(job: Job) -> Iterator[None]:
     """The log is read, and confirmed, as a daemon does it: the server decodes it meanwhile."""
-    with job.source.connect() as conn:
+    with Source.of(job).connect() as conn:
         slot, tables = slots.read(conn, job.files.slot), catalogue.read(conn, job.settings)
-    reader = LogReader(job.owner, slot.name, slot.confirmed, lambda: False)
+    reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: False)
     reader.want({table.relid: table.source_key for table in tables})
     done = threading.Event()
     thread = threading.Thread(target=_read, args=(reader, done))
@@ -36,7 +37,7 @@ def reading(job: Job) -> Iterator[None]:
         done.set()
         thread.join()
         reader.close()
-        with job.owner.open("neaptide slot") as conn:
+        with Source.of_owner(job).open("neaptide slot") as conn:
             slots.drop(conn, slot.name)
 
 
