@@ -19,7 +19,7 @@ from jobs.targets.file import freshness
 if TYPE_CHECKING:
     from app.reporting.store import Store
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 # Queries at a time, what answers may weigh that are kept, in values, and seconds that a page waits for its turn.
 _AT_ONCE, _KEPT, PATIENCE = 4, 2_000_000, 30.0
 # Of these queries so many may be downloads: they last for as long as somebody takes to read them.
@@ -55,21 +55,21 @@ class Reader:
     def _turn(self) -> AbstractContextManager[None]:
         return _one_of(self._turns, "queries")
 
-    def once(self, what: Hashable, work: Callable[[Store], Found]) -> Found:
+    def once(self, what: Hashable, work: Callable[[Store], Answer]) -> Answer:
         """What `work` gives for the published file: asked for once, and kept while that file is the published one."""
-        found: Found = self.cached((what, self.version()), lambda: self._asked(work))
+        found: Answer = self.cached((what, self.version()), lambda: self._asked(work))
         return found
 
     def models(self) -> frozenset[str]:
         """The names of the file's read models."""
         return self.once("models", lambda store: store.models)
 
-    def cached(self, key: Hashable, work: Callable[[], Found]) -> Found:
+    def cached(self, key: Hashable, work: Callable[[], Answer]) -> Answer:
         """What `work` gives, once for each key; who comes meanwhile waits for the same."""
         with self._guard:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                answer: Found = self._answers[key]
+                answer: Answer = self._answers[key]
                 return answer
             lock = self._asking.setdefault(key, threading.Lock())
         with lock:
@@ -85,7 +85,7 @@ class Reader:
                     self._asking.pop(key, None)
         return answer
 
-    def _asked(self, work: Callable[[Store], Found]) -> Found:
+    def _asked(self, work: Callable[[Store], Answer]) -> Answer:
         with self.store() as store:
             return work(store)
 

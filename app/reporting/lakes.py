@@ -70,7 +70,7 @@ class LakeStore(store.Store):
         self._lake, self._snapshot = lake, snapshot
         self._answered = False
 
-    def _run(self, work: store.Work[store.Found]) -> store.Found:
+    def _run(self, work: store.Work[store.Answer]) -> store.Answer:
         try:
             answer = self._worker.run(work, self._limits)
         except duckdb.Error as error:

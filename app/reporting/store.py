@@ -16,8 +16,8 @@ from app.reporting import answer, parquet
 from app.reporting.guard import Checked
 from app.reporting.result import Result, distinct
 
-Found = TypeVar("Found")
-Work = Callable[[], Found]
+Answer = TypeVar("Answer")
+Work = Callable[[], Answer]
 Parameters = answer.Parameters
 OF_THE_CLIENT, failure = answer.OF_THE_CLIENT, answer.failure
 
@@ -108,7 +108,7 @@ class Store:
         names = distinct([column[0] for column in columns])
         return parquet.write(self._session, checked, params, names, kinds, path=self._limits.writes, as_of=self.as_of)
 
-    def _run(self, work: Work[Found]) -> Found:
+    def _run(self, work: Work[Answer]) -> Answer:
         try:
             return self._worker.run(work, self._limits)
         except (duckdb.Error, *OF_THE_CLIENT) as error:

@@ -10,7 +10,7 @@ from jobs.job import Job
 from jobs.plan import sources
 from jobs.tracking import install, visit
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def track(job: Job, names: list[str], warn: install.Warn = lambda _: None) -> list[str]:
@@ -33,9 +33,9 @@ def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "")
     return "".join(_at_each(job, names, of))
 
 
-def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Found]) -> list[Found]:
+def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Result]) -> list[Result]:
     """What is done at each; one that is away keeps no other from it, and its error is raised at the end."""
-    results: list[Found] = []
+    results: list[Result] = []
     failures: list[errors.NeaptideError] = []
     for part, own in sources.meant(job, names):
         try:

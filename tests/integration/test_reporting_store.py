@@ -32,7 +32,7 @@ _IN_TOKYO = """
 import sys
 from pathlib import Path
 from app import reporting
-with opening.open(Path(sys.argv[1])) as store:
+with reporting.open(Path(sys.argv[1])) as store:
     print(store.query("SELECT as_of, CAST(as_of AS VARCHAR) FROM neaptide.freshness").rows)
 """
 
