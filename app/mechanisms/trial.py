@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RATES = (10, 100, 1000)
 # Pairs of bursts by a writer, with the mechanism and without, and how long one lasts, in seconds.
 _PAIRS, _BURST = 20, 0.15
-# In how many turns the rows of one rate are written.
+# In how many turns the rows of one rate are written, each of a second at least.
 _TURNS = 4
 # From one row that is waited for to the next, in seconds: not in step with any schedule.
 _PAUSE = 0.037
@@ -98,13 +98,14 @@ def compare(wanted: Sequence[Mechanism], seconds: float, say: Callable[[str], ob
 
 def _in_turns(places: Sequence[Place], seconds: float, say: Callable[[str], object]) -> dict[Place, list[Seen]]:
     """What was seen of each at each rate."""
+    turns = max(1, min(_TURNS, int(seconds)))
     seen: dict[Place, list[Seen]] = {one: [] for one in places}
     for rate in RATES:
         say(f"{rate:,} rows a second are written and waited for")
         parts: dict[Place, list[_Part]] = {one: [] for one in places}
-        for turn in range(_TURNS):
+        for turn in range(turns):
             for one in places if turn % 2 == 0 else reversed(places):
-                parts[one].append(_part(one, rate, seconds / _TURNS))
+                parts[one].append(_part(one, rate, seconds / turns))
         for one in places:
             seen[one].append(_seen(rate, parts[one]))
     return seen
