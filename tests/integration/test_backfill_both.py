@@ -140,6 +140,7 @@ def test_a_row_that_the_file_is_to_keep_outlives_a_backfill(empty_db: str, tmp_p
         changed(lab)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("deletes", ["tombstone", "ignore"])
 def test_a_row_of_a_condition_that_the_filter_leaves_out_goes(empty_db: str, tmp_path: Path, deletes: str) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.u"}, {"name": "public.t", "where": "v < 50", "deletes": deletes}])
