@@ -87,7 +87,7 @@ MUTANTS = (
         "jobs/feeds/wal/feed.py",
         "raise UnreadableKeys(step.table.name) from error",
         "raise",
-        UNREADABLE + "test_a_key_whose_object_is_gone_by_the_time_it_is_read",
+        UNREADABLE + "test_it_arrives_from_the_log_too",
     ),
     Mutant(
         "a copy passes for all that was written while the publication did not tell",
