@@ -85,14 +85,15 @@ def load(
     """A first load with everything it does: connect, snapshot, types, progress bar, checkpoint, fsync, swap."""
     from jobs import results
     from jobs.run import sync
+    from jobs.targets import targets
 
     wanted = job(url, path, tables, connections=connections, models=models, lake=lake)
     forget(path)
     began, used = time.monotonic(), time.process_time()
     run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
     seconds, used = time.monotonic() - began, time.process_time() - used
-    rows = sum(table.rows_in for table in run.tables)
-    return {"seconds": seconds, "processor": used, "phases": run.phases, "rows": rows, "bytes": wanted.target.size()}
+    rows, size = sum(table.rows_in for table in run.tables), targets.of(wanted).size()
+    return {"seconds": seconds, "processor": used, "phases": run.phases, "rows": rows, "bytes": size}
 
 
 def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = None) -> dict[str, Any]:
