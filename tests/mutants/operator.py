@@ -39,13 +39,6 @@ MUTANTS = (
         BOTH + "a_kill_in_the_backfill_or_in_the_run_after_it_loses_nothing",
     ),
     Mutant(
-        "a table that fails after a backfill keeps the other file's rows",
-        "jobs/run/mended.py",
-        "if self.table not in deltas or len(deltas) < len(steps):",
-        "if len(deltas) < len(steps):",
-        BOTH + "whatever_run_comes_next_nothing_that_was_mended_is_lost",
-    ),
-    Mutant(
         "keys of a backfill stay in the file for ever",
         "jobs/run/mended.py",
         "        mended.forget(file)\n",
