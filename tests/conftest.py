@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from jobs.broker.server import EmbeddedBroker
-from tests.support import cluster, feeds, otherserver
+from tests.support import cluster, feeds, otherserver, targets
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,8 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Some suites run once with each feed."""
+    """Some suites run once with each feed, or each target."""
     feeds.spread(metafunc)
+    targets.spread(metafunc)
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,16 @@ def feed(request: pytest.FixtureRequest) -> Iterator[str]:
     feeds.choose(name)
     yield name
     feeds.choose("watermark")
+
+
+@pytest.fixture(autouse=True)
+def target_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where labs keep their copy in this test."""
+    name = getattr(request, "param", targets.FILE)
+    if name == targets.LAKE:
+        targets.chosen.begin(request.getfixturevalue("postgres"))
+    yield name
+    targets.chosen.end()
 
 
 @pytest.fixture(scope="session")

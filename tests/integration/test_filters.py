@@ -7,7 +7,6 @@ import hmac
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from app import config, errors
@@ -40,7 +39,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 def rows(lab: Lab, query: str) -> list[tuple[Any, ...]]:
     """What the published file answers."""
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.opened() as file:
         return file.execute(query).fetchall()
 
 

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from app import errors
@@ -36,7 +35,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 
 def values(lab: Lab, table: str) -> list[tuple[int, int]]:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.opened() as file:
         return file.execute(f"SELECT id, v FROM public.{table} ORDER BY id").fetchall()
 
 

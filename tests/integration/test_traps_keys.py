@@ -10,6 +10,8 @@ import pytest
 from app import errors
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target
+
 ODD = [
     "", " ", "a", "a ", "A", "ä", "a\u0308", "it's", '"quoted"', "back\\slash", "new\nline", "tab\t", "🦀", "null",
     "NULL", "{1,2}", "[1, 2]", "%s", "$$", "\u00a0", "\u200b", "ß", "SS", "x" * 300,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from app import errors
 from tests.support.syncing import Lab
 from tests.support.traps import Trio, row_counts
+
+pytestmark = pytest.mark.each_target
 
 FOUR = (
     "CREATE TABLE keyed (id int PRIMARY KEY, name text)",
@@ -75,7 +76,7 @@ def test_deletes_that_are_ignored_stay_and_changes_come(lab: Lab) -> None:
     assert ids(lab, "kept") == list(range(1, 11))
     lab.run("INSERT INTO kept VALUES (1, 'again')")
     lab.sync()
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.opened() as file:
         assert file.execute("SELECT name FROM public.kept WHERE id IN (1, 9) ORDER BY id").fetchall() == [
             ("again",),
             ("x",),
@@ -83,7 +84,7 @@ def test_deletes_that_are_ignored_stay_and_changes_come(lab: Lab) -> None:
 
 
 def ids(lab: Lab, table: str) -> list[int]:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.opened() as file:
         return [row[0] for row in file.execute(f"SELECT id FROM public.{table} ORDER BY id").fetchall()]
 
 

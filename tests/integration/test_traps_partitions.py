@@ -9,6 +9,8 @@ import pytest
 from app import errors
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target
+
 TABLE = (
     "CREATE TABLE log (id int, day date, name text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
     "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",

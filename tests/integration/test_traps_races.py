@@ -13,7 +13,7 @@ import pytest
 
 from jobs import faults
 from jobs.source import connection, position
-from tests.support.syncing import Lab, read
+from tests.support.syncing import Lab
 from tests.support.traps import Trio
 
 
@@ -102,9 +102,12 @@ def after_the_snapshot(act: Callable[[], object], patch: pytest.MonkeyPatch) -> 
 
 
 def rows(lab: Lab) -> list[list[tuple[str, ...]]]:
-    return [read(lab.folder / "reporting.duckdb", spec["name"], ["id", "name"]) for spec in lab.specs]
+    with lab.opened() as file:
+        found = [file.execute(f"SELECT id::VARCHAR, name FROM {spec['name']}").fetchall() for spec in lab.specs]
+    return [sorted(rows, key=repr) for rows in found]
 
 
+@pytest.mark.each_target
 @pytest.mark.few(1)
 @pytest.mark.parametrize("full", [False, True], ids=["delta", "copied anew"])
 def test_all_tables_are_read_at_one_moment(trio: Trio, monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
@@ -122,6 +125,7 @@ def test_all_tables_are_read_at_one_moment(trio: Trio, monkeypatch: pytest.Monke
     trio.settle()
 
 
+@pytest.mark.each_target
 def test_a_truncate_after_the_snapshot_waits_for_the_run(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     """TRUNCATE empties a table for older snapshots too, so the run locks it out before it takes its own."""
     trio.run("INSERT INTO {t} VALUES (20, 'seen')")
@@ -146,6 +150,7 @@ class Broken(Exception):
     """What a test throws into a run."""
 
 
+@pytest.mark.each_target
 @pytest.mark.few(1)
 @pytest.mark.parametrize("point", ["snapshot_joined", "table_done", "before_commit", "after_commit", "before_rename"])
 def test_a_run_that_breaks_leaves_rows_and_watermark_together(

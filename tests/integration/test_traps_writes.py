@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tests.support.traps import Trio, row_counts
 
+pytestmark = pytest.mark.each_target
+
 
 @pytest.fixture
 def trio(empty_db: str, tmp_path: Path) -> Trio:

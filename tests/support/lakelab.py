@@ -15,7 +15,7 @@ from app import config
 from app.lakes import Lake
 from app.reporting import opening
 from jobs.job import Job
-from tests.support import syncing
+from tests.support import targets
 from tests.support.cluster import Cluster
 from tests.support.syncing import Lab
 
@@ -65,6 +65,7 @@ class LakeLab(Lab):
                 **self.target,
             },
             sync={"margin": self.margin, **self.sync_options},
+            events=self.events,
             tables=self.specs,
             base=here,
         )
@@ -82,21 +83,7 @@ class LakeLab(Lab):
 
     def attached(self, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
         """A plain session of DuckDB with the lake as `reporting`."""
-        connection = duckdb.connect(":memory:", config={"allow_unsigned_extensions": True})
-        for statement in (*self.lake.loads(), *self.lake.attaches("reporting", snapshot=snapshot)):
-            connection.execute(statement)
-        connection.execute("USE reporting")
-        return connection
-
-    def file_rows(self, table: str) -> list[tuple[str, ...]]:
-        with self.connect() as conn, self.attached() as lake:
-            return syncing._file_rows(lake, table, syncing.column_names(conn, table))
-
-    def assert_equal(self, *tables: str) -> None:
-        with self.connect() as conn, self.attached() as lake:
-            for table in tables or [spec["name"] for spec in self.specs]:
-                names = syncing.column_names(conn, table)
-                assert syncing._file_rows(lake, table, names) == syncing._source_rows(conn, table, names), table
+        return targets.attached(self.lake, snapshot)
 
 
 def lake_url(catalog: str) -> str:

@@ -18,7 +18,7 @@ from jobs.run import sync
 from jobs.sessions import OpenSessions
 from jobs.tracking import install
 from tests.support import events as telling
-from tests.support import feeds
+from tests.support import feeds, targets
 
 NO_MARGIN = timedelta(0)
 
@@ -45,9 +45,10 @@ class Lab:
 
     @property
     def job(self) -> Job:
+        place = {"path": self.folder / "reporting.duckdb", "mode": self.mode, **targets.chosen.settings(self.folder)}
         settings = config.Settings(
             source={"url": self.url, **self.source},
-            target={"path": self.folder / "reporting.duckdb", "mode": self.mode, **self.target},
+            target={**place, **self.target},
             sync={"margin": self.margin, **self.sync_options},
             events=self.events,
             tables=self.specs,
@@ -87,6 +88,12 @@ class Lab:
         """One run."""
         return sync.sync_once(self.job, **given)
 
+    def opened(self) -> duckdb.DuckDBPyConnection:
+        """A session that reads what is published."""
+        if lake := self.job.settings.lake:
+            return targets.attached(lake)
+        return duckdb.connect(str(self.folder / "reporting.duckdb"), read_only=True)
+
     def source_rows(self, table: str) -> list[tuple[str, ...]]:
         """Every row of the source, as text, sorted."""
         with self.connect() as conn:
@@ -94,13 +101,12 @@ class Lab:
 
     def file_rows(self, table: str) -> list[tuple[str, ...]]:
         """Every row of the published file, as text, sorted."""
-        with self.connect() as conn:
-            names = column_names(conn, table)
-        return read(self.folder / "reporting.duckdb", table, names)
+        with self.connect() as conn, self.opened() as file:
+            return _file_rows(file, table, column_names(conn, table))
 
     def assert_equal(self, *tables: str) -> None:
         """Both sides hold the same rows, every one of them as often."""
-        with self.connect() as conn, duckdb.connect(str(self.folder / "reporting.duckdb"), read_only=True) as file:
+        with self.connect() as conn, self.opened() as file:
             for table in tables or [spec["name"] for spec in self.specs]:
                 names = column_names(conn, table)
                 assert _file_rows(file, table, names) == _source_rows(conn, table, names), table

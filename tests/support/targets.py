@@ -1,0 +1,63 @@
+"""Where labs keep their copy: in a file, or in a lake whose catalog is a database of the same server.
+
+A test with the mark `each_target` runs with both: on a file in `make test`, on a lake in `make test-long`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from app.lakes import Lake
+from tests.support.cluster import Cluster
+
+FILE, LAKE = "file", "lake"
+
+
+class Targets:
+    """The lakes of one test, by the folder of their labs."""
+
+    def __init__(self) -> None:
+        self._server: Cluster | None = None
+        self._catalogs: dict[Path, str] = {}
+
+    def begin(self, server: Cluster) -> None:
+        """Every lab from here on is on a lake."""
+        self._server = server
+
+    def end(self) -> None:
+        """Files again; the catalogs are dropped."""
+        for catalog in self._catalogs.values():
+            assert self._server is not None
+            self._server.drop_database(catalog)
+        self._server, self._catalogs = None, {}
+
+    def settings(self, folder: Path) -> dict[str, Any]:
+        """What [target] says more of a lab in this folder."""
+        if self._server is None:
+            return {}
+        if folder not in self._catalogs:
+            self._catalogs[folder] = self._server.create_database()
+        return {"url": f"ducklake:postgres:{self._catalogs[folder]}", "data": str(folder / "the data")}
+
+
+chosen = Targets()
+
+
+def attached(lake: Lake, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A plain session of DuckDB with the lake as `reporting`."""
+    connection = duckdb.connect(":memory:", config={"allow_unsigned_extensions": True})
+    for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=snapshot)):
+        connection.execute(statement)
+    connection.execute("USE reporting")
+    return connection
+
+
+def spread(metafunc: pytest.Metafunc) -> None:
+    """Have the test run once with each target, if it is one of those; its name on a file is that of elsewhere."""
+    if metafunc.definition.get_closest_marker("each_target"):
+        params = [pytest.param(FILE, id=pytest.HIDDEN_PARAM), pytest.param(LAKE, marks=pytest.mark.long)]
+        metafunc.parametrize("target_kind", params, indirect=True)
