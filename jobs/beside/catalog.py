@@ -155,7 +155,8 @@ class Catalog:
 
     def forget(self, name: str) -> None:
         """Note it no longer."""
-        self.row("forget_note", {"name": name})
+        with self.session() as conn, suppress(*_ABSENT):
+            conn.execute(statements.get("lake", "forget_note").encode(), {"name": name})
 
     def identity(self) -> str:
         """What names the lake on every machine."""

@@ -14,6 +14,8 @@ from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
 # What a history says of a version, beside the table's columns.
 HISTORY = ("valid_from", "valid_to", "is_current", "operation", "ended_by")
+# DuckLake takes a column of this name in a file for where its rows come from.
+LAKES_OWN = "_ducklake_internal_row_id"
 
 
 def choose(
@@ -32,6 +34,8 @@ def choose(
     _check_casts(spec, name, infos, key)
     plans = tuple(_plan(spec, info, key, parquet=parquet) for info in copied)
     _check_case(name, (plan.name for plan in plans))
+    if parquet:
+        _check_lakes_own(name, [plan.name for plan in plans])
     if spec.history:
         _check_history(name, [plan.name for plan in plans], key)
     return copied, plans
@@ -48,6 +52,15 @@ def _check_history(name: str, columns: Sequence[str], key: Sequence[str]) -> Non
         raise errors.ConfigError(
             f"{name}: its history has a column {quoting.fold(taken)} of its own",
             hint=f'give the table\'s another name: rename_columns = {{ {quoting.identifier(taken)} = "…" }}',
+        )
+
+
+def _check_lakes_own(name: str, columns: Iterable[str]) -> None:
+    taken = next((column for column in columns if quoting.fold(column) == LAKES_OWN), None)
+    if taken is not None:
+        raise errors.ConfigError(
+            f"{name}: DuckLake keeps numbers of its own under the name {taken}, and could not read the table",
+            hint=f'give the column another name: rename_columns = {{ {quoting.identifier(taken)} = "…" }}',
         )
 
 

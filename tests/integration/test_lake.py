@@ -10,9 +10,11 @@ import pytest
 
 from app import errors
 from jobs import faults
+from jobs.backfill import backfill
 from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.status import report
+from jobs.tables.ranges import Range
 from jobs.targets import migrate, targets
 from jobs.verify import verify
 from tests.support import cluster
@@ -162,6 +164,48 @@ def test_columns_may_be_called_like_those_of_the_system(lab: LakeLab) -> None:
     lab.run("UPDATE shop.odd SET rowid = 9, row_id = 1", "DELETE FROM shop.odd WHERE id = 2")
     lab.sync()
     assert verify.verify(lab.job).equal
+
+
+def test_a_column_of_a_name_that_ducklake_takes_for_its_own_keeps_no_other_table_away(lab: LakeLab) -> None:
+    lab.run(
+        'CREATE TABLE shop.odd (id int PRIMARY KEY, "_Ducklake_internal_row_id" int)',
+        "INSERT INTO shop.odd VALUES (1, 2)",
+    )
+    lab.specs[:] = [{"name": "shop.b"}, {"name": "shop.odd"}]
+    [failed] = lab.sync().failed
+    assert failed.table == "shop.odd" and "DuckLake keeps numbers of its own" in (failed.error or "")
+    lab.assert_equal("shop.b")
+    lab.specs[1] = {"name": "shop.odd", "rename_columns": {"_Ducklake_internal_row_id": "row_id"}}
+    lab.track()
+    lab.sync()
+    lab.run("UPDATE shop.odd SET id = 5")
+    lab.sync()
+    assert verify.verify(lab.job).equal
+
+
+@pytest.mark.long
+def test_a_backfill_that_was_cut_short_goes_on_on_another_machine(
+    lab: LakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.specs[:] = lab.specs[:1]
+    lab.sync()
+    with lab.attached() as lake:
+        lake.execute("UPDATE shop.a SET word = 'wrong' WHERE id % 3 = 0")
+    passed: list[str] = []
+
+    def second(name: str) -> None:
+        passed.append(name)
+        if passed.count("before_commit") == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(faults, "point", second)
+        with pytest.raises(KeyboardInterrupt):
+            backfill.backfill(lab.job, "shop.a", Range(low="1"), chunk=1000)
+    other = replace(lab, place="there")
+    assert backfill.backfill(other.job, "shop.a", Range(low="1"), chunk=1000).resumed == "1000"
+    lab.assert_equal()
+    assert not lab.job.files.said("backfill")
 
 
 def test_one_writer_at_a_time_and_a_lost_lock_gives_up(lab: LakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
