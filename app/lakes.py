@@ -20,6 +20,8 @@ PREFIX = "ducklake:postgres:"
 # What a secret holds, and what DuckDB calls it there. The rest is said in the open.
 _SECRET = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DATABASE"}
 _HIDDEN = ("sslpassword",)
+# Where DuckLake puts its tables.
+_SCHEMA = "META_SCHEMA 'public'"
 _NAME = "lake_catalog"
 _FORMAT = re.compile(r"catalog version is (\S+), but the extension requires version (\d[\d.]*\d)")
 _MOVED = re.compile(r'DATA_PATH parameter "(.*?)" does not match existing data path in the catalog "(.*?)"')
@@ -127,7 +129,8 @@ class Lake:
         shown = " ".join(f"{name}={_conninfo_value(value)}" for name, value in rest.items())
         options = [f"META_SECRET {_NAME}", f"DATA_PATH {_literal(self.data)}", "DATA_INLINING_ROW_LIMIT 0"]
         if snapshot is not None:
-            options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false", f"SNAPSHOT_VERSION {snapshot}"]
+            # Of the catalog's database it is told what lies beside DuckLake's own tables, unless their schema is given.
+            options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false", f"SNAPSHOT_VERSION {snapshot}", _SCHEMA]
         # Options of the attachment hold for a session, those of the lake for all.
         yield f"ATTACH {_literal(PREFIX + shown)} AS {alias} ({', '.join(options)})"
 

@@ -36,12 +36,15 @@ _HISTORY, _AT = "history", "_at"
 
 
 class Exposure:
-    """The tables and views of the file that is attached to this session as `reporting`; a `guard.Scope`."""
+    """The tables and views of the file that is attached to this session as `reporting`; a `guard.Scope`.
+
+    `found` is kind, schema and name of all of them, where the caller knows: of a lake, DuckDB takes long to list them.
+    """
 
     lists = True
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: duckdb.DuckDBPyConnection, found: list[tuple[str, str, str]] | None = None) -> None:
+        self._connection, self._known = connection, found
         self._made: set[tuple[str, str]] = set()
         self._defined: set[tuple[str, str]] = set()
 
@@ -152,6 +155,8 @@ class Exposure:
     @cached_property
     def _listed(self) -> list[tuple[str, str, str]]:
         """Kind, schema and name of all tables and views: asked once, since it takes as long as many a report."""
+        if self._known is not None:
+            return self._known
         return self._connection.execute(statements.get("queries/session", "names")).fetchall()
 
     @cached_property

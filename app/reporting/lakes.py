@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +22,11 @@ _SYNC = "run `neaptide sync`"
 # Its extensions are loaded by their paths, and DuckLake's secrets ask for the storage of persistent ones.
 # To check their signatures takes 0.3 s; they come from wheels of the lock file's hashes.
 _CONFIG = {name: value for name, value in store.CONFIG.items() if name != "allow_persistent_secrets"} | {
-    "allow_unsigned_extensions": True
+    "allow_unsigned_extensions": True,
+    # Until the catalog was read: other threads would spin meanwhile, and take the processor from its server.
+    "threads": 1,
 }
+_ALL_THREADS = "RESET threads"
 _ATTEMPTS = 3
 _NO_FILE = ("Cannot open file", "HTTP 404")
 
@@ -37,21 +41,23 @@ def opened(lake: Lake, limits: Limits) -> store.Store:
 
 
 def _opened(lake: Lake, limits: Limits) -> store.Store:
-    snapshot, note = _asked(lake)
+    found = _asked(lake)
     spill, connection = Spill(), duckdb.connect(":memory:", config=_CONFIG)
     worker = execution.Worker(connection)
     try:
-        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=snapshot), lake.encloses()):
+        enter, *lock_down = store.lock_down()
+        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=found.snapshot), enter, _ALL_THREADS):
             connection.execute(statement)
-        for statement in (*limits.settings(spill), *store.lock_down()):
+        for statement in (lake.encloses(), *limits.settings(spill), *lock_down):
             connection.execute(statement)
-        as_of, run_id = worker.run(lambda: store.freshness(connection), limits)
+        as_of, run_id = found.freshness or worker.run(lambda: store.freshness(connection), limits)
         session = connection.cursor()
         session.execute(statements.get("queries/session", "in_utc"))
-        exposure = Exposure(session)
+        exposure = Exposure(session, found.names)
         return LakeStore(
             connection, session=session, check=exposure.check, listed=exposure.readable, limits=limits, spill=spill,
-            run_id=run_id, as_of=max(as_of, _checked_as_of(note, run_id) or as_of), lake=lake, snapshot=snapshot,
+            run_id=run_id, as_of=max(as_of, _checked_as_of(found.note, run_id) or as_of), lake=lake,
+            snapshot=found.snapshot,
         )  # fmt: skip
     except BaseException as error:
         if not worker.lost:
@@ -153,22 +159,48 @@ class LakeStore(store.Store):
         super().close()
 
 
-def _asked(lake: Lake) -> tuple[int, str]:
-    """The newest snapshot of a whole run, and what the last run noted."""
+@dataclass(frozen=True)
+class _Found:
+    """What the catalog says: the newest snapshot of a whole run, what is in it, how fresh it is, and the note.
+
+    DuckLake would ask the catalog for each of these, and of the tables twice for every one.
+    """
+
+    snapshot: int
+    names: list[tuple[str, str, str]]
+    freshness: tuple[datetime, str] | None
+    note: str
+
+
+def _asked(lake: Lake) -> _Found:
     try:
         with psycopg.connect(lake.conninfo, autocommit=True) as conn:
-            try:
-                row = conn.execute(statements.get("lake", "version").encode()).fetchone()
-            except psycopg.errors.UndefinedTable:
-                row = None
+            row = None
+            with suppress(psycopg.errors.UndefinedTable):
+                row = conn.execute(statements.get("lake", "opened").encode()).fetchone()
             if row is None or row[0] is None:
                 raise errors.NoReportingFile(f"no run has finished yet in {lake.shown}", hint=_SYNC)
-            with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
-                note = conn.execute(statements.get("lake", "read_note").encode(), {"name": "freshness"}).fetchone()
-                return int(row[0]), str(note[0]) if note else ""
-            return int(row[0]), ""
+            return _Found(
+                int(row[0]), [(kind, schema, name) for kind, schema, name in row[1]], _said(row[2]), _note(conn)
+            )
     except psycopg.Error as error:
         raise failure(error) from error
+
+
+def _note(conn: psycopg.Connection[Any]) -> str:
+    """What the last run noted; empty for a role that may not look."""
+    with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+        note = conn.execute(statements.get("lake", "read_note").encode(), {"name": "freshness"}).fetchone()
+        return str(note[0]) if note else ""
+    return ""
+
+
+def _said(text: str | None) -> tuple[datetime, str] | None:
+    """The freshness that a run's commit has; None for another's, which only put files together."""
+    content = notes.parsed_text(text or "")
+    with suppress(ValueError):
+        return notes.moment(content.get("as_of")), str(content["run_id"])
+    return None
 
 
 def _checked_as_of(note: str, run_id: str) -> datetime | None:

@@ -30,6 +30,28 @@ WHERE EXISTS (
     WHERE t.table_name = 'runs' AND c.schema_name = 'neaptide' AND t.end_snapshot IS NULL
 );
 
+-- name: opened
+-- The newest snapshot of a whole run, what is in it, and what its commit says of how fresh it is, if it is a run's.
+WITH named AS (
+    SELECT x.kind, c.schema_name, x.name
+    FROM (
+        SELECT 'table' AS kind, t.schema_id, t.table_name AS name FROM ducklake_table AS t WHERE t.end_snapshot IS NULL
+        UNION ALL
+        SELECT 'view', v.schema_id, v.view_name FROM ducklake_view AS v WHERE v.end_snapshot IS NULL
+    ) AS x
+    JOIN ducklake_schema AS c ON c.schema_id = x.schema_id AND c.end_snapshot IS NULL
+)
+SELECT
+    max(s.snapshot_id) AS version,
+    (SELECT json_agg(json_build_array(n.kind, n.schema_name, n.name)) FROM named AS n) AS names,
+    (
+        SELECT c.commit_extra_info
+        FROM ducklake_snapshot_changes AS c
+        WHERE c.author = 'neaptide' AND c.snapshot_id = (SELECT max(b.snapshot_id) FROM ducklake_snapshot AS b)
+    ) AS said
+FROM ducklake_snapshot AS s
+WHERE EXISTS (SELECT FROM named AS n WHERE n.schema_name = 'neaptide' AND n.name = 'runs');
+
 -- name: tables_of_others
 -- What a lake holds in which no run was ever finished: somebody else's tables.
 SELECT string_agg(c.schema_name || '.' || t.table_name, ', ' ORDER BY c.schema_name, t.table_name) AS names

@@ -2,6 +2,16 @@
 -- The snapshot that this transaction reads.
 SELECT c.id AS id FROM out.current_snapshot() AS c;
 
+-- name: freshness
+-- What readers want to know first, as it is to be committed.
+SELECT to_json({as_of: strftime(f.as_of AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f+00:00'), run_id: f.run_id})::VARCHAR
+    AS freshness
+FROM out.neaptide.freshness AS f;
+
+-- name: sign
+-- Say it of the snapshot that this transaction's commit makes; a procedure takes no values.
+CALL out.set_commit_message('neaptide', 'run', extra_info => $said);
+
 -- name: bytes_of
 -- The bytes of a table's files, with those that say which of its rows are deleted.
 SELECT i.file_size_bytes + i.delete_file_size_bytes AS bytes

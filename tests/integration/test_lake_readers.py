@@ -16,6 +16,7 @@ from app import errors
 from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.targets import targets
+from jobs.verify import verify
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
 
@@ -42,7 +43,47 @@ def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> N
         before = late.run_id
         assert late.query("SELECT count(*) FROM shop.b").rows == [(600,)]
         assert late.run_id > before
-        assert ("shop", "b") in lister.tables() and lister.run_id == late.run_id
+        # And this one has: what it listed is of its snapshot.
+        assert ("shop", "b") in lister.tables()
+        with pytest.raises(errors.SnapshotGone):
+            lister.query("SELECT count(*) FROM shop.b")
+
+
+def test_a_reader_knows_from_the_commit_what_the_lake_says(lab: LakeLab) -> None:
+    """After each kind of commit: one of a run says how fresh it is; of others the lake itself is asked."""
+    lab.sync()
+    _check_opened(lab)
+    with lab.connect(autocommit=False) as late:
+        late.execute("UPDATE shop.a SET word = 'late' WHERE id = 3")
+        lab.run("UPDATE shop.b SET flag = NULL WHERE id < 9", "CREATE TABLE shop.d AS SELECT 1 AS x")
+        lab.specs.append({"name": "shop.d", "watermark": "none", "deletes": "compare"})
+        lab.sync(tables=("shop.b", "shop.d"))
+        _check_opened(lab)
+    lab.specs.pop()
+    lab.sync()
+    _check_opened(lab)
+    with lab.attached() as lake:
+        lake.execute("UPDATE shop.a SET word = 'wrong' WHERE id = 7")
+    _check_opened(lab)
+    verify.verify(lab.job, repair=True)
+    _check_opened(lab)
+    with lab.attached() as lake:
+        lake.execute("CHECKPOINT reporting")
+    _check_opened(lab)
+
+
+def _check_opened(lab: LakeLab) -> None:
+    with lab.attached() as lake, lab.open() as reader:
+        rows = lake.execute("SELECT as_of, run_id FROM neaptide.freshness").fetchall()
+        assert [(reader.as_of, reader.run_id)] == rows
+        listed = lake.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+        tables = {one for one in listed if one[0] == "shop"}
+        assert {one for one in reader.tables() if one[0] == "shop"} == tables
+        for schema, name in tables:
+            assert reader.query(f"SELECT count(*) FROM {schema}.{name}").rows
+        if ("shop", "d") not in tables:
+            with pytest.raises(errors.NeaptideError, match="d"):
+                reader.query("FROM shop.d")
 
 
 ATTACKS = (

@@ -112,8 +112,16 @@ class LakeSession(Staging):
         self._useless = [row["name"] for row in found]
 
     def check_writer(self) -> None:
-        """Raise `errors.LockHeld` where the lock was lost meanwhile, and what the daemon raises that must not write."""
+        """Raise `errors.LockHeld` where the lock was lost meanwhile, and what the daemon raises that must not write.
+
+        The commit then says what its freshness is: who opens the lake learns it together with the snapshot.
+        """
+        self._sign()
         self.permit()
+
+    def _sign(self) -> None:
+        said = self.rows(statements.get("lakefile", "freshness"))[0]
+        self.execute(statements.get("lakefile", "sign").replace("$said", quoting.literal(said["freshness"])))
 
     def _snapshot(self) -> int:
         return int(self.rows(statements.get("lakefile", "snapshot"))[0]["id"])
