@@ -110,18 +110,30 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _can_be_fed(self) -> Settings:
-        """How far a log or a queue was read is a matter of one machine, and a lake's writer may be any."""
-        if self.target.is_lake and (self.reads_log or self.reads_events):
-            raise ValueError('a lake is fed by watermark: the feeds "wal" and "events" are not supported with it')
+        """Several sources are read by watermark, and a lake keeps no histories but its own snapshots."""
         if self.sources and (self.reads_log or self.reads_events or self.sync.dual):
             raise ValueError(
                 'several sources are read by watermark: the feeds "wal" and "events", and dual, are for one'
             )
         if self.sources and self.read.on_source:
             raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
-        if self.target.is_lake and any(table.history for table in self.tables):
-            raise ValueError("tables: history is not supported with a lake, which has snapshots of its own")
+        self._fits_a_lake()
         return self
+
+    def _fits_a_lake(self) -> None:
+        """A history is kept in the file alone, and a lake's commit can't be one with a commit of the source."""
+        if not self.target.is_lake:
+            return
+        kept = [table.name for table in self.tables if table.history]
+        if kept:
+            raise ValueError(
+                f"tables: {kept[0]} has history = true, which a lake doesn't keep: leave it out,"
+                " or have a file as [target], without url and data"
+            )
+        if self.sync.dual:
+            raise ValueError(
+                "sync: dual = true needs a file: leave it out, or have a file as [target], without url and data"
+            )
 
     @property
     def parts(self) -> dict[str, Settings]:

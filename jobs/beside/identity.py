@@ -33,7 +33,12 @@ def of_lock(handle: int) -> str:
 
 def slot(lock: Path) -> str:
     """The name of the target's replication slot, and of its publication: no other target has it."""
-    return f"neaptide_{hashlib.sha256(_of(lock).encode()).hexdigest()[:12]}"
+    return slot_of(_of(lock))
+
+
+def slot_of(found: str) -> str:
+    """The same for an id that is known."""
+    return f"neaptide_{hashlib.sha256(found.encode()).hexdigest()[:12]}"
 
 
 def _of(lock: Path) -> str:

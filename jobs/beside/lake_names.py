@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.beside import notes
+from app import errors
+from app.notes import parsed_text
+from jobs.beside import identity, notes
 from jobs.beside.catalog import Catalog
 from jobs.beside.names import Names
 from jobs.beside.notes import Form
 
-_SHARED = ("freshness", "paused", "backfill", "kept")
+_SHARED = ("freshness", "paused", "backfill", "kept", "slot")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ class LakeNames(Names):
     def shared_id(self) -> str:
         """What names the lake on every machine."""
         return self.shared.identity()
+
+    @property
+    def slot(self) -> str:
+        """The name of the lake's replication slot: whatever machine writes, it reads on where another one ended."""
+        return identity.slot_of(self.shared_id())
+
+    @property
+    def known_slot(self) -> str:
+        """The same; empty where nobody has asked for it yet, or the catalog is away: `track` needs none for a table."""
+        found = ""
+        with suppress(errors.CatalogUnavailable):
+            found = self.shared.read("id")
+        return identity.slot_of(found) if found else ""
+
+    def said(self, what: str) -> dict[str, Any]:
+        """What was noted, as it stands there."""
+        return parsed_text(self.shared.read(what)) if what in _SHARED else super().said(what)
 
     def read(self, what: str, form: Form) -> dict[str, Any]:
         """What was noted, by whatever machine."""

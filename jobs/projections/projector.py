@@ -148,7 +148,7 @@ class Projector:
         if saved is not None:
             self._drop(projection.name)
         table = f"out.{quoting.qualified(SCHEMA, projection.name)}"
-        columns = ", ".join(f"{quoting.identifier(name)} {kind}" for name, kind in projection.columns.items())
+        columns = ", ".join(self._defined(name, kind) for name, kind in projection.columns.items())
         self._file.execute(f"CREATE TABLE {table} ({columns})")
         if not projection.begin:
             return None
@@ -158,6 +158,10 @@ class Projector:
         return SavedProjection(
             projection.name, projection.version, "", self._queue.name, self._queue.reached, self._now
         )
+
+    def _defined(self, name: str, kind: str) -> str:
+        """A column's definition. Raises `errors.UnsupportedValue` for a type that the target would change."""
+        return self._file.defined(name, str(self._file.one(f"SELECT typeof(NULL::{kind})")), ())
 
     def _handle(self, projection: Projection, events: Iterator[Event]) -> None:
         rows = Rows(self._file, projection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from app import notes
 from jobs.beside.names import Names
 
 # So much log is held only where no run confirms any more: by far more than two runs need.
@@ -18,7 +17,7 @@ _UNUSABLE = {
 
 def read(files: Names) -> dict[str, Any] | None:
     """The slot's name, its state and the bytes held; None for a target that has no slot."""
-    note = notes.parsed(files.beside("slot"))
+    note = files.said("slot")
     if not all(isinstance(note.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
         return None
     status = "anew" if note.get("anew") is True else note["status"]

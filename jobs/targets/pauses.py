@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from app import errors, nearest
-from app.notes import parsed
 from jobs.beside import paused
 from jobs.beside.names import Names
 from jobs.job import Job
@@ -85,7 +84,7 @@ def notes(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
 
 def _of_log(files: Names) -> tuple[str, ...]:
     """The same of a table that is followed from the log: what the last run found held of it."""
-    slot = parsed(files.beside("slot"))
+    slot = files.said("slot")
     held, safe = slot.get("held"), slot.get("safe")
     if not isinstance(held, int) or (held < _NEAR * _MUCH and not (isinstance(safe, int) and safe < held)):
         return ()

@@ -73,7 +73,7 @@ def untrack(job: Job, names: list[str]) -> list[str]:
 
 def _forget_slot(job: Job) -> None:
     """What `status` says of it is of a slot that is dropped; of one that isn't, the next run says it again."""
-    with suppress(OSError):
+    with suppress(OSError, errors.NeaptideError):
         job.files.forget("slot")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -42,4 +43,23 @@ def test_a_project_moves_to_a_lake_by_its_config(postgres: cluster.Cluster, empt
         for path in tmp_path.rglob("*")
         if path.is_file() and path != config and password.encode() in path.read_bytes()
     ]
+    postgres.drop_database(catalog)
+
+
+def test_what_a_lake_cannot_do_is_refused_before_anything_is_written(
+    postgres: cluster.Cluster, empty_db: str, tmp_path: Path
+) -> None:
+    catalog, cli = postgres.create_database(), Cli(tmp_path)
+    lake = f'[target]\nurl = "ducklake:postgres:{catalog}"\ndata = "the data"\n'
+    table = '[[tables]]\nname = "shop.a"\n'
+    for more in (f"{table}history = true\n", f"{table}[sync]\ndual = true\n"):
+        (tmp_path / "config.toml").write_text(f'[source]\nurl = "{empty_db}"\n{lake}{more}')
+        refused = cli("sync")
+        assert refused.code == 2 and "leave it out" in refused.err, refused.err
+        assert "history = true" in refused.err or "dual = true" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+    with psycopg.connect(catalog) as conn:
+        assert conn.execute("SELECT count(*) FROM pg_tables WHERE schemaname !~ '^(pg_|information)'").fetchall() == [
+            (0,)
+        ]
     postgres.drop_database(catalog)

@@ -8,6 +8,8 @@ LAKE = "tests/integration/test_lake.py::"
 BAD = "tests/integration/test_lake_bad_input.py::"
 STORE = "tests/integration/test_lake_s3.py::"
 READERS = "tests/integration/test_lake_readers.py::"
+FEEDS = "tests/integration/test_lake_feeds.py::"
+OPENED = READERS + "test_a_reader_knows_from_the_commit_what_the_lake_says"
 WRITER = LAKE + "test_what_is_written_follows_what_was_read"
 
 MUTANTS = (
@@ -101,5 +103,54 @@ MUTANTS = (
         "if self._file.private and carry.can_carry(step, self._context.published):",
         "if carry.can_carry(step, self._context.published):",
         LAKE + "test_a_session_that_is_kept_has_nothing_left_of_a_run",
+    ),
+    Mutant(
+        "a commit to a lake says how fresh the one before it was",
+        "sql/sync/lakefile.sql",
+        "FROM out.neaptide.freshness AS f;",
+        "FROM (SELECT as_of, run_id FROM out.neaptide.runs ORDER BY run_id LIMIT 1) AS f;",
+        OPENED,
+    ),
+    Mutant(
+        "a reader of a lake takes the last run's word for a later commit",
+        "sql/sync/lake.sql",
+        "WHERE c.author = 'neaptide' AND c.snapshot_id = (SELECT max(b.snapshot_id) FROM ducklake_snapshot AS b)",
+        "WHERE c.author = 'neaptide' ORDER BY c.snapshot_id LIMIT 1",
+        OPENED,
+    ),
+    Mutant(
+        "a slot of a lake is each machine's own",
+        "jobs/beside/lake_names.py",
+        "return identity.slot_of(self.shared_id())",
+        'return identity.slot(self.beside("daemon.lock"))',
+        FEEDS + "test_machines_take_turns",
+    ),
+    Mutant(
+        "that a slot is made anew is one machine's secret",
+        "jobs/beside/lake_names.py",
+        '"kept", "slot")',
+        '"kept")',
+        FEEDS + "test_a_slot_is_the_lakes_and_not_a_machines",
+    ),
+    Mutant(
+        "a projection in a lake has an interval that Parquet cuts",
+        "jobs/projections/projector.py",
+        'return self._file.defined(name, str(self._file.one(f"SELECT typeof(NULL::{kind})")), ())',
+        'return f"{quoting.identifier(name)} {kind}"',
+        FEEDS + "test_a_projection_holds_what_parquet_can",
+    ),
+    Mutant(
+        "a table of a lake has a column that DuckLake takes for its own",
+        "jobs/tables/columns.py",
+        "if quoting.fold(column) == LAKES_OWN",
+        "if False",
+        LAKE + "test_a_column_of_a_name_that_ducklake_takes_for_its_own_keeps_no_other_table_away",
+    ),
+    Mutant(
+        "how far a backfill of a lake came is noted for good",
+        "jobs/beside/catalog.py",
+        'conn.execute(statements.get("lake", "forget_note").encode(), {"name": name})',
+        "pass",
+        LAKE + "test_a_backfill_that_was_cut_short_goes_on_on_another_machine",
     ),
 )
