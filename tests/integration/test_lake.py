@@ -166,6 +166,7 @@ def test_columns_may_be_called_like_those_of_the_system(lab: LakeLab) -> None:
     assert verify.verify(lab.job).equal
 
 
+@pytest.mark.long
 def test_a_column_of_a_name_that_ducklake_takes_for_its_own_keeps_no_other_table_away(lab: LakeLab) -> None:
     lab.run(
         'CREATE TABLE shop.odd (id int PRIMARY KEY, "_Ducklake_internal_row_id" int)',

@@ -49,6 +49,7 @@ def test_a_reader_keeps_its_snapshot_and_says_when_it_is_gone(lab: LakeLab) -> N
             lister.query("SELECT count(*) FROM shop.b")
 
 
+@pytest.mark.long
 def test_a_reader_knows_from_the_commit_what_the_lake_says(lab: LakeLab) -> None:
     """After each kind of commit: one of a run says how fresh it is; of others the lake itself is asked."""
     lab.sync()
