@@ -26,7 +26,6 @@ _CONFIG = {name: value for name, value in store.CONFIG.items() if name != "allow
     # Until the catalog was read: other threads would spin meanwhile, and take the processor from its server.
     "threads": 1,
 }
-_ALL_THREADS = "RESET threads"
 _ATTEMPTS = 3
 _NO_FILE = ("Cannot open file", "HTTP 404")
 
@@ -46,8 +45,9 @@ def _opened(lake: Lake, limits: Limits) -> store.Store:
     worker = execution.Worker(connection)
     try:
         enter, *lock_down = store.lock_down()
-        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=found.snapshot), enter, _ALL_THREADS):
+        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=found.snapshot), enter):
             connection.execute(statement)
+        connection.execute(statements.get("queries/session", "all_threads"))
         for statement in (lake.encloses(), *limits.settings(spill), *lock_down):
             connection.execute(statement)
         as_of, run_id = found.freshness or worker.run(lambda: store.freshness(connection), limits)

@@ -2,6 +2,10 @@
 -- A name without a database is one of the file's.
 USE reporting;
 
+-- name: all_threads
+-- As many threads as DuckDB takes by itself.
+RESET threads;
+
 -- name: close_off
 -- No other file can be reached from now on.
 SET enable_external_access = false;
