@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import errors
-from app.notes import parsed_text
 from jobs.beside import identity, notes
 from jobs.beside.catalog import Catalog
 from jobs.beside.names import Names
@@ -56,11 +55,7 @@ class LakeNames(Names):
             found = self.shared.read("id")
         return identity.slot_of(found) if found else ""
 
-    def said(self, what: str) -> dict[str, Any]:
-        """What was noted, as it stands there."""
-        return parsed_text(self.shared.read(what)) if what in _SHARED else super().said(what)
-
-    def read(self, what: str, form: Form) -> dict[str, Any]:
+    def read(self, what: str, form: Form | None = None) -> dict[str, Any]:
         """What was noted, by whatever machine."""
         return notes.parsed(self.shared.read(what), form) if what in _SHARED else super().read(what, form)
 

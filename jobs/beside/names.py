@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from app import errors, versions
-from app.notes import parsed
 from app.versions import Version
 from jobs.beside import identity, notes, rights, smallfile
 from jobs.beside.notes import Form
@@ -149,13 +148,9 @@ class Names:
         """Whether anything is published."""
         return self.published is not None
 
-    def read(self, what: str, form: Form) -> dict[str, Any]:
-        """What was noted beside the target; empty where there is nothing of this form."""
+    def read(self, what: str, form: Form | None = None) -> dict[str, Any]:
+        """What was noted beside the target; empty where there is nothing of this form, if one is given."""
         return notes.read(self.beside(what), form)
-
-    def said(self, what: str) -> dict[str, Any]:
-        """The same as it stands there, whatever its form."""
-        return parsed(self.beside(what))
 
     def note(self, what: str, content: dict[str, Any]) -> None:
         """Keep this in a small file beside the target."""

@@ -215,13 +215,15 @@ class Kept(_Note):
 Form = type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]
 
 
-def read(path: Path, form: Form) -> dict[str, Any]:
+def read(path: Path, form: Form | None) -> dict[str, Any]:
     """What a file of this form says; empty where it has another one."""
     return parsed(notes.read(path), form)
 
 
-def parsed(text: str, form: Form) -> dict[str, Any]:
-    """What a text of this form says; empty where it has another one."""
+def parsed(text: str, form: Form | None) -> dict[str, Any]:
+    """What a text of this form says; empty where it has another one. Without a form, what any object says."""
+    if form is None:
+        return notes.parsed_text(text)
     try:
         return form.model_validate_json(text).model_dump()
     except (ValidationError, RecursionError):

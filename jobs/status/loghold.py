@@ -17,7 +17,7 @@ _UNUSABLE = {
 
 def read(files: Names) -> dict[str, Any] | None:
     """The slot's name, its state and the bytes held; None for a target that has no slot."""
-    note = files.said("slot")
+    note = files.read("slot")
     if not all(isinstance(note.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
         return None
     status = "anew" if note.get("anew") is True else note["status"]

@@ -84,7 +84,7 @@ def notes(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
 
 def _of_log(files: Names) -> tuple[str, ...]:
     """The same of a table that is followed from the log: what the last run found held of it."""
-    slot = files.said("slot")
+    slot = files.read("slot")
     held, safe = slot.get("held"), slot.get("safe")
     if not isinstance(held, int) or (held < _NEAR * _MUCH and not (isinstance(safe, int) and safe < held)):
         return ()

@@ -206,7 +206,7 @@ def test_a_backfill_that_was_cut_short_goes_on_on_another_machine(
     other = replace(lab, place="there")
     assert backfill.backfill(other.job, "shop.a", Range(low="1"), chunk=1000).resumed == "1000"
     lab.assert_equal()
-    assert not lab.job.files.said("backfill")
+    assert not lab.job.files.read("backfill")
 
 
 def test_one_writer_at_a_time_and_a_lost_lock_gives_up(lab: LakeLab, monkeypatch: pytest.MonkeyPatch) -> None:

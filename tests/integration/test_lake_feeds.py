@@ -68,7 +68,7 @@ def test_a_slot_is_the_lakes_and_not_a_machines(lab: LakeLab) -> None:
     assert other.job.files.known_slot == lab.job.files.slot == wallab.slot(lab)["slot_name"]
     assert len(feeding.read(other.job).slots) == 1
     # One machine dropped it to make it anew, and died: another one goes on.
-    note = lab.job.files.said("slot")
+    note = lab.job.files.read("slot")
     lab.run(f"SELECT pg_drop_replication_slot('{lab.job.files.slot}')", "UPDATE item SET name = 'unseen' WHERE id = 5")
     lab.job.files.note("slot", note | {"anew": True})
     assert synced(other) == "full"

@@ -210,7 +210,7 @@ def _renew(job: Job, slot: Slot) -> None:
 
 def _fails(job: Job, slot: Slot) -> bool:
     """Whether the stream has ended with an error at this position again and again."""
-    return _times(job.files.said("slot"), slot) >= _TRIES
+    return _times(job.files.read("slot"), slot) >= _TRIES
 
 
 def _is_to_be_made(job: Job, slot: Slot) -> bool:
@@ -219,7 +219,7 @@ def _is_to_be_made(job: Job, slot: Slot) -> bool:
         return False
     if slot.there:
         return slot.ours and (slot.lost or _fails(job, slot))
-    noted = job.files.said("slot")
+    noted = job.files.read("slot")
     return noted.get("anew") is True and noted.get("slot") == slot.name
 
 
@@ -252,7 +252,7 @@ def _note(job: Job, slot: Slot, *, failed: bool = False, anew: bool = False) -> 
 
     Who can't write there can't sync either, and is told so elsewhere.
     """
-    times = _times(job.files.said("slot"), slot) + failed
+    times = _times(job.files.read("slot"), slot) + failed
     content = {"slot": slot.name, "held": slot.held, "safe": slot.safe, "status": slot.status or slots.GONE}
     content |= {"anew": True} if anew else {}
     with suppress(OSError, errors.NeaptideError):
