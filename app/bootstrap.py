@@ -269,22 +269,22 @@ def live(
     max_staleness: timedelta | None = None,
     timeout: timedelta | None = None,
     writes: Path | None = None,
+    part: str | None = None,
 ) -> AbstractContextManager[store.Store]:
     """PostgreSQL itself, under the names and with the types of the reporting file, in one snapshot.
 
-    It is the replica of `[read] url` where there is one: with `max_staleness` that is waited for, at most for `timeout`
-    or as long as a query may take. The source itself is never stale. Raises `errors.TooStale`, and what a run would.
+    Of several sources it is the `part` of that name, with its tables alone. Else it is the replica of `[read] url` if
+    there is one: with `max_staleness` that is waited for, at most for `timeout` or as long as a query may take. The
+    source itself is never stale. Raises `errors.TooStale`, and what a run would.
     """
     from jobs import live
     from jobs.job import Job
+    from jobs.plan import sources
     from jobs.replica import Replica
 
-    if settings.sources:
-        raise errors.UsageError(
-            "PostgreSQL itself answers from one database, and the config has several sources",
-            hint="leave --live out; --max-staleness 0s brings the file up to date first",
-        )
     limits = _limits(settings, writes)
+    if part is not None or settings.sources:
+        return live.open(sources.chosen(job(settings), part), limits)
     if settings.read.url is None:
         return live.open(job(settings), limits)
     replica = Replica(job(settings, start=False), max_staleness, (timeout or limits.timeout).total_seconds())
@@ -299,6 +299,7 @@ def reading(
     timeout: timedelta | None = None,
     sessions: OpenSessions | None = None,
     writes: Path | None = None,
+    part: str | None = None,
     **given: Any,
 ) -> AbstractContextManager[store.Store]:
     """What answers come from: the reporting file, or PostgreSQL where `[read]` or who calls says so.
@@ -306,7 +307,7 @@ def reading(
     `given` are what else `reporting_file` takes.
     """
     if source or settings.read.on_source:
-        return live(settings, max_staleness=max_staleness, timeout=timeout, writes=writes)
+        return live(settings, max_staleness=max_staleness, timeout=timeout, writes=writes, part=part)
     return reporting_file(
         settings, max_staleness=max_staleness, timeout=timeout, sessions=sessions, writes=writes, **given
     )

@@ -23,6 +23,15 @@ def hint(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
+def name(given: str, known: Iterable[str]) -> str:
+    """`did you mean …?` of other names than tables', or which there are; empty where there are none."""
+    there = {one.lower(): one for one in known}
+    near = [there[one] for one in difflib.get_close_matches(given.lower(), there, n=1)]
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"there are {', '.join(there.values())}" if there else ""
+
+
 def _likeness(name: str, other: str) -> float:
     """From 0 to 1: that of the tables' own names, of which a wrong schema takes a little away."""
     (schema, table), (of, one) = _split(name), _split(other)

@@ -43,6 +43,8 @@ OF_RELAY = ("relay_confirmed", "relay_deleted")
 OF_MODELS = ("model_kept", "model_built")
 # What happens only where a file is written anew, between two runs or so that old rows are gone from it.
 WRITTEN_ANEW = ("compacted", "forgotten")
+# What happens only where several sources write to one file.
+OF_SEVERAL = ("kept_back",)
 # What happens only in a dual write.
 OF_DUAL = ("prepared", "file_committed")
 

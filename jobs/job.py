@@ -46,9 +46,8 @@ class Job:
         """The error with the name of the source that it is of."""
         renamed = error.of(self.called)
         if self.part and renamed.hint:
-            variable = f"NEAPTIDE_SOURCES__{self.part.replace('-', '_').upper()}__URL"
             renamed.hint = renamed.hint.replace("[source] url", f"the url of {self.called}")
-            renamed.hint = renamed.hint.replace("NEAPTIDE_SOURCE__URL", variable)
+            renamed.hint = renamed.hint.replace("NEAPTIDE_SOURCE__URL", config.variable(self.part))
         return renamed
 
     @property
@@ -81,7 +80,13 @@ class Job:
     @property
     def files(self) -> Names:
         """The target's names on disk."""
-        return target_names.of(self.settings, self.sessions, self.lease)
+        return target_names.of(self.settings, self.sessions, self.lease, self.part)
+
+    @property
+    def known_slots(self) -> frozenset[str]:
+        """The names of the target's replication slots, whichever of its sources they are of."""
+        files = self.files
+        return frozenset({replace(files, part=name).known_slot for name in self.names} - {""})
 
     @property
     def paused(self) -> frozenset[str]:

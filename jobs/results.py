@@ -162,13 +162,17 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One of several sources: as of when its tables are in the file, and why the last run could not read it."""
+    """One of several sources: as of when its tables are in the file, and why the last run could not read it.
+
+    `log` is what its server held of its log for the target at the last run, in bytes; None where there is no slot.
+    """
 
     source: str
     tables: int
     as_of: datetime | None
     lag: float | None
     error: str | None = None
+    log: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -266,6 +270,7 @@ class Status(Report):
     `today` counts the file's runs since midnight, UTC: `runs`, `failed` (a table was left as it was), and `whole`,
     false where older records of today may be gone. `page` is the address at which the daemon answers.
     `log` is what the server held of its log for the target at the last run, in bytes; None for a target without a slot.
+    Of several sources each says so itself.
     """
 
     path: str

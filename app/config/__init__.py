@@ -6,7 +6,7 @@ count from the folder of the config file.
 
 from __future__ import annotations
 
-from app.config.file import load, unknown_variables
+from app.config.file import checked, load, sources, unknown_variables
 from app.config.sections import (
     Alerts,
     Events,
@@ -25,10 +25,12 @@ from app.config.sections import (
     is_loopback,
 )
 from app.config.settings import Settings
+from app.config.several import variable
 from app.config.table import Table
 from app.config.values import duration
 
 __all__ = [
     "Alerts", "Events", "Freshness", "Hooks", "Http", "Models", "NamedSource", "Query", "Read", "Reports", "Schedule",
-    "Settings", "Source", "Sync", "Table", "Target", "duration", "is_loopback", "load", "unknown_variables",
+    "Settings", "Source", "Sync", "Table", "Target", "checked", "duration", "is_loopback", "load", "sources",
+    "unknown_variables", "variable",
 ]  # fmt: skip

@@ -23,7 +23,15 @@ _ENTRIES: dict[str, type[Section]] = {"tables": Table, "sources": NamedSource}
 
 def load(path: Path) -> Settings:
     """Read and check the config file. Raises `errors.ConfigError` naming file, key and what is wrong with it."""
-    content = _read(path)
+    return _checked(path, _read(path))
+
+
+def checked(path: Path, text: str) -> Settings:
+    """The same of a text that isn't in the file yet."""
+    return _checked(path, _parsed(path, text))
+
+
+def _checked(path: Path, content: dict[str, Any]) -> Settings:
     if _HIDDEN in content:
         raise errors.ConfigError(f"{path}: {_HIDDEN}: unknown key")
     content = environment.over(content, os.environ, Settings.model_fields.keys() - {_HIDDEN})
@@ -31,6 +39,13 @@ def load(path: Path) -> Settings:
         return Settings(**content, base=path.absolute().parent)
     except ValidationError as error:
         _refuse(path, content, error)
+
+
+def sources(path: Path, text: str) -> list[str]:
+    """The names of [[sources]] in the text of a file, whatever else is wrong with it."""
+    found = _parsed(path, text).get("sources")
+    names = [one.get("name") for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [name for name in names if isinstance(name, str)]
 
 
 def unknown_variables(environ: Iterable[str]) -> list[str]:
@@ -47,12 +62,20 @@ def unknown_variables(environ: Iterable[str]) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise errors.ConfigError(
             f"{path} does not exist", hint="run `neaptide init --url …`, or name a file with --config"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.ConfigError(f"{path} can't be read: {error}") from error
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise errors.ConfigError(f"{path} can't be read: {error}") from error
 
 

@@ -110,11 +110,11 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _can_be_fed(self) -> Settings:
-        """Several sources are read by watermark, and a lake keeps no histories but its own snapshots."""
-        if self.sources and (self.reads_log or self.reads_events or self.sync.dual):
-            raise ValueError(
-                'several sources are read by watermark: the feeds "wal" and "events", and dual, are for one'
-            )
+        """Several sources have no events, and a lake of theirs no log: how far it was read is noted by one machine."""
+        if self.sources and (self.reads_events or self.sync.dual):
+            raise ValueError('the feed "events" and dual are for one source: with [[sources]] use "watermark" or "wal"')
+        if self.sources and self.target.is_lake and self.reads_log:
+            raise ValueError('a lake of several sources is fed by watermark: the feed "wal" is not supported with both')
         if self.sources and self.read.on_source:
             raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
         self._fits_a_lake()

@@ -25,6 +25,11 @@ def check(sources: Sequence[NamedSource], tables: Sequence[Table], *, has_defaul
     _check_targets(tables)
 
 
+def variable(source: str) -> str:
+    """The variable of the environment that has a source's URL; that of [source] where it has no name."""
+    return f"NEAPTIDE_SOURCES__{source.upper().replace('-', '_')}__URL" if source else "NEAPTIDE_SOURCE__URL"
+
+
 def _check_names(sources: Sequence[NamedSource]) -> None:
     for one, count in Counter(one.variable for one in sources).items():
         if count > 1:

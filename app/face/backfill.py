@@ -41,7 +41,7 @@ def command(
         raise errors.UsageError(
             "name the rows: --where, or --key-from and --key-to", hint="all: neaptide verify --repair"
         )
-    [(job, _), *_others] = sources.meant(bootstrap.job(face.settings), [table])
+    job = sources.only(bootstrap.job(face.settings), table)
     with waits.shown(face.say, job):
         done = backfill.backfill(
             job, table, Range(where.strip(), key_from, key_to), chunk=chunk, restart=restart, progress=face.progress()

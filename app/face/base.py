@@ -47,6 +47,8 @@ class Face:
         self.verbose = False
         self.quiet = False
         self.timeout: timedelta | None = None
+        # Which of several sources answers by itself.
+        self.source: str | None = None
         self.dual = False
         # Those that are in no config: typed, or made of one.
         self.urls: list[str] = []
@@ -79,13 +81,15 @@ class Face:
         """
         from app import bootstrap, errors
 
+        if self.source is not None and not live:
+            raise errors.UsageError("--source goes with --live", hint="the file answers for all sources at once")
         if live and max_staleness is not None and self.settings.read.url is None:
             raise errors.UsageError("--live is never stale: leave --max-staleness out")
         if engine == "spark":
             return self._on_spark(max_staleness=max_staleness, live=live, writes=writes)
         store = bootstrap.reading(
             self.settings, source=live, max_staleness=max_staleness, timeout=self.timeout, progress=self.progress(),
-            watched=lambda job: waits.shown(self.say, job), writes=writes,
+            watched=lambda job: waits.shown(self.say, job), writes=writes, part=self.source,
         )  # fmt: skip
         of_replica = self.settings.read.url is not None and (live or self.settings.read.on_source)
         return self._of_replica(store) if of_replica and max_staleness is None else store
@@ -257,8 +261,16 @@ def _keep_timeout(ctx: click.Context, _param: click.Parameter, value: timedelta 
 
 
 def live_option(function: F) -> F:
-    """`--live`: PostgreSQL itself instead of the file."""
-    return click.option("--live", is_flag=True, help="Ask PostgreSQL itself: no lag, slower.")(function)
+    """`--live`: PostgreSQL itself instead of the file; `--source`: which of several."""
+    source = click.option(
+        "--source", metavar="NAME", expose_value=False, callback=_keep_source, shell_complete=completion.sources,
+        help="With --live: which of several sources.",
+    )  # fmt: skip
+    return click.option("--live", is_flag=True, help="Ask PostgreSQL itself: no lag, slower.")(source(function))
+
+
+def _keep_source(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    ctx.ensure_object(Face).source = value
 
 
 def engine_option(function: F) -> F:

@@ -47,6 +47,13 @@ def tables(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
     return []
 
 
+def sources(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The names of the config's sources, where it has several."""
+    with suppress(Exception):
+        return sorted(one.name for one in _settings(ctx).sources if one.name.startswith(begun))
+    return []
+
+
 def _in_file(settings: config.Settings) -> list[str]:
     from app import bootstrap
     from jobs import quoting

@@ -53,11 +53,12 @@ def resync(face: Face, *, tables: tuple[str, ...], as_json: bool) -> int:
     from app.face import sync as running
     from app.face import waits
     from jobs.run import sync
-    from jobs.tracking import install
+    from jobs.tracking import each
 
     job = bootstrap.job(face.settings)
     with waits.shown(face.say, job):
-        for statement in install.track(job, list(tables)):
+        # The run says of a source that is away what is wrong with it, and goes on with the others.
+        for statement in each.track(job, list(tables), failed=lambda error: face.say(error.message)):
             face.say(statement)
         run = sync.sync_once(job, tables=list(tables) or None, full=True, progress=face.progress())
     return running.show_run(face, run, as_json=as_json, whole=not tables)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app import config
 from app.face import show
 
 if TYPE_CHECKING:
@@ -17,8 +18,11 @@ _FEW = 3
 _WIDTH, _INDENT = 80, " " * 15
 
 
-def lines(proposal: Proposal, *, track: bool) -> Iterator[str]:
-    """What there is, what becomes of it by groups, and what a run costs."""
+def lines(proposal: Proposal, *, track: bool, again: str = "neaptide init --track --force") -> Iterator[str]:
+    """What there is, what becomes of it by groups, and what a run costs.
+
+    `again` is the command that proposes triggers; empty where what was proposed would have to be taken out first.
+    """
     yield from _wrapped(_head(proposal), "")
     groups: dict[str, list[Choice]] = {}
     for one in sorted(proposal.choices, key=lambda one: one.off):
@@ -26,16 +30,16 @@ def lines(proposal: Proposal, *, track: bool) -> Iterator[str]:
     for name, of in groups.items():
         yield from _wrapped(f"{_counted(of):>12}   {name}{_more(of)}", _INDENT)
     if proposal.taken:
-        yield from _cost(proposal, track=track)
+        yield from _cost(proposal, track=track or not again, again=again)
 
 
-def next_steps(proposal: Proposal, path: Path, *, secret: bool) -> Iterator[str]:
+def next_steps(proposal: Proposal, path: Path, *, secret: bool, source: str = "") -> Iterator[str]:
     """What is to be done now, as it has to be typed. `secret`: the password has to be given first."""
     from jobs.init import text
 
     command = "neaptide" if path == Path("config.toml") else f"neaptide --config {path}"
     if secret:
-        yield f"The password is not in {path}: set PGPASSWORD, or NEAPTIDE_SOURCE__URL, or use ~/.pgpass."
+        yield f"The password is not in {path}: set PGPASSWORD, or {config.variable(source)}, or use ~/.pgpass."
     lacking = [one for one in proposal.taken if text.lacks_triggers(one)]
     if not proposal.taken:
         steps = [f"turn on tables in {path}, which says of each why it is left out"]
@@ -85,7 +89,7 @@ def _more(of: list[Choice]) -> str:
     return f"{names}, {size(sum(one.bytes for one in of))}, about {duration(sum(one.seconds for one in of))}"
 
 
-def _cost(proposal: Proposal, *, track: bool) -> Iterator[str]:
+def _cost(proposal: Proposal, *, track: bool, again: str) -> Iterator[str]:
     from jobs.init.choice import duration
 
     sentence = f"A run costs about {duration(proposal.seconds())}."
@@ -95,7 +99,7 @@ def _cost(proposal: Proposal, *, track: bool) -> Iterator[str]:
         return
     tracked, tables = duration(proposal.seconds(tracked=True)), show.counted(len(better), "table")
     yield f"{sentence} With triggers on {tables} it would be {tracked}:"
-    yield "    neaptide init --track --force"
+    yield f"    {again}"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

@@ -14,7 +14,7 @@ from jobs.tables.table import Table
 def swap(session: DuckSession, table: Table) -> None:
     """Let the loaded rows take the table's place. Part of the caller's transaction."""
     loaded = loading_name(session, table)
-    if not session.private:
+    if session.staging != "out":
         # What is staged lies in another database. It stays there, for a transaction that has to be done again.
         create_table(session, table)
         with session.all_threads():

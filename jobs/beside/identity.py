@@ -31,14 +31,23 @@ def of_lock(handle: int) -> str:
     return drawn
 
 
-def slot(lock: Path) -> str:
-    """The name of the target's replication slot, and of its publication: no other target has it."""
-    return slot_of(_of(lock))
+def slot(lock: Path, source: str = "") -> str:
+    """The name of the target's replication slot, and of its publication: no other target has it.
+
+    Each of several sources has its own: two of them may be databases of one server, or one database under two names.
+    """
+    of = f"{_of(lock)} {source}" if source else _of(lock)
+    return slot_of(of)
 
 
 def slot_of(found: str) -> str:
     """The same for an id that is known."""
     return f"neaptide_{hashlib.sha256(found.encode()).hexdigest()[:12]}"
+
+
+def slot_note(source: str = "") -> str:
+    """Which small file beside the target says how the slot was found last."""
+    return f"slot.{source}" if source else "slot"
 
 
 def _of(lock: Path) -> str:

@@ -23,12 +23,14 @@ SPILL = "spill."
 class Names:
     """All names that belong to one target. Nothing is touched until a method is called.
 
-    `mode_bits` are the permissions that the operator wants; else those of the published file are kept.
+    `mode_bits` are the permissions that the operator wants; else those of the published file are kept. `part` is the
+    name of one of several sources, which has a replication slot of its own.
     """
 
     link: Path
     mode: str = "symlink"
     mode_bits: int | None = None
+    part: str = ""
 
     @property
     def private(self) -> Path:
@@ -60,10 +62,6 @@ class Names:
     @property
     def pointer(self) -> Path:
         return self.beside("current")
-
-    @property
-    def freshness(self) -> Path:
-        return self.beside("freshness")
 
     @property
     def aside(self) -> Path:
@@ -131,13 +129,13 @@ class Names:
     @property
     def slot(self) -> str:
         """The name of its replication slot."""
-        return identity.slot(self.beside("daemon.lock"))
+        return identity.slot(self.beside("daemon.lock"), self.part)
 
     @property
     def known_slot(self) -> str:
         """The same; empty where nobody has asked for it yet, nor a daemon run."""
         found = self.beside("daemon.lock")
-        return identity.slot(found) if found.exists() and found.stat().st_size else ""
+        return identity.slot(found, self.part) if found.exists() and found.stat().st_size else ""
 
     def shared_id(self) -> str:
         """What names the target on every machine; empty where that is a matter of a file beside it."""

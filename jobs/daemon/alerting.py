@@ -32,6 +32,7 @@ class Alerting:
         self._standing: dict[str, Fact] = {}
         self._failed: str | None = None
         self._tables: dict[str, str] = {}
+        self._away: dict[str, str] = {}
         self._known = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="alerts", daemon=True)
@@ -52,7 +53,10 @@ class Alerting:
         now = datetime.now(UTC)
         with self._guard:
             self._failed, self._known = None, True
-            self._tables = {table.table: table.error or "" for table in run.failed}
+            # A source that is away is one thing, whatever the number of its tables.
+            self._away = {one.source: one.error for one in run.sources if one.error}
+            away = tuple(self._away.values())
+            self._tables = {one.table: one.error or "" for one in run.failed if not (one.error or "").startswith(away)}
             for table in run.tables:
                 if table.action in ("full", "removed") and table.reason and not table.reason.startswith(_OWN):
                     told = f"{table.table} was {'copied anew' if table.action == 'full' else 'removed'}: {table.reason}"
@@ -101,11 +105,12 @@ class Alerting:
         conditions = [_condition(self._failed, "failed", self._failed)] if self._failed else []
         for table, error in self._tables.items():
             conditions.append(_condition(error, f"table:{table}", f"{table} is left as it was: {error}"))
+        conditions += (_condition(error, f"source:{name}", error) for name, error in self._away.items())
         stale = monitor.readiness(self._job)
         if stale["level"] in ("warn", "fail"):
             conditions.append(Condition("stale", "stale", stale["problems"][0]))
-        held = loghold.problems(loghold.read(self._job.files), followed=self._job.settings.reads_log)
-        conditions += (Condition("problem", "slot", told) for told in held)
+        for source, held in loghold.complaints(self._job).items():
+            conditions += (Condition("problem", f"slot {source}".strip(), told) for told in held)
         problems = dict(self._board.problems)
         return [*conditions, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
 

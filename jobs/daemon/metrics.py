@@ -135,14 +135,18 @@ class _Numbers(Collector):
         yield from self._log()
 
     def _log(self) -> Iterable[Metric]:
-        log = loghold.read(self._job.files)
-        if log:
-            yield GaugeMetricFamily(
-                "neaptide_log_held_bytes", "What the server holds of its log for this target's slot.", value=log["held"]
-            )
-            yield GaugeMetricFamily(
-                "neaptide_log_lost", "1 while nothing can be read from this target's slot.", value=loghold.is_lost(log)
-            )
+        labels = ["source"] if self._job.parts else []
+        held = GaugeMetricFamily(
+            "neaptide_log_held_bytes", "What the server holds of its log for this target's slot.", labels=labels
+        )
+        lost = GaugeMetricFamily(
+            "neaptide_log_lost", "1 while nothing can be read from this target's slot.", labels=labels
+        )
+        logs = loghold.each(self._job)
+        for name, log in logs.items():
+            held.add_metric([name][: len(labels)], log["held"])
+            lost.add_metric([name][: len(labels)], loghold.is_lost(log))
+        yield from (held, lost) if logs else ()
 
     def _daemon(self) -> Iterable[Metric]:
         state = GaugeMetricFamily("neaptide_state", "1 for the state the daemon is in.", labels=["state"])

@@ -195,12 +195,21 @@ def readiness(job: Job) -> dict[str, Any]:
     as_of = freshness.as_of(job.files)
     age = (freshness.now(job.files) - as_of).total_seconds() if as_of else None
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
-    ready, log = level in ("ok", "warn"), loghold.read(job.files)
+    ready, logs = level in ("ok", "warn"), loghold.each(job)
     answer = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
-    held = {"log_held_bytes": log["held"], "log_lost": loghold.is_lost(log)} if log else {}
-    held_for = loghold.problems(log, followed=job.settings.reads_log)
+    held_for = [told for one in loghold.complaints(job).values() for told in one]
     away = (f"the tables of {told}" for told in (freshness.read(job.files).get("away") or {}).values())
-    return {**answer, "problems": [*problems, *held_for, *away], **held}
+    return {**answer, "problems": [*problems, *held_for, *away], **_held(job, logs)}
+
+
+def _held(job: Job, logs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What servers hold of their logs: all of it, and of several sources each."""
+    of = {name: {"log_held_bytes": one["held"], "log_lost": loghold.is_lost(one)} for name, one in logs.items()}
+    if not of:
+        return {}
+    held = sum(one["log_held_bytes"] for one in of.values())
+    whole = {"log_held_bytes": held, "log_lost": any(one["log_lost"] for one in of.values())}
+    return {**whole, "sources": of} if job.parts else whole
 
 
 def start(job: Job, board: Board, alive: Callable[[], bool], make: Make = Server) -> Serving | None:

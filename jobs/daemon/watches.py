@@ -57,13 +57,14 @@ class Watches:
             Source.of(part).open(lead.APPLICATION, lead.SETTINGS, limit=patience.ANSWER, **lead.KEEPALIVE) as conn,
         ):
             conn.row_factory = tuple_row
-            watcher = wake.Watcher(conn, part)
+            watcher = wake.Watcher(conn, part, lambda: part.sessions.log if part.sessions is not None else None)
             watcher.look(time.monotonic())
             if reach.failures:
                 self._log.info(f"{part.called} can be reached again", action="recovered", source=part.part)
                 reach.succeeded()
                 self._again(part)
-                self._woken()
+            # What was committed before that look may have come after the snapshot of the run before.
+            self._woken()
             while not watcher.rest(self._wait):
                 if watcher.look(time.monotonic()):
                     self._woken()

@@ -29,10 +29,12 @@ _LOG = "16MiB"
 class DuckSession(Bridge, Memory):
     """A DuckDB session. Made by jobs/engine/opening.py.
 
-    `private`: nobody sees what is committed to `out` before all of it is published.
+    `private`: nobody sees what is committed to `out` before all of it is published. `at_once`: what a run writes is one
+    transaction, tables that are copied anew included, so that one that fails leaves nothing of itself.
     """
 
     private = True
+    at_once = False
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         super().__init__(connection)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from app import escapes
+from app import config, escapes
 from jobs.init import ways
 from jobs.init.choice import Choice, Proposal, duration, size
 
@@ -17,9 +17,8 @@ _HEAD = """\
 # Written by `neaptide init`. Next: read it, then
 {steps}
 #     neaptide verify            compares both sides row by row
-# The environment wins over this file: NEAPTIDE_SOURCE__URL, NEAPTIDE_TARGET__PATH and so on.
+# The environment wins over this file: {variable}, NEAPTIDE_TARGET__PATH and so on.
 
-[source]
 """
 _TRACK = """\
 #     neaptide track --print     the SQL that triggers and stamps need (or `neaptide track`, which runs it)
@@ -54,15 +53,32 @@ _IDLE = 20
 _INTERVALS = ((10, "10s"), (60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h"))
 
 
-def config_text(url: str, proposal: Proposal, *, with_password: bool = False) -> str:
-    """The whole file. A password in `url` is left out unless asked for."""
+def config_text(url: str, proposal: Proposal, *, with_password: bool = False, source: str = "") -> str:
+    """The whole file, of one source, or of the first of several. A password in `url` is left out unless asked for."""
     bare, had_password = without_password(url)
     shown = url if with_password else bare
     note = _ABOUT_SECRETS if had_password and not with_password else ""
+    way = f"[source]\n{note}url = {toml(shown)}\n"
+    if source:
+        way = _source(source, url, with_password=with_password)
     track = _TRACK if any(lacks_triggers(one) for one in proposal.taken) else ""
-    head = _HEAD.format(steps=track + _SYNC)
+    head = _HEAD.format(steps=track + _SYNC, variable=config.variable(source))
     rest = _rest(proposal.seconds()) + (_LOGGED if proposal.logged else "")
-    return f"{head}{note}url = {_toml(shown)}\n{rest}{''.join(map(_entry, proposal.choices))}"
+    return f"{head}{way}{rest}{''.join(map(_entry, proposal.choices))}"
+
+
+def addition_text(source: str, url: str | None, proposal: Proposal, *, with_password: bool = False) -> str:
+    """What is added to a config: the entries of a source, and the source itself unless it has no `url`."""
+    head = "" if url is None else f"\n{_source(source, url, with_password=with_password)}"
+    return f"{head}{''.join(map(_entry, proposal.choices))}"
+
+
+def _source(name: str, url: str, *, with_password: bool) -> str:
+    """One of several sources; the password comes from a variable with its name."""
+    bare, had_password = without_password(url)
+    hidden = had_password and not with_password
+    note = _ABOUT_SECRETS.replace("NEAPTIDE_SOURCE__URL", config.variable(name)) if hidden else ""
+    return f"[[sources]]\nname = {toml(name)}\n{note}url = {toml(bare if hidden else url)}\n"
 
 
 def lacks_triggers(choice: Choice) -> bool:
@@ -104,11 +120,11 @@ def _entry(choice: Choice) -> str:
 
 def _keys(choice: Choice) -> list[str]:
     """The entry's lines; beside a choice to compare all of it stands what that costs, and what the other way would."""
-    lines = ["[[tables]]", *(f"{key} = {_toml(value)}" for key, value in choice.values.items())]
+    lines = ["[[tables]]", *(f"{key} = {toml(value)}" for key, value in choice.values.items())]
     if choice.bytes:
         lines = [f"{line:<36} # {ways.cost(choice)}" if line == _WHOLE else line for line in lines]
     if choice.off and choice.tracked:
-        other = [f"{key} = {_toml(value)}" for key, value in choice.tracked.items()]
+        other = [f"{key} = {toml(value)}" for key, value in choice.tracked.items()]
         lines += [f"# {line}" for line in ("in place of that, and with `neaptide track` before the sync:", *other)]
     return lines
 
@@ -118,10 +134,10 @@ def _comment(sentences: Iterable[str]) -> list[str]:
     return [f"# {line}\n" for line in textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)]
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
     """A string, a list or a table of them as TOML writes it; JSON's escapes are TOML's, which has more to escape."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml(key)} = {toml(one)}" for key, one in value.items()) + " }"
     text = json.dumps(value, ensure_ascii=False)
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 

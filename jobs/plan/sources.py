@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app import config, errors
+from app import config, errors, nearest
 from jobs import quoting
 from jobs.job import Job
 from jobs.record.state import Saved, State
-from jobs.tables import patterns
+from jobs.tables import entries, patterns
 from jobs.tables.table import Table
 
 
@@ -71,7 +71,7 @@ def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dic
     """
     by_source: dict[str, list[str]] = {}
     for name in wanted:
-        asked = _meaning(name, parts)
+        asked = entries.sources_of(name, parts)
         if not asked:
             raise patterns.unknown(name, (spec.rename or spec.name for one in parts.values() for spec in one.tables))
         for source in asked:
@@ -79,16 +79,25 @@ def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dic
     return {source: tuple(names) for source, names in by_source.items()}
 
 
-def _meaning(name: str, parts: Mapping[str, config.Settings]) -> list[str]:
-    given = quoting.split_name(name)
-    for wild in (False, True):
-        of = {source: [spec for spec in one.tables if spec.is_pattern == wild] for source, one in parts.items()}
-        in_file = [source for source, specs in of.items() if any(patterns.claims(spec, *given) for spec in specs)]
-        there = [source for source, specs in of.items() if any(_is_called(spec, given) for spec in specs)]
-        if in_file or there:
-            return in_file or there
-    return []
+def only(job: Job, table: str) -> Job:
+    """The job of the one source that this table is of. Raises `errors.UsageError` where several have one."""
+    [(found, _), *others] = meant(job, [table])
+    if others:
+        named = [found.called, *(one.called for one, _ in others)]
+        raise errors.UsageError(
+            f"{table} is a table of {' and of '.join(named)}", hint="give the name that it has in the file"
+        )
+    return found
 
 
-def _is_called(spec: config.Table, given: tuple[str, str]) -> bool:
-    return patterns.Pattern.parse(spec.name).matches(*given)
+def chosen(job: Job, part: str | None) -> Job:
+    """The one of several sources that is asked by itself. Raises `errors.UsageError` for another name, and for none."""
+    names = [one.part for one in job.parts if one.part]
+    if part in names:
+        return next(one for one in job.parts if one.part == part)
+    if part is not None:
+        told = f"there is no source {part} with tables in the config"
+        raise errors.UsageError(told, hint=nearest.name(part, names) or "it has no [[sources]]: leave --source out")
+    told = "PostgreSQL itself answers from one database, and the config has several sources"
+    way = f"name one, --source {names[0]}, for what is asked of its tables alone; " if names else ""
+    raise errors.UsageError(told, hint=f"{way}or leave --live out: --max-staleness 0s brings the file up to date first")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 from app import errors
 from jobs import faults
@@ -56,9 +58,9 @@ class Anew:
         return {step.table.name: self._swapped(step, copied[step.table.name], run_id, keeper) for step in steps}
 
     def _swapped(self, step: Step, copied: load.Copied, run_id: str, keeper: Keeper) -> TableRun:
-        """Let what was copied take the table's place, with its watermark, if nobody sees that before the run's end."""
+        """Let what was copied take the table's place, with its watermark, unless all is to be one transaction."""
         began, table = time.monotonic(), step.table
-        if self._file.private:
+        if not self._file.at_once:
             with self._file.transaction():
                 keeper.begin()
                 swap.swap(self._file, table)
@@ -70,11 +72,24 @@ class Anew:
         notes = (*table.notes, *nulls.notes(self._context.feed, self._now, step), *keeper.notes.pop(table.name, ()))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
 
-    def swap(self, steps: list[Step], run_id: str) -> None:
-        """Let what was copied take the tables' places, with their watermarks; in the caller's transaction."""
-        for step in steps:
+    def swap(
+        self, steps: list[Step], run_id: str, keeper: Keeper, loaded: Mapping[str, TableRun]
+    ) -> dict[str, TableRun]:
+        """Let what was copied take the tables' places, with their watermarks; in the caller's transaction.
+
+        Returns the tables' records with what there is to say of their histories.
+        """
+        whole = [step for step in steps if step.table.name in loaded]
+        kept = any(step.table.spec.history for step in whole)
+        if kept:
+            keeper.begin()
+        for step in whole:
             swap.swap(self._file, step.table)
+            keeper.replaced(step.table)
             ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
+        if kept:
+            keeper.end((), ())
+        return {step.table.name: _noted(loaded[step.table.name], keeper) for step in whole}
 
     def _too_lossy(self, steps: list[Step]) -> dict[str, errors.NeaptideError]:
         """The tables whose copies have lost more rows than their entries allow; the copies are dropped."""
@@ -86,6 +101,10 @@ class Anew:
                 failures[step.table.name] = error
                 load.drop(self._file, step.table)
         return failures
+
+
+def _noted(run: TableRun, keeper: Keeper) -> TableRun:
+    return replace(run, notes=tuple(dict.fromkeys((*run.notes, *keeper.notes.pop(run.table, ())))))
 
 
 def continues(anew: list[Step], state: State, options: Options) -> bool:

@@ -23,6 +23,7 @@ from jobs.plan.steps import DELTA, FULL, Step
 from jobs.position.watermark import Watermark
 from jobs.record.state import Saved, State
 from jobs.results import Progress, Run, TableRun
+from jobs.run.pending import Pending
 from jobs.run.phases import Phases
 from jobs.run.ranged import Reader
 from jobs.source import readiness
@@ -97,6 +98,8 @@ class Context:
     prepared: bool = False
     # The oldest watermark of the file that was written.
     held: datetime | None = None
+    # Where several sources write to one file before it is published.
+    pending: Pending | None = None
 
     def hand_over(self, run_id: str) -> None:
         """Have the other side prepare its part: from here on the file decides."""
@@ -172,9 +175,18 @@ class Context:
         began = None if self.options.tables or self.now.failures else self.began
         quiet = None
         if ended is None:
-            quiet = freshness.Quiet(self.now.snapshot.as_of, sorted(self.now.failures), checked.packed(self._looked()))
+            quiet = freshness.Quiet(self.now.snapshot.as_of, sorted(self.now.failures), checked.packed(self._looked))
         others = freshness.beside(self.published, self.job.part, self.job.names) if self.job.whole else None
         freshness.write(self.job.files, run_id, self.as_of(), self.now.clocks, began, ended, quiet, others)
+
+    def say(self, words: Callable[[], object]) -> None:
+        """Say it now, or once what other sources' runs wrote is published. The snapshot may be closed by then."""
+        if self.pending is None:
+            words()
+            return
+        if self.held is None:
+            _ = self._looked
+        self.pending.then(words)
 
     def confirm(self) -> None:
         """Let the source forget what no file needs any more, once it has published; else after `note_freshness`."""
@@ -182,9 +194,10 @@ class Context:
         if self.held is not None:
             self.feed.published(theirs.values())
         elif not self.options.tables:
-            looked = self._looked()
-            self.feed.quiet(looked.values(), (one for name, one in theirs.items() if name not in looked))
+            left = [mark for name, mark in theirs.items() if name not in self._looked]
+            self.feed.quiet(self._looked.values(), left)
 
+    @cached_property
     def _looked(self) -> checked.Marks:
         """How far this run has looked in vain; only from where it began, where a crash of the source could undo it."""
         durable = self.now.is_durable()

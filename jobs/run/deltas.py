@@ -75,7 +75,7 @@ class Deltas:
         """Read what changed of one table; nothing where there is no news."""
         name = step.table.name
         # A lake has no second copy that the next run would bring over the same changes.
-        if self._file.private and carry.can_carry(step, self._context.published):
+        if not self._file.at_once and carry.can_carry(step, self._context.published):
             self.to_carry[name] = None
         label, resumed = f"{self._run_id.rpartition('-')[2]}_{place}", self._resumed(step)
         wanted, earlier = self._context.options.ranges.get(name), self._earlier(step.table, label)

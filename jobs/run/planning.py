@@ -33,7 +33,9 @@ def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:
 
 
 def _watermarks_beside(context: Context) -> Mapping[str, Watermark]:
-    return checked.watermarks(context.job.files, context.published.run_id, context.now.snapshot, context.job.part)
+    pending = context.pending
+    run_id = pending.base if pending and pending.is_there else context.published.run_id
+    return checked.watermarks(context.job.files, run_id, context.now.snapshot, context.job.part)
 
 
 def beyond(context: Context, steps: list[Step]) -> list[Step]:

@@ -53,7 +53,8 @@ class Recording:
     def write_record(self, run: Run) -> None:
         """The run's record, after those of the runs before."""
         context, carried = self._context, self._carried
-        self._last_end = freshness.end_known(context.job.files)
+        pending = context.pending
+        self._last_end = pending.ended if pending and pending.ended else freshness.end_known(context.job.files)
         source = self._context.job.part
         self._record = runs.of(run, self._now.clocks | ({"source": source} if source else {}))
         ended: model_runs.Rows = ()
@@ -61,7 +62,7 @@ class Recording:
         if carried.record is not None:
             ended = runs.complete(self._file, carried.base_end)
             records.insert(0, carried.record.ended(self._last_end))
-        elif not self._file.private:
+        elif self._file.at_once:
             ended = runs.complete(self._file, self._last_end)
         elif self._earlier is not None:
             ended = runs.take_over(self._file, self._earlier, self._last_end)
@@ -74,7 +75,7 @@ class Recording:
         next run's file then lacks what both of them changed.
         """
         base = self._context.published
-        if self._context.job.sessions is None or self._state.run_id > base.run_id or not self._file.private:
+        if self._context.job.sessions is None or self._state.run_id > base.run_id or self._file.at_once:
             carry.drop(self._file)
             return
         carry.hand_on(self._file, Carried(base, self.run_id, to_carry, self._record, self._last_end))

@@ -21,10 +21,12 @@ from jobs.position.watermark import Watermark
 from jobs.record.state import State
 from jobs.results import ModelRun, Run, SourceRun, TableRun
 from jobs.run.context import Options
+from jobs.run.pending import Pending, Unfit
 from jobs.sessions import OpenSessions
 from jobs.targets import targets
 from jobs.targets.file import freshness
 
+OfOne = Callable[[Job, Options, Pending | None], Run]
 # What is wrong for all sources at once: with the target, with the call, or with the code.
 OF_ALL = (
     errors.LockHeld, errors.TargetUnusable, errors.CatalogUnavailable, errors.UsageError, errors.NoReportingFile,
@@ -40,26 +42,57 @@ class _Done:
     failures: dict[str, errors.NeaptideError] = field(default_factory=dict)
 
 
-def each(job: Job, options: Options, run: Callable[[Job, Options], Run]) -> Run:
+def each(job: Job, options: Options, run: OfOne) -> Run:
     """Call `run` for each source that the options mean, and put together what came of it.
 
-    Raises what is wrong with the target, and the first source's error where none could be read.
+    A file is copied, written and published once, whatever the number of sources that changed. Raises what is wrong with
+    the target, and the first source's error where none could be read.
     """
-    began, done = datetime.now(UTC), _Done()
+    began = datetime.now(UTC)
+    if job.settings.lake is not None:
+        done = _one_after_the_other(job, options, run, None)
+    else:
+        done = _published_at_once(job, options, run)
+    _tell_away(job, done)
+    if not done.runs:
+        raise next(iter(done.failures.values()))
+    return _together(job, done, began)
+
+
+def _published_at_once(job: Job, options: Options, run: OfOne) -> _Done:
+    """One file for all of them; where it can't be gone on with, each publishes what it brings by itself."""
+    pending = Pending(job)
+    try:
+        with pending.held:
+            done = _one_after_the_other(job, options, run, pending)
+            pending.publish()
+            done.runs |= pending.runs
+            return done
+    except Unfit:
+        targets.of(job).drop()
+        return _one_after_the_other(job, options, run, None)
+
+
+def _one_after_the_other(job: Job, options: Options, run: OfOne, pending: Pending | None) -> _Done:
+    done = _Done()
+    away = (freshness.read(job.files).get("away") or {}) if pending is not None else {}
     for part, tables in sources.meant(job, options.tables):
         try:
+            if pending is not None and part.part in away:
+                # It may take its time to find out that it still is so.
+                pending.publish()
             sessions = part.sessions if job.sessions is not None and job.sessions.backs_off else None
-            done.runs[part.part] = _patient(partial(run, part, replace(options, tables=tables)), sessions)
+            done.runs[part.part] = _patient(partial(run, part, replace(options, tables=tables), pending), sessions)
         except OF_ALL:
+            if pending is not None:
+                with suppress(errors.NeaptideError, Unfit):
+                    pending.publish()
             raise
         except errors.NeaptideError as error:
             if job.sessions is not None and job.sessions.is_cut:
                 raise
             done.failures[part.part] = part.named(error)
-    _tell_away(job, done)
-    if not done.runs:
-        raise next(iter(done.failures.values()))
-    return _together(job, done, began)
+    return done
 
 
 def _tell_away(job: Job, done: _Done) -> None:

@@ -23,8 +23,9 @@ from jobs.position import clock
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Progress, Run, Silent, TableRun
-from jobs.run import carry, housekeeping, prepared, reading, several, unchanged
+from jobs.run import carry, housekeeping, planning, prepared, reading, several, unchanged
 from jobs.run.context import Context, Options
+from jobs.run.pending import Pending, Unfit
 from jobs.source.session import SourceSession
 from jobs.tables.ranges import Range
 from jobs.targets import targets
@@ -32,6 +33,8 @@ from jobs.targets.file import compact, freshness
 from jobs.targets.target import Version, Way
 
 _ATTEMPTS = 4
+# So many rows take about a second to copy.
+_MANY_ROWS = 1_000_000
 Done = TypeVar("Done")
 
 
@@ -82,11 +85,13 @@ def _recover(job: Job) -> None:
             prepared.recover(part)
 
 
-def under_lock(job: Job, options: Options | None = None, progress: Progress | None = None) -> Run:
-    """A run of whoever holds the target's lock."""
+def under_lock(
+    job: Job, options: Options | None = None, progress: Progress | None = None, pending: Pending | None = None
+) -> Run:
+    """A run of whoever holds the target's lock; with a `pending`, of one of several sources."""
     if job.parts:
-        return several.each(job, options or Options(), lambda part, given: under_lock(part, given, progress))
-    return steadied(lambda: _attempted(job, options or Options(), progress or Silent()))
+        return several.each(job, options or Options(), lambda one, given, rest: under_lock(one, given, progress, rest))
+    return steadied(lambda: _attempted(job, options or Options(), progress or Silent(), pending))
 
 
 def steadied(attempt: Callable[[], Done]) -> Done:
@@ -97,16 +102,21 @@ def steadied(attempt: Callable[[], Done]) -> Done:
     return attempt()
 
 
-def _attempted(job: Job, options: Options, progress: Progress) -> Run:
+def _attempted(job: Job, options: Options, progress: Progress, pending: Pending | None = None) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.instant(), datetime.now(UTC)
     told = targets.of(job).keep_off()
-    seen = targets.of(job).look()
+    seen = pending.look(job) if pending is not None and pending.is_there else targets.of(job).look()
     with ExitStack() as source:
         now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.warnings)))
-        context = Context(job, options, progress, now, seen.state, deadline, began, started)
-        with feeds.opened(job, now, deadline.guard) as context.feed:
-            return _Runner(context, source.close, seen.version).run()
+        context = Context(job, options, progress, now, seen.state, deadline, began, started, pending=pending)
+        with ExitStack() as held:
+            context.feed = held.enter_context(feeds.opened(job, now, deadline.guard))
+            run = _Runner(context, source.close, seen.version).run()
+            if pending is not None:
+                # What it says once all is published goes to the feed, too.
+                pending.held.callback(held.pop_all().close)
+            return run
 
 
 def _served(job: Job, since: dict[str, Any]) -> Run | None:
@@ -164,13 +174,16 @@ class _Runner:
 
     def _unchanged(self) -> Run:
         run_id = self._context.published.run_id
-        if not self._options.tables:
-            self._context.note_freshness(run_id)
-        self._context.confirm()
+        self._context.say(lambda: self._told_unchanged(run_id))
         notes = self._nulls()
         tables = (TableRun(table.name, "none", notes=notes.get(table.name, ())) for table in self._now.tables)
         run = self._context.result(run_id, (*tables, *self._context.failed()), changed=False)
         return replace(run, models=standing.still_failed(self._context.published.models))
+
+    def _told_unchanged(self, run_id: str) -> None:
+        if not self._options.tables:
+            self._context.note_freshness(run_id)
+        self._context.confirm()
 
     def _nulls(self) -> dict[str, tuple[str, ...]]:
         """What was read and stands in the file as NULL already, by table: a NULL that became NaN changes no file."""
@@ -180,14 +193,35 @@ class _Runner:
 
     def _write(self) -> Run:
         """Bring the work file up to date and publish it; where it proves damaged, begin it in another way."""
-        run = self._built()
-        forgetting = self._context.forgets()
+        if self._context.pending is not None:
+            return self._kept_back(self._context.pending)
+        run, forgetting = self._built(), self._context.forgets()
         with self._phases.phase("publish"):
             lost = targets.of(self._job).publish(over=self._over, forgetting=forgetting, is_new=self._is_new)
-            if self._written is not None:
-                targets.of(self._job).remember(self._written)
-        warnings = (*run.warnings, lost) if lost else run.warnings
-        run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC), warnings=warnings)
+        run = replace(run, phases=self._phases.seconds(), finished_at=datetime.now(UTC))
+        return self._told(run, lost, True)
+
+    def _kept_back(self, pending: Pending) -> Run:
+        """Write to a file that other sources write to, too, before it is published.
+
+        Where much is to be copied anew, what they wrote is published first: a copy of the file takes less time.
+        """
+        if pending.is_there and self._takes_long():
+            pending.publish()
+            self._over = targets.of(self._job).version()
+        pending.begin(self._context.published.run_id, forgetting=self._context.forgets())
+        run = replace(self._built(), phases=self._phases.seconds())
+        return pending.add(self._job.part, run, self._over, self._told, is_new=self._is_new)
+
+    def _takes_long(self) -> bool:
+        found = planning.steps(self._context, self._context.published)
+        return sum(max(one.table.rows, 0) for one in found if one.action == steps.FULL) > _MANY_ROWS
+
+    def _told(self, run: Run, lost: str, is_last: bool) -> Run:
+        """Say that a run is published; `is_last`: the file is as this run wrote it."""
+        if self._written is not None and is_last:
+            targets.of(self._job).remember(self._written)
+        run = replace(run, warnings=(*run.warnings, lost)) if lost else run
         # The file is published and says for itself how fresh it is: that it can't be said beside it is no failure.
         with suppress(errors.TargetUnusable):
             self._context.note_freshness(run.run_id, freshness.end_of(run))
@@ -195,7 +229,9 @@ class _Runner:
         return run
 
     def _built(self) -> Run:
-        options, published = self._options, self._context.published
+        options, published, pending = self._options, self._context.published, self._context.pending
+        if pending is not None and pending.is_there:
+            return self._gone_on()
         damage = Damaged("the reporting file is damaged", hint="run `neaptide sync`, which builds it anew")
         for way in targets.of(self._job).ways(
             published, full=options.full, partial=self._is_partial(), heal=not options.onto_published or options.heal
@@ -211,6 +247,13 @@ class _Runner:
                     break
         raise damage
 
+    def _gone_on(self) -> Run:
+        """Write to what the runs of other sources wrote. Raises `Unfit` where that proves damaged."""
+        try:
+            return self._build(Way(goes_on=True))
+        except Damaged as error:
+            raise Unfit from error
+
     def _is_partial(self) -> bool:
         """Whether what is published has other tables than those of this run, which stay as they are there."""
         return bool(self._options.tables or (self._options.full and self._context.published.others))
@@ -221,9 +264,9 @@ class _Runner:
         The snapshot is let go of as soon as the rows are committed: while it is open, vacuum can't clean up.
         """
         self._is_new = way.empty
-        earlier = self._job.files.published if way.history else None
+        earlier = self._job.files.published if way.history and not way.goes_on else None
         # Before the file that they may be left in loses its name.
-        past, told = targets.of(self._job).past(anew=not way.history)
+        past, told = (None, []) if way.goes_on else targets.of(self._job).past(anew=not way.history)
         self._now.warnings.extend(told)
         written = targets.of(self._job).writing(
             way, self._context.published, self._now, carry.base, onto_published=self._options.onto_published

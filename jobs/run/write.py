@@ -102,7 +102,7 @@ class Writer:
                 ledger.create_schema(file)
         self._continues = anew.continues(whole.steps, state, self._context.options)
         record.lineage = _lineage(self._context, self._mended.follows or state.lineage, self._continues)
-        if whole.steps and file.private:
+        if whole.steps and not file.at_once:
             # A load that is cut short is found by this to be of the same source, and goes on.
             record.write_identity()
 
@@ -130,9 +130,9 @@ class Writer:
         file, now, context, record = self._file, self._now, self._context, self._record
         file.join_snapshot(now.snapshot, now.spool)
         faults.point("snapshot_joined")
-        if not file.private:
+        if file.at_once:
             ledger.create_schema(file)
-            self._whole.swap([step for step in steps if step.table.name in self._loaded], record.run_id)
+            self._loaded |= self._whole.swap(steps, record.run_id, self._keeper, self._loaded)
         upkeep = Upkeep(file, context.models, record.run_id, self._given_up.models)
         upkeep.begin()
         self._keeper.begin()

@@ -19,7 +19,7 @@ from jobs.source.catalogue import Listing, Relation
 from jobs.source.connection import Connection, Source
 from jobs.source.position import FloorReading, Identity
 from jobs.source.spool import Spool
-from jobs.tables import patterns
+from jobs.tables import entries, patterns
 from jobs.tables.origin import ORDINARY
 from jobs.tables.table import Table
 
@@ -190,7 +190,7 @@ def _memory(job: Job) -> facts.Memory | None:
 
 def without_paused(job: Job, listing: Listing) -> Listing:
     """Paused tables are left as they are, whatever else may be wrong with them."""
-    paused = job.paused
+    paused = entries.paused(job)
     names = {one.name for one in listing.tables if one.spec.paused or paused & {one.name, one.source_name}}
     names |= paused & listing.failures.keys()
     if not names:

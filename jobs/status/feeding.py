@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,10 @@ from jobs.targets.file import work
 
 @dataclass(frozen=True)
 class Fed:
-    """One table: its feed, since when the file has all of it, and what stands in the way, with the next step."""
+    """One table: its feed, since when the file has all of it, and what stands in the way, with the next step.
+
+    `source` is the name of one of several.
+    """
 
     table: str
     feed: str
@@ -28,6 +31,7 @@ class Fed:
     place: str = ""
     problem: str = ""
     hint: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Held:
     active: bool
     held: int
     ours: bool
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,32 @@ class Feeds:
 
 
 def read(job: Job) -> Feeds:
-    """Look at both sides; nothing is changed."""
+    """Look at both sides; nothing is changed. Of several sources one that is away leaves what the others say."""
+    if not job.parts:
+        return _read(job)
+    found = [_of_part(part) for part in job.parts]
+    left = [told for name in loghold.each(job).keys() - job.names for told in loghold.complaints(job)[name]]
+    return Feeds(
+        tuple(table for one in found for table in one.tables),
+        tuple(held for one in found for held in one.slots),
+        (*(problem for one in found for problem in one.problems), *left),
+    )
+
+
+def _of_part(part: Job) -> Feeds:
+    try:
+        found = _read(part)
+    except errors.NeaptideError as error:
+        told = part.named(error)
+        return Feeds((), problems=(f"{told.message}\n  -> {told.hint}" if told.hint else told.message,))
+    return Feeds(
+        tuple(replace(one, source=part.part) for one in found.tables),
+        tuple(replace(one, source=part.part) for one in found.slots),
+        tuple(f"{part.called}: {problem}" for problem in found.problems),
+    )
+
+
+def _read(job: Job) -> Feeds:
     saved = work.peek(job).tables
     with translated(), Source.of(job).connect(application="neaptide feed") as conn, conn.transaction():
         tables, troubles = looked(job, conn)
@@ -134,7 +164,8 @@ def _unread(name: str, feed: str, error: errors.NeaptideError | None) -> Fed:
 
 def _held(job: Job, conn: Connection) -> tuple[Held, ...]:
     rows = conn.execute(statements.get("wal", "slots")).fetchall()
-    ours = job.files.known_slot
+    ours, others = job.files.known_slot, job.known_slots
+    rows = [row for row in rows if row["name"] == ours or row["name"] not in others]
     return tuple(Held(row["name"], row["status"], row["active"], row["held"] or 0, row["name"] == ours) for row in rows)
 
 

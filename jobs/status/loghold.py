@@ -1,10 +1,16 @@
-"""What the source's server holds of its log for this target, as the last run found it; PostgreSQL is not asked."""
+"""What the sources' servers hold of their logs for this target, as the last run found it; PostgreSQL is not asked."""
 
 from __future__ import annotations
 
-from typing import Any
+import glob
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from jobs.beside import identity
 from jobs.beside.names import Names
+
+if TYPE_CHECKING:
+    from jobs.job import Job
 
 # So much log is held only where no run confirms any more: by far more than two runs need.
 _MUCH = 2**30
@@ -17,11 +23,42 @@ _UNUSABLE = {
 
 def read(files: Names) -> dict[str, Any] | None:
     """The slot's name, its state and the bytes held; None for a target that has no slot."""
-    note = files.read("slot")
+    note = files.read(identity.slot_note(files.part))
     if not all(isinstance(note.get(name), kind) for name, kind in (("slot", str), ("held", int), ("status", str))):
         return None
     status = "anew" if note.get("anew") is True else note["status"]
     return {"slot": note["slot"], "held": note["held"], "status": status, "safe": note.get("safe")}
+
+
+def each(job: Job) -> dict[str, dict[str, Any]]:
+    """The same by the name of the source, also of one that the config has no more."""
+    files = job.files
+    known = {name: read(replace(files, part=name)) for name in sorted(job.names | _noted(files))}
+    return {name: found for name, found in known.items() if found}
+
+
+def _noted(files: Names) -> set[str]:
+    """The sources of which anything is noted: their servers hold what nobody reads, if the config has left them."""
+    prefix = files.beside("slot").name
+    found = files.link.parent.glob(f"{glob.escape(prefix)}*")
+    return {path.name.removeprefix(prefix).removeprefix(".") for path in found if path.is_file()}
+
+
+def complaints(job: Job) -> dict[str, list[str]]:
+    """What is to be done about each, as sentences, by the name of the source."""
+    followed = {one.part: one.settings.reads_log for one in job.each}
+    return {name: _complaints(job, name, found, followed.get(name)) for name, found in each(job).items()}
+
+
+def _complaints(job: Job, name: str, found: dict[str, Any], followed: bool | None) -> list[str]:
+    if followed is None:
+        of, note, slot = f"source {name}" if name else "[source]", identity.slot_note(name), found["slot"]
+        return [
+            f"no table of the config is of {of} any more, and its server holds its log for the slot {slot}:"
+            f" SELECT pg_drop_replication_slot('{slot}') there, then remove {job.files.beside(note)}"
+        ]
+    called = (f"source {name}: " if name else "[source]: ") if job.parts else ""
+    return [f"{called}{told}" for told in problems(found, followed=followed)]
 
 
 def is_lost(note: dict[str, Any]) -> bool:

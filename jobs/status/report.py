@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,8 @@ from jobs.results import Status, TableStatus
 from jobs.status import board, growth, loghold, models, sources
 from jobs.status.moments import Looked, moved_on
 from jobs.tables import patterns
+from jobs.tables.entries import Entries
+from jobs.tables.entries import paused as paused_of
 from jobs.targets import pauses, targets
 from jobs.targets.file import freshness
 from jobs.targets.target import NO_FILE
@@ -25,8 +28,10 @@ from jobs.targets.target import NO_FILE
 
 def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
-    running, daemon, log = targets.of(job).is_locked(), board.read(job.files), loghold.read(job.files)
-    complaints = [*_of_daemon(daemon), *loghold.problems(log, followed=job.settings.reads_log), *_of_dual(job, running)]
+    running, daemon = targets.of(job).is_locked(), board.read(job.files)
+    log = None if job.parts else loghold.read(job.files)
+    held = [told for one in loghold.complaints(job).values() for told in one]
+    complaints = [*_of_daemon(daemon), *held, *_of_dual(job, running)]
     if targets.of(job).version() is None:
         return Status(
             str(job.files.link), None, None, "missing", running, 0, (), problems=(NO_FILE, *complaints), daemon=daemon,
@@ -44,9 +49,13 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items() if meant(job, name)]
         foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
         problems += [f"{told}, until it can be copied anew" for told in foreign]
-        problems += pauses.warnings(job, state, sorted(job.paused & state.tables.keys()), now)
+        entries, paused = Entries(job.settings.tables), {one.part: paused_of(one) for one in job.each}
+        stays = {name for name, saved in state.tables.items() if _is_paused(name, saved.source, entries, paused)}
+        problems += pauses.warnings(job, state, sorted(stays), now)
         problems += models.complaints(state.models)
-        tables = tuple(_table(job, row, file, quiet, now) for row in rows)
+        tables = tuple(
+            _table(job, row, file, quiet, now, entries.find(row["table_name"], row["source"]), stays) for row in rows
+        )
         problems += sources.complaints(job, tables)
         return Status(
             str(job.files.link), as_of, age, level, running, targets.of(job).size(),
@@ -139,21 +148,29 @@ def looked(job: Job, run_id: str) -> Looked:
     }
 
 
-def _table(job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now: datetime) -> TableStatus:
+def _is_paused(table: str, source: str, entries: Entries, paused: Mapping[str, frozenset[str]]) -> bool:
+    """Whether it is left as it is, by its name in the file or in the config."""
+    entry = entries.find(table, source)
+    return bool({table, entry.name if entry else table} & paused.get(source, frozenset()))
+
+
+def _table(
+    job: Job, row: dict[str, Any], file: DuckSession, quiet: Looked, now: datetime, entry: config.Table | None,
+    paused: Collection[str],
+) -> TableStatus:  # fmt: skip
     as_of = moved_on(row["table_name"], row["as_of"], quiet, row["source"])
     name = quoting.qualified(*quoting.split_name(row["table_name"]))
-    deletes = {spec.name: spec.deletes for spec in job.settings.tables if (spec.source or "") == row["source"]}
     now = freshness.now(job.files, row["source"]) if job.parts else now
     return TableStatus(
         row["table_name"],
         file.one(f"SELECT count(*) FROM out.{name}"),
         row["mode"],
-        deletes.get(row["table_name"], "tombstone"),
+        entry.deletes if entry else "tombstone",
         as_of,
         (now - as_of).total_seconds(),
         row["floor"],
         row["snapshot"],
-        "paused" if row["table_name"] in job.paused else row["action"] or "",
+        "paused" if row["table_name"] in paused else row["action"] or "",
         row["rows_in"] or 0,
         row["rows_out"] or 0,
         file.bytes_of(*quoting.split_name(row["table_name"])),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from jobs.job import Job
 from jobs.results import SourceStatus, TableStatus
+from jobs.status import loghold
 from jobs.targets.file import freshness
 
 
@@ -19,7 +20,7 @@ def _status(part: Job, tables: Sequence[TableStatus], error: str | None) -> Sour
     mine = [table for table in tables if table.source == part.part]
     as_of = min((table.as_of for table in mine if table.as_of is not None), default=None)
     lag = None if as_of is None else (freshness.now(part.files, part.part) - as_of).total_seconds()
-    return SourceStatus(part.part, len(mine), as_of, lag, error)
+    return SourceStatus(part.part, len(mine), as_of, lag, error, loghold.read(part.files))
 
 
 def complaints(job: Job, tables: Sequence[TableStatus]) -> list[str]:

@@ -6,14 +6,16 @@ Those of `neaptide pause` stand in a small file beside the target, each with the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app import errors, nearest
-from jobs.beside import paused
+from jobs.beside import identity, paused
 from jobs.beside.names import Names
 from jobs.job import Job
 from jobs.record.state import Saved, State
 from jobs.tables import modes
+from jobs.tables.entries import Entries
 from jobs.targets import targets
 
 # From this share of what is kept on it is told that it is about to be forgotten.
@@ -68,9 +70,11 @@ def _known(job: Job, names: Iterable[str]) -> list[str]:
 def notes(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
     """What there is to say of a paused table of which something is about to be forgotten that it needs, or is."""
     if saved is not None and modes.watermark(saved.mode).from_log:
-        return _of_log(job.files)
-    deletes = {spec.name: modes.DELETES[spec.deletes] for spec in job.settings.tables}
-    if saved is None or modes.watermark(saved.mode).reads_all or not deletes.get(saved.table, modes.RECORDED).recorded:
+        return _of_log(replace(job.files, part=saved.source))
+    if saved is None or modes.watermark(saved.mode).reads_all:
+        return ()
+    entry = Entries(job.settings.tables).find(saved.table, saved.source)
+    if not (modes.DELETES[entry.deletes] if entry else modes.RECORDED).recorded:
         return ()
     rest = saved.watermark.snapshot.as_of + job.settings.sync.tombstone_retention - now
     if rest > (1 - _NEAR) * job.settings.sync.tombstone_retention:
@@ -84,7 +88,7 @@ def notes(job: Job, saved: Saved | None, now: datetime) -> tuple[str, ...]:
 
 def _of_log(files: Names) -> tuple[str, ...]:
     """The same of a table that is followed from the log: what the last run found held of it."""
-    slot = files.read("slot")
+    slot = files.read(identity.slot_note(files.part))
     held, safe = slot.get("held"), slot.get("safe")
     if not isinstance(held, int) or (held < _NEAR * _MUCH and not (isinstance(safe, int) and safe < held)):
         return ()

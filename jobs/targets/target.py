@@ -28,12 +28,14 @@ LastBase = Callable[[DuckSession], State | None]
 class Way:
     """How what is written begins: as the spare, `fresh` as a copy of what is published, or `empty`.
 
-    `history` takes over the record of earlier runs from what is published.
+    `history` takes over the record of earlier runs from what is published. `goes_on`: with what another source's run
+    wrote a moment ago, which is not published yet.
     """
 
     fresh: bool = False
     empty: bool = False
     history: bool = True
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,15 @@ from jobs.tracking import install, visit
 Result = TypeVar("Result")
 
 
-def track(job: Job, names: list[str], warn: install.Warn = lambda _: None) -> list[str]:
-    """`install.track` at every source that the names mean; without names, at all."""
-    return _joined(_at_each(job, names, lambda part, own: install.track(part, own, warn)))
+Failed = Callable[[errors.NeaptideError], object]
+
+
+def track(job: Job, names: list[str], warn: install.Warn = lambda _: None, failed: Failed | None = None) -> list[str]:
+    """`install.track` at every source that the names mean; without names, at all.
+
+    With `failed`, that is called where one of several sources can't be tracked, and nothing is raised.
+    """
+    return _joined(_at_each(job, names, lambda part, own: install.track(part, own, warn), failed))
 
 
 def untrack(job: Job, names: list[str]) -> list[str]:
@@ -33,7 +39,9 @@ def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "")
     return "".join(_at_each(job, names, of))
 
 
-def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Result]) -> list[Result]:
+def _at_each(
+    job: Job, names: list[str], do: Callable[[Job, list[str]], Result], failed: Failed | None = None
+) -> list[Result]:
     """What is done at each; one that is away keeps no other from it, and its error is raised at the end."""
     results: list[Result] = []
     failures: list[errors.NeaptideError] = []
@@ -42,8 +50,10 @@ def _at_each(job: Job, names: list[str], do: Callable[[Job, list[str]], Result])
             results.append(do(part, list(own)))
         except errors.NeaptideError as error:
             failures.append(part.named(error) if job.parts else error)
-    if failures:
-        raise failures[0]
+    for one in failures:
+        if failed is None or not job.parts:
+            raise one
+        failed(one)
     return results
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from app import errors, statements
+from jobs.beside import identity
 from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.connection import Connection, Source
@@ -74,7 +75,7 @@ def untrack(job: Job, names: list[str]) -> list[str]:
 def _forget_slot(job: Job) -> None:
     """What `status` says of it is of a slot that is dropped; of one that isn't, the next run says it again."""
     with suppress(OSError, errors.NeaptideError):
-        job.files.forget("slot")
+        job.files.forget(identity.slot_note(job.files.part))
 
 
 def missing(job: Job) -> list[str]:

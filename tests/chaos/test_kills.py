@@ -40,7 +40,7 @@ def test_every_point_stands_in_the_list_and_in_one_place() -> None:
     for path in (Path(faults.__file__).parent).rglob("*.py"):
         found.update(re.findall(r'faults\.point\("(\w+)"\)', path.read_text()))
     assert found == Counter(
-        (*faults.POINTS, *faults.OF_MODELS, *faults.OF_RELAY, *faults.WRITTEN_ANEW, *faults.OF_DUAL)
+        (*faults.POINTS, *faults.OF_MODELS, *faults.OF_RELAY, *faults.WRITTEN_ANEW, *faults.OF_SEVERAL, *faults.OF_DUAL)
     )
 
 

@@ -88,7 +88,7 @@ def test_whatever_stands_in_the_small_files_no_command_breaks_and_no_run_lies(
         if text is not None:
             files.beside(name).write_bytes(text)
         elif name == "freshness":
-            files.freshness.write_bytes(altered(files.freshness.read_text(), part, value))
+            files.beside("freshness").write_bytes(altered(files.beside("freshness").read_text(), part, value))
     for command in (["status"], ["status", "--json"], ["runs"], ["sql", "SELECT count(*) FROM public.item"]):
         done = cli(*command)
         assert "bug in Neaptide" not in done.err, (command, done.err)
@@ -105,7 +105,7 @@ def test_no_run_is_served_by_one_that_has_not_been(lab: Lab) -> None:
     from jobs.position import clock
     from jobs.run import sync
 
-    path = lab.job.files.freshness
+    path = lab.job.files.beside("freshness")
     path.write_text(json.dumps({**json.loads(path.read_text()), "began": {**clock.instant(), "seconds": 1e12}}))
     change(lab)
     assert sync.sync_once(lab.job, since=clock.instant()).changed
@@ -140,13 +140,13 @@ def test_no_link_that_somebody_left_is_followed(lab: Lab, tmp_path: Path, mode: 
     mine.write_text("precious")
     files = lab.job.files
     names = [
-        files.freshness,
+        files.beside("freshness"),
         files.pointer,
         files.aside,
         files.beside("daemon"),
         lab.folder / ".reporting.duckdb.purged",
     ]
-    names += [path.with_name(f".{path.name}.passing") for path in (files.freshness, files.pointer)]
+    names += [path.with_name(f".{path.name}.passing") for path in (files.beside("freshness"), files.pointer)]
     names += [lab.folder / name for name in ("reporting.duckdb.wal", "reporting.99-0123456789ab.duckdb")]
     for name in names:
         plant(name, mine)
@@ -213,7 +213,7 @@ def test_the_mode_and_the_group_that_the_operator_gave_are_kept(lab: Lab, mode: 
         change(lab)
         work()
         assert rights(link) == (0o640, group)
-        assert rights(lab.job.files.freshness) == (0o640, group)
+        assert rights(lab.job.files.beside("freshness")) == (0o640, group)
     for _ in range(2):
         change(lab)
         lab.sync()
@@ -234,7 +234,7 @@ def test_the_mode_that_the_config_asks_for_is_given(lab: Lab) -> None:
     lab.target = {"mode_bits": "0644"}
     change(lab)
     lab.sync()
-    assert rights(lab.folder / "reporting.duckdb")[0] == rights(lab.job.files.freshness)[0] == 0o644
+    assert rights(lab.folder / "reporting.duckdb")[0] == rights(lab.job.files.beside("freshness"))[0] == 0o644
     assert rights(lab.job.files.lock)[0] == 0o600
 
 

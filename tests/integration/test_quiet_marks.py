@@ -147,7 +147,7 @@ def test_a_run_of_one_table_says_nothing_of_the_others(lab: Lab) -> None:
 @pytest.mark.long
 def test_what_nobody_can_read_beside_the_file_does_no_harm(lab: Lab) -> None:
     place = {"tables": ["public.item"], "snapshot": "none", "as_of": "x", "floor": 1, "standby": 0, "wal_end": ""}
-    path = lab.job.files.freshness
+    path = lab.job.files.beside("freshness")
     for turn, quiet in enumerate((None, 5, "text", [5], [{}], [{"tables": ["public.item"]}], [place])):
         path.write_text(json.dumps({**json.loads(path.read_text()), "quiet": quiet}))
         assert not lab.sync().changed, quiet

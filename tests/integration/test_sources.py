@@ -25,8 +25,6 @@ from tests.support import cluster, several, strangers
 from tests.support.several import Sources
 
 NOBODY = "postgresql://nobody@127.0.0.1:1/none"
-# What the part of a run comes by that is one source's; every point by itself is tests/chaos' matter.
-POINTS = ("after_swap", "before_commit", "spare_replaced", "snapshot_joined", "after_commit", "before_freshness")
 
 
 @pytest.fixture
@@ -428,21 +426,82 @@ def test_where_all_are_away_the_first_is_named(lab: Sources) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("nth", [1, 2])
-def test_a_run_that_is_killed_within_or_between_the_sources(lab: Sources, point: str, nth: int) -> None:
+def test_a_source_with_another_name_has_its_tables_copied_under_that(lab: Sources) -> None:
     lab.sync()
-    cli = lab.cli()
-    for source in lab.urls:
-        lab.run(source, "UPDATE item SET cents = cents + 1 WHERE id < 6", "DELETE FROM item WHERE id = 9")
-    cli.process("sync", NEAPTIDE_FAULT=f"{point}:{nth}")
-    # Each source is as it was before, or as it is now.
-    for source in lab.urls:
-        assert len(lab.of_file(source)) in (9, 10)
-    lab.run("web", "UPDATE item SET cents = 50 WHERE id = 1")
-    lab.sync()
+    lab.urls = {"crm": lab.urls["crm"], "shop": lab.urls.pop("web")}
+    lab.specs = [lab.specs[0], {**lab.specs[1], "source": "shop"}]
+    lab.run("shop", "DELETE FROM item WHERE id = 3")
+    assert {one.table: one.action for one in lab.sync().tables} == {"crm.item": "none", "web.item": "full"}
     lab.assert_equal()
-    lab.run("crm", "UPDATE item SET cents = 60 WHERE id = 1")
-    lab.sync()
+    assert [one.source for one in report.read_status(lab.job).sources] == ["crm", "shop"]
+    lab.run("shop", "DELETE FROM item WHERE id = 4")
+    assert {one.table: one.action for one in lab.sync().tables} == {"crm.item": "none", "web.item": "delta"}
     lab.assert_equal()
-    assert verify.verify(lab.job).equal
+
+
+@pytest.mark.long
+def test_a_name_of_two_sources_means_the_one_in_the_file(lab: Sources) -> None:
+    """`public.item` is what both have at their servers, and what one of them has in the file."""
+    lab.specs = [{**lab.specs[0], "deletes": "compare"}, {"name": "public.item", "source": "web"}]
+    lab.sync()
+    pauses.pause(lab.job, ["public.item"])
+    for source in lab.urls:
+        lab.run(source, "UPDATE item SET cents = 8")
+    before, found = lab.of_file("web"), lab.sync()
+    assert [one.table for one in found.tables if one.action == "paused"] == ["public.item"]
+    lab.assert_equal("crm")
+    assert lab.of_file("web") == before
+    status = {one.table: one for one in report.read_status(lab.job).tables}
+    assert {name: (one.last_action == "paused", one.deletes) for name, one in status.items()} == {
+        "crm.item": (False, "compare"),
+        "public.item": (True, "tombstone"),
+    }
+    pauses.resume(lab.job, [])
+    assert [one.source for one in lab.sync(tables=["public.item"]).sources] == ["web"]
+    lab.assert_equal()
+    lab.specs[1]["rename"] = "web.item"
+    assert [one.source for one in lab.sync(tables=["public.item"]).sources] == ["crm", "web"]
+    lab.specs[0]["paused"] = True
+    lab.sync()
+    status = {one.table: one for one in report.read_status(lab.job).tables}
+    assert {name: one.last_action == "paused" for name, one in status.items()} == {"crm.item": True, "web.item": False}
+    refused = lab.cli()("backfill", "public.item", "--where", "id = 1")
+    assert refused.code == 2
+    assert "public.item is a table of source crm and of source web" in refused.err
+
+
+@pytest.mark.long
+def test_a_wrong_password_is_one_sources_trouble_and_shown_nowhere(lab: Sources) -> None:
+    lab.sync()
+    lab.run("crm", "UPDATE item SET cents = 5")
+    user, _, rest = lab.urls["web"].partition("@")
+    wrong = "hunter2secret"
+    away = Sources(lab.urls | {"web": f"{user.rpartition(':')[0]}:{wrong}@{rest}"}, lab.folder, lab.specs)
+    cli = away.cli()
+    for words in (("sync",), ("sync", "--json"), ("status",), ("verify",), ("doctor",), ("track",), ("feed", "status")):
+        done = cli(*words)
+        assert done.code == 1, words
+        assert "source web" in done.out + done.err, words
+        assert wrong not in done.out + done.err, words
+    assert not any(wrong in path.read_bytes().decode(errors="replace") for path in lab.folder.glob("reporting*"))
+    lab.assert_equal("crm")
+    assert cli("sync", "--dry-run").code in (0, 1)
+
+
+@pytest.mark.long
+def test_postgresql_itself_answers_for_the_tables_of_one_source(lab: Sources) -> None:
+    lab.sync()
+    lab.run("web", "UPDATE item SET cents = 77 WHERE id = 1")
+    cli, ask = lab.cli(), ("sql", "--format", "json", "SELECT cents FROM web.item WHERE id = 1")
+    assert cli(*ask).json["rows"] == [{"cents": 1}]
+    assert cli(*ask, "--live", "--source", "web").json["rows"] == [{"cents": 77}]
+    for more, told in (
+        (("--live",), "name one, --source crm"),
+        (("--live", "--source", "wbe"), "did you mean web?"),
+        (("--live", "--source", "crm"), "web.item"),
+        (("--source", "web"), "--source goes with --live"),
+    ):
+        done = cli(*ask, *more)
+        assert done.code in (1, 2), more
+        assert told in done.err, more
+    assert "--live" in cli("sql", "--help").out

@@ -100,7 +100,7 @@ MUTANTS = (
     Mutant(
         "a daemon on a lake keeps what every run read",
         "jobs/run/deltas.py",
-        "if self._file.private and carry.can_carry(step, self._context.published):",
+        "if not self._file.at_once and carry.can_carry(step, self._context.published):",
         "if carry.can_carry(step, self._context.published):",
         LAKE + "test_a_session_that_is_kept_has_nothing_left_of_a_run",
     ),

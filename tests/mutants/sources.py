@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 SOURCES = "tests/integration/test_sources.py::"
+ONCE = "tests/integration/test_sources_once.py::"
+LOGS = "tests/integration/test_sources_wal.py::"
 
 MUTANTS = (
     Mutant(
@@ -69,5 +71,89 @@ MUTANTS = (
         "                    yield from _of_model(item)\n",
         "                    pass\n",
         "tests/unit/config/test_sources.py::test_a_password_in_the_file_is_a_secret",
+    ),
+    Mutant(
+        "each of several sources publishes a file of its own",
+        "jobs/run/several.py",
+        "done = _published_at_once(job, options, run)",
+        "done = _one_after_the_other(job, options, run, None)",
+        ONCE + "test_one_file_is_copied_and_published_for_all",
+    ),
+    Mutant(
+        "what a source copied anew takes its place before all of the source is written",
+        "jobs/targets/file/work.py",
+        "        file.at_once = True\n",
+        "        file.at_once = False\n",
+        ONCE + "test_a_source_that_fails_in_the_middle_leaves_the_other_published",
+    ),
+    Mutant(
+        "what a source that failed had copied stays in the published file",
+        "jobs/run/pending.py",
+        "load.drop_all(file)",
+        "pass",
+        ONCE + "test_a_source_that_fails_in_the_middle_leaves_the_other_published",
+    ),
+    Mutant(
+        "a file that fills up takes along what other sources wrote",
+        "jobs/run/several.py",
+        "                with suppress(errors.NeaptideError, Unfit):\n                    pending.publish()\n",
+        "",
+        ONCE + "test_what_is_wrong_with_the_file_takes_no_source_along",
+    ),
+    Mutant(
+        "how the run of a source ended is told to nobody where another follows",
+        "jobs/run/recording.py",
+        "pending.ended if pending and pending.ended else",
+        "",
+        ONCE + "test_one_file_is_copied_and_published_for_all",
+    ),
+    Mutant(
+        "the log is let go of by a reader that is closed by then",
+        "jobs/run/sync.py",
+        "pending.held.callback(held.pop_all().close)",
+        "pass",
+        LOGS + "test_each_source_has_a_slot_and_is_followed_from_there",
+    ),
+    Mutant(
+        "a name pauses the tables of every source that has one so called",
+        "jobs/tables/entries.py",
+        " if name in own or job.part in sources_of(name, parts))",
+        ")",
+        SOURCES + "test_a_name_of_two_sources_means_the_one_in_the_file",
+    ),
+    Mutant(
+        "a backfill takes the first of two tables that are called alike",
+        "jobs/plan/sources.py",
+        "    if others:\n",
+        "    if False:\n",
+        SOURCES + "test_a_name_of_two_sources_means_the_one_in_the_file",
+    ),
+    Mutant(
+        "two sources of one target have one replication slot",
+        "jobs/beside/identity.py",
+        'of = f"{_of(lock)} {source}" if source else _of(lock)',
+        "of = _of(lock)",
+        LOGS + "test_each_source_has_a_slot_and_is_followed_from_there",
+    ),
+    Mutant(
+        "what one source's server holds is noted for all of them",
+        "jobs/beside/identity.py",
+        'return f"slot.{source}" if source else "slot"',
+        'return "slot"',
+        LOGS + "test_a_lost_slot_leaves_the_other_source_going",
+    ),
+    Mutant(
+        "the log of one of several sources wakes nobody",
+        "jobs/daemon/watches.py",
+        "lambda: part.sessions.log if part.sessions is not None else None",
+        "lambda: None",
+        LOGS + "test_the_log_of_each_wakes_the_daemon",
+    ),
+    Mutant(
+        "the slot of a source that left the config is told to nobody",
+        "jobs/status/loghold.py",
+        "sorted(job.names | _noted(files))",
+        "sorted(job.names)",
+        LOGS + "test_untrack_drops_the_slot_of_one_source_and_a_source_that_left_is_told_of",
     ),
 )

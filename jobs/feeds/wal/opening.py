@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from app import errors, redaction, statements
+from jobs.beside import identity
 from jobs.feeds.wal.feed import WalFeed
 from jobs.feeds.wal.reader import LogReader
 from jobs.feeds.wal.stream import text
@@ -210,7 +211,7 @@ def _renew(job: Job, slot: Slot) -> None:
 
 def _fails(job: Job, slot: Slot) -> bool:
     """Whether the stream has ended with an error at this position again and again."""
-    return _times(job.files.read("slot"), slot) >= _TRIES
+    return _times(job.files.read(identity.slot_note(job.files.part)), slot) >= _TRIES
 
 
 def _is_to_be_made(job: Job, slot: Slot) -> bool:
@@ -219,7 +220,7 @@ def _is_to_be_made(job: Job, slot: Slot) -> bool:
         return False
     if slot.there:
         return slot.ours and (slot.lost or _fails(job, slot))
-    noted = job.files.read("slot")
+    noted = job.files.read(identity.slot_note(job.files.part))
     return noted.get("anew") is True and noted.get("slot") == slot.name
 
 
@@ -252,8 +253,9 @@ def _note(job: Job, slot: Slot, *, failed: bool = False, anew: bool = False) -> 
 
     Who can't write there can't sync either, and is told so elsewhere.
     """
-    times = _times(job.files.read("slot"), slot) + failed
+    times = _times(job.files.read(identity.slot_note(job.files.part)), slot) + failed
     content = {"slot": slot.name, "held": slot.held, "safe": slot.safe, "status": slot.status or slots.GONE}
     content |= {"anew": True} if anew else {}
+    content |= {"failed": text(slot.confirmed), "times": times} if times else {}
     with suppress(OSError, errors.NeaptideError):
-        job.files.note("slot", content | ({"failed": text(slot.confirmed), "times": times} if times else {}))
+        job.files.note(identity.slot_note(job.files.part), content)

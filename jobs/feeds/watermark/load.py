@@ -85,6 +85,13 @@ def drop(session: DuckSession, table: Table) -> None:
     session.execute(f"DROP TABLE IF EXISTS {loading_name(session, table)}")
 
 
+def drop_all(session: DuckSession) -> None:
+    """The same of every table."""
+    for schema, name in session.copied_tables():
+        if name.startswith(PREFIX):
+            session.execute(f"DROP TABLE out.{quoting.qualified(schema, name)}")
+
+
 def loading_name(session: DuckSession, table: Table) -> str:
     """Where the rows go until they are complete: beside the table, since a rename can't change the schema."""
     return f"{session.staging}.{quoting.qualified(table.target[0], PREFIX + table.target[1])}"

@@ -95,6 +95,10 @@ class FileTarget:
         self, way: Way, published: State, now: SourceSession, last_base: LastBase, *, onto_published: bool = False
     ) -> Iterator[tuple[DuckSession, State]]:
         """As in `Target`."""
+        if way.goes_on:
+            with work.opened_written(self._job) as found:
+                yield found
+            return
         resumed = draft.begin(self._files, fresh=way.fresh or onto_published, empty=way.empty)
         try:
             with work.opened_work(self._job, resumed, published, now, last_base) as found:

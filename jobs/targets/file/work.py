@@ -129,6 +129,18 @@ def opened_work(
             yield file, ledger.read(file, source=job.part)
 
 
+@contextmanager
+def opened_written(job: Job) -> Iterator[tuple[DuckSession, State]]:
+    """What was written and is not published yet, to be gone on with: all that is written now is one transaction."""
+    with opening.opened(job, job.files.work) as file:
+        file.at_once = True
+        try:
+            yield file, ledger.read(file, source=job.part)
+        finally:
+            # It may be kept for another run.
+            file.at_once = False
+
+
 def _check_usable(state: State, published: State, now: SourceSession) -> None:
     """Raise an error where the work file may not be brought up to date from its own watermarks.
 

@@ -29,6 +29,7 @@ class LakeSession(Staging):
     """
 
     private = False
+    at_once = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, room: Path | None = None) -> None:
         super().__init__(connection, room)

@@ -51,9 +51,9 @@ def test_each_source_has_its_tables_and_settings(tmp_path: Path) -> None:
             "crm and eu-web would both have A.B in the file",
         ),
         (CRM + table("a.b", "crm") + table("a.b", "crm"), "a.b stands there twice"),
-        ('[sync]\nfeed = "wal"\n' + CRM + table("a.b", "crm"), 'the feeds "wal" and "events", and dual'),
         ("[sync]\ndual = true\n" + CRM + table("a.b", "crm"), "dual"),
-        (CRM + table("a.b", "crm", 'feed = "events"'), 'the feeds "wal" and "events"'),
+        (CRM + table("a.b", "crm", 'feed = "events"'), 'the feed "events" and dual are for one source'),
+        ('[sync]\nfeed = "events"\n' + CRM + table("a.b", "crm"), 'the feed "events" and dual are for one source'),
         ('[read]\nmode = "source"\n' + CRM + table("a.b", "crm"), "asks one database"),
     ],
 )

@@ -43,7 +43,7 @@ def target(tmp_path: Path) -> Names:
 
 def test_what_is_written_is_read(target: Names) -> None:
     found = freshness.read(target)
-    assert found == json.loads(target.freshness.read_text())
+    assert found == json.loads(target.beside("freshness").read_text())
     assert board.read(target) == {**json.loads(target.beside("daemon").read_text()), "alive": True}
 
 
@@ -78,11 +78,11 @@ PATHS = [".".join(map(str, path)) for path, _ in WRONG]
 
 @pytest.mark.parametrize(("path", "values"), WRONG, ids=PATHS)
 def test_freshness_of_another_form_is_none(target: Names, path: tuple[Any, ...], values: tuple[Any, ...]) -> None:
-    content = json.loads(target.freshness.read_text())
+    content = json.loads(target.beside("freshness").read_text())
     holder, key = path_of(content, path)
     for value in values:
         holder[key] = value
-        target.freshness.write_text(json.dumps(content))
+        target.beside("freshness").write_text(json.dumps(content))
         assert freshness.read(target) == {}, value
         assert freshness.as_of(target) is None
 
@@ -128,7 +128,7 @@ NO_TEXT: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", NO_TEXT)
 def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Names, what: str) -> None:
-    for path, form in ((target.freshness, notes.Freshness), (target.beside("daemon"), notes.Daemon)):
+    for path, form in ((target.beside("freshness"), notes.Freshness), (target.beside("daemon"), notes.Daemon)):
         path.unlink()
         NO_TEXT[what](path)
         assert notes.read(path, form) == {}
@@ -138,9 +138,9 @@ def test_what_is_no_note_at_all_is_none_and_nobody_waits_for_it(target: Names, w
 def test_a_note_is_written_in_place_of_a_link_and_not_through_it(target: Names, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("precious")
-    for path in (target.freshness, plain.passing(target.freshness)):
+    for path in (target.beside("freshness"), plain.passing(target.beside("freshness"))):
         path.unlink(missing_ok=True)
         path.symlink_to(mine)
-    smallfile.write(target.freshness, "{}", Rights())
-    assert (target.freshness.read_text(), target.freshness.is_symlink()) == ("{}", False)
+    smallfile.write(target.beside("freshness"), "{}", Rights())
+    assert (target.beside("freshness").read_text(), target.beside("freshness").is_symlink()) == ("{}", False)
     assert mine.read_text() == "precious"
