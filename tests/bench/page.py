@@ -38,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.page", description=__doc__)
     parser.add_argument("--lines", type=int, default=5_000_000, help="order lines of the shop (default 5,000,000)")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--mixed", action="store_true", help="customers move and products are renamed in the runs, too")
     parser.add_argument("--pages", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.pages:
@@ -55,7 +56,7 @@ def main() -> None:
         child.call("load", url=url, path=str(path), tables=tables, models=True)
         with _serving(folder, url, path) as port:
             _first_bytes(folder, port, options)
-            _beside(url, path, tables, port, options.repeats)
+            _beside(url, path, tables, port, options)
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def _first_byte(port: int, path: str) -> float:
     return took
 
 
-def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) -> None:
+def _beside(url: str, path: Path, tables: list[str], port: int, options: argparse.Namespace) -> None:
     """Runs with 50 open pages and without, in turns; and from a commit until all pages show it."""
     from jobs.run import sync
     from jobs.sessions import OpenSessions
@@ -155,7 +156,7 @@ def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) ->
 
     def run(count: int) -> float:
         ask("open", count)
-        shop.write(url, _CHANGED, next(turns), mixed=True)
+        shop.write(url, _CHANGED, next(turns), mixed=options.mixed)
         committed, began = time.time(), time.perf_counter()
         done = sync.sync_once(job)
         took = time.perf_counter() - began
@@ -169,7 +170,7 @@ def _beside(url: str, path: Path, tables: list[str], port: int, repeats: int) ->
         for _ in range(3):
             run(0)
         shown.clear()
-        alone, beside = interleaved([lambda: run(0), lambda: run(PAGES)], repeats)
+        alone, beside = interleaved([lambda: run(0), lambda: run(PAGES)], options.repeats)
     finally:
         keep.close()
         pages.stdin.close()
