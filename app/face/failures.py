@@ -108,8 +108,11 @@ def _how(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option) and error.param.help:
         return f"{error.param.opts[0]}: {error.param.help}"
     extra = _EXTRA.match(error.message)
-    if extra and error.ctx and any("--table" in one.opts for one in error.ctx.command.params):
+    options = {name for one in error.ctx.command.params for name in one.opts} if error.ctx else set()
+    if extra and "--table" in options:
         return f"tables are named by an option: {path} --table {extra[1]}"
+    if extra and "--url" in options and "://" in extra[1]:
+        return f"the database is named by an option: {path} --url …"
     return f"see {path} --help"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app import config, errors, notes
+from app import errors, notes
 from app.face import completion, proposal, show
 from app.face.base import Command, Face, json_option, pass_face
 
@@ -58,6 +58,8 @@ def command(
     With --source the config gets one more database, and its tables; again, what that has of new ones. What stands in
     it stays.
     """
+    from app import config
+
     path = output or face.config_path
     _check_file(path, source, force=force)
     if source and path.exists():
@@ -89,6 +91,8 @@ def _check_file(path: Path, source: str | None, *, force: bool) -> None:
 
 
 def _missing(source: str | None) -> str:
+    from app import config
+
     raise errors.UsageError("give --url, the database to look at", hint=f"or set {config.variable(source or '')}")
 
 
@@ -140,6 +144,7 @@ def _proposed(
 
 def _write(path: Path, url: str, proposed: Proposal, source: str, *, with_password: bool) -> None:
     """A new file; with a password in it, for nobody else's eyes."""
+    from app import config
     from jobs.init import text as config_text
 
     written = config_text.config_text(url, proposed, with_password=with_password, source=source)
@@ -163,6 +168,7 @@ def _fields(one: Choice) -> dict[str, Any]:
 
 def _hidden(url: str, source: str, *, with_password: bool) -> bool:
     """Whether the file lacks a password that only the command line had."""
+    from app import config
     from jobs.init import text as config_text
 
     elsewhere = os.environ.keys() & {config.variable(source), "PGPASSWORD"}
@@ -184,7 +190,7 @@ def _from_there(url: str, path: Path) -> str:
 def _job(url: str) -> Job:
     from pydantic import SecretStr, ValidationError
 
-    from app import bootstrap
+    from app import bootstrap, config
 
     try:
         source = config.Source(url=SecretStr(url))

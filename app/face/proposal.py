@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import config
 from app.face import show
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ def lines(proposal: Proposal, *, track: bool, again: str = "neaptide init --trac
 
 def next_steps(proposal: Proposal, path: Path, *, secret: bool, source: str = "") -> Iterator[str]:
     """What is to be done now, as it has to be typed. `secret`: the password has to be given first."""
+    from app import config
     from jobs.init import text
 
     command = "neaptide" if path == Path("config.toml") else f"neaptide --config {path}"

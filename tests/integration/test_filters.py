@@ -39,7 +39,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 def rows(lab: Lab, query: str) -> list[tuple[Any, ...]]:
     """What the published file answers."""
-    with lab.opened() as file:
+    with lab.published() as file:
         return file.execute(query).fetchall()
 
 

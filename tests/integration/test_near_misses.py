@@ -60,7 +60,7 @@ def test_words_in_the_wrong_place_are_told_where_they_belong(cli: Cli) -> None:
         (["report", "late", "days=4"], "neaptide report late -p days=4"),
         (["report", "late", "--days", "4"], "neaptide report late -p days=…"),
         (["report", "late", "-p", "days=4", "-p", "days=5"], "the parameter days is given 2 times"),
-        (["init", "postgresql://me:geheim@host/db"], "hint: --url: The PostgreSQL to look at"),
+        (["init", "postgresql://me:geheim@host/db"], "hint: the database is named by an option: neaptide init --url …"),
     ):
         done = cli(*words)
         assert (done.code, told in done.err, "geheim" in done.err) == (2, True, False), (words, done.err)

@@ -35,7 +35,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 
 def values(lab: Lab, table: str) -> list[tuple[int, int]]:
-    with lab.opened() as file:
+    with lab.published() as file:
         return file.execute(f"SELECT id, v FROM public.{table} ORDER BY id").fetchall()
 
 

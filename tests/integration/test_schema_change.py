@@ -186,7 +186,7 @@ def test_a_table_that_can_not_be_synced_stays_as_it_was_and_the_others_go_on(
 
 def file_rows(lab: Lab, name: str) -> list[tuple[object, ...]]:
     """A table of the published file, asked without the source."""
-    with lab.opened() as file:
+    with lab.published() as file:
         return file.execute(f"SELECT * FROM public.{name} ORDER BY id").fetchall()
 
 

@@ -98,7 +98,7 @@ def test_a_tombstone_that_is_read_again_kills_no_row(trio: Trio) -> None:
 
 def stamped(lab: Lab) -> list[tuple[int, str]]:
     """The rows of a table that the source has locked."""
-    with lab.opened() as file:
+    with lab.published() as file:
         return file.execute("SELECT id, name FROM public.stamped ORDER BY id").fetchall()
 
 

@@ -76,7 +76,7 @@ def test_deletes_that_are_ignored_stay_and_changes_come(lab: Lab) -> None:
     assert ids(lab, "kept") == list(range(1, 11))
     lab.run("INSERT INTO kept VALUES (1, 'again')")
     lab.sync()
-    with lab.opened() as file:
+    with lab.published() as file:
         assert file.execute("SELECT name FROM public.kept WHERE id IN (1, 9) ORDER BY id").fetchall() == [
             ("again",),
             ("x",),
@@ -84,7 +84,7 @@ def test_deletes_that_are_ignored_stay_and_changes_come(lab: Lab) -> None:
 
 
 def ids(lab: Lab, table: str) -> list[int]:
-    with lab.opened() as file:
+    with lab.published() as file:
         return [row[0] for row in file.execute(f"SELECT id FROM public.{table} ORDER BY id").fetchall()]
 
 

@@ -102,7 +102,7 @@ def after_the_snapshot(act: Callable[[], object], patch: pytest.MonkeyPatch) -> 
 
 
 def rows(lab: Lab) -> list[list[tuple[str, ...]]]:
-    with lab.opened() as file:
+    with lab.published() as file:
         found = [file.execute(f"SELECT id::VARCHAR, name FROM {spec['name']}").fetchall() for spec in lab.specs]
     return [sorted(rows, key=repr) for rows in found]
 

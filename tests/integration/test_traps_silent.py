@@ -92,6 +92,6 @@ def test_who_is_in_no_transaction_holds_nothing_up(trio: Trio) -> None:
 
 def floors(lab: Lab) -> list[Any]:
     """Of the tables that are read by their stamps."""
-    with lab.opened() as file:
+    with lab.published() as file:
         query = "SELECT floor FROM neaptide.watermarks WHERE mode = 'updated_at' ORDER BY table_name"
         return [row[0] for row in file.execute(query).fetchall()]

@@ -181,7 +181,7 @@ def test_a_role_that_may_not_see_other_sessions_loses_nothing_and_is_told_which_
 
 
 def floors(lab: Lab) -> list[Any]:
-    with lab.opened() as file:
+    with lab.published() as file:
         return [row[0] for row in file.execute("SELECT floor FROM neaptide.watermarks ORDER BY table_name").fetchall()]
 
 

@@ -88,7 +88,7 @@ class Lab:
         """One run."""
         return sync.sync_once(self.job, **given)
 
-    def opened(self) -> duckdb.DuckDBPyConnection:
+    def published(self) -> duckdb.DuckDBPyConnection:
         """A session that reads what is published."""
         if lake := self.job.settings.lake:
             return targets.attached(lake)
@@ -101,12 +101,12 @@ class Lab:
 
     def file_rows(self, table: str) -> list[tuple[str, ...]]:
         """Every row of the published file, as text, sorted."""
-        with self.connect() as conn, self.opened() as file:
+        with self.connect() as conn, self.published() as file:
             return _file_rows(file, table, column_names(conn, table))
 
     def assert_equal(self, *tables: str) -> None:
         """Both sides hold the same rows, every one of them as often."""
-        with self.connect() as conn, self.opened() as file:
+        with self.connect() as conn, self.published() as file:
             for table in tables or [spec["name"] for spec in self.specs]:
                 names = column_names(conn, table)
                 assert _file_rows(file, table, names) == _source_rows(conn, table, names), table
