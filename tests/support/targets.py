@@ -57,7 +57,11 @@ def attached(lake: Lake, snapshot: int | None = None) -> duckdb.DuckDBPyConnecti
 
 
 def spread(metafunc: pytest.Metafunc) -> None:
-    """Have the test run once with each target, if it is one of those; its name on a file is that of elsewhere."""
-    if metafunc.definition.get_closest_marker("each_target"):
+    """Have the test run once with each target, if it is one of those; its name on a file is that of elsewhere.
+
+    A soak's labs go to processes of their own, which know of no lake.
+    """
+    marks = metafunc.definition.get_closest_marker
+    if marks("each_target") and not marks("soak"):
         params = [pytest.param(FILE, id=pytest.HIDDEN_PARAM), pytest.param(LAKE, marks=pytest.mark.long)]
         metafunc.parametrize("target_kind", params, indirect=True)
