@@ -97,7 +97,7 @@ MUTANTS = (
         "a file that fills up takes along what other sources wrote",
         "jobs/run/several.py",
         "                with suppress(errors.NeaptideError, Unfit):\n                    pending.publish()\n",
-        "",
+        "                pass\n",
         ONCE + "test_what_is_wrong_with_the_file_takes_no_source_along",
     ),
     Mutant(
@@ -106,13 +106,6 @@ MUTANTS = (
         "pending.ended if pending and pending.ended else",
         "",
         ONCE + "test_one_file_is_copied_and_published_for_all",
-    ),
-    Mutant(
-        "the log is let go of by a reader that is closed by then",
-        "jobs/run/sync.py",
-        "pending.held.callback(held.pop_all().close)",
-        "pass",
-        LOGS + "test_each_source_has_a_slot_and_is_followed_from_there",
     ),
     Mutant(
         "a name pauses the tables of every source that has one so called",
