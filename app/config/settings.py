@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from app import s3
-from app.config import several
+from app.config import combined, several
 from app.config.sections import (
     Alerts,
     Events,
@@ -109,31 +109,12 @@ class Settings(Section):
         return timedelta(0) if told else schedule.min_interval
 
     @model_validator(mode="after")
-    def _can_be_fed(self) -> Settings:
-        """Several sources have no events, and a lake of theirs no log: how far it was read is noted by one machine."""
-        if self.sources and (self.reads_events or self.sync.dual):
-            raise ValueError('the feed "events" and dual are for one source: with [[sources]] use "watermark" or "wal"')
-        if self.sources and self.target.is_lake and self.reads_log:
-            raise ValueError('a lake of several sources is fed by watermark: the feed "wal" is not supported with both')
-        if self.sources and self.read.on_source:
-            raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
-        self._fits_a_lake()
+    def _fit_together(self) -> Settings:
+        if self.sources:
+            combined.check_sources(self.target, self.sync, self.read, log=self.reads_log, events=self.reads_events)
+        if self.target.is_lake:
+            combined.check_lake(self.sync, self.tables)
         return self
-
-    def _fits_a_lake(self) -> None:
-        """A history is kept in the file alone, and a lake's commit can't be one with a commit of the source."""
-        if not self.target.is_lake:
-            return
-        kept = [table.name for table in self.tables if table.history]
-        if kept:
-            raise ValueError(
-                f"tables: {kept[0]} has history = true, which a lake doesn't keep: leave it out,"
-                " or have a file as [target], without url and data"
-            )
-        if self.sync.dual:
-            raise ValueError(
-                "sync: dual = true needs a file: leave it out, or have a file as [target], without url and data"
-            )
 
     @property
     def parts(self) -> dict[str, Settings]:

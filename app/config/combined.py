@@ -1,0 +1,38 @@
+"""What a config may not ask for together: each is told with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.config.sections import Read, Sync, Target
+from app.config.table import Table
+
+
+def check_sources(target: Target, sync: Sync, read: Read, *, log: bool, events: bool) -> None:
+    """Several sources have no events, and a lake of theirs no log: how far it was read is noted by one machine.
+
+    Raises `ValueError`.
+    """
+    if events or sync.dual:
+        raise ValueError('the feed "events" and dual are for one source: with [[sources]] use "watermark" or "wal"')
+    if target.is_lake and log:
+        raise ValueError('a lake of several sources is fed by watermark: the feed "wal" is not supported with both')
+    if read.on_source:
+        raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
+
+
+def check_lake(sync: Sync, tables: Sequence[Table]) -> None:
+    """A history is kept in the file alone, and a lake's commit can't be one with a commit of the source.
+
+    Raises `ValueError`.
+    """
+    kept = [table.name for table in tables if table.history]
+    if kept:
+        raise ValueError(
+            f"tables: {kept[0]} has history = true, which a lake doesn't keep: leave it out,"
+            " or have a file as [target], without url and data"
+        )
+    if sync.dual:
+        raise ValueError(
+            "sync: dual = true needs a file: leave it out, or have a file as [target], without url and data"
+        )
