@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -70,8 +70,7 @@ def command(
     job = _job(url)
     proposed = _proposed(face, job, path, source, schemas, track=track)
     _write(path, _from_there(url, path), proposed, source or "", with_password=with_password)
-    again = f"neaptide init{f' --source {source}' if source else ''} --track --force"
-    _show(proposed, as_json=as_json, track=track, again="" if source else again)
+    _show(proposed, as_json=as_json, track=track, again=not source)
     secret = _hidden(url, source or "", with_password=with_password)
     for line in proposal.next_steps(proposed, path, secret=secret, source=source or ""):
         face.say(line)
@@ -90,7 +89,7 @@ def _check_file(path: Path, source: str | None, *, force: bool) -> None:
         )
 
 
-def _missing(source: str | None) -> str:
+def _missing(source: str | None) -> NoReturn:
     from app import config
 
     raise errors.UsageError("give --url, the database to look at", hint=f"or set {config.variable(source or '')}")
@@ -114,7 +113,7 @@ def _add(
     begun = addition.begun(path, source, None if url is None else _from_there(url, path))
     face.urls.append(begun.url)
     proposed = _proposed(face, _added(begun), path, source, schemas, track=track, begun=begun)
-    _show(proposed, as_json=as_json, track=track, again="")
+    _show(proposed, as_json=as_json, track=track, again=False)
     if not (proposed.choices or begun.is_new):
         face.say(f"{path} has all tables of source {source}: nothing is written")
         return
@@ -154,7 +153,7 @@ def _write(path: Path, url: str, proposed: Proposal, source: str, *, with_passwo
     notes.write(path, written)
 
 
-def _show(proposed: Proposal, *, as_json: bool, track: bool, again: str) -> None:
+def _show(proposed: Proposal, *, as_json: bool, track: bool, again: bool) -> None:
     if as_json:
         show.as_json([_fields(one) for one in proposed.choices])
     else:

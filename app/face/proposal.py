@@ -17,10 +17,10 @@ _FEW = 3
 _WIDTH, _INDENT = 80, " " * 15
 
 
-def lines(proposal: Proposal, *, track: bool, again: str = "neaptide init --track --force") -> Iterator[str]:
+def lines(proposal: Proposal, *, track: bool, again: bool = True) -> Iterator[str]:
     """What there is, what becomes of it by groups, and what a run costs.
 
-    `again` is the command that proposes triggers; empty where what was proposed would have to be taken out first.
+    `again`: the same command could propose triggers instead; else what it proposed would have to be taken out first.
     """
     yield from _wrapped(_head(proposal), "")
     groups: dict[str, list[Choice]] = {}
@@ -29,7 +29,7 @@ def lines(proposal: Proposal, *, track: bool, again: str = "neaptide init --trac
     for name, of in groups.items():
         yield from _wrapped(f"{_counted(of):>12}   {name}{_more(of)}", _INDENT)
     if proposal.taken:
-        yield from _cost(proposal, track=track or not again, again=again)
+        yield from _cost(proposal, track=track or not again)
 
 
 def next_steps(proposal: Proposal, path: Path, *, secret: bool, source: str = "") -> Iterator[str]:
@@ -89,7 +89,7 @@ def _more(of: list[Choice]) -> str:
     return f"{names}, {size(sum(one.bytes for one in of))}, about {duration(sum(one.seconds for one in of))}"
 
 
-def _cost(proposal: Proposal, *, track: bool, again: str) -> Iterator[str]:
+def _cost(proposal: Proposal, *, track: bool) -> Iterator[str]:
     from jobs.init.choice import duration
 
     sentence = f"A run costs about {duration(proposal.seconds())}."
@@ -99,7 +99,7 @@ def _cost(proposal: Proposal, *, track: bool, again: str) -> Iterator[str]:
         return
     tracked, tables = duration(proposal.seconds(tracked=True)), show.counted(len(better), "table")
     yield f"{sentence} With triggers on {tables} it would be {tracked}:"
-    yield f"    {again}"
+    yield "    neaptide init --track --force"
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
