@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -17,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app import cli
-from tests.bench import machine, source
-
-MEMORY_LIMIT = "400MB"
+from tests.bench import machine, paired, source, target
 
 
 def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
@@ -34,47 +31,11 @@ def call(action: str, *, timeout: float = 3600, **given: Any) -> dict[str, Any]:
     return found
 
 
-def job(
-    url: str,
-    path: str,
-    tables: Sequence[str],
-    *,
-    connections: int = 4,
-    keep: Any = None,
-    models: bool = False,
-    history: bool = False,
-    lake: str = "",
-) -> Any:
-    """A job for these tables; nothing but the number of connections, and the shop's models, differs from defaults.
-
-    A `lake` is the URL of its catalog; its files lie beside `path`.
-    """
-    from pydantic import SecretStr
-
-    from app import config
-    from jobs.job import Job
-
-    settings = config.Settings(
-        source=config.Source(url=SecretStr(url), max_connections=connections),
-        target=config.Target(path=Path(path), memory_limit=MEMORY_LIMIT, **_of_lake(lake, path)),
-        tables=[config.Table(name=name, history=history) for name in tables],
-        models=config.Models(path=machine.ROOT / "sql" / "models" if models else Path("no models")),
-    )
-    return Job(settings, url, keep)
-
-
-def _of_lake(lake: str, path: str) -> dict[str, Any]:
-    from pydantic import SecretStr
-
-    data = str(Path(path).with_suffix(".data"))
-    return {"url": SecretStr(f"ducklake:postgres:{lake}"), "data": data} if lake else {}
-
-
 def track(url: str, tables: Sequence[str]) -> dict[str, Any]:
     """Install what the sync needs on the source."""
     from jobs.tracking import install as tracking
 
-    tracking.track(job(url, "unused.duckdb", tables), [])
+    tracking.track(target.job(url, "unused.duckdb", tables), [])
     return {}
 
 
@@ -87,8 +48,8 @@ def load(
     from jobs.run import sync
     from jobs.targets import targets
 
-    wanted = job(url, path, tables, connections=connections, models=models, lake=lake)
-    forget(path)
+    wanted = target.job(url, path, tables, connections=connections, models=models, lake=lake)
+    target.forget(path)
     began, used = time.monotonic(), time.process_time()
     run = sync.sync_once(wanted, progress=_bars() if progress else results.Silent())
     seconds, used = time.monotonic() - began, time.process_time() - used
@@ -102,7 +63,7 @@ def table_as(url: str, path: str, tables: Sequence[str], threads: int | None = N
 
     from jobs.engine.bridge import extension
 
-    forget(path)
+    target.forget(path)
     began, used = time.monotonic(), time.process_time()
     with closing(duckdb.connect(path, config={"threads": threads} if threads else {})) as file:
         file.execute("SET preserve_insertion_order = false")
@@ -123,7 +84,7 @@ def steps(url: str, path: str, table: str) -> dict[str, Any]:
 
     from jobs.engine.bridge import extension
 
-    forget(path)
+    target.forget(path)
     spent = {}
     with closing(duckdb.connect(path)) as file:
         found = extension()
@@ -157,7 +118,7 @@ def runs(
     from jobs.sessions import OpenSessions
 
     keep = OpenSessions() if kept else None
-    wanted = job(url, path, tables, keep=keep, lake=lake)
+    wanted = target.job(url, path, tables, keep=keep, lake=lake)
     sync.sync_once(wanted)
     seconds, processor, phases, limits, sizes, written = [], [], [], [], [], 0
     bare = _limit(url, path, changes) if beside else None
@@ -194,7 +155,7 @@ def reads(url: str, path: str, lake: str, table: str, seconds: float) -> dict[st
     """A lake opened for so long again and again, and a sum over all rows of a table."""
     from app.reporting import opening
 
-    wanted, until = job(url, path, [], lake=lake), time.monotonic() + seconds
+    wanted, until = target.job(url, path, [], lake=lake), time.monotonic() + seconds
     opened, summed = [], []
     while time.monotonic() < until:
         began = time.monotonic()
@@ -210,99 +171,6 @@ def _files(path: str) -> tuple[int, int]:
     """How many files a lake has beside its path, and their bytes."""
     sizes = [found.stat().st_size for found in Path(path).with_suffix(".data").rglob("*.parquet")]
     return len(sizes), sum(sizes)
-
-
-def pairs(url: str, paths: Sequence[str], tables: Sequence[str], times: int, count: int, mixed: bool) -> dict[str, Any]:
-    """The same changes of the shop into a file with its models and into one without, in turns; processor seconds.
-
-    `idle` are the seconds of runs that then find nothing. The first rounds are not counted, as with `runs`.
-    """
-    from jobs.run import sync
-    from jobs.sessions import OpenSessions
-    from tests.bench import shop
-
-    keeps = [OpenSessions(), OpenSessions()]
-    wanted = [job(url, path, tables, keep=keeps[n], models=n == 0) for n, path in enumerate(paths)]
-    used: list[list[float]] = [[], []]
-    idle, phases = [], []
-    try:
-        for one in wanted:
-            sync.sync_once(one)
-        for turn in range(times + 2):
-            shop.write(url, count, turn, mixed=mixed)
-            for place in (0, 1) if turn % 2 else (1, 0):
-                before = time.process_time()
-                run = sync.sync_once(wanted[place])
-                spent = time.process_time() - before
-                if turn >= 2:
-                    used[place].append(spent)
-                    phases += [run.phases] if place == 0 else []
-            began = time.monotonic()
-            sync.sync_once(wanted[0])
-            idle.append(time.monotonic() - began)
-    finally:
-        for keep in keeps:
-            keep.close()
-    return {"with": used[0], "without": used[1], "idle": idle[2:], "phases": phases}
-
-
-def versus(url: str, paths: Sequence[str], table: str, times: int, count: int, rows: int) -> dict[str, Any]:
-    """The same changed rows into a file with the history of their table and into one without, in turns.
-
-    The first rounds are not counted, as with `runs`.
-    """
-    from jobs.run import sync
-    from jobs.sessions import OpenSessions
-
-    keeps = [OpenSessions(), OpenSessions()]
-    wanted = [job(url, path, [table], keep=keeps[n], history=n == 0) for n, path in enumerate(paths)]
-    seconds, processor, phases = ([[], []] for _ in range(3))  # type: tuple[list[list[Any]], ...]
-    try:
-        for one in wanted:
-            sync.sync_once(one)
-        for turn in range(times + 3):
-            source.change(url, count, rows, turn, table)
-            for place in (0, 1) if turn % 2 else (1, 0):
-                began, used = time.monotonic(), time.process_time()
-                run = sync.sync_once(wanted[place])
-                spent, used = time.monotonic() - began, time.process_time() - used
-                if turn >= 3:
-                    for values, value in ((seconds, spent), (processor, used), (phases, run.phases)):
-                        values[place].append(value)
-    finally:
-        for keep in keeps:
-            keep.close()
-    return {"seconds": seconds, "processor": processor, "phases": phases}
-
-
-def ranges(url: str, path: str, table: str, times: int, rows: int, parts: int) -> dict[str, Any]:
-    """Full copies, and one of so many parts of the table read anew, another one in each turn."""
-    from jobs.backfill import backfill
-    from jobs.run import sync
-    from jobs.tables.ranges import Range
-
-    wanted, each = job(url, path, [table]), rows // parts
-    sync.sync_once(wanted)
-    found: dict[str, list[float]] = {"full": [], "alike": [], "differing": [], "after": []}
-
-    def timed(name: str, work: Callable[[], object]) -> None:
-        began = time.monotonic()
-        work()
-        found[name].append(time.monotonic() - began)
-
-    for turn in range(times):
-        low = (7 * turn + 3) % parts * each
-        part = Range(low=str(low + 1), high=str(low + each))
-        timed("full", lambda: sync.sync_once(wanted, full=True))
-        timed("alike", lambda part=part: backfill.backfill(wanted, table, part))  # type: ignore[misc]
-        # After a full copy there is one file, and the next run copies it.
-        source.change(url, 100, rows, turn, table)
-        sync.sync_once(wanted)
-        source.change_untold(url, low, each, each // 100, table)
-        timed("differing", lambda part=part: backfill.backfill(wanted, table, part))  # type: ignore[misc]
-        source.change(url, 100, rows, turn + times, table)
-        timed("after", lambda: sync.sync_once(wanted))
-    return found
 
 
 def _limit(url: str, path: str, changes: Sequence[Sequence[Any]]) -> Any:
@@ -325,13 +193,6 @@ def _bars() -> Any:
     return bars.for_stream(Terminal(), quiet=False)
 
 
-def forget(path: str) -> None:
-    """Remove a target and all its other names."""
-    link = Path(path)
-    for found in (*link.parent.glob(f"{link.stem}*"), *link.parent.glob(f".{link.name}*")):
-        shutil.rmtree(found) if found.is_dir() and not found.is_symlink() else found.unlink(missing_ok=True)
-
-
 def _stamps(path: str) -> list[tuple[str, int]]:
     """The DuckDB files beside the target, and when each was last written."""
     link = Path(path)
@@ -341,13 +202,13 @@ def _stamps(path: str) -> list[tuple[str, int]]:
 ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "track": track,
     "load": load,
-    "pairs": pairs,
+    "pairs": paired.pairs,
     "table_as": table_as,
     "steps": steps,
     "runs": runs,
     "reads": reads,
-    "versus": versus,
-    "ranges": ranges,
+    "versus": paired.versus,
+    "ranges": paired.ranges,
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from jobs.feeds.wal.reader import LogReader
 from jobs.job import Job
 from jobs.source import catalogue, slots
 from jobs.source.connection import Source
+from tests.bench import alongside
 
 # An event of one transaction, with the keys of the rows that it wrote; before its COMMIT.
 TELL = """
@@ -28,14 +30,10 @@ def reading(job: Job) -> Iterator[None]:
         slot, tables = slots.read(conn, job.files.slot), catalogue.read(conn, job.settings)
     reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: False)
     reader.want({table.relid: table.source_key for table in tables})
-    done = threading.Event()
-    thread = threading.Thread(target=_read, args=(reader, done))
-    thread.start()
     try:
-        yield
+        with alongside.working(partial(_read, reader)):
+            yield
     finally:
-        done.set()
-        thread.join()
         reader.close()
         with Source.of_owner(job).open("neaptide slot") as conn:
             slots.drop(conn, slot.name)

@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import Any
 
-from tests.bench import child, source
+from tests.bench import child, source, target
 from tests.bench.bench import Bench, interleaved, seconds
 from tests.bench.figures import median_phases, pair_ratio
 
@@ -97,4 +97,4 @@ def copy_out(bench: Bench, url: str, name: str = source.FACTS) -> dict[str, Any]
 
 def cores() -> int:
     """As many threads as Neaptide has copying sessions by default on this machine."""
-    return int(child.job("postgresql://x@localhost/x", "x.duckdb", []).load_workers)
+    return int(target.job("postgresql://x@localhost/x", "x.duckdb", []).load_workers)

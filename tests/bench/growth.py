@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from tests.bench import child, source
+from tests.bench import child, source, target
 from tests.bench.bench import Bench
 
 GROUP = "growth"
@@ -26,7 +26,7 @@ def _size(bench: Bench, rows: int) -> list[dict[str, Any]]:
     bench.report.add(GROUP, f"first load of {rows:,} rows", "s", [first["seconds"]], f"peak {first['peak']:.0f} MB")
     found = [{"rows": rows, "changed": "all", "seconds": first["seconds"], "peak": first["peak"]}]
     found += [_cell(bench, url, path, rows, changed) for changed in CHANGED]
-    child.forget(path)
+    target.forget(path)
     bench.drop(url)
     return found
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.bench import child, reports, shop, source
+from tests.bench import child, reports, shop, source, target
 from tests.bench.bench import Bench, interleaved, seconds
 from tests.bench.figures import pair_ratio
 
@@ -138,7 +138,7 @@ def on_lake(url: str, path: str, catalog: str, name: str) -> dict[str, Any]:
     from app.queries import reports as shipped
     from app.reporting import opening
 
-    lake = child.job(url, path, [], lake=catalog).settings.lake
+    lake = target.job(url, path, [], lake=catalog).settings.lake
     began = time.monotonic()
     with opening.open(Path(path), lake=lake) as store:
         opened = time.monotonic() - began

@@ -18,7 +18,7 @@ from typing import Any
 from unittest import mock
 
 from app import cli
-from tests.bench import child, source
+from tests.bench import child, source, target
 
 # The first pattern that fits a DuckDB statement says what it is for.
 KINDS = (
@@ -128,7 +128,7 @@ def profile(url: str, folder: Path, rows: int, changed: int, times: int) -> str:
     from jobs.run import sync
     from jobs.sessions import OpenSessions
 
-    job = child.job(url, str(folder / "profiled.duckdb"), [source.FACTS], keep=OpenSessions())
+    job = target.job(url, str(folder / "profiled.duckdb"), [source.FACTS], keep=OpenSessions())
     whole, ledger = 0.0, Ledger()
     for turn in range(times + 3):
         if changed:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.bench import child, machine, shop, source
+from tests.bench import child, machine, shop, source, target
 from tests.bench.bench import interleaved
 
 PAGES, REPORTS = 50, ("sales_monthly", "top_products", "sales_by_country", "cohorts")
@@ -141,7 +141,7 @@ def _beside(url: str, path: Path, tables: list[str], port: int, options: argpars
     from jobs.sessions import OpenSessions
 
     keep = OpenSessions()
-    job = child.job(url, str(path), tables, keep=keep, models=True)
+    job = target.job(url, str(path), tables, keep=keep, models=True)
     pages = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.page", "--pages", str(port)], cwd=machine.ROOT, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,

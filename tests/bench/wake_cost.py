@@ -26,6 +26,7 @@ import psycopg
 
 from jobs.daemon import lead, wake
 from jobs.sessions import OpenSessions
+from tests.bench import alongside
 from tests.support import cluster
 from tests.support.syncing import Lab
 
@@ -41,10 +42,9 @@ WAYS = ("plain", "poll", "notify")
 @contextmanager
 def polling(lab: Lab) -> Iterator[None]:
     """The daemon's watcher, asking as often as it does."""
-    done = threading.Event()
     job = replace(lab.job, sessions=OpenSessions())
 
-    def watch() -> None:
+    def watch(done: threading.Event) -> None:
         with lead.source_lock(job, "bench", done.wait, lambda _: None, set()) as conn:
             watcher = wake.Watcher(conn, job)
             beat = 0.0
@@ -52,13 +52,8 @@ def polling(lab: Lab) -> Iterator[None]:
                 beat += wake.PAUSE
                 watcher.look(beat)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with alongside.working(watch):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 @contextmanager
@@ -67,20 +62,14 @@ def notified(lab: Lab) -> Iterator[None]:
     lab.run(NOTIFY)
     with psycopg.connect(lab.url, autocommit=True) as conn:
         conn.execute("LISTEN neaptide")
-        done = threading.Event()
 
-        def listen() -> None:
+        def listen(done: threading.Event) -> None:
             while not done.is_set():
                 for _ in conn.notifies(timeout=0.2):
                     pass
 
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
+        with alongside.working(listen):
             yield
-        finally:
-            done.set()
-            thread.join()
     lab.run("DROP TRIGGER ring ON event", "DROP FUNCTION ring()")
 
 
