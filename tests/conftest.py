@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from jobs.broker.server import EmbeddedBroker
-from tests.support import cluster, feeds, otherserver, targets
+from tests.support import cluster, feeds, otherserver, several, targets
 
 # Neither how long an example takes nor how long it takes to draw one says anything on a machine under load.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -99,3 +99,10 @@ def nats(tmp_path: Path) -> Iterator[EmbeddedBroker]:
     found.start()
     yield found
     found.stop()
+
+
+@pytest.fixture
+def two(postgres: cluster.Cluster, tmp_path: Path) -> Iterator[several.Sources]:
+    """Two databases that are copied to one file, each with a table of ten rows, tracked."""
+    with several.two(postgres, tmp_path) as found:
+        yield found

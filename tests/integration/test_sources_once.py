@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.targets.file import draft
 from jobs.verify import verify
-from tests.support import cluster, several
+from tests.support import several
 from tests.support.several import Sources
 
 # Where the file of both may be found in another state than that of one.
@@ -29,20 +28,14 @@ KILLED = (
 NOBODY = "postgresql://nobody@127.0.0.1:1/none"
 
 
-@pytest.fixture
-def lab(postgres: cluster.Cluster, tmp_path: Path) -> Iterator[Sources]:
-    with several.two(postgres, tmp_path) as found:
-        yield found
-
-
-def number(lab: Sources) -> int:
+def number(two: Sources) -> int:
     """How many versions were published by now."""
-    return max(one.number for one in versions.listed(lab.file))
+    return max(one.number for one in versions.listed(two.file))
 
 
-def both_change(lab: Sources, cents: int) -> None:
-    for source in lab.urls:
-        lab.run(source, f"UPDATE item SET cents = {cents} WHERE id < 4", f"DELETE FROM item WHERE id = {cents % 5 + 5}")
+def both_change(two: Sources, cents: int) -> None:
+    for source in two.urls:
+        two.run(source, f"UPDATE item SET cents = {cents} WHERE id < 4", f"DELETE FROM item WHERE id = {cents % 5 + 5}")
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -59,48 +52,48 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_one_file_is_copied_and_published_for_all(lab: Sources, monkeypatch: pytest.MonkeyPatch, *, kept: bool) -> None:
-    lab.keep = OpenSessions() if kept else None
+def test_one_file_is_copied_and_published_for_all(two: Sources, monkeypatch: pytest.MonkeyPatch, *, kept: bool) -> None:
+    two.keep = OpenSessions() if kept else None
     copies = counted(monkeypatch)
-    lab.sync()
-    assert (number(lab), len(copies)) == (1, 0)
+    two.sync()
+    assert (number(two), len(copies)) == (1, 0)
     for turn in range(3):
-        both_change(lab, turn + 20)
-        before, done = len(copies), lab.sync()
+        both_change(two, turn + 20)
+        before, done = len(copies), two.sync()
         assert [one.changed for one in done.sources] == [True, True]
         assert len(copies) - before <= 1
-        assert number(lab) == turn + 2
-        lab.assert_equal()
-        assert not lab.sync().changed
-    lab.sync(full=True)
-    assert number(lab) == 5
-    lab.assert_equal()
-    assert verify.verify(lab.job).equal
+        assert number(two) == turn + 2
+        two.assert_equal()
+        assert not two.sync().changed
+    two.sync(full=True)
+    assert number(two) == 5
+    two.assert_equal()
+    assert verify.verify(two.job).equal
     # Each run of each source stands in the record, with its end.
-    runs = report.history(lab.job, 20)
+    runs = report.history(two.job, 20)
     assert len(runs) == 10 and all(one["seconds"] is not None for one in runs)
-    assert {one.source: one.as_of for one in report.read_status(lab.job).sources}.keys() == {"crm", "web"}
+    assert {one.source: one.as_of for one in report.read_status(two.job).sources}.keys() == {"crm", "web"}
 
 
 @pytest.mark.long
-def test_nobody_waits_for_a_source_that_takes_its_time(lab: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_source_that_takes_its_time(two: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     """One with much to copy anew, and one that was away."""
     monkeypatch.setattr(sync, "_MANY_ROWS", -1)
-    lab.sync()
-    assert number(lab) == 2
-    lab.assert_equal()
+    two.sync()
+    assert number(two) == 2
+    two.assert_equal()
     monkeypatch.undo()
-    away = Sources(lab.urls | {"web": NOBODY}, lab.folder, lab.specs)
+    away = Sources(two.urls | {"web": NOBODY}, two.folder, two.specs)
     away.sync()
-    both_change(lab, 30)
+    both_change(two, 30)
     seen: list[int] = []
     asked = several_sources._patient
-    monkeypatch.setattr(several_sources, "_patient", lambda *given: (seen.append(number(lab)), asked(*given))[1])
-    lab.sync()
-    assert seen == [2, 3] and number(lab) == 4
-    lab.assert_equal()
-    assert verify.verify(lab.job).equal
-    assert all(one["seconds"] is not None for one in report.history(lab.job, 20))
+    monkeypatch.setattr(several_sources, "_patient", lambda *given: (seen.append(number(two)), asked(*given))[1])
+    two.sync()
+    assert seen == [2, 3] and number(two) == 4
+    two.assert_equal()
+    assert verify.verify(two.job).equal
+    assert all(one["seconds"] is not None for one in report.history(two.job, 20))
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, at: str, error: Exception, source: str = "web") -> None:
@@ -130,92 +123,92 @@ def failing(monkeypatch: pytest.MonkeyPatch, at: str, error: Exception, source: 
 @pytest.mark.parametrize("at", ["load", "swap", "apply"])
 @pytest.mark.parametrize("source", ["crm", "web"])
 def test_a_source_that_fails_in_the_middle_leaves_the_other_published(
-    lab: Sources, monkeypatch: pytest.MonkeyPatch, at: str, source: str
+    two: Sources, monkeypatch: pytest.MonkeyPatch, at: str, source: str
 ) -> None:
-    lab.sync()
-    both_change(lab, 30)
-    other, before = ({"crm", "web"} - {source}).pop(), lab.of_file(source)
+    two.sync()
+    both_change(two, 30)
+    other, before = ({"crm", "web"} - {source}).pop(), two.of_file(source)
     if at != "apply":
-        lab.run(source, "TRUNCATE item", *several.ITEM[1:])
+        two.run(source, "TRUNCATE item", *several.ITEM[1:])
     with monkeypatch.context() as patch:
         failing(patch, "load" if at == "load" else "apply", errors.SourceUnavailable("it went away"), source)
-        done = lab.sync()
+        done = two.sync()
     assert [one.table for one in done.failed] == [f"{source}.item"]
-    lab.assert_equal(other)
-    assert lab.of_file(source) == before
-    with duckdb.connect(str(lab.file), read_only=True) as file:
+    two.assert_equal(other)
+    assert two.of_file(source) == before
+    with duckdb.connect(str(two.file), read_only=True) as file:
         names = file.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name <> 'neaptide'").fetchall()
     assert names == [("item",), ("item",)]
-    assert number(lab) == 2
-    lab.sync()
-    lab.assert_equal()
-    assert verify.verify(lab.job).equal
+    assert number(two) == 2
+    two.sync()
+    two.assert_equal()
+    assert verify.verify(two.job).equal
 
 
 @pytest.mark.parametrize("error", [Damaged("bad"), errors.TargetUnusable("no space is left")], ids=["bad", "full"])
 def test_what_is_wrong_with_the_file_takes_no_source_along(
-    lab: Sources, monkeypatch: pytest.MonkeyPatch, error: Exception
+    two: Sources, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    lab.sync()
-    both_change(lab, 30)
+    two.sync()
+    both_change(two, 30)
     with monkeypatch.context() as patch:
         failing(patch, "apply", error)
         with pytest.raises(errors.TargetUnusable):
-            lab.sync()
-    lab.assert_equal("crm")
-    lab.sync()
-    lab.assert_equal()
-    assert verify.verify(lab.job).equal
+            two.sync()
+    two.assert_equal("crm")
+    two.sync()
+    two.assert_equal()
+    assert verify.verify(two.job).equal
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("point", KILLED)
-def test_a_kill_anywhere_loses_nothing(lab: Sources, point: str) -> None:
+def test_a_kill_anywhere_loses_nothing(two: Sources, point: str) -> None:
     """In the first load of both, and in a run in which both changed, whichever of the two comes by."""
-    cli = lab.cli()
+    cli = two.cli()
     cli.process("sync", NEAPTIDE_FAULT=f"{point}:2")
     for nth in (1, 2):
-        lab.sync()
-        lab.assert_equal()
-        before = {source: lab.of_file(source) for source in lab.urls}
-        both_change(lab, 40 + nth)
+        two.sync()
+        two.assert_equal()
+        before = {source: two.of_file(source) for source in two.urls}
+        both_change(two, 40 + nth)
         cli.process("sync", NEAPTIDE_FAULT=f"{point}:{nth}")
-        for source in lab.urls:
-            assert lab.of_file(source) in (before[source], lab.of_source(source)), (source, nth)
-        lab.run("web", f"UPDATE item SET cents = {nth} WHERE id = 1")
-    lab.sync()
-    lab.assert_equal()
-    assert verify.verify(lab.job).equal
+        for source in two.urls:
+            assert two.of_file(source) in (before[source], two.of_source(source)), (source, nth)
+        two.run("web", f"UPDATE item SET cents = {nth} WHERE id = 1")
+    two.sync()
+    two.assert_equal()
+    assert verify.verify(two.job).equal
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fails", [None, "crm", "web"])
-def test_histories_and_models_over_both_go_on(lab: Sources, monkeypatch: pytest.MonkeyPatch, fails: str | None) -> None:
+def test_histories_and_models_over_both_go_on(two: Sources, monkeypatch: pytest.MonkeyPatch, fails: str | None) -> None:
     """Also where a table is copied anew in the transaction of its source, and where that is undone."""
-    lab.specs = [
+    two.specs = [
         {**spec, "rename": f"{spec['source']}.{name}", "history": True}
-        for spec, name in zip(lab.specs, "cw", strict=True)
+        for spec, name in zip(two.specs, "cw", strict=True)
     ]
-    (lab.folder / "models").mkdir()
-    (lab.folder / "models" / "totals.sql").write_text(
+    (two.folder / "models").mkdir()
+    (two.folder / "models" / "totals.sql").write_text(
         "SELECT c.id, c.cents + w.cents AS cents FROM crm.c AS c JOIN web.w AS w USING (id)"
     )
-    assert not lab.sync().failed_models
+    assert not two.sync().failed_models
     for turn in range(3):
-        both_change(lab, 60 + turn)
+        both_change(two, 60 + turn)
         if turn:
-            for source in lab.urls:
-                lab.run(source, "CREATE TEMP TABLE was AS TABLE item; TRUNCATE item; INSERT INTO item TABLE was")
+            for source in two.urls:
+                two.run(source, "CREATE TEMP TABLE was AS TABLE item; TRUNCATE item; INSERT INTO item TABLE was")
         with monkeypatch.context() as patch:
             if fails:
                 failing(patch, "apply", errors.SourceUnavailable("it went away"), fails)
-                lab.sync()
-                assert not lab.sync(tables=[f"{other}.{other[0]}" for other in lab.urls if other != fails]).failed
-        found = lab.sync()
+                two.sync()
+                assert not two.sync(tables=[f"{other}.{other[0]}" for other in two.urls if other != fails]).failed
+        found = two.sync()
         assert not found.failed and not found.failed_models
-        lab.assert_equal()
-        assert verify.verify(lab.job).equal
-    with duckdb.connect(str(lab.file), read_only=True) as file:
+        two.assert_equal()
+        assert verify.verify(two.job).equal
+    with duckdb.connect(str(two.file), read_only=True) as file:
         for name in ("c", "w"):
             rows = file.execute(f"SELECT cents FROM history.{name} WHERE id = 1 ORDER BY valid_from").fetchall()
             assert [cents for (cents,) in rows] == [1, 60, 61, 62]

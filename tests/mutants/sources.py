@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 SOURCES = "tests/integration/test_sources.py::"
+MENDED = "tests/integration/test_sources_mended.py::"
+CONFIG = "tests/integration/test_sources_config.py::"
 ONCE = "tests/integration/test_sources_once.py::"
 LOGS = "tests/integration/test_sources_wal.py::"
 
@@ -14,7 +16,7 @@ MUTANTS = (
         "jobs/record/sources.py",
         "known = _named(file, source) if source else about",
         "known = about",
-        SOURCES + "test_another_database_under_one_name_is_refused_for_that_one_alone",
+        MENDED + "test_another_database_under_one_name_is_refused_for_that_one_alone",
     ),
     Mutant(
         "a file of several sources is as of the newest",
@@ -56,14 +58,14 @@ MUTANTS = (
         "jobs/plan/sources.py",
         "if whole is None or not state.others:",
         "if True:",
-        SOURCES + "test_two_tables_of_one_name_are_told",
+        CONFIG + "test_two_tables_of_one_name_are_told",
     ),
     Mutant(
         "what differed of a second source in an altered file is not told",
         "jobs/verify/several.py",
         "tables = (before.get(one.table, one) if one.equal else one for one in later.tables)",
         "tables = (one for one in later.tables)",
-        SOURCES + "test_repair_mends_a_file_that_another_program_wrote_to",
+        MENDED + "test_repair_mends_a_file_that_another_program_wrote_to",
     ),
     Mutant(
         "the URLs of several sources are no secrets",
@@ -112,14 +114,14 @@ MUTANTS = (
         "jobs/tables/entries.py",
         " if name in own or job.part in sources_of(name, parts))",
         ")",
-        SOURCES + "test_a_name_of_two_sources_means_the_one_in_the_file",
+        CONFIG + "test_a_name_of_two_sources_means_the_one_in_the_file",
     ),
     Mutant(
         "a backfill takes the first of two tables that are called alike",
         "jobs/plan/sources.py",
         "    if others:\n",
         "    if False:\n",
-        SOURCES + "test_a_name_of_two_sources_means_the_one_in_the_file",
+        CONFIG + "test_a_name_of_two_sources_means_the_one_in_the_file",
     ),
     Mutant(
         "two sources of one target have one replication slot",
