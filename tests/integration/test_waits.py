@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,9 @@ def standing_still(server: cluster.Cluster) -> Iterator[None]:
 
 
 def send(server: cluster.Cluster, number: signal.Signals) -> None:
-    """To every process of the server; some of them may end meanwhile."""
     pid = server.server.status().pid
     assert pid is not None
-    for one in servers.children(pid):
-        with suppress(ProcessLookupError):
-            os.kill(one, number)
+    servers.signal_all(pid, number)
 
 
 @contextmanager

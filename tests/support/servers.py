@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,16 +110,19 @@ def crash(server: EmbeddedServer) -> None:
     """kill -9 of the postmaster and all its children at once, as a power cut that leaves the system's cache."""
     pid = server.status().pid
     assert pid is not None
-    # The postmaster leads a session of its own, and its children stay in it.
-    for child in children(pid):
-        os.kill(child, signal.SIGKILL)
+    signal_all(pid, signal.SIGKILL)
     until(lambda: not file_lock.held(server.root / "alive"), "the killed server is gone")
 
 
-def children(pid: int) -> list[int]:
-    """The postmaster first, so that it can't clean up after the others."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *map(int, found)]
+def signal_all(pid: int, number: signal.Signals) -> None:
+    """To a postmaster, first so that it can't clean up after the others, and to all that it started.
+
+    Each of them may end meanwhile, or have ended before."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        started = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        for one in (pid, *map(int, started)):
+            with suppress(ProcessLookupError):
+                os.kill(one, number)
 
 
 def ask(url: str, query: str, *given: Any) -> Any:
