@@ -26,9 +26,9 @@ _HINTS = dict.fromkeys(("avg", "mean"), "write sum(x) / count(x), which is the s
 
 def typed(of: Expressions, node: Node) -> Typed:
     """A call of an aggregate function."""
-    found = called(of, node)
+    call = called(of, node)
     condition = f" FILTER (WHERE {of.truth(node['filter'])})" if node.get("filter") else ""
-    return Typed(_as(f"{found.sql}{condition}", found.type), found.type)
+    return Typed(_as(f"{call.sql}{condition}", call.type), call.type)
 
 
 def called(of: Expressions, node: Node) -> Typed:

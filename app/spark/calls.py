@@ -97,8 +97,8 @@ def _whole_quotient(of: Expressions, node: Node, given: list[Node], kind: str) -
     if not forms.is_whole(kind):
         raise of.refuse(node, f"// that gives {kind}", "divide whole numbers")
     left, right = (of.as_type(one, kind, node) for one in given)
-    found = f"({left} - {left} % {right}) / {right}" if kind == "HUGEINT" else f"{left} div {right}"
-    return f"CASE WHEN {right} <> 0 THEN CAST({found} AS {forms.spark(kind)}) END"
+    quotient = f"({left} - {left} % {right}) / {right}" if kind == "HUGEINT" else f"{left} div {right}"
+    return f"CASE WHEN {right} <> 0 THEN CAST({quotient} AS {forms.spark(kind)}) END"
 
 
 def _remainder(of: Expressions, node: Node, given: list[Node], kind: str) -> str:
@@ -221,8 +221,8 @@ def _like(inverted: bool) -> Rule:
         if pattern is None:
             return forms.null("BOOLEAN")
         # DuckDB's patterns have no sign that takes another's meaning away; Spark's have a backslash.
-        found = f"({value} LIKE {forms.text(str(pattern).replace(chr(92), chr(92) * 2))})"
-        return f"(NOT {found})" if inverted else found
+        condition = f"({value} LIKE {forms.text(str(pattern).replace(chr(92), chr(92) * 2))})"
+        return f"(NOT {condition})" if inverted else condition
 
     return rule
 

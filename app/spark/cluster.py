@@ -80,8 +80,8 @@ class Cluster:
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of each master."""
-        found = [one.rpartition(":") for one in self.master.removeprefix(_STANDALONE).split(",")]
-        return [(host.strip("[]"), int(port)) for host, _, port in found]
+        masters = [one.rpartition(":") for one in self.master.removeprefix(_STANDALONE).split(",")]
+        return [(host.strip("[]"), int(port)) for host, _, port in masters]
 
 
 @contextmanager
@@ -165,7 +165,7 @@ class _Started:
 
     def _settings(self) -> dict[str, str]:
         folder = str(self._folder)
-        found = _RULES | {
+        settings = _RULES | {
             "spark.master": self._cluster.master,
             "spark.app.name": "neaptide",
             "spark.driver.memory": f"{max(_LEAST_OF_DRIVER, int(self._cluster.driver_memory[:-1]))}m",
@@ -174,8 +174,8 @@ class _Started:
             "spark.sql.warehouse.dir": f"{folder}/warehouse",
         }
         if self._cluster.is_local or all(host in _ALONE for host, _ in self._cluster.addresses):
-            found |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        return found
+            settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        return settings
 
     def _wait_for_room(self) -> None:
         """Until a worker has given an executor. Spark would wait for one without an end."""
@@ -231,8 +231,8 @@ class _Started:
 @contextmanager
 def _environment(home: Path) -> Iterator[None]:
     """The environment of the driver while it starts: of this Spark, and without what may hold a password."""
-    kept = dict(os.environ)
-    for name in kept:
+    environment = dict(os.environ)
+    for name in environment:
         if name.startswith(_HIDDEN) or name in ("PYSPARK_SUBMIT_ARGS", "SPARK_REMOTE", "SPARK_CONNECT_MODE"):
             del os.environ[name]
     os.environ["SPARK_HOME"] = str(home)
@@ -240,7 +240,7 @@ def _environment(home: Path) -> Iterator[None]:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(kept)
+        os.environ.update(environment)
 
 
 def first_line(error: BaseException) -> str:

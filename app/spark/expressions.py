@@ -51,10 +51,10 @@ class Expressions:
         if self.is_constant(node):
             return self._constant(self._cast(node, kind)).sql
         value = self.typed(node)
-        found = forms.coerced(value, kind)
-        if found is None:
+        coerced = forms.coerced(value, kind)
+        if coerced is None:
             raise self.refuse(within or node, f"{value.type} made {kind}")
-        return found
+        return coerced
 
     def type_of(self, node: Node) -> str:
         """DuckDB's type of an expression."""
@@ -89,17 +89,17 @@ class Expressions:
         def change(one: Node) -> Node | None:
             return self.meant(one).constant if one["class"] == "COLUMN_REF" else None
 
-        found: Node = tree.replaced(node, change)
-        return found if self.is_constant(found) else None
+        folded: Node = tree.replaced(node, change)
+        return folded if self.is_constant(folded) else None
 
     def _constant(self, node: Node) -> Typed:
         if (name := self.oracle.volatile(node)) is not None:
             raise self.refuse(node, f"the function {name}, which has another value for each row,")
         kind, value = self.oracle.value(node)
-        found = forms.constant(kind, value)
-        if found is None:
+        literal = forms.constant(kind, value)
+        if literal is None:
             raise self.refuse(node, f"a value of the type {kind}")
-        return Typed(found, kind)
+        return Typed(literal, kind)
 
     def _cast(self, node: Node, kind: str) -> Node:
         cast = self.oracle.expression(f"CAST(NULL AS {'INTEGER' if kind == 'NULL' else kind})")
@@ -110,11 +110,11 @@ class Expressions:
         names = node["column_names"]
         scope: Scope | None = self.scope
         while scope is not None:
-            found = scope.columns(*names)
-            if len(found) > 1:
+            columns = scope.columns(*names)
+            if len(columns) > 1:
                 raise self.refuse(node, f"the name {'.'.join(names)}, which several tables have")
-            if found:
-                return found[0]
+            if columns:
+                return columns[0]
             own = scope.own(*names)
             if own is not None and scope is self.scope and id(own) not in self._open:
                 return self._looked_into(own, names[0])
@@ -124,8 +124,8 @@ class Expressions:
     def _looked_into(self, own: Node, name: str) -> Column:
         self._open.append(id(own))
         try:
-            found = self.typed(own)
-            return Column(name, f"({found.sql})", found.type)
+            expression = self.typed(own)
+            return Column(name, f"({expression.sql})", expression.type)
         finally:
             self._open.pop()
 

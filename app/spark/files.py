@@ -55,10 +55,10 @@ class Catalog:
 
     def files(self, schema: str, name: str) -> TableFiles:
         """The files of a table; its names are in lower case. Raises `errors.NotOnSpark`, `errors.SnapshotGone`."""
-        found = self._rows("table_at", schema=schema, name=name)
-        if len(found) != 1:
-            raise errors.NotOnSpark(f"{schema}.{name} is {'no table' if not found else 'several tables'} of the lake")
-        number, *places = found[0]
+        tables = self._rows("table_at", schema=schema, name=name)
+        if len(tables) != 1:
+            raise errors.NotOnSpark(f"{schema}.{name} is {'no table' if not tables else 'several tables'} of the lake")
+        number, *places = tables[0]
         folder = _within(_within(self._lake.data, *places[:2]), *places[2:])
         table = f"{schema}.{name}"
         data, deletes = (self._files(table, one, number, folder) for one in ("data_files_at", "delete_files_at"))
@@ -68,14 +68,14 @@ class Catalog:
         return TableFiles(fields, data, deletes, gone, inlined)
 
     def _files(self, table: str, block: str, number: int, folder: str) -> tuple[File, ...]:
-        found = []
+        files = []
         for data_file, path, is_relative, kind, is_encrypted, is_mapped, newest in self._rows(block, table=number):
             if str(kind).lower() != "parquet" or is_encrypted or is_mapped:
                 raise errors.NotOnSpark(f"{table} has files that Neaptide never wrote: encrypted, added, or no Parquet")
             if newest > self._snapshot:
                 raise errors.SnapshotGone(f"files of {table} were put together meanwhile: ask again")
-            found.append(File(int(data_file), _within(folder, path, is_relative)))
-        return tuple(found)
+            files.append(File(int(data_file), _within(folder, path, is_relative)))
+        return tuple(files)
 
     def _inlined(self, number: int) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
         gone: list[tuple[int, int]] = []
@@ -116,8 +116,8 @@ def opened(lake: Lake, snapshot: int) -> Iterator[Catalog]:
 
 def exists(connection: psycopg.Connection[Any], snapshot: int) -> bool:
     """Whether a snapshot was not cleaned away yet."""
-    found = connection.execute(statements.get("lake", "has_snapshot").encode(), {"id": snapshot}).fetchone()
-    return found is not None
+    row = connection.execute(statements.get("lake", "has_snapshot").encode(), {"id": snapshot}).fetchone()
+    return row is not None
 
 
 def _within(folder: str, path: str, is_relative: bool) -> str:

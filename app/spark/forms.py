@@ -40,8 +40,8 @@ class Typed:
 
 def spark(kind: str) -> str | None:
     """Spark's type for one of DuckDB's; None where it has none that holds the same values."""
-    if found := _DECIMAL.fullmatch(kind):
-        return f"DECIMAL({found[1]},{found[2]})"
+    if decimal := _DECIMAL.fullmatch(kind):
+        return f"DECIMAL({decimal[1]},{decimal[2]})"
     if kind.endswith("[]"):
         inner = spark(kind.removesuffix("[]"))
         return inner and f"ARRAY<{inner}>"
@@ -65,8 +65,8 @@ def is_moment(kind: str) -> bool:
 
 def size(kind: str) -> tuple[int, int]:
     """How many digits a number of this type may have before and behind its point."""
-    if found := _DECIMAL.fullmatch(kind):
-        return int(found[1]) - int(found[2]), int(found[2])
+    if decimal := _DECIMAL.fullmatch(kind):
+        return int(decimal[1]) - int(decimal[2]), int(decimal[2])
     return _SIZES[kind], 0
 
 
@@ -191,8 +191,8 @@ def cast(value: Typed, kind: str) -> str | None:
     """An explicit CAST; None where Spark's gives something else."""
     if spark(kind) is None:
         return None
-    if (found := coerced(value, kind)) is not None:
-        return found
+    if (implicit := coerced(value, kind)) is not None:
+        return implicit
     for fits, rule in _CASTS:
         if fits(value.type, kind):
             return rule(value, kind)

@@ -51,10 +51,10 @@ def of_files(spark: SparkSession, name: str, fields: Sequence[Field], files: Tab
         parts.append(_without_deleted(spark, [file for file in files.data if file.number in touched], fields, files))
     if rows is not None:
         parts.append(spark.sql(rows))
-    made = parts[0]
+    frame = parts[0]
     for part in parts[1:]:
-        made = made.unionByName(part)
-    made.createOrReplaceTempView(name)
+        frame = frame.unionByName(part)
+    frame.createOrReplaceTempView(name)
 
 
 def of_rows(spark: SparkSession, name: str, rows: str) -> None:
@@ -65,13 +65,13 @@ def of_rows(spark: SparkSession, name: str, rows: str) -> None:
 def values(kinds: Sequence[tuple[int, str]], rows: Iterable[Sequence[Any]]) -> str:
     """The SQL of rows in the form that the oracle hands out, for columns of these places and types."""
     names = [f"k{place}" for place, _ in kinds]
-    made = [_row(kinds, row) for row in rows]
-    if len(made) > _MOST_INLINED:
+    literals = [_row(kinds, row) for row in rows]
+    if len(literals) > _MOST_INLINED:
         raise errors.NotOnSpark("the catalog itself holds too many rows", hint="run `neaptide lake tidy`")
-    if not made:
+    if not literals:
         nulls = ", ".join(f"{forms.null(kind)} AS k{place}" for place, kind in kinds)
         return f"SELECT {nulls} WHERE FALSE"
-    return f"SELECT * FROM VALUES {', '.join(made)} AS v({', '.join(names)})"
+    return f"SELECT * FROM VALUES {', '.join(literals)} AS v({', '.join(names)})"
 
 
 def _row(kinds: Sequence[tuple[int, str]], row: Sequence[Any]) -> str:
@@ -88,7 +88,7 @@ def _read(spark: SparkSession, files: Sequence[File], fields: Sequence[Field]) -
 
 
 def _without_deleted(
-    spark: SparkSession, files: Sequence[File], fields: Sequence[Field], found: TableFiles
+    spark: SparkSession, files: Sequence[File], fields: Sequence[Field], table_files: TableFiles
 ) -> DataFrame:
     from pyspark.sql import functions
 
@@ -96,25 +96,25 @@ def _without_deleted(
     placed = read.select(
         "*", functions.col("_metadata.file_name").alias("f"), functions.col("_metadata.row_index").alias("p")
     )
-    gone = _gone(spark, {file.number: file.name for file in files}, found)
-    kept = placed.join(gone, (placed.f == gone.file) & (placed.p == gone.pos), "left_anti")
-    return _formed(kept, fields)
+    gone = _gone(spark, {file.number: file.name for file in files}, table_files)
+    remaining = placed.join(gone, (placed.f == gone.file) & (placed.p == gone.pos), "left_anti")
+    return _formed(remaining, fields)
 
 
-def _gone(spark: SparkSession, names: dict[int, str], found: TableFiles) -> DataFrame:
+def _gone(spark: SparkSession, names: dict[int, str], table_files: TableFiles) -> DataFrame:
     """Which rows are deleted: the name of their file, and their place in it."""
     from pyspark.sql import functions
 
-    listed = [(forms.text(names[number]), str(place)) for number, place in found.gone]
+    listed = [(forms.text(names[number]), str(place)) for number, place in table_files.gone]
     text = ", ".join(f"({name}, CAST({place} AS BIGINT))" for name, place in listed)
     known = spark.sql(
         f"SELECT * FROM VALUES {text} AS v(file, pos)" if listed else statements.get("spark", "none_gone")
     )
-    if not found.deletes:
+    if not table_files.deletes:
         return known
-    about = ", ".join(f"({forms.text(file.name)}, {forms.text(names[file.number])})" for file in found.deletes)
+    about = ", ".join(f"({forms.text(file.name)}, {forms.text(names[file.number])})" for file in table_files.deletes)
     pairs = spark.sql(f"SELECT * FROM VALUES {about} AS v(d, file)")
-    paths = [_escaped(file.path) for file in found.deletes]
+    paths = [_escaped(file.path) for file in table_files.deletes]
     read = spark.read.options(**_READ).schema("pos BIGINT").parquet(*paths)
     placed = read.select("pos", functions.col("_metadata.file_name").alias("d")).join(functions.broadcast(pairs), "d")
     return known.unionByName(placed.select("file", "pos"))
@@ -138,8 +138,8 @@ def _schema(fields: Sequence[Field]) -> Any:
 
 
 def _formed(frame: DataFrame, fields: Sequence[Field]) -> DataFrame:
-    made = [(_UUID if field.type == "UUID" else "{k}").replace("{k}", field.asked) for field in fields]
-    return frame.selectExpr(*[f"{sql} AS k{field.place}" for sql, field in zip(made, fields, strict=True)])
+    expressions = [(_UUID if field.type == "UUID" else "{k}").replace("{k}", field.asked) for field in fields]
+    return frame.selectExpr(*[f"{sql} AS k{field.place}" for sql, field in zip(expressions, fields, strict=True)])
 
 
 _UUID = (

@@ -23,11 +23,11 @@ def checked() -> str:
     if program is None or not os.access(program, os.X_OK):
         missing = f"{place} has no Java" if home else "there is none"
         raise errors.UsageError(f"Spark needs Java {LEAST}: {missing}", hint=_INSTALL)
-    found = _version(program)
-    if found is None or found < LEAST:
-        named = f"is Java {found}" if found else "doesn't say its version"
+    version = _version(program)
+    if version is None or version < LEAST:
+        named = f"is Java {version}" if version else "doesn't say its version"
         raise errors.UsageError(f"Spark needs Java {LEAST}: {place} {named}", hint=_INSTALL)
-    return str(found)
+    return str(version)
 
 
 def _version(program: str) -> int | None:
@@ -35,5 +35,5 @@ def _version(program: str) -> int | None:
         done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = _VERSION.search(done.stderr + done.stdout)
-    return int(found[1]) if found else None
+    match = _VERSION.search(done.stderr + done.stdout)
+    return int(match[1]) if match else None

@@ -21,10 +21,10 @@ _COMPARISONS = {
 
 def column(of: Expressions, node: Node) -> Typed:
     """A name, whose column Spark can hold."""
-    found = of.meant(node)
-    if forms.spark(found.type) is None or found.type.endswith("[]"):
-        raise of.refuse(node, f"the column {found.name} of the type {found.type}")
-    return Typed(found.sql, found.type)
+    meant = of.meant(node)
+    if forms.spark(meant.type) is None or meant.type.endswith("[]"):
+        raise of.refuse(node, f"the column {meant.name} of the type {meant.type}")
+    return Typed(meant.sql, meant.type)
 
 
 def comparison(of: Expressions, node: Node) -> Typed:
@@ -33,8 +33,8 @@ def comparison(of: Expressions, node: Node) -> Typed:
     sign = _COMPARISONS.get(node["type"])
     if sign is None:
         raise of.refuse(node, f"a comparison of the kind {node['type']}")
-    found = f"({left} {sign} {right})"
-    return Typed(f"(NOT {found})" if node["type"] == "COMPARE_DISTINCT_FROM" else found, "BOOLEAN")
+    condition = f"({left} {sign} {right})"
+    return Typed(f"(NOT {condition})" if node["type"] == "COMPARE_DISTINCT_FROM" else condition, "BOOLEAN")
 
 
 def between(of: Expressions, node: Node) -> Typed:
@@ -64,8 +64,8 @@ def operator(of: Expressions, node: Node) -> Typed:
     if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
         return _among(of, node, kind == "COMPARE_NOT_IN")
     if kind == "OPERATOR_COALESCE":
-        found = of.type_of(node)
-        return Typed(f"coalesce({', '.join(of.as_type(one, found, node) for one in children)})", found)
+        common = of.type_of(node)
+        return Typed(f"coalesce({', '.join(of.as_type(one, common, node) for one in children)})", common)
     raise of.refuse(node, f"an operator of the kind {kind}")
 
 
@@ -76,8 +76,8 @@ def _among(of: Expressions, node: Node, inverted: bool) -> Typed:
         pairs = [(of.as_type(one, "DOUBLE", node), of.as_type(other, "DOUBLE", node)) for other in others]
     else:
         pairs = [of.compared(one, other, node) for other in others]
-    found = " OR ".join(f"({left} = {right})" for left, right in pairs)
-    return Typed(f"(NOT ({found}))" if inverted else f"({found})", "BOOLEAN")
+    condition = " OR ".join(f"({left} = {right})" for left, right in pairs)
+    return Typed(f"(NOT ({condition}))" if inverted else f"({condition})", "BOOLEAN")
 
 
 def case(of: Expressions, node: Node) -> Typed:
@@ -93,11 +93,11 @@ def case(of: Expressions, node: Node) -> Typed:
 def cast(of: Expressions, node: Node) -> Typed:
     """CAST. TRY_CAST is refused: it is NULL for other values."""
     kind, value = of.type_of(node), of.typed(node["child"])
-    found = None if node.get("try_cast") else forms.cast(value, kind)
-    if found is None:
+    expression = None if node.get("try_cast") else forms.cast(value, kind)
+    if expression is None:
         word = "TRY_CAST" if node.get("try_cast") else "CAST"
         raise of.refuse(node, f"{word} of {value.type} AS {kind}")
-    return Typed(found, kind)
+    return Typed(expression, kind)
 
 
 def subquery(of: Expressions, node: Node) -> Typed:

@@ -46,10 +46,10 @@ class Oracle:
     def parse(self, sql: str) -> Node:
         """The tree of one reading statement. Raises `errors.QueryFailed`."""
         (text,) = self._row(statements.get("spark", "parse"), [sql])
-        found = json.loads(text)
-        if found.get("error"):
-            raise errors.QueryFailed(str(found.get("error_message")))
-        node: Node = found["statements"][0]["node"]
+        parsed = json.loads(text)
+        if parsed.get("error"):
+            raise errors.QueryFailed(str(parsed.get("error_message")))
+        node: Node = parsed["statements"][0]["node"]
         return node
 
     def expression(self, sql: str) -> Node:
@@ -60,14 +60,14 @@ class Oracle:
     def bound(self, statement: Node, params: Mapping[str, object] | Sequence[object]) -> Node:
         """The statement with its parameters as constants of the type that binding gives them."""
         given = params if isinstance(params, Mapping) else {str(n): one for n, one in enumerate(params, start=1)}
-        made = {name.lower(): self._constant(value) for name, value in given.items()}
+        constants = {name.lower(): self._constant(value) for name, value in given.items()}
 
         def change(node: Node) -> Node | None:
             if node["class"] != "PARAMETER":
                 return None
-            if str(node["identifier"]).lower() not in made:
+            if str(node["identifier"]).lower() not in constants:
                 raise errors.UsageError(f"a value for the parameter {node['identifier']} is missing")
-            return tree.named(made[str(node["identifier"]).lower()], str(node.get("alias", "")))
+            return tree.named(constants[str(node["identifier"]).lower()], str(node.get("alias", "")))
 
         bound: Node = tree.replaced(statement, change)
         return bound
@@ -105,8 +105,8 @@ class Oracle:
         """A constant expression's type and value: times as numbers of microseconds, days as numbers of days."""
         sql = self.text(node)
         kind = self.type_of(node)
-        (found,) = self._row(f"SELECT {carried(kind).replace('{v}', f'({sql})')}")
-        return kind, found
+        (constant,) = self._row(f"SELECT {carried(kind).replace('{v}', f'({sql})')}")
+        return kind, constant
 
     def interval(self, node: Node) -> tuple[int, int, int]:
         """The months, days and microseconds of a constant interval."""

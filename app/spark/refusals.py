@@ -26,7 +26,7 @@ class Refusals:
 
     def at(self, node: object, what: str, hint: str | None = None) -> errors.NotOnSpark:
         """The error for a part of the statement."""
-        place = next((found for one in _with_parts(node) if (found := tree.place(one)) is not None), None)
+        place = next((location for one in _with_parts(node) if (location := tree.place(one)) is not None), None)
         if place is None or place >= len(self._statement):
             return errors.NotOnSpark(f"{what} can't be carried over to Spark", hint=hint or _HINT)
         number = self._statement.count(b"\n", 0, place) + 1

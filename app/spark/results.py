@@ -37,12 +37,12 @@ def stored(
     """Put the rows into a table of DuckDB's; returns the statement that reads them, in their order."""
     listed = ", ".join(f"c{n} {kind}" for n, kind in enumerate(kinds))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_NAME} ({listed})")
-    made = ", ".join(_restored(kind).replace("{v}", f"u{n}") for n, kind in enumerate(kinds))
+    expressions = ", ".join(_restored(kind).replace("{v}", f"u{n}") for n, kind in enumerate(kinds))
     unnested = ", ".join(f"unnest($v{n}::{_held(kind)}[]) AS u{n}" for n, kind in enumerate(kinds))
     for start in range(0, len(rows), _BATCH):
         columns = zip(*rows[start : start + _BATCH], strict=True)
         given = {f"v{n}": [_plain(value) for value in column] for n, column in enumerate(columns)}
-        connection.execute(f"INSERT INTO {_NAME} SELECT {made} FROM (SELECT {unnested})", given)
+        connection.execute(f"INSERT INTO {_NAME} SELECT {expressions} FROM (SELECT {unnested})", given)
     shown = ", ".join(f"c{n} AS {_quoted(name)}" for n, name in enumerate(names))
     return f"SELECT {shown} FROM {_NAME}"
 

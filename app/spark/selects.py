@@ -50,13 +50,13 @@ def select(of: Statement, node: Node, known: Mapping[str, Relation], outer: Scop
 
 
 def _items(of: Statement, node: Node, scope: Scope) -> list[_Item]:
-    found: list[_Item] = []
+    items: list[_Item] = []
     for one in node["select_list"]:
         if one["class"] == "STAR":
-            found += _starred(of, one, scope)
+            items += _starred(of, one, scope)
         else:
-            found.append(_Item(_name(one).lower(), one))
-    return found
+            items.append(_Item(_name(one).lower(), one))
+    return items
 
 
 def _name(node: Node) -> str:
@@ -72,20 +72,20 @@ def _name(node: Node) -> str:
 
 def _starred(of: Statement, star: Node, scope: Scope) -> list[_Item]:
     """The columns that a star stands for. Each is named by its own table, since others may have one of that name."""
-    kept = ("columns", "expr", "replace_list", "rename_list", "qualified_exclude_list")
-    if any(star.get(key) for key in kept):
+    unsupported = ("columns", "expr", "replace_list", "rename_list", "qualified_exclude_list")
+    if any(star.get(key) for key in unsupported):
         raise of.refusals.at(star, "a star with COLUMNS, REPLACE or RENAME")
     table, left_out = star["relation_name"].lower(), {str(name).lower() for name in star["exclude_list"]}
-    found = [
+    items = [
         _Item(column.name, _direct(source, column))
         for source in scope.sources
         if not table or source.called(table)
         for column in source.columns
         if column.name not in left_out and not (not table and column.name in source.merged)
     ]
-    if not found:
+    if not items:
         raise of.refusals.at(star, f"the star {table}.*")
-    return found
+    return items
 
 
 def _direct(source: Source, column: Column) -> Node:
@@ -136,26 +136,26 @@ def _placed(node: Node, items: Sequence[_Item]) -> int | None:
         return int(value["value"]) - 1
     if node["class"] == "COLUMN_REF" and len(node["column_names"]) == 1:
         name = node["column_names"][0].lower()
-        found = next((n for n, item in enumerate(items) if item.name == name), None)
-        if found is not None:
-            return found
+        number = next((n for n, item in enumerate(items) if item.name == name), None)
+        if number is not None:
+            return number
     return next((n for n, item in enumerate(items) if tree.same(item.node, node)), None)
 
 
 def _orders(node: Node) -> list[dict[str, Any]]:
-    found = [order for one in node["modifiers"] if one["type"] == "ORDER_MODIFIER" for order in one["orders"]]
+    orders = [order for one in node["modifiers"] if one["type"] == "ORDER_MODIFIER" for order in one["orders"]]
     # ORDER BY ALL is settled where the columns are known.
-    return [] if any(order["expression"]["class"] == "STAR" for order in found) else found
+    return [] if any(order["expression"]["class"] == "STAR" for order in orders) else orders
 
 
 def _clauses(of: Statement, names: Expressions, node: Node, items: Sequence[_Item]) -> str:
-    found = f" WHERE {names.truth(node['where_clause'])}" if node.get("where_clause") else ""
+    clauses = f" WHERE {names.truth(node['where_clause'])}" if node.get("where_clause") else ""
     if groups := _groups(of, names, node, items):
-        found += f" GROUP BY {', '.join(dict.fromkeys(groups))}"
+        clauses += f" GROUP BY {', '.join(dict.fromkeys(groups))}"
     if having := node.get("having"):
         _refuse_doubtful(names, having)
-        found += f" HAVING {names.truth(having)}"
-    return found
+        clauses += f" HAVING {names.truth(having)}"
+    return clauses
 
 
 def _groups(of: Statement, names: Expressions, node: Node, items: Sequence[_Item]) -> list[str]:
@@ -211,18 +211,18 @@ def _exploded(
 
 
 def arranged(
-    of: Statement, node: Node, found: Relation, keys: Sequence[str] | None = None, *, hidden: bool = False
+    of: Statement, node: Node, relation: Relation, keys: Sequence[str] | None = None, *, hidden: bool = False
 ) -> Relation:
     """The rows without duplicates, in order, and no more than asked for, where the query says so."""
-    listed = ", ".join(f"k{n}" for n in range(len(found.columns)))
-    sql = found.sql
+    listed = ", ".join(f"k{n}" for n in range(len(relation.columns)))
+    sql = relation.sql
     kinds = [one["type"] for one in node["modifiers"]]
     for modifier in node["modifiers"]:
         if modifier["type"] == "DISTINCT_MODIFIER":
             if hidden or modifier.get("distinct_on_targets"):
                 raise of.refusals.at(node["select_list"][0], "DISTINCT ON, or DISTINCT sorted by something else,")
             sql = f"SELECT DISTINCT {listed} FROM ({sql})"
-    keys = _keys(of, node, found, keys)
+    keys = _keys(of, node, relation, keys)
     limit = "".join(_limit(of, one) for one in node["modifiers"] if one["type"].startswith("LIMIT"))
     if limit and not keys and limit != " LIMIT 0":
         first = (node.get("select_list") or [None])[0]
@@ -230,16 +230,16 @@ def arranged(
     if keys or limit or hidden or "DISTINCT_MODIFIER" in kinds:
         order = f" ORDER BY {', '.join(keys)}" if keys else ""
         sql = f"SELECT {listed} FROM ({sql}){order}{limit}"
-    return Relation(sql, found.columns)
+    return Relation(sql, relation.columns)
 
 
-def _keys(of: Statement, node: Node, found: Relation, keys: Sequence[str] | None) -> list[str]:
+def _keys(of: Statement, node: Node, relation: Relation, keys: Sequence[str] | None) -> list[str]:
     orders = [order for one in node["modifiers"] if one["type"] == "ORDER_MODIFIER" for order in one["orders"]]
     if any(order["expression"]["class"] == "STAR" for order in orders):
-        return [f"k{n}{direction(orders[0])}" for n in range(len(found.columns))]
+        return [f"k{n}{direction(orders[0])}" for n in range(len(relation.columns))]
     if keys is not None:
         return list(keys)
-    items = [_Item(column.name, tree.column("")) for column in found.columns]
+    items = [_Item(column.name, tree.column("")) for column in relation.columns]
     places = [_placed(order["expression"], items) for order in orders]
     if None in places:
         raise of.refusals.at(orders[0]["expression"], "ORDER BY of a UNION by anything but its columns")
@@ -249,7 +249,7 @@ def _keys(of: Statement, node: Node, found: Relation, keys: Sequence[str] | None
 def _limit(of: Statement, modifier: dict[str, Any]) -> str:
     if modifier["type"] != "LIMIT_MODIFIER":
         raise of.refusals.at(modifier.get("limit"), "a LIMIT in percent")
-    found = ""
+    clauses = ""
     for word in ("limit", "offset"):
         node = modifier.get(word)
         if node is None:
@@ -259,5 +259,5 @@ def _limit(of: Statement, modifier: dict[str, Any]) -> str:
             raise of.refusals.at(node, f"{word.upper()} that is no constant")
         number = of.oracle.value(node)[1]
         if number is not None and int(number) < _MOST_ROWS:
-            found += f" {word.upper()} {int(number)}"
-    return found
+            clauses += f" {word.upper()} {int(number)}"
+    return clauses

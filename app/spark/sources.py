@@ -53,26 +53,26 @@ def _table(of: Statement, node: Node, known: Mapping[str, Relation]) -> From:
     schema, name = node["schema_name"].lower(), node["table_name"].lower()
     if not schema and name in known:
         return _aliased(of, node, known[name], node.get("alias") or name, as_it_is=True)
-    found = None if node.get("at_clause") else of.tables.find(schema, name)
-    if found is None:
+    table = None if node.get("at_clause") else of.tables.find(schema, name)
+    if table is None:
         raise of.refusals.at(node, f"the table {'.'.join(part for part in (schema, name) if part)}")
-    view, columns = found
-    made = tuple(Column(column.lower(), f"k{n}", kind) for n, (column, kind) in enumerate(columns))
-    return _aliased(of, node, Relation(view, made), node.get("alias") or name, as_it_is=True, schema=schema)
+    view, columns = table
+    spark_columns = tuple(Column(column.lower(), f"k{n}", kind) for n, (column, kind) in enumerate(columns))
+    return _aliased(of, node, Relation(view, spark_columns), node.get("alias") or name, as_it_is=True, schema=schema)
 
 
 def _aliased(
-    of: Statement, node: Node, found: Relation, alias: str, *, as_it_is: bool = False, schema: str = ""
+    of: Statement, node: Node, relation: Relation, alias: str, *, as_it_is: bool = False, schema: str = ""
 ) -> From:
     """A relation under a name of its own; `as_it_is`: its SQL is a name already."""
     name = of.fresh("s")
-    columns = renamed(found.columns, node.get("column_name_alias") or [])
+    columns = renamed(relation.columns, node.get("column_name_alias") or [])
     source = Source(
         alias.lower(),
         tuple(replace(column, sql=f"{name}.k{n}") for n, column in enumerate(columns)),
         "" if node.get("alias") else schema,
     )
-    return From(f"{found.sql if as_it_is else f'({found.sql})'} AS {name}", (source,))
+    return From(f"{relation.sql if as_it_is else f'({relation.sql})'} AS {name}", (source,))
 
 
 def _values(of: Statement, node: Node) -> From:
@@ -82,10 +82,10 @@ def _values(of: Statement, node: Node) -> From:
     kinds = ["NULL"] * len(rows[0])
     for row in rows:
         kinds = [of.oracle.type_of_union(kind, names.type_of(one)) for kind, one in zip(kinds, row, strict=True)]
-    made = [", ".join(names.as_type(one, kind) for one, kind in zip(row, kinds, strict=True)) for row in rows]
+    texts = [", ".join(names.as_type(one, kind) for one, kind in zip(row, kinds, strict=True)) for row in rows]
     listed = ", ".join(f"k{n}" for n in range(len(kinds)))
     columns = tuple(Column(f"col{n}", f"k{n}", kind) for n, kind in enumerate(kinds))
-    sql = f"SELECT * FROM VALUES {', '.join(f'({row})' for row in made)} AS v({listed})"
+    sql = f"SELECT * FROM VALUES {', '.join(f'({row})' for row in texts)} AS v({listed})"
     return _aliased(of, node, Relation(sql, columns), node.get("alias") or "")
 
 
@@ -131,7 +131,7 @@ def _condition(
 def _merged(of: Statement, node: Node, left: From, right: From, name: str) -> str:
     """The condition that USING means for a column, which the left side's then stands for."""
     sides = [Scope(list(side.sources)).columns(name) for side in (left, right)]
-    if node["join_type"] not in ("INNER", "LEFT", "SEMI", "ANTI") or any(len(found) != 1 for found in sides):
+    if node["join_type"] not in ("INNER", "LEFT", "SEMI", "ANTI") or any(len(columns) != 1 for columns in sides):
         raise of.refusals.at(node, f"USING ({name}) in this join", "write it with ON")
     (one,), (other,) = sides
     kind = forms.wider(one.type, other.type)

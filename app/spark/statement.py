@@ -56,8 +56,8 @@ class Statement:
         """The expressions of a SELECT with these names."""
 
         def subquery(node: Node, outer: Scope | None) -> tuple[str, list[str]]:
-            found = self.query(node, known, outer)
-            return found.sql, [column.type for column in found.columns]
+            relation = self.query(node, known, outer)
+            return relation.sql, [column.type for column in relation.columns]
 
         return Expressions(self.oracle, self.refusals, scope, subquery, RULES)
 

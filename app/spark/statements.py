@@ -34,10 +34,10 @@ def translated(oracle: Oracle, sql: str, params: Mapping[str, object] | Sequence
     refusals = Refusals(sql)
     try:
         tree = oracle.bound(oracle.parse(sql), params)
-        found = query(Statement(oracle, refusals, tables, query), tree, {}, None)
+        relation = query(Statement(oracle, refusals, tables, query), tree, {}, None)
     except RecursionError:
         raise errors.NotOnSpark("the statement is nested too deeply for Spark") from None
-    return Translated(found.sql, tuple(column.type for column in found.columns), frozenset(refusals.zones))
+    return Translated(relation.sql, tuple(column.type for column in relation.columns), frozenset(refusals.zones))
 
 
 def query(of: Statement, node: Node, known: Mapping[str, Relation], outer: Scope | None) -> Relation:
@@ -45,9 +45,9 @@ def query(of: Statement, node: Node, known: Mapping[str, Relation], outer: Scope
     known, heads = dict(known), []
     for one in (node.get("cte_map") or {}).get("map", []):
         name = of.fresh("c")
-        found = _named(of, one, known)
-        heads.append(f"{name} AS ({found.sql})")
-        known[one["key"].lower()] = replace(found, sql=name)
+        relation = _named(of, one, known)
+        heads.append(f"{name} AS ({relation.sql})")
+        known[one["key"].lower()] = replace(relation, sql=name)
     body = _body(of, node, known, outer)
     return replace(body, sql=f"WITH {', '.join(heads)} {body.sql}") if heads else body
 
@@ -56,8 +56,8 @@ def _named(of: Statement, entry: dict[str, Any], known: Mapping[str, Relation]) 
     inner = entry["value"]["query"]["node"]
     if inner["type"] == "RECURSIVE_CTE_NODE" or entry["value"].get("key_targets"):
         raise of.refusals.at(inner, "a recursive query")
-    found = query(of, inner, known, None)
-    return replace(found, columns=renamed(found.columns, entry["value"].get("aliases") or []))
+    relation = query(of, inner, known, None)
+    return replace(relation, columns=renamed(relation.columns, entry["value"].get("aliases") or []))
 
 
 def _body(of: Statement, node: Node, known: Mapping[str, Relation], outer: Scope | None) -> Relation:
@@ -80,15 +80,15 @@ def _together(of: Statement, node: Node, known: Mapping[str, Relation]) -> Relat
     columns = tuple(
         Column(column.name, f"k{n}", kind) for n, (column, kind) in enumerate(zip(left.columns, kinds, strict=True))
     )
-    found = Relation(f"{sides[0]} {word}{' ALL' if node.get('setop_all') else ''} {sides[1]}", columns)
-    return selects.arranged(of, node, found)
+    relation = Relation(f"{sides[0]} {word}{' ALL' if node.get('setop_all') else ''} {sides[1]}", columns)
+    return selects.arranged(of, node, relation)
 
 
 def _as_types(of: Statement, side: Relation, kinds: Sequence[str]) -> str:
-    made = []
+    expressions = []
     for n, (column, kind) in enumerate(zip(side.columns, kinds, strict=True)):
         value = forms.coerced(forms.Typed(f"k{n}", column.type), kind)
         if value is None or forms.spark(kind) is None:
             raise of.refusals.at(None, f"{column.type} together with {kind} in one column", "cast one of them")
-        made.append(f"{value} AS k{n}")
-    return f"SELECT {', '.join(made)} FROM ({side.sql})"
+        expressions.append(f"{value} AS k{n}")
+    return f"SELECT {', '.join(expressions)} FROM ({side.sql})"

@@ -116,11 +116,11 @@ class SparkStore(store.Store):
         """The statement for Spark, once it was judged like every other and DuckDB has said what it gives."""
         names, types, text = self._base.described(sql, params)
         tables = LakeTables(self._base)
-        found = statements.translated(self._oracle, text, params, tables)
-        given = tuple("INTEGER" if kind == "NULL" else kind for kind in found.types)
+        translation = statements.translated(self._oracle, text, params, tables)
+        given = tuple("INTEGER" if kind == "NULL" else kind for kind in translation.types)
         if given != tuple("INTEGER" if kind == _NULL else kind for kind in types):
             raise errors.NotOnSpark("the statement's columns would be of other types on Spark")
-        return _Question(found.sql, names, given, tables, found.zones)
+        return _Question(translation.sql, names, given, tables, translation.zones)
 
     def _started(self) -> SparkSession:
         if self._spark is None:
@@ -172,8 +172,8 @@ def _told(text: str, line: str) -> errors.NeaptideError:
 def opened(base: store.Store, lake: Lake, place: cluster.Cluster, limits: Limits) -> Iterator[SparkStore]:
     """A store on Spark over the store of a lake."""
     assert isinstance(base, LakeStore)
-    made = SparkStore(base, lake, place, limits)
+    spark_store = SparkStore(base, lake, place, limits)
     try:
-        yield made
+        yield spark_store
     finally:
-        made.close()
+        spark_store.close()

@@ -42,8 +42,8 @@ class LakeTables:
 
     def show(self, spark: SparkSession, known: Known) -> None:
         """Make each table a view of Spark's."""
-        for name, found in known.items():
-            self._view(spark, name, found)
+        for name, table_files in known.items():
+            self._view(spark, name, table_files)
 
     def _file(self, catalog: files.Catalog, name: Name) -> files.TableFiles | None:
         """The files of a table; None for what this process reads itself: Neaptide's own few rows."""
@@ -55,17 +55,17 @@ class LakeTables:
                                     hint="write its query into the report")  # fmt: skip
         return catalog.files(*behind)
 
-    def _view(self, spark: SparkSession, name: Name, found: files.TableFiles | None) -> None:
+    def _view(self, spark: SparkSession, name: Name, table_files: files.TableFiles | None) -> None:
         view, columns = self.named[name]
         held = [(n, kind) for n, (_, kind) in enumerate(columns) if forms.spark(kind) and not kind.endswith("[]")]
-        if found is None:
+        if table_files is None:
             frames.of_rows(spark, view, frames.values(held, self._local(name, columns, held)))
             return
-        fields = [frames.Field(n, kind, found.fields[columns[n][0].lower()]) for n, kind in held
-                  if columns[n][0].lower() in found.fields]  # fmt: skip
-        kept = [(field.place, field.type) for field in fields]
-        rows = self._inlined(name, columns, kept, found.inlined) if found.inlined else None
-        frames.of_files(spark, view, fields, found, rows)
+        fields = [frames.Field(n, kind, table_files.fields[columns[n][0].lower()]) for n, kind in held
+                  if columns[n][0].lower() in table_files.fields]  # fmt: skip
+        kinds = [(field.place, field.type) for field in fields]
+        rows = self._inlined(name, columns, kinds, table_files.inlined) if table_files.inlined else None
+        frames.of_files(spark, view, fields, table_files, rows)
 
     def _local(self, name: Name, columns: list[tuple[str, str]], held: list[tuple[int, str]]) -> list[Any]:
         relation = ".".join(map(_quoted, name))

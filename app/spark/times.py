@@ -46,8 +46,8 @@ _BETWEEN = {
 def _unit(of: Expressions, node: Node, word: Node) -> str:
     if not of.is_constant(word):
         raise of.refuse(node, f"{node['function_name']} of a part that is no constant")
-    found = str(of.oracle.value(word)[1]).lower()
-    return _PLURALS.get(found, found)
+    unit = str(of.oracle.value(word)[1]).lower()
+    return _PLURALS.get(unit, unit)
 
 
 def _time(of: Expressions, node: Node, one: Node) -> Typed:

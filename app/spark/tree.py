@@ -82,5 +82,5 @@ def named(node: Node, alias: str) -> Node:
 
 def place(node: object) -> int | None:
     """Where in the statement's text the node is written, in bytes; None where it isn't."""
-    found = node.get("query_location") if isinstance(node, dict) else None
-    return found if isinstance(found, int) and found < _NOWHERE else None
+    location = node.get("query_location") if isinstance(node, dict) else None
+    return location if isinstance(location, int) and location < _NOWHERE else None

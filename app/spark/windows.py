@@ -29,8 +29,8 @@ def typed(of: Expressions, node: Node) -> Typed:
         what = f"{name} over a window with DISTINCT, FILTER, IGNORE NULLS, EXCLUDE or an ORDER BY of its own"
         raise of.refuse(node, what)
     call = _call(of, node)
-    found = f"{call.sql} OVER ({_over(of, node, name in _NUMBERS + _STEPS)})"
-    return Typed(f"CAST({found} AS {forms.spark(call.type)})", call.type)
+    sql = f"{call.sql} OVER ({_over(of, node, name in _NUMBERS + _STEPS)})"
+    return Typed(f"CAST({sql} AS {forms.spark(call.type)})", call.type)
 
 
 def _call(of: Expressions, node: Node) -> Typed:

@@ -103,8 +103,8 @@ MUTANTS = (
     Mutant(
         "on Spark an older Java is taken",
         "app/spark/java.py",
-        "if found is None or found < LEAST:",
-        "if found is None:",
+        "if version is None or version < LEAST:",
+        "if version is None:",
         "tests/unit/spark/test_java.py::test_an_older_java_is_named_and_where_it_was_found",
     ),
 )
