@@ -75,8 +75,8 @@ def code_of(error: errors.NeaptideError) -> int:
 
 def address(path: str, given: Mapping[str, Any], **changed: Any) -> str:
     """A path with what was asked for, and something else asked for; None leaves a key out."""
-    found = {**given, **changed}
-    query = urlencode([(key, value) for key, value in found.items() if value not in (None, "")])
+    parameters = {**given, **changed}
+    query = urlencode([(key, value) for key, value in parameters.items() if value not in (None, "")])
     return f"{path}?{query}" if query else path
 
 
@@ -107,7 +107,7 @@ class Failures:
         )
 
     def _refusal(self, request: Request, code: int, message: str, hint: str | None) -> Response:
-        told = {"error": self._hide(message), "hint": self._hide(hint) if hint else None}
+        content = {"error": self._hide(message), "hint": self._hide(hint) if hint else None}
         if wants_json(request):
-            return as_json(told, code=code)
-        return as_html("error.html", code=code, **{**self._head(request, ""), **told})
+            return as_json(content, code=code)
+        return as_html("error.html", code=code, **{**self._head(request, ""), **content})

@@ -106,5 +106,5 @@ def _asked(reader: Reader, question: Question, known: Result, sort: str, down: b
     def work(store: Store) -> Held:
         return Held(*store.first(sql, question.params, most=most))
 
-    found = reader.once(("part", sql, *question.key), work)
-    return Part(found.result, start, None, found.more)
+    answer = reader.once(("part", sql, *question.key), work)
+    return Part(answer.result, start, None, answer.more)

@@ -67,8 +67,8 @@ class _Monitors:
 
         server = monitor.Server(job, board, alive)
         if self._missing:
-            told = f"there is no page, only what monitors ask: {self._missing} is missing"
-            structlog.get_logger().info(told, action="page_missing", hint="pip install 'neaptide[web]'")
+            message = f"there is no page, only what monitors ask: {self._missing} is missing"
+            structlog.get_logger().info(message, action="page_missing", hint="pip install 'neaptide[web]'")
             self._missing = ""
         return server
 
@@ -81,13 +81,13 @@ def begin(settings: Settings, listen: str | None) -> Server:
     with extras.needed("web"):
         from app.page import server
 
-    made = _listening(settings, listen)
+    listening = _listening(settings, listen)
     try:
-        return server.Server(bootstrap.job(made, start=False), Board(state="serving"), lambda: True)
+        return server.Server(bootstrap.job(listening, start=False), Board(state="serving"), lambda: True)
     except OSError as error:
-        told = f"{made.http.listen} can't be listened on: {error.strerror or error}"
+        message = f"{listening.http.listen} can't be listened on: {error.strerror or error}"
         raise errors.ConfigError(
-            told, hint="a daemon may have it: open it there, or give --listen HOST:PORT"
+            message, hint="a daemon may have it: open it there, or give --listen HOST:PORT"
         ) from error
 
 

@@ -19,7 +19,7 @@ from jobs.init import choice
 @cache
 def environment() -> jinja2.Environment:
     """The templates of this package; a name that is missing is an error."""
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("app.page", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -27,11 +27,11 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(
+    templates.filters.update(
         grouped=grouped, seconds=seconds, age=values.age, size=choice.size, moment=moment, clock=clock,
         machine=machine, visible=escapes.visible,
     )  # fmt: skip
-    return made
+    return templates
 
 
 def page(name: str, **data: Any) -> str:

@@ -63,8 +63,8 @@ class News:
                 queue.put_nowait(event)
 
     def _said(self) -> dict[str, Any]:
-        told = self._reader.last_run()
-        return {"run_id": told.get("run_id"), "as_of": told.get("as_of"), "version": self._reader.name()}
+        run = self._reader.last_run()
+        return {"run_id": run.get("run_id"), "as_of": run.get("as_of"), "version": self._reader.name()}
 
 
 class Listening(StreamingResponse):

@@ -57,8 +57,8 @@ class Reader:
 
     def once(self, what: Hashable, work: Callable[[Store], Answer]) -> Answer:
         """What `work` gives for the published file: asked for once, and kept while that file is the published one."""
-        found: Answer = self.cached((what, self.version()), lambda: self._asked(work))
-        return found
+        answer: Answer = self.cached((what, self.version()), lambda: self._asked(work))
+        return answer
 
     def models(self) -> frozenset[str]:
         """The names of the file's read models."""

@@ -118,8 +118,8 @@ def _page(request: Request, here: site.Site, report: Report, given: Mapping[str,
         )
     tag = answers.etag(here.reader, request, head["as_of"], report.sql, report.title)
     known = answers.fresh(request, tag)
-    told = {**head, "sql": asked.question.sql}
-    return known or answers.as_html("report.html", tag, **told, fields=fields, wrong=None, found=data)
+    context = {**head, "sql": asked.question.sql}
+    return known or answers.as_html("report.html", tag, **context, fields=fields, wrong=None, found=data)
 
 
 def _on_a_page(hint: str | None) -> str | None:

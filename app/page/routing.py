@@ -40,15 +40,15 @@ def app(of: site.Site, door: Door, seconds: float) -> gate.App:
         HTTPException: failures.unknown,
         Exception: failures.bug,
     }
-    made = Starlette(routes=routes, exception_handlers=handlers, lifespan=_lifespan)
-    made.state.site = of
-    return gate.Gate(made, door, seconds)
+    starlette = Starlette(routes=routes, exception_handlers=handlers, lifespan=_lifespan)
+    starlette.state.site = of
+    return gate.Gate(starlette, door, seconds)
 
 
 @asynccontextmanager
-async def _lifespan(made: Starlette) -> AsyncIterator[None]:
+async def _lifespan(starlette: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
-    watching = asyncio.create_task(made.state.site.lag.forever())
+    watching = asyncio.create_task(starlette.state.site.lag.forever())
     yield
     watching.cancel()
 

@@ -91,5 +91,5 @@ def _age(as_of: datetime | None, now: datetime) -> float | None:
 
 def of(request: Request) -> Site:
     """The site that a request is for."""
-    found: Site = request.app.state.site
-    return found
+    site: Site = request.app.state.site
+    return site

@@ -25,18 +25,18 @@ def listing(request: Request) -> Response:
     """All that can be asked."""
     here = site.of(request)
     here.freshen(request)
-    found = relations(here)
+    columns_of = relations(here)
     status = here.status()
     used = uses.of(here)
-    rows = [_row(name, columns, status, used.reports(name)) for name, columns in found.items()]
+    rows = [_row(name, columns, status, used.reports(name)) for name, columns in columns_of.items()]
     tables = [one for one in rows if not one["model"]]
-    made = [one for one in rows if one["model"]]
+    read_models = [one for one in rows if one["model"]]
     if answers.wants_json(request):
         as_of = here.reader.as_of() if here.settings.read.on_source else status.as_of
-        return answers.tagged(request, here.reader, {"as_of": as_of, "tables": tables, "models": made}, rows)
+        return answers.tagged(request, here.reader, {"as_of": as_of, "tables": tables, "models": read_models}, rows)
     inputs = {name: one.inputs for name, one in models(status).items()}
     return answers.as_html(
-        "tables.html", **here.head(request, "Tables"), tables=tables, models=made, graph=graph.drawn(inputs)
+        "tables.html", **here.head(request, "Tables"), tables=tables, models=read_models, graph=graph.drawn(inputs)
     )
 
 
