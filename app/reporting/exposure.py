@@ -43,8 +43,8 @@ class Exposure:
 
     lists = True
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, found: list[tuple[str, str, str]] | None = None) -> None:
-        self._connection, self._known = connection, found
+    def __init__(self, connection: duckdb.DuckDBPyConnection, known: list[tuple[str, str, str]] | None = None) -> None:
+        self._connection, self._known = connection, known
         self._made: set[tuple[str, str]] = set()
         self._defined: set[tuple[str, str]] = set()
 
@@ -55,8 +55,8 @@ class Exposure:
             return False
         if table.catalog:
             return table.catalog == _CATALOG and name in self._tables
-        found = name if table.schema else self._meant(*name)
-        return table.schema not in _OWN and (found in self._tables or found in self._views)
+        qualified = name if table.schema else self._meant(*name)
+        return table.schema not in _OWN and (qualified in self._tables or qualified in self._views)
 
     def names(self) -> Collection[str]:
         """All tables, as they are written in a query."""
@@ -142,9 +142,9 @@ class Exposure:
         """A model's own columns, from the table behind it: what its view in the file says is not looked at."""
         behind = f"{_CATALOG}.{_NEAPTIDE}.{_quoted(_BEHIND + name)}"
         # A list of all columns of the file takes as long as many a report.
-        found = [str(column[0]) for column in self._connection.execute(f"FROM {behind} LIMIT 0").description or ()]
-        hidden = {_ROWS, *(_COUNT + column for column in found)}
-        return f"AS FROM {behind} SELECT {', '.join(_quoted(column) for column in found if column not in hidden)}"
+        columns = [str(column[0]) for column in self._connection.execute(f"FROM {behind} LIMIT 0").description or ()]
+        hidden = {_ROWS, *(_COUNT + column for column in columns)}
+        return f"AS FROM {behind} SELECT {', '.join(_quoted(column) for column in columns if column not in hidden)}"
 
     def _forget(self) -> None:
         """A list of all tables shows the file's, not these views of them."""

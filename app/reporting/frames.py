@@ -28,8 +28,8 @@ def needed(*packages: str) -> Any:
         try:
             importlib.import_module(package)
         except ModuleNotFoundError as error:
-            told = f"this needs the package {package}, which is not installed"
-            raise errors.MissingExtra(told, hint=f"pip install {' '.join(packages)}") from error
+            message = f"this needs the package {package}, which is not installed"
+            raise errors.MissingExtra(message, hint=f"pip install {' '.join(packages)}") from error
     return importlib.import_module(packages[0])
 
 

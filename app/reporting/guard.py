@@ -147,8 +147,8 @@ def _tree(text: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _only(statements: list[Any]) -> Any:
     if len(statements) != 1:
-        found = "no statement" if not statements else f"{len(statements)} statements"
-        raise errors.UsageError(f"one statement is expected, not {found}", hint=_HINT)
+        count = "no statement" if not statements else f"{len(statements)} statements"
+        raise errors.UsageError(f"one statement is expected, not {count}", hint=_HINT)
     return statements[0]
 
 

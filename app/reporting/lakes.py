@@ -40,24 +40,24 @@ def opened(lake: Lake, limits: Limits) -> store.Store:
 
 
 def _opened(lake: Lake, limits: Limits) -> store.Store:
-    found = _asked(lake)
+    state = _asked(lake)
     spill, connection = Spill(), duckdb.connect(":memory:", config=_CONFIG)
     worker = execution.Worker(connection)
     try:
         enter, *lock_down = store.lock_down()
-        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=found.snapshot), enter):
+        for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=state.snapshot), enter):
             connection.execute(statement)
         connection.execute(statements.get("queries/session", "all_threads"))
         for statement in (lake.encloses(), *limits.settings(spill), *lock_down):
             connection.execute(statement)
-        as_of, run_id = found.freshness or worker.run(lambda: store.freshness(connection), limits)
+        as_of, run_id = state.freshness or worker.run(lambda: store.freshness(connection), limits)
         session = connection.cursor()
         session.execute(statements.get("queries/session", "in_utc"))
-        exposure = Exposure(session, found.names)
+        exposure = Exposure(session, state.names)
         return LakeStore(
             connection, session=session, check=exposure.check, listed=exposure.readable, limits=limits, spill=spill,
-            run_id=run_id, as_of=max(as_of, _checked_as_of(found.note, run_id) or as_of), lake=lake,
-            snapshot=found.snapshot,
+            run_id=run_id, as_of=max(as_of, _checked_as_of(state.note, run_id) or as_of), lake=lake,
+            snapshot=state.snapshot,
         )  # fmt: skip
     except BaseException as error:
         if not worker.lost:
@@ -130,8 +130,8 @@ class LakeStore(store.Store):
         """Whether the snapshot was cleaned away."""
         with suppress(errors.NeaptideError, psycopg.Error):
             with psycopg.connect(self._lake.conninfo) as conn:
-                found = conn.execute(statements.get("lake", "has_snapshot").encode(), {"id": self._snapshot}).fetchone()
-            return found is None
+                row = conn.execute(statements.get("lake", "has_snapshot").encode(), {"id": self._snapshot}).fetchone()
+            return row is None
         return False
 
     def _is_gone(self, error: duckdb.Error) -> bool:
@@ -141,8 +141,8 @@ class LakeStore(store.Store):
         return self.is_gone()
 
     def _explained(self, error: Exception) -> errors.NeaptideError:
-        found = store.failure(error, self._limits)
-        return failure(error) if isinstance(found, errors.TargetUnusable) and isinstance(error, duckdb.Error) else found
+        ours = store.failure(error, self._limits)
+        return failure(error) if isinstance(ours, errors.TargetUnusable) and isinstance(error, duckdb.Error) else ours
 
     def _reopen(self) -> None:
         """Take the place of another store, at the newest snapshot."""
@@ -214,8 +214,8 @@ def _checked_as_of(note: str, run_id: str) -> datetime | None:
 def failure(error: Exception) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's on a lake, or of its catalog's server."""
     text = redaction.bare(str(error).strip().split("\n")[0])
-    if isinstance(error, duckdb.Error) and (found := lakes.failure(error)):
-        return found
+    if isinstance(error, duckdb.Error) and (ours := lakes.failure(error)):
+        return ours
     if isinstance(error, psycopg.OperationalError) or "onnect" in text:
         hint = "check [target] url, and whether that server runs"
         return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=hint)

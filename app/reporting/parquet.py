@@ -54,8 +54,8 @@ def _value(kind: DuckDBPyType, value: str, name: str) -> str:
     if kind.id == "interval":
         return exact.expression(kind, value)
     if kind.id in _PERHAPS_INFINITE:
-        told = f"{name} holds infinity, which Parquet has no value for: select it as text, {_quoted(name)}::VARCHAR"
-        return f"CASE WHEN isfinite({value}) OR {value} IS NULL THEN {value} ELSE error({_literal(told)}) END"
+        message = f"{name} holds infinity, which Parquet has no value for: select it as text, {_quoted(name)}::VARCHAR"
+        return f"CASE WHEN isfinite({value}) OR {value} IS NULL THEN {value} ELSE error({_literal(message)}) END"
     stored = _stored(kind)
     return f"CAST({value} AS {stored})" if stored else value
 
@@ -70,10 +70,10 @@ def _stored(kind: DuckDBPyType) -> str | None:
     if maker is None:
         return None
     held = [(name, child) for name, child in kind.children if isinstance(child, DuckDBPyType)]
-    found = [_stored(child) for _, child in held]
-    if not any(found):
+    types = [_stored(child) for _, child in held]
+    if not any(types):
         return None
-    return maker([(name, text or str(child)) for (name, child), text in zip(held, found, strict=True)])
+    return maker([(name, text or str(child)) for (name, child), text in zip(held, types, strict=True)])
 
 
 def _struct(held: Iterable[tuple[str, str]]) -> str:

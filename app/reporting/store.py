@@ -68,8 +68,8 @@ class Store:
         year 1 or after 9999. Raises `errors.UsageError` for any other statement, `errors.QueryFailed` with DuckDB's
         message, `errors.QueryTooBig` beyond the limits, and `errors.TargetUnusable` where the file is damaged.
         """
-        found = self._run(lambda: answer.ask(self._session, self._check(sql), params, self._limits))
-        return Result(distinct(found.names), found.types, found.rows, self.as_of)
+        fetched = self._run(lambda: answer.ask(self._session, self._check(sql), params, self._limits))
+        return Result(distinct(fetched.names), fetched.types, fetched.rows, self.as_of)
 
     def first(self, sql: str, params: Parameters = (), *, most: int) -> tuple[Result, bool]:
         """The first rows of a statement, and whether there are more. Raises what `query` does."""
@@ -78,8 +78,8 @@ class Store:
             begun = answer.begin(self._session, self._check(sql), params)
             return Result(distinct(begun.names), begun.types, answer.next_rows(begun, most + 1), self.as_of)
 
-        found = self._run(work)
-        return replace(found, rows=found.rows[:most]), len(found.rows) > most
+        fetched = self._run(work)
+        return replace(fetched, rows=fetched.rows[:most]), len(fetched.rows) > most
 
     def batches(self, sql: str, params: Parameters = (), *, most: int) -> Iterator[Result]:
         """All rows of a statement, so many at a time; the first batch may have none. No limit of rows.
