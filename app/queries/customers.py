@@ -32,8 +32,8 @@ class Customer:
 
 def find_by_id(store: Store, customer_id: UUID) -> Customer | None:
     """One customer, or None."""
-    found = store.query(statements.get("queries/customers", "find_by_id"), {"id": customer_id})
-    return Customer(**found.records()[0], as_of=found.as_of) if found.rows else None
+    answer = store.query(statements.get("queries/customers", "find_by_id"), {"id": customer_id})
+    return Customer(**answer.records()[0], as_of=answer.as_of) if answer.rows else None
 
 
 def find_all(

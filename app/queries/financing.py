@@ -42,11 +42,11 @@ class Instalment:
 
 def find_by_id(store: Store, financing_id: UUID) -> Financing | None:
     """One financing, or None."""
-    found = store.query(statements.get("queries/financing", "find_by_id"), {"id": financing_id})
-    return Financing(**found.records()[0], as_of=found.as_of) if found.rows else None
+    answer = store.query(statements.get("queries/financing", "find_by_id"), {"id": financing_id})
+    return Financing(**answer.records()[0], as_of=answer.as_of) if answer.rows else None
 
 
 def instalments(store: Store, financing_id: UUID) -> tuple[Instalment, ...]:
     """The instalments of a financing, first to last; empty for one that does not exist."""
-    found = store.query(statements.get("queries/financing", "instalments_of"), {"id": financing_id})
-    return tuple(Instalment(**row, as_of=found.as_of) for row in found.records())
+    answer = store.query(statements.get("queries/financing", "instalments_of"), {"id": financing_id})
+    return tuple(Instalment(**row, as_of=answer.as_of) for row in answer.records())

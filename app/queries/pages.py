@@ -59,6 +59,6 @@ def read(
 
     Raises `errors.UsageError` for an impossible page.
     """
-    found = store.query(find, {**filters, **bounds(number, size)})
+    answer = store.query(find, {**filters, **bounds(number, size)})
     total = store.query(count, filters).rows[0][0]
-    return Page(tuple(item(**row, as_of=found.as_of) for row in found.records()), number, size, total, found.as_of)
+    return Page(tuple(item(**row, as_of=answer.as_of) for row in answer.records()), number, size, total, answer.as_of)

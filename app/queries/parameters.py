@@ -70,9 +70,9 @@ def parse(declaration: str, *, where: str) -> Parameter:
 def values(declared: Sequence[Parameter], given: Mapping[str, str], today: date) -> dict[str, Value]:
     """The value of every declared parameter. Raises `errors.BadParameter` naming the one that is wrong."""
     _refuse_unknown(declared, given)
-    found = {one.name: _value(one, given.get(one.name), today) for one in declared}
-    _refuse_backwards(found)
-    return found
+    by_name = {one.name: _value(one, given.get(one.name), today) for one in declared}
+    _refuse_backwards(by_name)
+    return by_name
 
 
 def stand_ins(declared: Sequence[Parameter], today: date) -> dict[str, Value]:

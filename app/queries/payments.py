@@ -27,5 +27,5 @@ class Payment:
 
 def of_order(store: Store, order_id: UUID) -> tuple[Payment, ...]:
     """The payments and refunds of an order, oldest first; empty for an order that does not exist."""
-    found = store.query(statements.get("queries/payments", "of_order"), {"order_id": order_id})
-    return tuple(Payment(**row, as_of=found.as_of) for row in found.records())
+    answer = store.query(statements.get("queries/payments", "of_order"), {"order_id": order_id})
+    return tuple(Payment(**row, as_of=answer.as_of) for row in answer.records())

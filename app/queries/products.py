@@ -32,8 +32,8 @@ class Product:
 
 def find_by_id(store: Store, product_id: UUID) -> Product | None:
     """One product, or None."""
-    found = store.query(statements.get("queries/products", "find_by_id"), {"id": product_id})
-    return Product(**found.records()[0], as_of=found.as_of) if found.rows else None
+    answer = store.query(statements.get("queries/products", "find_by_id"), {"id": product_id})
+    return Product(**answer.records()[0], as_of=answer.as_of) if answer.rows else None
 
 
 def find_all(

@@ -65,7 +65,7 @@ def parse(name: str, text: str, texts: Mapping[str, str], *, where: str) -> Repo
     """Read one file; `texts` holds those it may include, by name. Raises `errors.BadReport` that names `where`."""
     head = heads.split(text, KEYS, where, errors.BadReport)
     included = [_included(other, texts, where) for other in head.all("include")]
-    body = _INCLUDE.sub(lambda found: _included(found["name"], texts, where), head.body)
+    body = _INCLUDE.sub(lambda match: _included(match["name"], texts, where), head.body)
     declared = tuple(parameters.parse(line, where=where) for line in head.all("param"))
     sql = "\n".join([*included, body])
     _refuse_unused(declared, sql, where)
@@ -84,8 +84,8 @@ def _refuse_unused(declared: tuple[parameters.Parameter, ...], sql: str, where: 
     """DuckDB takes no value that a statement has no place for."""
     for one in declared:
         if not re.search(rf"\${one.name}\b", sql):
-            told = f"{where}: the parameter {one.name} is declared, and no ${one.name} stands in the SQL"
-            raise errors.BadReport(told, hint="use it, or take its line out of the head")
+            message = f"{where}: the parameter {one.name} is declared, and no ${one.name} stands in the SQL"
+            raise errors.BadReport(message, hint="use it, or take its line out of the head")
 
 
 def _instead(head: heads.Head, body: str, declared: set[str], texts: Mapping[str, str], where: str) -> Instead | None:
@@ -107,8 +107,8 @@ def chart_of(text: str) -> chart.Chart | None:
     """What the head of any statement says of its picture. Raises `errors.BadReport`."""
     lines = text.strip().splitlines()
     head = itertools.takewhile(lambda line: not line.strip() or line.startswith("--"), lines)
-    found = [line.removeprefix("--").strip().removeprefix("chart:") for line in head if _CHART.match(line)]
-    return chart.parse(found[0] if found else "", where="the query")
+    charts = [line.removeprefix("--").strip().removeprefix("chart:") for line in head if _CHART.match(line)]
+    return chart.parse(charts[0] if charts else "", where="the query")
 
 
 def _included(name: str, texts: Mapping[str, str], where: str) -> str:
