@@ -26,10 +26,10 @@ def check_lake(sync: Sync, tables: Sequence[Table]) -> None:
 
     Raises `ValueError`.
     """
-    kept = [table.name for table in tables if table.history]
-    if kept:
+    with_history = [table.name for table in tables if table.history]
+    if with_history:
         raise ValueError(
-            f"tables: {kept[0]} has history = true, which a lake doesn't keep: leave it out,"
+            f"tables: {with_history[0]} has history = true, which a lake doesn't keep: leave it out,"
             " or have a file as [target], without url and data"
         )
     if sync.dual:

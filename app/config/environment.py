@@ -98,7 +98,11 @@ def unknown(environ: Iterable[str], keys: Mapping[str, Collection[str]]) -> list
 
     Raises `errors.ConfigError` for one that would be a key with a second `_` after its section: who set it means it.
     """
-    names = {f"NEAPTIDE_{section}_{key}".upper(): (section, key) for section, found in keys.items() for key in found}
+    names = {
+        f"NEAPTIDE_{section}_{key}".upper(): (section, key)
+        for section, section_keys in keys.items()
+        for key in section_keys
+    }
     sentences = []
     for name in sorted(environ):
         upper = name.upper()

@@ -43,8 +43,8 @@ def _checked(path: Path, content: dict[str, Any]) -> Settings:
 
 def sources(path: Path, text: str) -> list[str]:
     """The names of [[sources]] in the text of a file, whatever else is wrong with it."""
-    found = _parsed(path, text).get("sources")
-    names = [one.get("name") for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    entries = _parsed(path, text).get("sources")
+    names = [one.get("name") for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
     return [name for name in names if isinstance(name, str)]
 
 
@@ -80,8 +80,8 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 
 def _refuse(path: Path, content: Mapping[str, Any], error: ValidationError) -> NoReturn:
-    found = error.errors(include_url=False)
-    lines = [f"{_source(path, content, one['loc'])}: {_complaint(dict(one))}" for one in found]
+    problems = error.errors(include_url=False)
+    lines = [f"{_source(path, content, one['loc'])}: {_complaint(dict(one))}" for one in problems]
     raise errors.ConfigError("\n".join(lines), hint="every key is explained in the sample config.toml") from None
 
 
@@ -92,11 +92,11 @@ def _complaint(item: dict[str, Any]) -> str:
 def _source(path: Path, content: Mapping[str, Any], loc: tuple[int | str, ...]) -> str:
     """The variable that it comes from, or the file with what variables add there, and the place in it."""
     at, place = [str(part).upper() for part in loc], _place(loc, content)
-    found = {name: _inside(name) for name in sorted(os.environ)}
-    whole = [name for name, inside in found.items() if inside and at[: len(inside)] == inside]
-    parts = [name for name, inside in found.items() if at and inside[: len(at)] == at and name not in whole]
+    variables = {name: _inside(name) for name in sorted(os.environ)}
+    whole = [name for name, inside in variables.items() if inside and at[: len(inside)] == inside]
+    parts = [name for name, inside in variables.items() if at and inside[: len(at)] == at and name not in whole]
     if whole:
-        return whole[-1] if found[whole[-1]] == at else f"{whole[-1]}: {place}"
+        return whole[-1] if variables[whole[-1]] == at else f"{whole[-1]}: {place}"
     return ": ".join(filter(None, (" and ".join([str(path), *parts]), place)))
 
 

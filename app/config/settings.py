@@ -88,10 +88,10 @@ class Settings(Section):
         """The entry as one that events tell of, where [sync] says so; its watermark says then how it is swept."""
         if table.feed or self.sync.feed != "events" or table.watermark == "none":
             return table
-        found = table.model_copy(update={"feed": "events"})
+        entry = table.model_copy(update={"feed": "events"})
         # It was not asked for by name: a table that can't be followed is copied whole instead.
-        found.model_fields_set.discard("feed")
-        return found
+        entry.model_fields_set.discard("feed")
+        return entry
 
     @property
     def reads_events(self) -> bool:
@@ -105,8 +105,8 @@ class Settings(Section):
         The log tells of commits unasked, so that to look for the next ones costs nothing: a pause has to be asked for.
         """
         schedule = self.schedule
-        told = self.reads_log and "min_interval" not in schedule.model_fields_set
-        return timedelta(0) if told else schedule.min_interval
+        at_once = self.reads_log and "min_interval" not in schedule.model_fields_set
+        return timedelta(0) if at_once else schedule.min_interval
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
@@ -149,8 +149,8 @@ class Settings(Section):
     @property
     def projections_path(self) -> Path | None:
         """The absolute path of the project's projections, if it has any."""
-        found = self.events.projections
-        return (self.base / found).absolute() if found is not None else None
+        path = self.events.projections
+        return (self.base / path).absolute() if path is not None else None
 
     @property
     def broker_root(self) -> Path | None:

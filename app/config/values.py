@@ -79,10 +79,10 @@ def _is_ambiguous(url: re.Match[str]) -> bool:
 def _check_hosts(hosts: str) -> None:
     """Names or addresses with ports, commas between them. What is wrong may be a piece of a password."""
     for host in hosts.split(","):
-        found = _HOST.fullmatch(host)
-        if found is None:
+        match = _HOST.fullmatch(host)
+        if match is None:
             raise ValueError("the url is malformed: bad host, or a password that needs %-escapes for / @ : # ?")
-        if found["port"] and not 0 < int(found["port"]) < 65536:
+        if match["port"] and not 0 < int(match["port"]) < 65536:
             raise ValueError("the url is malformed: the port is no number up to 65535")
 
 
