@@ -100,8 +100,8 @@ def customers() -> tuple[Customer, ...]:
     """All customers, in the order in which they come."""
     span = (END - START).total_seconds()
     chance = dice("customers")
-    found = sorted(chance.random() ** 1.1 * span for _ in range(CUSTOMERS))
-    return tuple(_customer(number, START + timedelta(seconds=at)) for number, at in enumerate(found, start=1))
+    offsets = sorted(chance.random() ** 1.1 * span for _ in range(CUSTOMERS))
+    return tuple(_customer(number, START + timedelta(seconds=at)) for number, at in enumerate(offsets, start=1))
 
 
 def customer_for(moment: datetime, chance: random.Random) -> Customer:

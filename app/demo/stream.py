@@ -129,9 +129,9 @@ class _Story:
             first_due_date=plan.first_due_date,
             at=plan.at,
         ).schedule
-        kept = len(schedule) if self.dice.random() < 0.75 else self.dice.randrange(len(schedule))
+        payments = len(schedule) if self.dice.random() < 0.75 else self.dice.randrange(len(schedule))
         owed = self.total
-        for one in schedule[:kept]:
+        for one in schedule[:payments]:
             paid = min(one.payment, owed)
             due = datetime.combine(one.due_date, self.at.timetz())
             if paid.is_positive:
@@ -166,8 +166,8 @@ class _Story:
             )
 
     def _pay(self, number: int, amount: Money, at: datetime) -> Command:
-        made = assortment.made_id(self.at, "payment", self.position, number)
-        return ProcessPayment(payment_id=made, order_id=self.id, amount=amount, method=self.method, at=at)
+        payment_id = assortment.made_id(self.at, "payment", self.position, number)
+        return ProcessPayment(payment_id=payment_id, order_id=self.id, amount=amount, method=self.method, at=at)
 
     def _cancel(self, at: datetime) -> Command:
         return CancelOrder(order_id=self.id, refund_id=assortment.made_id(self.at, "refund", self.position), at=at)

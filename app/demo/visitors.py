@@ -33,7 +33,7 @@ def _place(engine: Engine, orders: int, over: threading.Event) -> None:
     """A server that is away for a moment, or a neighbour who places orders, too, is no reason to end."""
     while not over.wait(_PAUSE):
         try:
-            found = seeded.place(engine, orders + 1)
+            placed = seeded.place(engine, orders + 1)
         except (errors.Retryable, SQLAlchemyError):
             continue
-        orders = max(orders + 1, found.before + found.placed)
+        orders = max(orders + 1, placed.before + placed.placed)
