@@ -41,11 +41,11 @@ def _with_one_colour(chart: Chart, result: Result) -> tuple[Chart, Result]:
     if len(telling) < 2:
         return replace(chart, color=telling), result
     places = [result.columns.index(name) for name in telling]
-    made = [
+    rows = [
         (*row, ", ".join("-" if row[place] is None else str(row[place]) for place in places)) for row in result.rows
     ]
     names, types = (*result.columns, ", ".join(telling)), (*result.types, "VARCHAR")
-    return replace(chart, color=names[-1:]), replace(result, columns=names, types=types, rows=made)
+    return replace(chart, color=names[-1:]), replace(result, columns=names, types=types, rows=rows)
 
 
 def check(result: Result, wanted: Chart, *, where: str) -> None:
@@ -58,8 +58,8 @@ def check(result: Result, wanted: Chart, *, where: str) -> None:
         if not columns.is_number(kind):
             raise errors.BadReport(f"{where}: the chart's {name} is {kind}, and it takes a number")
     if len(result.rows) > MOST_MARKS:
-        told = f"{where}: {len(result.rows):,} rows are more than a picture shows ({MOST_MARKS:,})"
-        raise errors.BadReport(told, hint="ask for less, or take the table")
+        message = f"{where}: {len(result.rows):,} rows are more than a picture shows ({MOST_MARKS:,})"
+        raise errors.BadReport(message, hint="ask for less, or take the table")
 
 
 def _listed(result: Result) -> str:
@@ -84,9 +84,9 @@ def of_columns(result: Result) -> Chart | None:
 
 def _measures(result: Result) -> tuple[str, ...]:
     """The amounts: those with a fraction first, which are more often what a report is about than a count."""
-    found = [(name, kind) for name, kind in _described(result) if columns.is_number(kind)]
-    told = [(name, kind) for name, kind in found if not columns.identifies(name)]
-    return tuple(name for name, kind in sorted(told, key=lambda one: not one[1].startswith(_FRACTIONS)))
+    numbers = [(name, kind) for name, kind in _described(result) if columns.is_number(kind)]
+    measures = [(name, kind) for name, kind in numbers if not columns.identifies(name)]
+    return tuple(name for name, kind in sorted(measures, key=lambda one: not one[1].startswith(_FRACTIONS)))
 
 
 def _described(result: Result) -> list[tuple[str, str]]:

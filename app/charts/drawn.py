@@ -55,10 +55,10 @@ class Drawn:
 
     def kind(self, name: str) -> str:
         """Vega-Lite's word for the type of a column."""
-        found = self._type(name)
-        if columns.is_number(found):
+        column_type = self._type(name)
+        if columns.is_number(column_type):
             return "quantitative"
-        return "temporal" if columns.is_time(found) and self._real_times(name) else "nominal"
+        return "temporal" if columns.is_time(column_type) and self._real_times(name) else "nominal"
 
     def _type(self, name: str) -> str:
         return self.result.types[self.result.columns.index(name)]
@@ -98,10 +98,10 @@ class Drawn:
             "grid": False,
         }
         axis |= {"tickCount": 4 if self.narrow else 8} if kind != "ordinal" else {}
-        found: Spec = {"field": self.field(name), "type": kind, "title": named(name), "axis": axis}
+        channel: Spec = {"field": self.field(name), "type": kind, "title": named(name), "axis": axis}
         if kind == "temporal":
-            return found | {"scale": {"type": "utc"}}
-        return found | ({"sort": None} if kind == "ordinal" else {"scale": {"zero": False}})
+            return channel | {"scale": {"type": "utc"}}
+        return channel | ({"sort": None} if kind == "ordinal" else {"scale": {"zero": False}})
 
     def amount(self, name: str, **more: Any) -> Spec:
         """The axis of an amount."""
@@ -111,8 +111,8 @@ class Drawn:
     def _small(self, name: str) -> bool:
         """Whether its numbers can be written out: `12,000`, not `12k`; and not `0`, for what is smaller than that."""
         place = self.result.columns.index(name)
-        found = [abs(float(row[place])) for row in self.result.rows if isinstance(row[place], int | float | Decimal)]
-        most = max([one for one in found if math.isfinite(one)], default=0.0)
+        numbers = [abs(float(row[place])) for row in self.result.rows if isinstance(row[place], int | float | Decimal)]
+        most = max([one for one in numbers if math.isfinite(one)], default=0.0)
         return 0.01 <= most < (10_000 if self.narrow else 10_000_000)
 
     def time_unit(self, name: str) -> str:
@@ -147,10 +147,10 @@ def _value(value: Any, as_text: bool) -> Any:
 
 def _number(value: float | Decimal) -> float | int | None:
     try:
-        found = float(value)
+        number = float(value)
     except OverflowError:
         return None
-    return found if math.isfinite(found) else None
+    return number if math.isfinite(number) else None
 
 
 def _milliseconds(value: date) -> float:

@@ -36,8 +36,8 @@ def said(chart: Chart) -> str:
     what = " and ".join(chart.y) if chart.kind != "heatmap" else f"{chart.color[0]} by {chart.y[0]}"
     kind = chart.kind.capitalize()
     by = f" by {chart.x}" if chart.x else ""
-    told = f", told apart by {chart.color[0]}" if chart.color and chart.kind != "heatmap" else ""
-    return f"{kind}: {what}{by}{told}"
+    apart = f", told apart by {chart.color[0]}" if chart.color and chart.kind != "heatmap" else ""
+    return f"{kind}: {what}{by}{apart}"
 
 
 def _lines(drawn: Drawn, shape: Spec) -> Spec:
