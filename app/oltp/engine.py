@@ -69,7 +69,7 @@ def _without_password(text: str, url: str) -> str:
 
 def _secrets(url: str) -> set[str]:
     """The password as it stands in the URL, and as the driver reads it."""
-    found = {match for match in re.findall(r"//[^/@]*?:(.*)@|password=([^&\s]*)", url) for match in match if match}
+    passwords = {match for match in re.findall(r"//[^/@]*?:(.*)@|password=([^&\s]*)", url) for match in match if match}
     with contextlib.suppress(psycopg.Error):
-        found.add(str(psycopg.conninfo.conninfo_to_dict(url).get("password") or ""))
-    return found - {""}
+        passwords.add(str(psycopg.conninfo.conninfo_to_dict(url).get("password") or ""))
+    return passwords - {""}

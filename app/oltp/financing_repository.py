@@ -28,8 +28,8 @@ class FinancingRepository(SqlRepository[Financing]):
         heads = bulk.fetch(self._connection(), tables.financings, "id", ids)
         schedules: defaultdict[UUID, list[Row[Any]]] = defaultdict(list)
         if heads:
-            found = [head.id for head in heads]
-            for row in bulk.fetch(self._connection(), tables.instalments, "financing_id", found):
+            financing_ids = [head.id for head in heads]
+            for row in bulk.fetch(self._connection(), tables.instalments, "financing_id", financing_ids):
                 schedules[row.financing_id].append(row)
         return [_financing(head, schedules[head.id]) for head in heads]
 

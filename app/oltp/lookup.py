@@ -20,7 +20,7 @@ _UNKNOWN: dict[str, type[errors.DomainError]] = {
 def identify(engine: Engine, noun: str, name: str) -> UUID:
     """The id of a product by SKU, a customer by reference, an order by number. Raises the kind's not-found error."""
     with violations.translated(), engine.connect() as connection:
-        found = connection.execute(text(statements.get("shop/lookup", noun)), {"name": name}).scalar()
-    if found is None:
+        identifier = connection.execute(text(statements.get("shop/lookup", noun)), {"name": name}).scalar()
+    if identifier is None:
         raise _UNKNOWN[noun](f"there is no {noun} {name!r}")
-    return UUID(str(found))
+    return UUID(str(identifier))

@@ -53,10 +53,10 @@ class OrderRepository(VersionedRepository[Order]):
         heads = bulk.fetch(connection, tables.orders, "id", ids)
         if not heads:
             return []
-        found = [head.id for head in heads]
-        items = _grouped(bulk.fetch(connection, tables.order_items, "order_id", found))
-        payments = _grouped(bulk.fetch(connection, tables.payments, "order_id", found))
-        returns = _grouped(bulk.fetch(connection, tables.order_returns, "order_id", found))
+        order_ids = [head.id for head in heads]
+        items = _grouped(bulk.fetch(connection, tables.order_items, "order_id", order_ids))
+        payments = _grouped(bulk.fetch(connection, tables.payments, "order_id", order_ids))
+        returns = _grouped(bulk.fetch(connection, tables.order_returns, "order_id", order_ids))
         orders = [_order(head, items[head.id], payments[head.id], returns[head.id]) for head in heads]
         return [self._remember(order) for order in orders]
 
@@ -129,7 +129,7 @@ def _part_keys(order: Order, old: _Parts) -> Keys:
     new = [line_no for line_no in order.items if line_no not in old.items]
     known = {
         tables.order_items: [[str(order.id), str(line_no)] for line_no in (*changed, *new)],
-        tables.payments: [[str(made.id)] for made in order.payments[old.payments :]],
+        tables.payments: [[str(payment.id)] for payment in order.payments[old.payments :]],
         tables.order_returns: [[str(back.id)] for back in order.returns[old.returns :]],
     }
     return {outbox.named(table): keys for table, keys in known.items() if keys}
@@ -145,9 +145,9 @@ def _new_items(orders: Sequence[Order], old: dict[UUID, _Parts]) -> Iterator[tup
 
 def _new_payments(orders: Sequence[Order], old: dict[UUID, _Parts]) -> Iterator[tuple[Any, ...]]:
     for order in orders:
-        for made in order.payments[old[order.id].payments :]:
-            amount = made.amount
-            yield made.id, order.id, made.kind, amount.amount, amount.currency, made.method, made.paid_at
+        for payment in order.payments[old[order.id].payments :]:
+            amount = payment.amount
+            yield payment.id, order.id, payment.kind, amount.amount, amount.currency, payment.method, payment.paid_at
 
 
 def _new_returns(orders: Sequence[Order], old: dict[UUID, _Parts]) -> Iterator[tuple[Any, ...]]:

@@ -57,10 +57,10 @@ class SqlRepository(ABC, Generic[A]):
         """The aggregate with this id, the same object each time. Raises the kind's not-found error."""
         if aggregate_id not in self._known:
             self.preload([aggregate_id])
-        found = self._known[aggregate_id]
-        if found is None:
+        aggregate = self._known[aggregate_id]
+        if aggregate is None:
             raise self.not_found(f"there is no {_noun(self.table)} {aggregate_id}", id=aggregate_id)
-        return found
+        return aggregate
 
     def add(self, aggregate: A) -> None:
         """Take in a new aggregate; one that exists unread is found out by `flush`. Raises the exists error."""
@@ -74,9 +74,9 @@ class SqlRepository(ABC, Generic[A]):
         missing = [aggregate_id for aggregate_id in ids if aggregate_id not in self._known]
         if missing:
             with violations.translated():
-                found = self._read(missing)
+                aggregates = self._read(missing)
             self._known.update(dict.fromkeys(missing))
-            self._known.update({aggregate.id: aggregate for aggregate in found})
+            self._known.update({aggregate.id: aggregate for aggregate in aggregates})
 
     def forget(self) -> None:
         """Drop everything read and not written."""

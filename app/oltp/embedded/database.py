@@ -21,8 +21,8 @@ PASSWORD = "reader"  # noqa: S105  a file's name
 def make(connection: psycopg.Connection[Any], root: Path) -> None:
     """Make what is missing of both, as the server's owner; a standby gets them from its primary."""
     given = {"database": DATABASE, "reader": READER}
-    found = connection.execute(statements.get("demo/embedded", "made_already"), given).fetchone()
-    database, reader, standby = found or (False, False, False)
+    row = connection.execute(statements.get("demo/embedded", "made_already"), given).fetchone()
+    database, reader, standby = row or (False, False, False)
     if standby:
         return
     if not database:

@@ -35,8 +35,8 @@ class Account:
 
     @classmethod
     def owner_of(cls, path: Path) -> Account:
-        found = path.stat()
-        return cls(found.st_uid, found.st_gid)
+        status = path.stat()
+        return cls(status.st_uid, status.st_gid)
 
 
 def run_as(account: Account | None) -> dict[str, Any]:
