@@ -49,8 +49,8 @@ class Customer:
             name=texts.required(name, "a customer's name"),
             address=address,
         )
-        told = events.CustomerRegistered(key=customer_id, at=at, reference=customer.reference, country=address.country)
-        customer.events.append(told)
+        event = events.CustomerRegistered(key=customer_id, at=at, reference=customer.reference, country=address.country)
+        customer.events.append(event)
         return customer
 
     def change_address(self, address: Address, *, at: datetime | None = None) -> None:

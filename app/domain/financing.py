@@ -72,13 +72,13 @@ class Financing:
         ids.require_aware(at)
         _check(principal, monthly_rate, instalments, system, first_due_date)
         parts = _schedule(principal, monthly_rate, instalments, system, first_due_date)
-        made = cls(financing_id, order_id, principal, monthly_rate, system, first_due_date, at, tuple(parts))
-        made.events.append(
+        financing = cls(financing_id, order_id, principal, monthly_rate, system, first_due_date, at, tuple(parts))
+        financing.events.append(
             events.FinancingSimulated(
                 key=financing_id, at=at, order_id=order_id, principal=principal, instalments=instalments, system=system
             )
         )
-        return made
+        return financing
 
 
 def due_date(first: date, months: int) -> date:
