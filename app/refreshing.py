@@ -33,9 +33,9 @@ def by(
         since = clock.instant()
         within = timeout.total_seconds() if timeout is not None else None
         try:
-            found = find()
-            with watched(found):
-                done = sync.sync_once(found, since=since, within=within, progress=progress or results.Silent())
+            job = find()
+            with watched(job):
+                done = sync.sync_once(job, since=since, within=within, progress=progress or results.Silent())
         except (errors.LockHeld, errors.SourceTimeout) as error:
             if timeout is None:
                 raise
@@ -56,5 +56,5 @@ def _check_whole(done: Run) -> None:
         raise errors.TooStale(f"not every table could be brought up to date: {failed}", hint="see neaptide status")
     paused = [table.table for table in done.tables if table.action == "paused"]
     if paused:
-        told = f"{', '.join(paused)} is paused, so the file can't be brought up to date as a whole"
-        raise errors.TooStale(told, hint=f"neaptide resume {paused[0]}, or allow an older file")
+        message = f"{', '.join(paused)} is paused, so the file can't be brought up to date as a whole"
+        raise errors.TooStale(message, hint=f"neaptide resume {paused[0]}, or allow an older file")

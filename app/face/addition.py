@@ -29,7 +29,7 @@ class Addition:
         """The way to the source."""
         return self.source.url.get_secret_value()
 
-    def write(self, found: Proposal, *, with_password: bool) -> None:
+    def write(self, proposal: Proposal, *, with_password: bool) -> None:
         """Add the entries at the end of the file. Raises `errors.ConfigError`, and writes nothing, if they don't fit.
 
         The file keeps its rights, unless a password is to stand in it.
@@ -37,7 +37,7 @@ class Addition:
         from jobs.init import text as config_text
 
         url = self.url if self.is_new else None
-        more = config_text.addition_text(self.source.name, url, found, with_password=with_password)
+        more = config_text.addition_text(self.source.name, url, proposal, with_password=with_password)
         whole = f"{self.text.rstrip()}\n{more}"
         config.checked(self.path, whole)
         path = self.path.resolve()
@@ -56,12 +56,12 @@ def begun(path: Path, source: str, url: str | None) -> Addition:
     if is_new and url is None and config.variable(source) not in {name.upper() for name in os.environ}:
         raise _unknown(path, source, known)
     settings = config.checked(path, f"{text.rstrip()}\n{_stub(source, url)}" if is_new else text)
-    found = next(one for one in settings.sources if one.name == source)
-    if url is not None and found.url.get_secret_value() != url:
+    entry = next(one for one in settings.sources if one.name == source)
+    if url is not None and entry.url.get_secret_value() != url:
         raise errors.UsageError(
             f"the source {source} has another url already", hint=f"leave out --url; or change the url in {path}"
         )
-    return Addition(path, text, settings, found, is_new)
+    return Addition(path, text, settings, entry, is_new)
 
 
 def _stub(source: str, url: str | None) -> str:

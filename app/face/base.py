@@ -185,10 +185,10 @@ class Duration(click.ParamType[timedelta]):
         from app import config
 
         try:
-            found: timedelta = config.duration(value)
+            duration: timedelta = config.duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return found
+        return duration
 
 
 class OutputFile(click.Path):

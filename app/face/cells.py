@@ -21,9 +21,9 @@ def of_column(kind: str, column: Sequence[object], *, grouped: bool) -> list[str
 
 def _one_scale(cells: Sequence[str]) -> list[str]:
     """As many decimals for each as the longest has; what is no number in plain digits stays as it is."""
-    found = [_NUMBER.fullmatch(cell) for cell in cells]
-    scale = max((len(one["decimals"] or "") for one in found if one), default=0)
-    return [_padded(cell, one, scale) if one and scale else cell for cell, one in zip(cells, found, strict=True)]
+    matches = [_NUMBER.fullmatch(cell) for cell in cells]
+    scale = max((len(one["decimals"] or "") for one in matches if one), default=0)
+    return [_padded(cell, one, scale) if one and scale else cell for cell, one in zip(cells, matches, strict=True)]
 
 
 def _padded(cell: str, number: re.Match[str], scale: int) -> str:

@@ -32,8 +32,8 @@ def models(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[
 
 def readable(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """What a query can read: tables and models."""
-    found = [f"models.{name}" for name in models(ctx, parameter, "")]
-    return tables(ctx, parameter, begun) + [name for name in found if name.startswith(begun)]
+    model_names = [f"models.{name}" for name in models(ctx, parameter, "")]
+    return tables(ctx, parameter, begun) + [name for name in model_names if name.startswith(begun)]
 
 
 def tables(ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

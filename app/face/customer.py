@@ -51,9 +51,11 @@ def register(
     from app.commands.customer import RegisterCustomer
     from app.domain.customer import Address
 
-    made, address = shop.fresh_id(), Address(country, street, city, postal_code)
+    customer_id, address = shop.fresh_id(), Address(country, street, city, postal_code)
     shop.send(
-        face, RegisterCustomer(customer_id=made, reference=reference, name=name, address=address, at=shop.now()), made
+        face,
+        RegisterCustomer(customer_id=customer_id, reference=reference, name=name, address=address, at=shop.now()),
+        customer_id,
     )
 
 
@@ -80,10 +82,10 @@ def show_(face: Face, *, customer: str, as_json: bool, max_staleness: timedelta 
     """Show one customer, by id or reference."""
     from app.queries import customers
 
-    found = shop.read(
+    record = shop.read(
         face, max_staleness, lambda store: shop.find(store, customer, "customer_by_reference", customers.find_by_id)
     )
-    shop.show_one(face, found, as_json, found.as_of)
+    shop.show_one(face, record, as_json, record.as_of)
 
 
 @command.command("list", examples=("neaptide customer list --country Portugal --sort name",))

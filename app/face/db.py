@@ -51,8 +51,8 @@ def url(face: Face, *, with_password: bool) -> None:
     from app import bootstrap
     from app.face import failures
 
-    found = bootstrap.source_url(face.settings, start=False)
-    click.echo(found if with_password else failures.redact(found, face))
+    source_url = bootstrap.source_url(face.settings, start=False)
+    click.echo(source_url if with_password else failures.redact(source_url, face))
 
 
 @command.command(examples=("neaptide db migrate",))

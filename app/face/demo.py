@@ -78,11 +78,11 @@ def command(face: Face, *, orders: int, data: Path | None, feed: str | None, ser
     face.say("PostgreSQL: starting (the first time takes a moment), and bringing the schema up to date")
     if face.settings.embedded_root is not None:
         bootstrap.embedded(face.settings).start()
-    made = engine.create(bootstrap.migrate(face.settings))
+    database = engine.create(bootstrap.migrate(face.settings))
     try:
-        _fill(face, made, orders, data)
+        _fill(face, database, orders, data)
     finally:
-        made.dispose()
+        database.dispose()
     job = bootstrap.job(face.settings)
     install.track(job, [])
     run = sync.sync_once(job, progress=face.progress())
@@ -126,25 +126,25 @@ def _serve(face: Face, orders: int) -> int:
     from jobs.daemon import process
 
     listen = face.settings.http.listen or _free()
-    made = engine.create(bootstrap.source_url(face.settings))
+    database = engine.create(bootstrap.source_url(face.settings))
     make = face.page().maker()
     face.say(f"\nThe page is on http://{listen}/, and an order comes in every second, until Ctrl-C.")
     face.quiet = True
     if sys.stderr.isatty():
         click.launch(f"http://{listen}/")
     try:
-        with visitors.coming(made, orders):
+        with visitors.coming(database, orders):
             return process.serve(lambda: daemon.load(face, listen), make)
     finally:
-        made.dispose()
+        database.dispose()
 
 
 def _free() -> str:
     """The page's usual address, or another one where somebody has that."""
     host, port = _PAGE
     for one in (port, 0):
-        with suppress(OSError), socket.create_server((host, one)) as found:
-            return f"{host}:{found.getsockname()[1]}"
+        with suppress(OSError), socket.create_server((host, one)) as listener:
+            return f"{host}:{listener.getsockname()[1]}"
     return f"{host}:{port}"
 
 

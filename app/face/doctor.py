@@ -39,7 +39,7 @@ def _lines(one: Check, look: show.Look) -> list[str]:
     """How it is, what was looked at, what was found, and below it what to do."""
     head = f"{one.level:<7}  {one.name:<12}  "
     margin = " " * len(head)
-    told = textwrap.wrap(one.message, look.width - len(head)) or [""]
+    message = textwrap.wrap(one.message, look.width - len(head)) or [""]
     hint = textwrap.wrap(f"-> {one.hint}", look.width - len(head), subsequent_indent="   ") if one.hint else []
     first = look.painted(one.level) + head[len(one.level) :]
-    return [first + look.painted(told[0]), *(margin + look.painted(line) for line in [*told[1:], *hint])]
+    return [first + look.painted(message[0]), *(margin + look.painted(line) for line in [*message[1:], *hint])]

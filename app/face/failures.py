@@ -90,8 +90,8 @@ def _explained(error: BaseException) -> tuple[str, str | None, int]:
     if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL:
         return f"{error.option_name} stands before the command", f"neaptide {error.option_name} … {_command(error)}", 2
     if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
-        told = f"{error.option_name} is below zero: a price or an amount is not"
-        return told, f"see neaptide {_command(error)} --help", 2
+        message = f"{error.option_name} is below zero: a price or an amount is not"
+        return message, f"see neaptide {_command(error)} --help", 2
     if isinstance(error, click.UsageError):
         return error.format_message(), _how(error), 2
     if isinstance(error, click.ClickException):

@@ -142,5 +142,5 @@ def _show(face: Face, feeds: Feeds) -> None:
 
 def _troubles(tables: tuple[Fed, ...]) -> list[str]:
     """Each once, whatever the number of tables that have it."""
-    found = dict.fromkeys((one.problem, one.hint) for one in tables if one.problem)
-    return [f"{problem}\n  -> {hint}" if hint else problem for problem, hint in found]
+    troubles = dict.fromkeys((one.problem, one.hint) for one in tables if one.problem)
+    return [f"{problem}\n  -> {hint}" if hint else problem for problem, hint in troubles]

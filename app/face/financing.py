@@ -50,11 +50,11 @@ def simulate(
     """Compute and keep a schedule of instalments; prints the financing's id."""
     from app.commands.financing import SimulateFinancing
 
-    made = shop.fresh_id()
+    financing_id = shop.fresh_id()
     shop.send(
         face,
         SimulateFinancing(
-            financing_id=made,
+            financing_id=financing_id,
             principal=shop.money(principal, currency),
             monthly_rate=rate,
             instalments=instalments,
@@ -63,7 +63,7 @@ def simulate(
             order_id=None if order is None else shop.resolved(face, shop.ORDER, order),
             at=shop.now(),
         ),
-        made,
+        financing_id,
     )
 
 
@@ -86,7 +86,7 @@ def show_(face: Face, *, financing_id: UUID, as_json: bool, max_staleness: timed
 def _with_schedule(store: Store, financing_id: UUID) -> tuple[Financing, tuple[Instalment, ...]]:
     from app.queries import financing
 
-    found = financing.find_by_id(store, financing_id)
-    if found is None:
+    record = financing.find_by_id(store, financing_id)
+    if record is None:
         raise shop.unknown("financing", str(financing_id), store)
-    return found, financing.instalments(store, financing_id)
+    return record, financing.instalments(store, financing_id)

@@ -30,8 +30,8 @@ class ReportCommand(Command):
         except click.NoSuchOption as error:
             option = error.option_name.lstrip("-").replace("-", "_")
             if option in _declared(ctx, name):
-                told = f"{option} is a parameter of the report {name}, and no option"
-                raise errors.UsageError(told, hint=f"neaptide report {name} -p {option}=…") from None
+                message = f"{option} is a parameter of the report {name}, and no option"
+                raise errors.UsageError(message, hint=f"neaptide report {name} -p {option}=…") from None
             raise
 
 

@@ -194,8 +194,8 @@ def _job(url: str) -> Job:
     try:
         source = config.Source(url=SecretStr(url))
     except ValidationError as error:
-        told = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors(include_input=False))
-        raise errors.UsageError("; ".join(told)) from None
+        messages = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors(include_input=False))
+        raise errors.UsageError("; ".join(messages)) from None
     # Not through the environment, which would win over --url.
     settings = config.Settings(base=Path.cwd()).model_copy(update={"source": source})
     return bootstrap.job(settings, any_tables=True)

@@ -125,8 +125,8 @@ def _remarks(one: ModelDetails) -> list[str]:
 def _show(job: Job, name: str, explain: bool, as_json: bool) -> int:
     from jobs.status import model_details
 
-    found = {one.name: one for one in model_details.read(job)}
-    one = found[model_details.meant(name, {*found})]
+    by_name = {one.name: one for one in model_details.read(job)}
+    one = by_name[model_details.meant(name, {*by_name})]
     analysis = model_details.explained(job, one.name) if explain and not one.error else None
     if as_json:
         show.as_json(one.as_dict() | ({"explained": _described(analysis)} if analysis else {}))
@@ -147,7 +147,7 @@ def _cheaper(one: ModelDetails) -> list[str]:
     if one.rebuilt_above is None or one.costs is None:
         return []
     few, many, anew = (one.costs.get(name) for name in ("few", "many", "rebuild"))
-    took = [f"{found[1]:.3f} s for {show.counted(found[0], 'key')}" for found in (few, many) if found]
+    took = [f"{cost[1]:.3f} s for {show.counted(cost[0], 'key')}" for cost in (few, many) if cost]
     took += [f"{anew[1]:.3f} s to make it anew"] if anew else []
     text = f"made anew: where more than {show.counted(one.rebuilt_above, 'key')} may have changed"
     measured = f"; processor time measured: {', '.join(took)}" if took else ""
@@ -237,8 +237,8 @@ def _some_table(face: Face) -> tuple[str, list[str]]:
         with face.store() as store:
             name = next((one for one in store.tables() if one[0] != "models"), None)
             if name is not None:
-                found = store.query(f"FROM {quoting.qualified(*name)} LIMIT 0").columns[:3]
-                return quoting.readable(*name), [quoting.readable(one) for one in found]
+                columns = store.query(f"FROM {quoting.qualified(*name)} LIMIT 0").columns[:3]
+                return quoting.readable(*name), [quoting.readable(one) for one in columns]
     except errors.NoReportingFile:
         pass
     names = [quoting.split_name(one.rename or one.name) for one in face.settings.tables if not one.is_pattern]

@@ -32,10 +32,10 @@ class Item(click.ParamType[_Given]):
     name = "item"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _Given:
-        found = _ITEM.fullmatch(str(value))
-        if found is None:
+        match = _ITEM.fullmatch(str(value))
+        if match is None:
             self.fail(f"{value!r} is not PRODUCT[:QUANTITY[@PRICE]]", param, ctx)
-        return found["product"], int(found["quantity"] or 1), Decimal(found["price"]) if found["price"] else None
+        return match["product"], int(match["quantity"] or 1), Decimal(match["price"]) if match["price"] else None
 
 
 @click.group(cls=Group, examples=("neaptide order show D-000042",))
@@ -67,13 +67,15 @@ def place(
     """Place an order and print its id; prices are those of the products now, or agreed with @PRICE."""
     from app.commands.order import PlaceOrder
 
-    made = shop.fresh_id()
+    order_id = shop.fresh_id()
     customer_id = shop.resolved(face, shop.CUSTOMER, customer)
     lines = tuple(_line(face, item, currency) for item in items)
     shop.send(
         face,
-        PlaceOrder(order_id=made, number=number or _number(made), customer_id=customer_id, items=lines, at=shop.now()),
-        made,
+        PlaceOrder(
+            order_id=order_id, number=number or _number(order_id), customer_id=customer_id, items=lines, at=shop.now()
+        ),
+        order_id,
     )
 
 
@@ -135,13 +137,18 @@ def return_(face: Face, *, order: str, line_no: int, quantity: int, reference: s
     """Take back pieces of one line of a shipped order; prints the return's id."""
     from app.commands.order import ReturnItems
 
-    made, order_id = shop.fresh_id(), shop.resolved(face, shop.ORDER, order)
+    return_id, order_id = shop.fresh_id(), shop.resolved(face, shop.ORDER, order)
     shop.send(
         face,
         ReturnItems(
-            order_id=order_id, return_id=made, line_no=line_no, quantity=quantity, reference=reference, at=shop.now()
+            order_id=order_id,
+            return_id=return_id,
+            line_no=line_no,
+            quantity=quantity,
+            reference=reference,
+            at=shop.now(),
         ),
-        made,
+        return_id,
     )
 
 
@@ -153,10 +160,12 @@ def show_(face: Face, *, order: str, as_json: bool, max_staleness: timedelta | N
     """Show one order with its lines, payments and returns, by id or number."""
     from app.queries import orders
 
-    found = shop.read(face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id))
-    shop.show_one(face, found if as_json else found.order, as_json, found.as_of)
+    details = shop.read(
+        face, max_staleness, lambda store: shop.find(store, order, "order_by_number", orders.find_by_id)
+    )
+    shop.show_one(face, details if as_json else details.order, as_json, details.as_of)
     if not as_json:
-        _show_parts(found)
+        _show_parts(details)
 
 
 @command.command("list", examples=("neaptide order list --size 5", "neaptide order list C-0001 --status shipped"))

@@ -26,9 +26,13 @@ def process(face: Face, *, order: str, amount: Decimal, method: str, currency: s
     """Take a part or all of what is owed for an order; prints the payment's id."""
     from app.commands.payment import ProcessPayment
 
-    made = shop.fresh_id()
+    payment_id = shop.fresh_id()
     paid, order_id = shop.money(amount, currency), shop.resolved(face, shop.ORDER, order)
-    shop.send(face, ProcessPayment(payment_id=made, order_id=order_id, amount=paid, method=method, at=shop.now()), made)
+    shop.send(
+        face,
+        ProcessPayment(payment_id=payment_id, order_id=order_id, amount=paid, method=method, at=shop.now()),
+        payment_id,
+    )
 
 
 @command.command("list", examples=("neaptide payment list D-000042 --json",))

@@ -69,9 +69,9 @@ def _parts(chart: Chart, result: Result) -> Iterator[tuple[Chart, Result, str]]:
     names = list(dict.fromkeys(repr(row[place]) for row in result.rows)) if place is not None else [None]
     for name, amount in itertools.product(names, chart.y):
         rows = [row for row in result.rows if place is None or repr(row[place]) == name]
-        told = [values.shown(rows[0][place])] if place is not None and len(names) > 1 else []
-        told += [values.shown(amount)] if len(chart.y) > 1 else []
-        yield replace(chart, y=(amount,)), replace(result, rows=rows), ", ".join(told)
+        labels = [values.shown(rows[0][place])] if place is not None and len(names) > 1 else []
+        labels += [values.shown(amount)] if len(chart.y) > 1 else []
+        yield replace(chart, y=(amount,)), replace(result, rows=rows), ", ".join(labels)
 
 
 def _drawn(chart: Chart, result: Result, width: int) -> list[str]:
@@ -100,10 +100,10 @@ def _numbers(result: Result, name: str) -> list[float]:
 def _number(value: Any) -> float:
     """NaN for what has no place on an axis."""
     try:
-        found = float(value) if isinstance(value, int | float | Decimal) else math.nan
+        number = float(value) if isinstance(value, int | float | Decimal) else math.nan
     except OverflowError:
         return math.nan
-    return found if math.isfinite(found) else math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _bars(chart: Chart, result: Result, width: int) -> list[str]:
@@ -137,18 +137,18 @@ def _bar(value: float, zero: float, scale: float) -> str:
 
 def _columns(chart: Chart, result: Result, width: int) -> list[str]:
     """Many rows side by side; where there is no room for each, a column is the mean of several, and that is said."""
-    found = _numbers(result, chart.y[0])
+    numbers = _numbers(result, chart.y[0])
     labels, texts = _column(result, chart.x), _column(result, chart.y[0])
-    each = math.ceil(len(found) / max(8, width - max(map(len, texts)) - 2))
-    means = [_mean(found[start : start + each]) for start in range(0, len(found), each)]
+    each = math.ceil(len(numbers) / max(8, width - max(map(len, texts)) - 2))
+    means = [_mean(numbers[start : start + each]) for start in range(0, len(numbers), each)]
     low, high = min([0.0, *filter(_is_real, means)]), max([0.0, *filter(_is_real, means)])
     lines = _plot(means, low, high)
     ends = [f"{high:,.6g}", *[""] * (_HEIGHT - 2), f"{low:,.6g}"]
     margin = max(map(len, ends))
     rows = [f"{end:>{margin}} {line}".rstrip() for end, line in zip(ends, lines, strict=True)]
     gap = max(1, len(means) - len(labels[0]) - len(labels[-1]))
-    told = [f"{' ' * margin} a column is the mean of {each} rows"] if each > 1 else []
-    return [*rows, f"{' ' * margin} {labels[0]}{' ' * gap}{labels[-1]}", *told]
+    notes = [f"{' ' * margin} a column is the mean of {each} rows"] if each > 1 else []
+    return [*rows, f"{' ' * margin} {labels[0]}{' ' * gap}{labels[-1]}", *notes]
 
 
 def _is_real(value: float) -> bool:
@@ -204,10 +204,10 @@ def _heatmap(chart: Chart, result: Result, width: int) -> list[str]:
     """Rows by columns, the more the darker; what was not said is blank."""
     across, down = _column(result, chart.x), _column(result, chart.y[0])
     color = chart.color[0]
-    found = _numbers(result, color)
-    real = [one for one in found if _is_real(one)]
+    numbers = _numbers(result, color)
+    real = [one for one in numbers if _is_real(one)]
     low, high = min(real, default=0.0), max(real, default=0.0)
-    shades = {(name, head): _shade(one, low, high) for name, head, one in zip(down, across, found, strict=True)}
+    shades = {(name, head): _shade(one, low, high) for name, head, one in zip(down, across, numbers, strict=True)}
     heads, names = list(dict.fromkeys(across)), list(dict.fromkeys(down))
     wide = max(len(_cut(name)) for name in names)
     cell = 2 if wide + 2 + 2 * len(heads) <= width else 1
@@ -215,8 +215,8 @@ def _heatmap(chart: Chart, result: Result, width: int) -> list[str]:
         f"{_cut(name):<{wide}}  " + "".join(shades.get((name, head), " ") * cell for head in heads) for name in names
     ]
     span = f"{_SHADES[1]} {low:,.6g} to {_SHADES[-1]} {high:,.6g}"
-    told = f"{values.shown(chart.x)}: {heads[0]} to {heads[-1]}; {values.shown(color)}: {span}"
-    return [*(line[:width].rstrip() for line in lines), "", told]
+    legend = f"{values.shown(chart.x)}: {heads[0]} to {heads[-1]}; {values.shown(color)}: {span}"
+    return [*(line[:width].rstrip() for line in lines), "", legend]
 
 
 def _shade(value: float, low: float, high: float) -> str:

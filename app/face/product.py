@@ -32,9 +32,11 @@ def create(face: Face, *, sku: str, name: str, price: Decimal, currency: str) ->
     """Put a product on sale and print its id."""
     from app.commands.product import CreateProduct
 
-    made = shop.fresh_id()
+    product_id = shop.fresh_id()
     unit_price = shop.money(price, currency)
-    shop.send(face, CreateProduct(product_id=made, sku=sku, name=name, unit_price=unit_price, at=shop.now()), made)
+    shop.send(
+        face, CreateProduct(product_id=product_id, sku=sku, name=name, unit_price=unit_price, at=shop.now()), product_id
+    )
 
 
 @command.command(cls=shop.Writing, examples=("neaptide product rename MUG-1 'Large blue mug'",))
@@ -81,10 +83,10 @@ def show_(face: Face, *, product: str, as_json: bool, max_staleness: timedelta |
     """Show one product, by id or SKU."""
     from app.queries import products
 
-    found = shop.read(
+    record = shop.read(
         face, max_staleness, lambda store: shop.find(store, product, "product_by_sku", products.find_by_id)
     )
-    shop.show_one(face, found, as_json, found.as_of)
+    shop.show_one(face, record, as_json, record.as_of)
 
 
 @command.command("list", examples=("neaptide product list --text mug --sort -price", "neaptide product list --json"))

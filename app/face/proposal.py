@@ -67,8 +67,8 @@ def _head(proposal: Proposal) -> str:
 def _counted(choices: Sequence[Choice]) -> str:
     """Tables, and what only looks like tables."""
     views = sum(one.view for one in choices)
-    found = (show.counted(count, name) for count, name in ((len(choices) - views, "table"), (views, "view")) if count)
-    return ", ".join(found) or "0 tables"
+    counts = (show.counted(count, name) for count, name in ((len(choices) - views, "table"), (views, "view")) if count)
+    return ", ".join(counts) or "0 tables"
 
 
 def _rows(proposal: Proposal) -> str:

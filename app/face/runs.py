@@ -68,9 +68,9 @@ def _fields(run: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def phases(run: Mapping[str, Any], most: int = _PHASES) -> list[str]:
     """`apply 0.12`, in seconds: those that took any time, and of them the longest, in their order."""
-    found = {name: seconds for name, seconds in run["phases"].items() if seconds >= 0.005}
-    longest = sorted(found, key=lambda name: -found[name])[:most]
-    return [f"{name} {seconds:.2f}" for name, seconds in found.items() if name in longest]
+    durations = {name: seconds for name, seconds in run["phases"].items() if seconds >= 0.005}
+    longest = sorted(durations, key=lambda name: -durations[name])[:most]
+    return [f"{name} {seconds:.2f}" for name, seconds in durations.items() if name in longest]
 
 
 def notes(run: Mapping[str, Any], look: show.Look) -> list[str]:
@@ -90,8 +90,8 @@ def _models(models: Sequence[Mapping[str, Any]], look: show.Look) -> list[str]:
         if not one["error"] and one["reason"]:
             done = one["action"] if one["action"] in ("built", "removed") else "rebuilt"
             anew.setdefault((done, one["reason"]), []).append(one)
-    kept = [one for one in models if not one["error"] and not one["reason"]]
-    lines = [f"{_named(kept)} kept, {_took(kept)}"] if kept else []
+    kept_models = [one for one in models if not one["error"] and not one["reason"]]
+    lines = [f"{_named(kept_models)} kept, {_took(kept_models)}"] if kept_models else []
     lines += [f"{_named(some)} {done}, {_took(some)}: {reason}" for (done, reason), some in anew.items()]
     return lines + [look.painted(f"models.{one['model']}: {one['error']}", "failed") for one in models if one["error"]]
 

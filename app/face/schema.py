@@ -42,10 +42,10 @@ def _of_file(face: Face) -> list[_Row]:
     from jobs.status import report, shape
 
     job = bootstrap.job(face.settings, start=False)
-    found = report.read_status(job, runs=0)
-    if found.as_of is None:
+    status = report.read_status(job, runs=0)
+    if status.as_of is None:
         raise errors.NoReportingFile(hint="run `neaptide sync`")
-    rows: list[_Row] = [(one.table, one.rows, one.columns, one.as_of, *_source(job, one)) for one in found.tables]
+    rows: list[_Row] = [(one.table, one.rows, one.columns, one.as_of, *_source(job, one)) for one in status.tables]
     none = ("",) if job.parts else ()
     return rows + [(one.table, one.rows, len(one.columns), one.as_of, *none) for one in shape.of_models(job)]
 
@@ -60,8 +60,8 @@ def _of_source(face: Face) -> list[_Row]:
     from jobs import quoting
 
     with face.store() as store:
-        found = store.relations()
-        return [(quoting.join_name(*name), None, len(columns), store.as_of) for name, columns in found.items()]
+        relations = store.relations()
+        return [(quoting.join_name(*name), None, len(columns), store.as_of) for name, columns in relations.items()]
 
 
 def _show_list(rows: Sequence[_Row], as_json: bool) -> None:

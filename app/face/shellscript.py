@@ -22,6 +22,6 @@ def command(ctx: click.Context, *, shell: str) -> None:
     """
     from click import shell_completion
 
-    found = shell_completion.get_completion_class(shell)
-    assert found is not None
-    click.echo(found(ctx.find_root().command, {}, "neaptide", "_NEAPTIDE_COMPLETE").source())
+    shell_class = shell_completion.get_completion_class(shell)
+    assert shell_class is not None
+    click.echo(shell_class(ctx.find_root().command, {}, "neaptide", "_NEAPTIDE_COMPLETE").source())

@@ -115,8 +115,8 @@ def listing(*columns: str) -> Callable[[Callable[..., Page[Any]]], Callable[...,
         @reading_options
         @pass_face
         def shown(face: Face, /, *, as_json: bool, max_staleness: timedelta | None, **asked: Any) -> None:
-            found = read(face, max_staleness, lambda store: question(store, **asked))
-            show_page(face, found, columns, as_json)
+            page = read(face, max_staleness, lambda store: question(store, **asked))
+            show_page(face, page, columns, as_json)
 
         shown.__doc__ = question.__doc__
         return shown
@@ -140,20 +140,22 @@ def money(amount: Decimal, currency: str) -> Money:
     """Money as typed; more decimals than the currency has are refused rather than rounded away."""
     from app.domain.money import Money
 
-    found = Money.of(amount, currency)
-    if found.amount != amount:
-        raise errors.UsageError(f"{amount} {currency} has more decimals than {currency}", hint=f"write {found.amount}")
-    return found
+    rounded = Money.of(amount, currency)
+    if rounded.amount != amount:
+        raise errors.UsageError(
+            f"{amount} {currency} has more decimals than {currency}", hint=f"write {rounded.amount}"
+        )
+    return rounded
 
 
-def send(face: Face, command: Command, made: UUID) -> None:
+def send(face: Face, command: Command, new_id: UUID) -> None:
     """Run the command in one transaction and print the caller's own id; the write side has no answer."""
     from app import bootstrap
     from app.commands import bus
 
     with bootstrap.write_side(face.settings, dual=face.dual, tell=face.say) as units:
         bus.handle(command, units)
-    click.echo(str(made))
+    click.echo(str(new_id))
 
 
 def read(face: Face, max_staleness: timedelta | None, question: Callable[[Store], T]) -> T:
@@ -164,10 +166,10 @@ def read(face: Face, max_staleness: timedelta | None, question: Callable[[Store]
 
 def find(store: Store, text: str, block: str, find_by_id: Callable[[Store, UUID], T | None]) -> T:
     """What `text` names: an id, or the name people use. Raises `errors.UsageError` where there is nothing."""
-    found = find_by_id(store, identify(store, text, block))
-    if found is None:
+    record = find_by_id(store, identify(store, text, block))
+    if record is None:
         raise unknown(_NOUNS[block], text, store)
-    return found
+    return record
 
 
 def identify(store: Store, text: str, block: str) -> UUID:

@@ -94,18 +94,20 @@ def drawn(columns: Sequence[str], rows: Iterable[Sequence[Any]], look: Look, spa
     """The lines of a table. Columns named in `spare` are left out, the first one first, before anything is wrapped."""
     from app.face import cells, tables, widths
 
-    found = [tuple(row) for row in rows]
-    kinds = [_type_of([row[place] for row in found]) for place in range(len(columns))]
+    records = [tuple(row) for row in rows]
+    kinds = [_type_of([row[place] for row in records]) for place in range(len(columns))]
     texts = {
-        name: cells.of_column(kind, [row[place] for row in found], grouped=not values.identifies(name))
+        name: cells.of_column(kind, [row[place] for row in records], grouped=not values.identifies(name))
         for place, (name, kind) in enumerate(zip(columns, kinds, strict=True))
     }
     left = [name for name in spare if name in texts]
     while left and widths.needed(list(texts), list(texts.values())) > look.width:
         del texts[left.pop(0)]
-    kept = [kind for name, kind in zip(columns, kinds, strict=True) if name in texts]
+    shown_kinds = [kind for name, kind in zip(columns, kinds, strict=True) if name in texts]
     whole = list(texts.values())
-    return tables.grid(list(texts), kept, whole, width=look.width, colour=look.colour, styles=_COLOURS).splitlines()
+    return tables.grid(
+        list(texts), shown_kinds, whole, width=look.width, colour=look.colour, styles=_COLOURS
+    ).splitlines()
 
 
 def report(result: Result, title: str, now: datetime) -> None:
@@ -124,8 +126,8 @@ def _by_currency(result: Result) -> list[tuple[Result, str]]:
     if "currency" not in result.columns or not result.rows:
         return [(result, "")]
     place = result.columns.index("currency")
-    found = dict.fromkeys(row[place] for row in result.rows)
-    return [(_only(result, place, name), f", {name}") for name in found]
+    currencies = dict.fromkeys(row[place] for row in result.rows)
+    return [(_only(result, place, name), f", {name}") for name in currencies]
 
 
 def _only(result: Result, place: int, value: object) -> Result:

@@ -38,9 +38,9 @@ def command(face: Face, *, as_json: bool, watch: bool) -> int:
     """
     if watch:
         _watch(face, as_json)
-    found = _read(face)
-    _show(found, as_json)
-    return 1 if found.is_bad else 0
+    status = _read(face)
+    _show(status, as_json)
+    return 1 if status.is_bad else 0
 
 
 def _watch(face: Face, as_json: bool) -> None:
@@ -219,8 +219,8 @@ def _growths(status: Status, look: show.Look) -> list[str]:
     if status.format is None:
         return []
     versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
-    kept = textwrap.wrap(f"kept: {'; '.join(map(_growth, status.kept))}", look.width)
-    return [*kept, f"format {status.format}; {versions}"]
+    growths = textwrap.wrap(f"kept: {'; '.join(map(_growth, status.kept))}", look.width)
+    return [*growths, f"format {status.format}; {versions}"]
 
 
 def _growth(one: Growth) -> str:

@@ -122,7 +122,7 @@ def _key(key: object) -> str:
 
 def _quoted(text: str) -> str:
     """Also what JSON would let pass although terminals act on it."""
-    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return _ACTING.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _time(value: datetime | time, timespec: str) -> str:

@@ -31,29 +31,29 @@ def show(face: Face, url: str, orders: int) -> None:
     """With a daemon for as long as it lasts, place the orders after these and say when a reader had each."""
     from app.oltp import engine
 
-    made = engine.create(url)
+    database = engine.create(url)
     click.echo(f"\n{_ORDERS} orders, one after the other, with a daemon that follows them:\n")
     try:
         with _daemon(face):
-            _warm(face, made, orders)
-            _watch(face, made, orders + 1)
+            _warm(face, database, orders)
+            _watch(face, database, orders + 1)
     finally:
-        made.dispose()
+        database.dispose()
 
 
 def show_dual(face: Face) -> None:
     """Raise the price of a product by a cent, time and again, on both sides at once, and say what a report has then."""
     product, price = _product(face)
     click.echo(f"\n{_ORDERS} prices, one after the other, each written to both sides by its command:\n")
-    found = []
+    milliseconds = []
     for _turn in range(_ORDERS):
         price = type(price).of(price.amount + _CENT, price.currency)
         began = time.monotonic()
         _price(face, product, price)
-        found.append((time.monotonic() - began) * 1000)
-        told = "has it" if _product(face)[1] == price else "LACKS it"
-        click.echo(f"  {price}: written in {found[-1]:,.0f} ms, and a report {told} at once")
-    _median(found)
+        milliseconds.append((time.monotonic() - began) * 1000)
+        verdict = "has it" if _product(face)[1] == price else "LACKS it"
+        click.echo(f"  {price}: written in {milliseconds[-1]:,.0f} ms, and a report {verdict} at once")
+    _median(milliseconds)
 
 
 def _price(face: Face, product: UUID, price: Money) -> None:
@@ -71,8 +71,8 @@ def _product(face: Face) -> tuple[UUID, Money]:
     from app.domain.money import Money
 
     with bootstrap.reporting_file(face.settings) as store:
-        found = store.query(statements.get("demo/mechanisms", "on_sale"))
-    product, amount, currency = found.rows[0]
+        answer = store.query(statements.get("demo/mechanisms", "on_sale"))
+    product, amount, currency = answer.rows[0]
     return product, Money.of(amount, currency)
 
 
@@ -80,26 +80,26 @@ def _median(numbers: Sequence[float]) -> None:
     click.echo(f"\nmedian {statistics.median(numbers):,.0f} ms")
 
 
-def _watch(face: Face, made: Engine, orders: int) -> None:
-    found = []
+def _watch(face: Face, engine: Engine, orders: int) -> None:
+    milliseconds = []
     for turn in range(1, _ORDERS + 1):
         time.sleep(_PAUSE)
-        found.append(_seconds(face, made, orders + turn) * 1000)
-        click.echo(f"  order {orders + turn:,}: a report has it {found[-1]:,.0f} ms after the commit")
-    _median(found)
+        milliseconds.append(_seconds(face, engine, orders + turn) * 1000)
+        click.echo(f"  order {orders + turn:,}: a report has it {milliseconds[-1]:,.0f} ms after the commit")
+    _median(milliseconds)
 
 
-def _warm(face: Face, made: Engine, orders: int) -> None:
+def _warm(face: Face, engine: Engine, orders: int) -> None:
     """The daemon has to start before it can be measured."""
-    _seconds(face, made, orders + 1)
+    _seconds(face, engine, orders + 1)
 
 
-def _seconds(face: Face, made: Engine, orders: int) -> float:
+def _seconds(face: Face, engine: Engine, orders: int) -> float:
     """Place the orders up to this many; from the last commit to the answer."""
     from app.demo import seeded
     from app.mechanisms import place
 
-    seeded.place(made, orders)
+    seeded.place(engine, orders)
     began = time.monotonic()
     place.until_true(lambda: _shown(face) >= orders, "the order in the reporting file")
     return time.monotonic() - began

@@ -77,8 +77,8 @@ def _check(result: Result, before: int) -> None:
     for number, row in enumerate(result.rows, start=before + 1):
         for name, value in zip(result.columns, row, strict=True):
             if isinstance(value, str | bytes | list | dict | tuple) and len(values.plain(value)) > _LONGEST:
-                told = f"row {number:,}: {name} is longer than the {_LONGEST:,} characters of a cell of Excel"
-                raise errors.QueryTooBig(told, hint=hint)
+                message = f"row {number:,}: {name} is longer than the {_LONGEST:,} characters of a cell of Excel"
+                raise errors.QueryTooBig(message, hint=hint)
 
 
 def _cell(sheet: Any, row: int, column: int, value: Any, style: Any) -> None:
@@ -122,10 +122,10 @@ def _formats(result: Result) -> list[str]:
 
 def _format(name: str, kind: str, column: Sequence[Any]) -> str:
     seconds = "ss.000" if any(getattr(value, "microsecond", 0) for value in column) else "ss"
-    found = _SCALE.fullmatch(kind)
+    scale = _SCALE.fullmatch(kind)
     whole = "0" if values.identifies(name) else "#,##0"
-    if found:
-        return whole + ("." + "0" * int(found[1]) if int(found[1]) else "")
+    if scale:
+        return whole + ("." + "0" * int(scale[1]) if int(scale[1]) else "")
     if kind in ("DOUBLE", "FLOAT"):
         return "General"
     if values.is_number(kind):
