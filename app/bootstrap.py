@@ -62,9 +62,9 @@ def source_url(settings: config.Settings, *, start: bool = True) -> str:
     if settings.embedded_root is None:
         return settings.source.url.get_secret_value()
     server = embedded(settings)
-    found = server.url()
+    url = server.url()
     if not start:
-        return found
+        return url
     server.start()
     return server.url()
 
@@ -145,10 +145,10 @@ def broker_url(settings: config.Settings, *, start: bool = True) -> str:
         return ""
     if settings.broker_root is None:
         return url
-    found = broker(settings)
+    server = broker(settings)
     if start:
-        found.start()
-    return found.url() if found.port() is not None else "nats://127.0.0.1:4222"
+        server.start()
+    return server.url() if server.port() is not None else "nats://127.0.0.1:4222"
 
 
 def _careful(url: str) -> str:
@@ -174,21 +174,23 @@ def write_side(
     with extras.needed("demo"):
         from app.oltp import engine, uow
 
-    made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
+    database = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
         if dual or settings.sync.dual:
-            yield _dual_units(job(settings), made, dispatcher, tell)
+            yield _dual_units(job(settings), database, dispatcher, tell)
         else:
-            yield lambda: uow.SqlAlchemyUnitOfWork(made, dispatcher)
+            yield lambda: uow.SqlAlchemyUnitOfWork(database, dispatcher)
     finally:
-        made.dispose()
+        database.dispose()
 
 
-def _dual_units(of: Job, made: Engine, dispatcher: Dispatcher | None, tell: Callable[[str], None]) -> UnitOfWorkFactory:
+def _dual_units(
+    of: Job, engine: Engine, dispatcher: Dispatcher | None, tell: Callable[[str], None]
+) -> UnitOfWorkFactory:
     from app.oltp.dual import DualUnitOfWork
     from jobs.run import dual
 
-    return lambda: DualUnitOfWork(made, dispatcher, lambda conn: dual.opened(of, conn, tell))
+    return lambda: DualUnitOfWork(engine, dispatcher, lambda conn: dual.opened(of, conn, tell))
 
 
 def identify(settings: config.Settings, noun: str, name: str) -> UUID:
@@ -199,11 +201,11 @@ def identify(settings: config.Settings, noun: str, name: str) -> UUID:
     with extras.needed("demo"):
         from app.oltp import engine, lookup
 
-    made = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
+    database = engine.create(_written(settings), connect_timeout=settings.source.connect_timeout)
     try:
-        return lookup.identify(made, noun, name)
+        return lookup.identify(database, noun, name)
     finally:
-        made.dispose()
+        database.dispose()
 
 
 def migrate(settings: config.Settings) -> str:
@@ -337,8 +339,11 @@ def on_spark(settings: config.Settings, *, writes: Path | None = None, **given: 
     java.checked()
     driver = java_size(settings.query.memory_limit)
     place = cluster.Cluster(settings.spark.master, settings.spark.java_memory, settings.spark.patience, driver)
-    with reporting_file(settings, **given) as base, spark.opened(base, lake, place, _limits(settings, writes)) as made:
-        yield made
+    with (
+        reporting_file(settings, **given) as base,
+        spark.opened(base, lake, place, _limits(settings, writes)) as spark_store,
+    ):
+        yield spark_store
 
 
 def _limits(settings: config.Settings, writes: Path | None) -> Limits:

@@ -110,8 +110,8 @@ class LazyGroup(Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found: click.Command = getattr(importlib.import_module(module), name or "command")
-        return found
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
+        return command
 
 
 @click.group(cls=LazyGroup, examples=("neaptide demo", "neaptide report sales_monthly"))

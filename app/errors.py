@@ -24,9 +24,9 @@ class NeaptideError(Exception):
 
     def of(self, place: str) -> NeaptideError:
         """The same with the name of where it happened before it."""
-        found = copy.copy(self)
-        found.args, found.hint = (f"{place}: {self.message}",), self.hint
-        return found
+        error = copy.copy(self)
+        error.args, error.hint = (f"{place}: {self.message}",), self.hint
+        return error
 
 
 # Retry: the same call may work later.

@@ -51,10 +51,10 @@ _TEXTS = {
 
 def selected(columns: list[DuckDBPyType]) -> str | None:
     """What to select from a result whose columns are named c0, c1, …; None where Python can hold all of it as it is."""
-    found = [_exact(kind, f"c{place}", 0) for place, kind in enumerate(columns)]
-    if not any(found):
+    expressions = [_exact(kind, f"c{place}", 0) for place, kind in enumerate(columns)]
+    if not any(expressions):
         return None
-    return ", ".join(text or f"c{place}" for place, text in enumerate(found))
+    return ", ".join(text or f"c{place}" for place, text in enumerate(expressions))
 
 
 def may_be_inexact(kind: str) -> bool:
@@ -151,8 +151,8 @@ def _union(kind: DuckDBPyType, value: str, depth: int) -> str | None:
 
 def _children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     """The types within a type, without its size, and without the tag of a union."""
-    found = [(name, child) for name, child in kind.children if isinstance(child, DuckDBPyType)]
-    return found[1:] if kind.id == "union" else found
+    children = [(name, child) for name, child in kind.children if isinstance(child, DuckDBPyType)]
+    return children[1:] if kind.id == "union" else children
 
 
 def _identifier(name: str) -> str:
@@ -179,5 +179,5 @@ def types_of(connection: duckdb.DuckDBPyConnection, kinds: list[str], sql: str, 
     try:
         return [connection.type(kind) for kind in kinds]
     except duckdb.Error:
-        found = connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0", given)  # noqa: S608  it was judged
-        return [column[1] for column in found.description or ()]
+        cursor = connection.execute(f"SELECT * FROM (\n{sql}\n) LIMIT 0", given)  # noqa: S608  it was judged
+        return [column[1] for column in cursor.description or ()]

@@ -85,10 +85,10 @@ def _literal(text: str) -> str:
 
 
 def _bytes(size: str) -> int:
-    found = _SIZE.fullmatch(size)
-    if found is None:
+    match = _SIZE.fullmatch(size)
+    if match is None:
         raise errors.ConfigError(f"{size} is no size: write it like 2GB or 500MiB")
-    return int(float(found[1]) * math.pow(1024 if found[3] else 1000, "KMGT".index(found[2]) + 1))
+    return int(float(match[1]) * math.pow(1024 if match[3] else 1000, "KMGT".index(match[2]) + 1))
 
 
 def _held() -> int:

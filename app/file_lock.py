@@ -96,8 +96,8 @@ def is_taken(fd: int, *, by_writer: bool = False) -> bool:
     Plain record locks of other processes are seen as well. Raises `OSError` where the file system can't say.
     """
     asked = _request(fcntl.F_RDLCK if by_writer else fcntl.F_WRLCK)
-    found = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
-    return bool(found[_TYPE] != fcntl.F_UNLCK)
+    lock = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_GETLK, asked))
+    return bool(lock[_TYPE] != fcntl.F_UNLCK)
 
 
 def _request(kind: int = fcntl.F_WRLCK) -> bytes:

@@ -49,10 +49,10 @@ def split(text: str, keys: Collection[str], where: str, error: type[errors.Neapt
 
 def one(head: Head, key: str, where: str, error: type[errors.NeaptideError]) -> str:
     """The value of a key that may stand once; empty where it doesn't."""
-    found = head.all(key)
-    if len(found) > 1:
-        raise error(f"{where}: the head has {len(found)} lines `-- {key}: …`", hint="keep one of them")
-    return found[0] if found else ""
+    values = head.all(key)
+    if len(values) > 1:
+        raise error(f"{where}: the head has {len(values)} lines `-- {key}: …`", hint="keep one of them")
+    return values[0] if values else ""
 
 
 def _swapped(key: str, keys: Collection[str]) -> list[str]:

@@ -97,9 +97,9 @@ class Lake:
     @property
     def shown(self) -> str:
         """What it is called before people."""
-        found = parts(self.url)
-        host = f" on {found['host']}" if found.get("host") else ""
-        return f"the lake {found['dbname']}{host}"
+        conninfo = parts(self.url)
+        host = f" on {conninfo['host']}" if conninfo.get("host") else ""
+        return f"the lake {conninfo['dbname']}{host}"
 
     def loads(self) -> Iterator[str]:
         """The statements that let a session open lakes: the one before the other, or it asks the internet for it."""
@@ -122,10 +122,10 @@ class Lake:
         can't be.
         """
         yield from self.unlocks()
-        found = parts(self.url)
-        secret = "".join(f", {word} {_literal(found[name])}" for name, word in _SECRET.items() if found.get(name))
+        conninfo = parts(self.url)
+        secret = "".join(f", {word} {_literal(conninfo[name])}" for name, word in _SECRET.items() if conninfo.get(name))
         yield f"CREATE OR REPLACE TEMPORARY SECRET {_NAME} (TYPE postgres{secret})"
-        rest = {"connect_timeout": "10"} | {name: value for name, value in found.items() if name not in _SECRET}
+        rest = {"connect_timeout": "10"} | {name: value for name, value in conninfo.items() if name not in _SECRET}
         shown = " ".join(f"{name}={_conninfo_value(value)}" for name, value in rest.items())
         options = [f"META_SECRET {_NAME}", f"DATA_PATH {_literal(self.data)}", "DATA_INLINING_ROW_LIMIT 0"]
         if snapshot is not None:

@@ -13,8 +13,8 @@ _NAME = re.compile(r'(?:(?P<schema>"(?:[^"]|"")*"|[^".]*)\.)?(?P<table>.*)', re.
 
 def tables(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """The nearest of the known names, the nearest first; the schema may be missing or another, and case is nothing."""
-    found = sorted((-_likeness(name, one), one) for one in known)
-    return [one for likeness, one in found[:most] if -likeness >= _NEAR]
+    ranked = sorted((-_likeness(name, one), one) for one in known)
+    return [one for likeness, one in ranked[:most] if -likeness >= _NEAR]
 
 
 def hint(name: str, known: Iterable[str], otherwise: str) -> str:
@@ -41,9 +41,9 @@ def _likeness(name: str, other: str) -> float:
 
 
 def _split(name: str) -> tuple[str, str]:
-    found = _NAME.fullmatch(name.lower())
-    assert found is not None
-    return (found["schema"] or "").strip('"'), found["table"].strip('"')
+    match = _NAME.fullmatch(name.lower())
+    assert match is not None
+    return (match["schema"] or "").strip('"'), match["table"].strip('"')
 
 
 def _ratio(one: str, other: str) -> float:

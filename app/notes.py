@@ -25,9 +25,9 @@ _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 def open_plain(path: Path, flags: int) -> int:
     """Open a regular file that has no other name. Raises `OSError`, also for a link and for anything else."""
     handle = os.open(path, flags | PLAIN, 0o600)
-    found = os.fstat(handle)
+    status = os.fstat(handle)
     # It has none where another has taken its place by now.
-    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+    if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
         return handle
     os.close(handle)
     raise OSError(f"{path} is no plain file")
@@ -50,13 +50,13 @@ def write(path: Path, text: str, adopt: Callable[[int], object] = lambda _: None
 
     It is for its owner alone, unless `adopt` gives the open file to others before anything is in it.
     """
-    made = passing(path)
-    made.unlink(missing_ok=True)
-    handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
+    temporary = passing(path)
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o600)
     with os.fdopen(handle, "wb") as file:
         adopt(handle)
         file.write(text.encode())
-    made.replace(path)
+    temporary.replace(path)
 
 
 def parsed(path: Path) -> dict[str, Any]:
@@ -78,9 +78,9 @@ def moment(text: object) -> datetime:
     if not isinstance(text, str):
         raise ValueError("no text")
     try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None or not _FIRST <= found.astimezone(UTC) <= datetime.now(UTC) + _AHEAD:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is None or not _FIRST <= instant.astimezone(UTC) <= datetime.now(UTC) + _AHEAD:
             raise ValueError("no moment that may have been")
-        return found.astimezone(UTC)
+        return instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("no moment at all") from error

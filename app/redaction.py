@@ -44,8 +44,8 @@ class Redaction:
     """Takes these secrets out. A URL among them stands for the passwords in it, a mask key for its pads, too."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        found = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
-        self._secrets = sorted((form for form in found if len(form) >= _SHORTEST), key=len, reverse=True)
+        forms = {form for secret in secrets for part in _parts(secret) for form in _forms(part)}
+        self._secrets = sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
 
     def hides_some_of(self, text: str) -> bool:
         """Whether one of these secrets stands there."""
@@ -103,7 +103,7 @@ def _parts(secret: str) -> Iterator[str]:
     """What must not be shown of it: of a URL the passwords, of anything else all, and what HMAC makes of it."""
     if secret.startswith(_LAKE):
         # A catalog is written as libpq takes it: its password alone is a secret.
-        yield from (found[2].strip("'") for found in _ASSIGNED.finditer(secret))
+        yield from (match[2].strip("'") for match in _ASSIGNED.finditer(secret))
         secret = secret.removeprefix(_LAKE)
         if "://" not in secret:
             return

@@ -64,8 +64,8 @@ class Access:
         try:
             values = dict(self._values())
         except (BotoCoreError, ValueError) as error:
-            told = f"the keys of {place} can't be found: {str(error).splitlines()[0]}"
-            raise errors.ConfigError(told, hint=_HINT) from None
+            message = f"the keys of {place} can't be found: {str(error).splitlines()[0]}"
+            raise errors.ConfigError(message, hint=_HINT) from None
         shown = "".join(f", {name} {_literal(value)}" for name, value in values.items())
         return f"CREATE OR REPLACE TEMPORARY SECRET {_NAME} (TYPE s3, SCOPE {_literal(place)}{shown})"
 

@@ -38,10 +38,10 @@ class Version:
 def parsed(link: Path, name: str) -> Version | None:
     """The version that a name stands for, or None where it is a name of something else."""
     stem, suffix = re.escape(link.stem), re.escape(link.suffix)
-    found = re.fullmatch(rf"{stem}\.(?:(\d{{1,15}})-([0-9a-f]{{12}})|[ab]){suffix}", name)
-    if found is None:
+    match = re.fullmatch(rf"{stem}\.(?:(\d{{1,15}})-([0-9a-f]{{12}})|[ab]){suffix}", name)
+    if match is None:
         return None
-    return Version(link.with_name(name), int(found[1] or 0), found[2] or "")
+    return Version(link.with_name(name), int(match[1] or 0), match[2] or "")
 
 
 def named(link: Path, number: int, seal: str) -> Path:
@@ -64,10 +64,10 @@ def seal(path: Path) -> str:
     """The seal of a file as it is now. Raises `OSError`, also for a link."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is no file")
-        return hashlib.blake2b(os.pread(handle, _HEADERS, 0) + b"%d" % found.st_size, digest_size=_SEAL).hexdigest()
+        return hashlib.blake2b(os.pread(handle, _HEADERS, 0) + b"%d" % status.st_size, digest_size=_SEAL).hexdigest()
     finally:
         os.close(handle)
 

@@ -67,9 +67,9 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """The shape of `--json`."""
-        found = asdict(self)
-        about = found.pop("mechanism")
-        return {name: about[name] for name in ("name", "consistency", "needs", "rights")} | found
+        fields = asdict(self)
+        about = fields.pop("mechanism")
+        return {name: about[name] for name in ("name", "consistency", "needs", "rights")} | fields
 
 
 def compare(wanted: Sequence[Mechanism], seconds: float, say: Callable[[str], object]) -> Iterator[Outcome]:

@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "a small file is written through a link",
         "app/notes.py",
-        "    made.replace(path)",
+        "    temporary.replace(path)",
         "    path.write_text(text)",
         BESIDE + "test_no_link_that_somebody_left_is_followed",
     ),
