@@ -63,9 +63,9 @@ class NatsBroker:
         last = self.stream().last
         if after >= last:
             return Batch((), after)
-        found = self._ask(self._read(after, min(limit, last - after, _AT_ONCE)))
+        messages = self._ask(self._read(after, min(limit, last - after, _AT_ONCE)))
         # Where there is none, all that came after were deleted.
-        return Batch(found, found[-1][0] if found else last)
+        return Batch(messages, messages[-1][0] if messages else last)
 
     def stream(self) -> Stream:
         """The stream as it is now; it is made where there is none."""
@@ -138,9 +138,9 @@ class NatsBroker:
             messages = await self._reading[1].fetch(count, timeout=2)
         except self._nats.errors.TimeoutError:
             return []
-        found = [(message.metadata.sequence.stream, port.decoded(message.data)) for message in messages]
-        self._reading = (found[-1][0], self._reading[1])
-        return found
+        events = [(message.metadata.sequence.stream, port.decoded(message.data)) for message in messages]
+        self._reading = (events[-1][0], self._reading[1])
+        return events
 
     async def _begin(self, after: int) -> None:
         """A reader that the broker forgets by itself: what was read stands in the file, and nowhere else."""

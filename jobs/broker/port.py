@@ -38,10 +38,10 @@ class Event:
 def decoded(data: bytes) -> Event | None:
     """The event of a message; None for one that is none. Of another format it has nothing but what is certain."""
     try:
-        found = json.loads(data)
-        if found["format"] != FORMAT:
-            return Event(0, str(found["id"]), int(found["xid"]), int(found["format"]), "", "", "", 0, {}, {}, "")
-        event = Event(**found)
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            return Event(0, str(content["id"]), int(content["xid"]), int(content["format"]), "", "", "", 0, {}, {}, "")
+        event = Event(**content)
     except (ValueError, TypeError, KeyError):
         return None
     good = isinstance(event.xid, int) and isinstance(event.keys, dict) and isinstance(event.payload, dict)

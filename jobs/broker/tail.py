@@ -41,8 +41,8 @@ def of_stream(broker: NatsBroker, newest: int, wait: Wait) -> Iterator[Event]:
     stream = broker.stream()
     at = max(stream.last - newest, stream.first - 1, 0)
     while True:
-        found = broker.read(at, newest)
-        yield from (event for _, event in found.messages if event is not None)
-        at = found.position
-        if not found.messages and wait(PAUSE):
+        batch = broker.read(at, newest)
+        yield from (event for _, event in batch.messages if event is not None)
+        at = batch.position
+        if not batch.messages and wait(PAUSE):
             return
