@@ -59,8 +59,8 @@ class Alerting:
             self._tables = {one.table: one.error or "" for one in run.failed if not (one.error or "").startswith(away)}
             for table in run.tables:
                 if table.action in ("full", "removed") and table.reason and not table.reason.startswith(_OWN):
-                    told = f"{table.table} was {'copied anew' if table.action == 'full' else 'removed'}: {table.reason}"
-                    self._ledger.happened("schema", f"schema:{table.table}", told, now)
+                    text = f"{table.table} was {'copied anew' if table.action == 'full' else 'removed'}: {table.reason}"
+                    self._ledger.happened("schema", f"schema:{table.table}", text, now)
                     self._remember()
 
     def failed(self, message: str) -> None:
@@ -110,9 +110,9 @@ class Alerting:
         if stale["level"] in ("warn", "fail"):
             conditions.append(Condition("stale", "stale", stale["problems"][0]))
         for source, held in loghold.complaints(self._job).items():
-            conditions += (Condition("problem", f"slot {source}".strip(), told) for told in held)
+            conditions += (Condition("problem", f"slot {source}".strip(), problem) for problem in held)
         problems = dict(self._board.problems)
-        return [*conditions, *(Condition("problem", f"problem:{key}", told) for key, told in problems.items())]
+        return [*conditions, *(Condition("problem", f"problem:{key}", problem) for key, problem in problems.items())]
 
     def _tell(self, notice: Notice) -> None:
         """Each URL is to get it, whenever it can be reached: so it is kept before the first one does."""

@@ -98,8 +98,8 @@ def local_lock(files: Names, wait: Wait, stand_by: StandBy) -> Iterator[str]:
 
 def _local_holder(files: Names) -> Holder:
     """Whoever left word beside the target; nobody can have that lock who may not write there."""
-    found = board.read(files) or {}
-    return Holder(f"another daemon, process {found['pid']}," if found.get("alive") else "another daemon")
+    daemon = board.read(files) or {}
+    return Holder(f"another daemon, process {daemon['pid']}," if daemon.get("alive") else "another daemon")
 
 
 @contextmanager

@@ -113,8 +113,8 @@ class Leader:
 
     def _watch(self, conn: wake.Session) -> None:
         wakes = self._job.settings.schedule.wake_on_commit
-        kept = self._job.open_sessions
-        watcher = wake.Watcher(conn, self._job if wakes else None, lambda: kept.log, lambda: kept.stream)
+        sessions = self._job.open_sessions
+        watcher = wake.Watcher(conn, self._job if wakes else None, lambda: sessions.log, lambda: sessions.stream)
         # Before the first run: what comes after this look is new to the watcher, what came before is in the run.
         watcher.look(time.monotonic())
         # Not before: who leads and fails at the first question would begin anew without a pause.

@@ -40,8 +40,8 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with self._board.changing():
-            found = [*self._runs(), *self._times(), *self._file(), *self._daemon()]
-        return found
+            metrics = [*self._runs(), *self._times(), *self._file(), *self._daemon()]
+        return metrics
 
     def _runs(self) -> Iterable[Metric]:
         board = self._board

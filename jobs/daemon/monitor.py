@@ -66,8 +66,8 @@ class Answers:
         return Answer(200 if alive else 503, _JSON, json.dumps({"alive": alive, "state": self._board.state}))
 
     def _ready(self) -> Answer:
-        found = readiness(self.job)
-        return Answer(200 if found["ready"] else 503, _JSON, json.dumps(found))
+        content = readiness(self.job)
+        return Answer(200 if content["ready"] else 503, _JSON, json.dumps(content))
 
     def _metrics(self) -> Answer:
         return Answer(200, _TEXT, self._exposition())
@@ -197,8 +197,8 @@ def readiness(job: Job) -> dict[str, Any]:
     level, problems = judge(job.settings.freshness, age) if as_of else ("missing", ["there is no reporting file yet"])
     ready, logs = level in ("ok", "warn"), loghold.each(job)
     answer = {"ready": ready, "level": level, "as_of": as_of.isoformat() if as_of else None}
-    held_for = [told for one in loghold.complaints(job).values() for told in one]
-    away = (f"the tables of {told}" for told in (freshness.read(job.files).get("away") or {}).values())
+    held_for = [sentence for one in loghold.complaints(job).values() for sentence in one]
+    away = (f"the tables of {sentence}" for sentence in (freshness.read(job.files).get("away") or {}).values())
     return {**answer, "problems": [*problems, *held_for, *away], **_held(job, logs)}
 
 

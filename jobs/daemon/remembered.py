@@ -23,8 +23,8 @@ def standing(files: Names) -> list[Fact]:
 
 def waiting(files: Names) -> dict[str, list[Notice]]:
     """What each URL had not taken yet, by its place and scheme."""
-    found = _note(files).get("waiting", {})
-    return {name: [_notice(one) for one in notices] for name, notices in found.items()}
+    by_url = _note(files).get("waiting", {})
+    return {name: [_notice(one) for one in notices] for name, notices in by_url.items()}
 
 
 def read(files: Names, now: datetime, seconds: float) -> tuple[dict[str, Fact], Past | None]:
@@ -71,8 +71,8 @@ def _note(files: Names) -> dict[str, Any]:
     return notes.read(files.beside("alerts"), notes.Alerts)
 
 
-def _notice(found: dict[str, Any]) -> Notice:
-    return Notice(*(tuple(_facts(found[part])) for part in ("firing", "resolved", "events")))
+def _notice(content: dict[str, Any]) -> Notice:
+    return Notice(*(tuple(_facts(content[part])) for part in ("firing", "resolved", "events")))
 
 
 def _facts(notes: Iterable[dict[str, Any]]) -> list[Fact]:

@@ -55,5 +55,5 @@ class Cron(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
         """The next one after now, whenever the last was."""
         # In UTC: a sum in local time forgets which of two equal times it was.
         after = now.astimezone(UTC) + timedelta(microseconds=1 if previous_fire_time else 0)
-        found: datetime | None = self._line.get_next_fire_time(None, after)
-        return found
+        fire_time: datetime | None = self._line.get_next_fire_time(None, after)
+        return fire_time

@@ -40,8 +40,8 @@ def watchdog_interval() -> timedelta | None:
 
 def unit(config: Path, *, program: str = "", user: str = "neaptide") -> str:
     """The text of a unit file for this installation and this config."""
-    found = program or str(Path(sys.argv[0]).resolve())
-    command = " ".join(_quoted(part) for part in (found, "--config", str(config.resolve()), "daemon"))
+    executable = program or str(Path(sys.argv[0]).resolve())
+    command = " ".join(_quoted(part) for part in (executable, "--config", str(config.resolve()), "daemon"))
     return _UNIT.format(command=command, folder=_escaped(str(config.resolve().parent)), user=user)
 
 

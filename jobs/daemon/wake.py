@@ -96,8 +96,8 @@ class Watcher:
         return wait(0)
 
     def _reader(self) -> Any:
-        found = self._log()
-        return None if found is None or found.broken else found
+        reader = self._log()
+        return None if reader is None or reader.broken else reader
 
     @property
     def only_log(self) -> bool:
@@ -123,8 +123,8 @@ class Watcher:
 
     def _stream_moved(self) -> bool:
         """Whether events arrived in the stream that a run has left open."""
-        found = self._stream()
-        before, self._arrived = self._arrived, found.broker.arrived if found is not None else 0
+        stream = self._stream()
+        before, self._arrived = self._arrived, stream.broker.arrived if stream is not None else 0
         return self._arrived != before
 
     def _ask(self, job: Job, now: float) -> object:
