@@ -46,9 +46,9 @@ class Bridge(Connection):
         only learn to read what that holds.
         """
         if not self._settings:
-            found = extension()
+            path = extension()
             install = statements.get("engine", "install_postgres")
-            self.execute(f"LOAD {quoting.literal(str(found))}" if found else install)
+            self.execute(f"LOAD {quoting.literal(str(path))}" if path else install)
         for name in () if spool else (TABLES, *([GUESTS] if guests else [])):
             if name not in self._settings:
                 self._attach(name, source)
@@ -57,8 +57,8 @@ class Bridge(Connection):
         parts = source.parts()
         secret = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
         pairs = [f"{name} {quoting.literal(parts[key])}" for key, name in secret.items() if parts.get(key)]
-        kept = {key: value for key, value in parts.items() if key not in secret}
-        options = {**kept, **source.options()}
+        rest = {key: value for key, value in parts.items() if key not in secret}
+        options = {**rest, **source.options()}
         text = " ".join(f"{key}={_conninfo_value(value)}" for key, value in options.items())
         self.execute(f"CREATE OR REPLACE SECRET source (TYPE postgres{''.join(f', {pair}' for pair in pairs)})")
         kind = f"TYPE postgres, SECRET source, READ_ONLY, SCHEMA {quoting.literal(_NO_SCHEMA)}"
@@ -141,10 +141,10 @@ class Bridge(Connection):
 def extension() -> Path | None:
     """The extension's file in its wheel, which is of exactly DuckDB's version; None where there is no wheel."""
     try:
-        found = resources.files("duckdb_extension_postgres_scanner")
+        package = resources.files("duckdb_extension_postgres_scanner")
     except ModuleNotFoundError:
         return None
-    path = Path(str(found)) / "extensions" / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
+    path = Path(str(package)) / "extensions" / f"v{duckdb.__version__}" / "postgres_scanner.duckdb_extension"
     return path if path.exists() else None
 
 

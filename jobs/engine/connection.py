@@ -25,9 +25,9 @@ class Connection:
 
     def rows(self, query: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows as dicts."""
-        found = self.execute(query, given)
-        names = [item[0] for item in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        cursor = self.execute(query, given)
+        names = [item[0] for item in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def one(self, query: str) -> Any:
         """The first column of the only row."""

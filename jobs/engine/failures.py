@@ -45,9 +45,9 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
         )
     if isinstance(error, duckdb.OutOfMemoryException) or any(sign in text for sign in _NO_MEMORY):
         return errors.OutOfMemory(f"DuckDB ran out of memory: {first}", hint="raise [target] memory_limit")
-    found = failures.passed_on(text, first)
-    if found is not None:
-        return found
+    passed_on = failures.passed_on(text, first)
+    if passed_on is not None:
+        return passed_on
     if isinstance(error, duckdb.InterruptException):
         return failures.cut_short(first)
     if isinstance(

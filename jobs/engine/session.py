@@ -45,9 +45,9 @@ class DuckSession(Bridge, Memory):
 
     def cursor(self) -> DuckSession:
         """Another session of the same DuckDB, with transactions of its own, for another thread."""
-        found = DuckSession(self.connection.cursor())
-        found._settings, found._pads = self._settings, self._pads
-        return found
+        session = DuckSession(self.connection.cursor())
+        session._settings, session._pads = self._settings, self._pads
+        return session
 
     @property
     def staging(self) -> str:
