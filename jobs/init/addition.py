@@ -11,15 +11,15 @@ from jobs.init.choice import Choice, Proposal
 from jobs.tables import patterns
 
 
-def of(found: Proposal, source: str, tables: Sequence[config.Table]) -> Proposal:
+def of(proposal: Proposal, source: str, tables: Sequence[config.Table]) -> Proposal:
     """The proposal as entries of this source, beside those of `tables`, which the config has by now.
 
     A table that another source has the name of in the file gets the source's name for its schema there.
     """
     mine = [spec for spec in tables if spec.source == source]
     others = [spec for spec in tables if spec.source != source]
-    new = [one for one in found.choices if not _is_meant(one, mine)]
-    return replace(found, choices=[_named(one, source, others) for one in new])
+    new = [one for one in proposal.choices if not _is_meant(one, mine)]
+    return replace(proposal, choices=[_named(one, source, others) for one in new])
 
 
 def _is_meant(choice: Choice, specs: Iterable[config.Table]) -> bool:

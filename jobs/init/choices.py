@@ -47,10 +47,10 @@ def propose(job: Job, schemas: Sequence[str] = (), *, track: bool = False) -> Pr
             raise errors.UsageError(f"{what} has no tables, or this role can't see it", hint="see --schema and --url")
         keys = _keys(conn, rows)
         entries = {row["relid"]: _entry(row, keys.get(row["relid"], [])) for row in rows}
-        found, renamed = _looked(conn, job, list(entries.values()))
-        by_name = {table.source_name: table for table in found.tables}
+        listing, renamed = _looked(conn, job, list(entries.values()))
+        by_name = {table.source_name: table for table in listing.tables}
         choices = [
-            _choice(row, by_name, found, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows
+            _choice(row, by_name, listing, {**entries[row["relid"]], **renamed.get(_name(row), {})}) for row in rows
         ]
         choices = _affordable(choices, _in_place(conn, job, choices), track=track)
         [who] = conn.execute(statements.get("init", "who")).fetchall()
@@ -67,8 +67,10 @@ def _logged(job: Job) -> bool:
 
 
 def _affordable(choices: list[Choice], ready: set[str], *, track: bool) -> list[Choice]:
-    found = [ways.in_place(one) if one.name in ready else one if track else ways.for_a_reader(one) for one in choices]
-    return [ways.never_dear_in_silence(one) for one in found]
+    affordable = [
+        ways.in_place(one) if one.name in ready else one if track else ways.for_a_reader(one) for one in choices
+    ]
+    return [ways.never_dear_in_silence(one) for one in affordable]
 
 
 def _in_place(conn: Connection, job: Job, choices: list[Choice]) -> set[str]:
@@ -79,8 +81,8 @@ def _in_place(conn: Connection, job: Job, choices: list[Choice]) -> set[str]:
             return set()
     except errors.AccessDenied:
         return set()
-    found = catalogue.look(conn, _with_tables(job.settings, wanted))
-    return {table.source_name for table in found.tables if not table.lack}
+    listing = catalogue.look(conn, _with_tables(job.settings, wanted))
+    return {table.source_name for table in listing.tables if not table.lack}
 
 
 def _ruled(conn: Connection, choice: Choice, table: Table | None) -> Choice:
@@ -110,10 +112,10 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _keys(conn: Connection, rows: list[dict[str, Any]]) -> dict[int, list[list[str]]]:
-    found: dict[int, list[list[str]]] = {}
+    keys: dict[int, list[list[str]]] = {}
     for row in conn.execute(statements.get("catalogue", "unique_keys"), {"relids": [row["relid"] for row in rows]}):
-        found.setdefault(row["relid"], []).append(row["columns"])
-    return found
+        keys.setdefault(row["relid"], []).append(row["columns"])
+    return keys
 
 
 def _entry(row: dict[str, Any], unique: list[list[str]]) -> dict[str, Any]:
@@ -125,8 +127,8 @@ def _looked(conn: Connection, job: Job, entries: list[dict[str, Any]]) -> tuple[
     """What the catalogue says, with new names for what DuckDB could not tell from another, by the source's name."""
     renamed = _new_names(entries, job.settings.target_path.stem)
     tables = [{"name": entry["name"], **renamed.get(entry["name"], {})} for entry in entries]
-    found = catalogue.look(conn, _with_tables(job.settings, tables))
-    lacking = {table.source_name for table in found.tables if not table.source_key and table.holds_rows}
+    listing = catalogue.look(conn, _with_tables(job.settings, tables))
+    lacking = {table.source_name for table in listing.tables if not table.source_key and table.holds_rows}
     keyed = [
         {**table, **({"key": entry["unique"]} if table["name"] in lacking and "unique" in entry else {})}
         for table, entry in zip(tables, entries, strict=True)
@@ -243,12 +245,14 @@ def _stamp(table: Table) -> tuple[str | None, str]:
         for name in kinds
         if kinds[name] in modes.BY_CLOCK.stamp_types
     ]
-    found = _stamped(table, usable) or _half_kept(table, usable)
-    if found:
-        return found
-    told = next((stamp.column for stamp in usable if stamp.column in _NAMES), None)
+    choice = _stamped(table, usable) or _half_kept(table, usable)
+    if choice:
+        return choice
+    column = next((stamp.column for stamp in usable if stamp.column in _NAMES), None)
     why = (
-        f"No trigger keeps {told}, so writers may set any time and it is left alone" if told else "No column is a stamp"
+        f"No trigger keeps {column}, so writers may set any time and it is left alone"
+        if column
+        else "No column is a stamp"
     )
     return None, f"{why}: `neaptide track` adds the column {XID_COLUMN}, an index on it and a trigger that keeps it."
 
