@@ -81,13 +81,13 @@ def allotted(wanted: Sequence[str], parts: Mapping[str, config.Settings]) -> dic
 
 def only(job: Job, table: str) -> Job:
     """The job of the one source that this table is of. Raises `errors.UsageError` where several have one."""
-    [(found, _), *others] = meant(job, [table])
+    [(part, _), *others] = meant(job, [table])
     if others:
-        named = [found.called, *(one.called for one, _ in others)]
+        named = [part.called, *(one.called for one, _ in others)]
         raise errors.UsageError(
             f"{table} is a table of {' and of '.join(named)}", hint="give the name that it has in the file"
         )
-    return found
+    return part
 
 
 def chosen(job: Job, part: str | None) -> Job:
@@ -96,8 +96,10 @@ def chosen(job: Job, part: str | None) -> Job:
     if part in names:
         return next(one for one in job.parts if one.part == part)
     if part is not None:
-        told = f"there is no source {part} with tables in the config"
-        raise errors.UsageError(told, hint=nearest.name(part, names) or "it has no [[sources]]: leave --source out")
-    told = "PostgreSQL itself answers from one database, and the config has several sources"
+        message = f"there is no source {part} with tables in the config"
+        raise errors.UsageError(message, hint=nearest.name(part, names) or "it has no [[sources]]: leave --source out")
+    message = "PostgreSQL itself answers from one database, and the config has several sources"
     way = f"name one, --source {names[0]}, for what is asked of its tables alone; " if names else ""
-    raise errors.UsageError(told, hint=f"{way}or leave --live out: --max-staleness 0s brings the file up to date first")
+    raise errors.UsageError(
+        message, hint=f"{way}or leave --live out: --max-staleness 0s brings the file up to date first"
+    )

@@ -84,8 +84,8 @@ def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: b
         return ", ".join(changed)
     if clock_back and saved.by_clock:
         return "the source's clock was set back"
-    told = table.from_events or not table.stamp
-    if not told and table.deletes.recorded and saved.watermark.snapshot.xmin <= table.purged:
+    streamed = table.from_events or not table.stamp
+    if not streamed and table.deletes.recorded and saved.watermark.snapshot.xmin <= table.purged:
         return "deletes since the last run were purged"
     if watermark.needs_reload(saved.watermark, now, by_clock=saved.by_clock):
         return "transaction ids wrapped since the last run"
