@@ -46,5 +46,5 @@ def _load(path: Path, text: bytes) -> Projections:
         spec.loader.exec_module(module)
     except Exception as error:  # noqa: BLE001  whatever is wrong with it, the run goes on without
         return Projections({}, code, f"{path.name} can't be loaded: {type(error).__name__}: {error}")
-    found = [value for value in vars(module).values() if isinstance(value, Projection)]
-    return Projections({one.name: one for one in found}, code)
+    projections = [value for value in vars(module).values() if isinstance(value, Projection)]
+    return Projections({one.name: one for one in projections}, code)

@@ -201,8 +201,8 @@ class _Guard:
         version, ids = self._had.get((event.aggregate, event.key), (event.version, []))
         if event.version < version or (event.version == version and event.id in ids):
             return False
-        found = [*ids, event.id] if event.version == version else [event.id]
-        self._had[event.aggregate, event.key] = (event.version, found)
+        seen = [*ids, event.id] if event.version == version else [event.id]
+        self._had[event.aggregate, event.key] = (event.version, seen)
         return True
 
     def write(self) -> None:
@@ -219,8 +219,8 @@ def _call(projection: Projection, event: Event, rows: Rows) -> None:
     try:
         projection.handlers[event.name](event, rows)
     except Exception as error:
-        told = f"{event.name} {event.key} version {event.version}: {_line(error)}"
-        raise ProjectionFailed(projection.name, told) from error
+        message = f"{event.name} {event.key} version {event.version}: {_line(error)}"
+        raise ProjectionFailed(projection.name, message) from error
 
 
 def _line(error: BaseException) -> str:

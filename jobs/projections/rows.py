@@ -33,8 +33,8 @@ class Rows:
         texts = self._texts(key)
         if texts not in self._changed:
             return self._read(texts)
-        found = self._changed[texts]
-        return None if found is None else dict(found)
+        row = self._changed[texts]
+        return None if row is None else dict(row)
 
     def delete(self, **key: Any) -> None:
         """Take the row of this key away, if it is there."""
@@ -88,10 +88,10 @@ class Rows:
         return {name: values.get(name) for name in self._of.key}
 
     def _texts(self, values: Mapping[str, Any]) -> Key:
-        found = [text(values.get(name)) for name in self._of.key]
-        if None in found:
+        texts = [text(values.get(name)) for name in self._of.key]
+        if None in texts:
             raise errors.UsageError(f"a row of the projection {self._of.name} needs {', '.join(self._of.key)}")
-        return tuple(str(one) for one in found)
+        return tuple(str(one) for one in texts)
 
 
 def text(value: Any) -> str | None:
