@@ -43,10 +43,10 @@ Hold = Callable[[list[Relation]], Mapping[int, errors.NeaptideError]]
 
 def read(conn: Connection, settings: config.Settings) -> list[Table]:
     """The tables of the config, patterns resolved. Raises the error of the first that can't be copied."""
-    found = look(conn, settings)
-    for error in found.failures.values():
+    listing = look(conn, settings)
+    for error in listing.failures.values():
         raise error
-    return found.tables
+    return listing.tables
 
 
 def look(
@@ -131,10 +131,10 @@ def _relations(conn: Connection, specs: Sequence[config.Table]) -> dict[int, lis
         "names": [pattern.like()[1] for pattern in patterns],
         "wild": [pattern.is_wild for pattern in patterns],
     }
-    found = defaultdict(list)
+    rows = defaultdict(list)
     for row in conn.execute(statements.get("catalogue", "relations"), given):
-        found[row["place"] - 1].append(row)
-    return found
+        rows[row["place"] - 1].append(row)
+    return rows
 
 
 def _table(
@@ -149,8 +149,8 @@ def _table(
         return table
     _check_access(table, row)
     readiness.check_hashed(conn, table)
-    found = condition.check(conn, table)
-    return replace(table, filtering=found) if found.names else table
+    filtering = condition.check(conn, table)
+    return replace(table, filtering=filtering) if filtering.names else table
 
 
 def _made(facts: Facts, spec: config.Table, row: Row, mask_version: str, *, parquet: bool) -> Table:
@@ -188,10 +188,10 @@ def _fitting(
         reason = "it has no key" if row["kind"] in ORDINARY else "it is no ordinary table"
     if not reason:
         return spec, ()
-    found = spec.model_copy(update={"watermark": "none", "feed": None})
+    entry = spec.model_copy(update={"watermark": "none", "feed": None})
     if modes.WATERMARKS[spec.watermark].reads_all and "watermark" in spec.model_fields_set:
-        return found, ()
-    return found, (f"copied whole each time: {reason}",)
+        return entry, ()
+    return entry, (f"copied whole each time: {reason}",)
 
 
 def _is_asked_for(spec: config.Table) -> bool:

@@ -174,8 +174,8 @@ class Source:
 
     def parts(self) -> dict[str, str]:
         """host, port, user, password and dbname as libpq sees them, for DuckDB's secret."""
-        found = conninfo.conninfo_to_dict(self._url)
-        return {key: str(value) for key, value in found.items() if value is not None}
+        fields = conninfo.conninfo_to_dict(self._url)
+        return {key: str(value) for key, value in fields.items() if value is not None}
 
 
 def _ms(value: timedelta) -> str:

@@ -49,8 +49,8 @@ class Facts:
             self.unique[row["relid"]].append(set(row["columns"]))
         self.purged = _purged(conn, relids) if any(row["readable"] for row in purge) else {}
         self.columns = memory.columns.read(conn, relids)
-        made = {oid for infos in self.columns.values() for info in infos for oid in type_info.made(info.type)}
-        self._types = states.types(conn, made)
+        oids = {oid for infos in self.columns.values() for info in infos for oid in type_info.made(info.type)}
+        self._types = states.types(conn, oids)
         self._labels = _labels(conn, (info for infos in self.columns.values() for info in infos))
 
     def key(self, spec: config.Table, row: Row) -> tuple[str, ...]:

@@ -53,10 +53,10 @@ def read(conn: Connection, relids: Sequence[int]) -> Firing:
 
 
 def _triggers(rows: Iterable[Row]) -> dict[int, list[Trigger]]:
-    found: dict[int, list[Trigger]] = defaultdict(list)
+    triggers: dict[int, list[Trigger]] = defaultdict(list)
     for row in rows:
-        found[row["relid"]].append(_trigger(row))
-    return found
+        triggers[row["relid"]].append(_trigger(row))
+    return triggers
 
 
 def _trigger(row: Row) -> Trigger:
