@@ -68,25 +68,25 @@ def read(job: Job) -> Feeds:
     """Look at both sides; nothing is changed. Of several sources one that is away leaves what the others say."""
     if not job.parts:
         return _read(job)
-    found = [_of_part(part) for part in job.parts]
-    left = [told for name in loghold.each(job).keys() - job.names for told in loghold.complaints(job)[name]]
+    feeds = [_of_part(part) for part in job.parts]
+    left = [complaint for name in loghold.each(job).keys() - job.names for complaint in loghold.complaints(job)[name]]
     return Feeds(
-        tuple(table for one in found for table in one.tables),
-        tuple(held for one in found for held in one.slots),
-        (*(problem for one in found for problem in one.problems), *left),
+        tuple(table for one in feeds for table in one.tables),
+        tuple(held for one in feeds for held in one.slots),
+        (*(problem for one in feeds for problem in one.problems), *left),
     )
 
 
 def _of_part(part: Job) -> Feeds:
     try:
-        found = _read(part)
+        feeds = _read(part)
     except errors.NeaptideError as error:
-        told = part.named(error)
-        return Feeds((), problems=(f"{told.message}\n  -> {told.hint}" if told.hint else told.message,))
+        failure = part.named(error)
+        return Feeds((), problems=(f"{failure.message}\n  -> {failure.hint}" if failure.hint else failure.message,))
     return Feeds(
-        tuple(replace(one, source=part.part) for one in found.tables),
-        tuple(replace(one, source=part.part) for one in found.slots),
-        tuple(f"{part.called}: {problem}" for problem in found.problems),
+        tuple(replace(one, source=part.part) for one in feeds.tables),
+        tuple(replace(one, source=part.part) for one in feeds.slots),
+        tuple(f"{part.called}: {problem}" for problem in feeds.problems),
     )
 
 
@@ -98,8 +98,8 @@ def _read(job: Job) -> Feeds:
     names = [table.name for table in tables]
     fed = [_fed(table, saved.get(table.name), troubles.get(table.name)) for table in tables]
     fed += [_unread(name, "", error) for name, error in troubles.items() if name not in names]
-    told = loghold.problems(loghold.read(job.files), followed=job.settings.reads_log)
-    return Feeds(tuple(fed), held, (*told, *_strangers(held)))
+    problems = loghold.problems(loghold.read(job.files), followed=job.settings.reads_log)
+    return Feeds(tuple(fed), held, (*problems, *_strangers(held)))
 
 
 def looked(job: Job, conn: Connection) -> tuple[list[Table], dict[str, errors.NeaptideError]]:
@@ -137,9 +137,9 @@ def trouble(job: Job, conn: Connection) -> errors.NeaptideError | None:
 def may_replicate(job: Job) -> dict[str, Any]:
     """Whether the log may be read, by the role that does so, and whether there is one to read."""
     with translated(), Source.of_owner(job).connect(application="neaptide feed") as conn:
-        found = conn.execute(statements.get("wal", "may_replicate")).fetchone()
-    assert found is not None
-    return found
+        row = conn.execute(statements.get("wal", "may_replicate")).fetchone()
+    assert row is not None
+    return row
 
 
 def feed_of(table: Table) -> str:

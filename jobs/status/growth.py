@@ -24,10 +24,10 @@ def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
     growths = [Growth("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
-    kept = job.files.read("kept", notes.Kept)
+    sizes = job.files.read("kept", notes.Kept)
     limit = f"{_span(sync.tombstone_retention)} by [sync] tombstone_retention"
     for what, name in (("deleted keys", "tombstones"), ("events", "events")):
-        size = kept.get(name)
+        size = sizes.get(name)
         if size:
             relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
             until = "what the relay has yet to hand on" if relayed else limit

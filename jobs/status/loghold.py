@@ -34,31 +34,31 @@ def each(job: Job) -> dict[str, dict[str, Any]]:
     """The same by the name of the source, also of one that the config has no more."""
     files = job.files
     known = {name: read(replace(files, part=name)) for name in sorted(job.names | _noted(files))}
-    return {name: found for name, found in known.items() if found}
+    return {name: hold for name, hold in known.items() if hold}
 
 
 def _noted(files: Names) -> set[str]:
     """The sources of which anything is noted: their servers hold what nobody reads, if the config has left them."""
     prefix = files.beside("slot").name
-    found = files.link.parent.glob(f"{glob.escape(prefix)}*")
-    return {path.name.removeprefix(prefix).removeprefix(".") for path in found if path.is_file()}
+    paths = files.link.parent.glob(f"{glob.escape(prefix)}*")
+    return {path.name.removeprefix(prefix).removeprefix(".") for path in paths if path.is_file()}
 
 
 def complaints(job: Job) -> dict[str, list[str]]:
     """What is to be done about each, as sentences, by the name of the source."""
     followed = {one.part: one.settings.reads_log for one in job.each}
-    return {name: _complaints(job, name, found, followed.get(name)) for name, found in each(job).items()}
+    return {name: _complaints(job, name, hold, followed.get(name)) for name, hold in each(job).items()}
 
 
-def _complaints(job: Job, name: str, found: dict[str, Any], followed: bool | None) -> list[str]:
+def _complaints(job: Job, name: str, hold: dict[str, Any], followed: bool | None) -> list[str]:
     if followed is None:
-        of, note, slot = f"source {name}" if name else "[source]", identity.slot_note(name), found["slot"]
+        of, note, slot = f"source {name}" if name else "[source]", identity.slot_note(name), hold["slot"]
         return [
             f"no table of the config is of {of} any more, and its server holds its log for the slot {slot}:"
             f" SELECT pg_drop_replication_slot('{slot}') there, then remove {job.files.beside(note)}"
         ]
     called = (f"source {name}: " if name else "[source]: ") if job.parts else ""
-    return [f"{called}{told}" for told in problems(found, followed=followed)]
+    return [f"{called}{problem}" for problem in problems(hold, followed=followed)]
 
 
 def is_lost(note: dict[str, Any]) -> bool:

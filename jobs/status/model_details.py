@@ -31,9 +31,9 @@ def read(job: Job) -> tuple[ModelDetails, ...]:
     """All models of the folder, and those that are in the file only. Raises `errors.NoReportingFile`."""
     with targets.of(job).inspected() as file:
         planned = Planning(file, Folder.of(job.settings)).planned
-        kept = ledger.read(file).by_name
-        names = sorted({*planned.models, *planned.bad, *kept})
-        return tuple(_status(file, name, planned, kept.get(name)) for name in names)
+        saved = ledger.read(file).by_name
+        names = sorted({*planned.models, *planned.bad, *saved})
+        return tuple(_status(file, name, planned, saved.get(name)) for name in names)
 
 
 def explained(job: Job, name: str) -> Analysis:

@@ -30,7 +30,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
     """What the published file holds, how old it is and what is wrong. Raises `errors.TargetUnusable` for a bad file."""
     running, daemon = targets.of(job).is_locked(), board.read(job.files)
     log = None if job.parts else loghold.read(job.files)
-    held = [told for one in loghold.complaints(job).values() for told in one]
+    held = [sentence for one in loghold.complaints(job).values() for sentence in one]
     complaints = [*_of_daemon(daemon), *held, *_of_dual(job, running)]
     if targets.of(job).version() is None:
         return Status(
@@ -48,7 +48,7 @@ def read_status(job: Job, *, runs: int = 5) -> Status:
         level, problems = judge(job.settings.freshness, age)
         problems += [f"{name} is left as it was: {error}" for name, error in state.errors.items() if meant(job, name)]
         foreign = [f"{name}: {steps.FOREIGN}" for name, saved in state.tables.items() if saved.foreign]
-        problems += [f"{told}, until it can be copied anew" for told in foreign]
+        problems += [f"{sentence}, until it can be copied anew" for sentence in foreign]
         entries, paused = Entries(job.settings.tables), {one.part: paused_of(one) for one in job.each}
         stays = {name for name, saved in state.tables.items() if _is_paused(name, saved.source, entries, paused)}
         problems += pauses.warnings(job, state, sorted(stays), now)
@@ -100,17 +100,17 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
         return []
     if daemon["alive"] is False:
         return [f"the daemon (process {daemon['pid']}) has died: start `neaptide daemon` again, and see its log"]
-    found = [str(problem) for problem in daemon.get("problems") or ()]
+    problems = [str(problem) for problem in daemon.get("problems") or ()]
     if daemon["failures_in_a_row"]:
-        found.append(f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}")
-    return found
+        problems.append(f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}")
+    return problems
 
 
 def recent_runs(job: Job, file: DuckSession, most: int) -> list[dict[str, Any]]:
     """The newest runs, newest first."""
     last, models = freshness.end_known(job.files) or {}, model_runs.newest(file, most)
-    found = file.rows(statements.get("status", "runs"), {"most": most})
-    return [_run({**row, "models": models.get(row["run_id"], [])}, last) for row in found]
+    rows = file.rows(statements.get("status", "runs"), {"most": most})
+    return [_run({**row, "models": models.get(row["run_id"], [])}, last) for row in rows]
 
 
 def _run(row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:

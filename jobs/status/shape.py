@@ -24,10 +24,10 @@ def of_table(job: Job, name: str) -> TableShape:
     with targets.of(job).inspected() as file:
         state = ledger.read(file)
         models = _models(file)
-        found = meant(name, (*state.tables, *models))
-        if found in models:
-            return _model(job, file, state, found)
-        saved = state.tables[found]
+        full_name = meant(name, (*state.tables, *models))
+        if full_name in models:
+            return _model(job, file, state, full_name)
+        saved = state.tables[full_name]
         quoted = quoting.qualified(*quoting.split_name(saved.table))
         source = _source_types(saved.signature)
         columns = [
