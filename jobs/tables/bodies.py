@@ -30,8 +30,8 @@ def assignments(body: str) -> tuple[Assignment, ...] | None:
     statements = _statements(tokens) if tokens else None
     if not statements or statements.pop() != ["return", "new"]:
         return None
-    found = [_assignment(statement) for statement in statements]
-    return tuple(one for one in found if one) if all(found) else None
+    parsed = [_assignment(statement) for statement in statements]
+    return tuple(one for one in parsed if one) if all(parsed) else None
 
 
 def _tokens(body: str) -> list[str] | None:

@@ -85,8 +85,8 @@ def wanted(subject: Subject, *, stamp: bool, record: bool) -> Iterator[Capture]:
 
 def stamping(subject: Subject) -> frozenset[Function]:
     """Our functions that stamp this table's rows."""
-    found = (row(subject, stamp=True, record=yes, in_utc=utc) for yes, utc in product((True, False), repeat=2))
-    return frozenset(capture.function for capture in found)
+    captures = (row(subject, stamp=True, record=yes, in_utc=utc) for yes, utc in product((True, False), repeat=2))
+    return frozenset(capture.function for capture in captures)
 
 
 def recording(subject: Subject) -> frozenset[Function]:

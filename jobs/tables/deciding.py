@@ -19,10 +19,12 @@ def columns(
     """
     if modes.WATERMARKS[spec.watermark].reads_all:
         return ()
-    there, mark, text = {info.name for info in copied}, spec.soft_column, spec.where or ""
+    there, soft_column, text = {info.name for info in copied}, spec.soft_column, spec.where or ""
     whole = _may_name(text, relation)
     return tuple(
-        info for info in infos if info.name not in there and (info.name == mark or whole or _may_name(text, info.name))
+        info
+        for info in infos
+        if info.name not in there and (info.name == soft_column or whole or _may_name(text, info.name))
     )
 
 

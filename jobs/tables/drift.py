@@ -36,8 +36,8 @@ def hides(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """
     if not old:
         return False
-    kept = {column["place"]: column for column in new["columns"]}
-    gone = any(kept.get(column["place"]) != column for column in old.get("columns") or ())
+    new_columns = {column["place"]: column for column in new["columns"]}
+    gone = any(new_columns.get(column["place"]) != column for column in old.get("columns") or ())
     return gone or any(old.get(part) != new[part] for part in ("table", "config"))
 
 

@@ -51,8 +51,8 @@ def _is_called(spec: config.Table, given: tuple[str, str]) -> bool:
 
 def paused(job: Job) -> frozenset[str]:
     """`job.paused`; of one of several sources its own: a name may be one table's there and another's in the file."""
-    found = job.paused
-    if not found or job.whole is None or job.parts:
-        return found
+    names = job.paused
+    if not names or job.whole is None or job.parts:
+        return names
     parts, own = job.whole.parts, {spec.name for spec in job.settings.tables if spec.paused}
-    return frozenset(name for name in found if name in own or job.part in sources_of(name, parts))
+    return frozenset(name for name in names if name in own or job.part in sources_of(name, parts))

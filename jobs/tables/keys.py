@@ -75,5 +75,5 @@ def equal(info: ColumnInfo, plan: ColumnPlan, one: str, other: str) -> str:
     if not _has_operator(kind) and not kind.extension:
         return letters
     operator = "=" if _has_operator(kind) else f"OPERATOR({quoting.identifier(kind.schema)}.=)"
-    found = f"{one} {operator} {other}"
-    return found if plan.same_equality else f"{found} AND {letters}"
+    condition = f"{one} {operator} {other}"
+    return condition if plan.same_equality else f"{condition} AND {letters}"

@@ -106,8 +106,8 @@ class Table(Origin):
         Also where a row may get another key in the file while it has the same for PostgreSQL, and no trigger tells.
         """
         respelled = not all(plan.same_equality for plan in self.key_plans())
-        found = self.deletes.compares or (self.deletes.marked and respelled)
-        return found and not self.mode.from_log
+        needed = self.deletes.compares or (self.deletes.marked and respelled)
+        return needed and not self.mode.from_log
 
     @property
     def from_events(self) -> bool:

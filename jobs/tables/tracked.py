@@ -58,16 +58,16 @@ def stamped_by_owner(table: Table) -> bool:
     stamp = table.stamp
     if stamp is None or _unfit_stamp(table):
         return False
-    owners = [[trigger for trigger in found if not trigger.ours] for _, found in _places(table)]
-    return not any(triggers.fault(found, stamp, event) for found in owners for event in _ROW_EVENTS)
+    owners = [[trigger for trigger in firing if not trigger.ours] for _, firing in _places(table)]
+    return not any(triggers.fault(firing, stamp, event) for firing in owners for event in _ROW_EVENTS)
 
 
 def last_word(table: Table) -> Trigger | None:
     """A trigger of the owner's that would fire after ours, and may undo what that does."""
     columns = [*table.source_key, *([table.stamp.column] if table.stamp else [])]
     name = capture.row(table.subject, stamp=False, record=True).name
-    found = (triggers.later(there, name, event, columns) for _, there in _places(table) for event in _ROW_EVENTS)
-    return next(filter(None, found), None)
+    suspects = (triggers.later(there, name, event, columns) for _, there in _places(table) for event in _ROW_EVENTS)
+    return next(filter(None, suspects), None)
 
 
 def _places(table: Table) -> Iterator[tuple[str, tuple[Trigger, ...]]]:
@@ -94,9 +94,9 @@ def _unstamped(table: Table) -> str | None:
     stamp = table.stamp
     assert stamp is not None
     trusted = capture.stamping(table.subject)
-    for place, found in _places(table):
+    for place, firing in _places(table):
         for event in _ROW_EVENTS:
-            fault = triggers.fault(found, stamp, event, trusted)
+            fault = triggers.fault(firing, stamp, event, trusted)
             if fault:
                 return fault[0].value.format(table=place, name=fault[1], column=stamp.column)
     return None

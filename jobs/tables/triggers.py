@@ -65,8 +65,8 @@ class Function:
 
     def setting(self, name: str) -> str | None:
         """The value that the function sets for itself, in lower case."""
-        found = (setting.partition("=") for setting in self.settings)
-        return next((value for key, _, value in found if key == name), None)
+        pairs = (setting.partition("=") for setting in self.settings)
+        return next((value for key, _, value in pairs if key == name), None)
 
     @property
     def sees_its_own_names(self) -> bool:
@@ -121,10 +121,10 @@ class Trigger:
 
     def keeps(self, stamp: Stamp) -> bool:
         """Whether its function gives the column the server's clock, or transaction, whatever the session has set."""
-        found = self._value(stamp)
-        if found is None or (stamp.unzoned and self.function.setting("timezone") != "utc"):
+        match = self._value(stamp)
+        if match is None or (stamp.unzoned and self.function.setting("timezone") != "utc"):
             return False
-        return any(found.groupdict().values()) or self.function.sees_its_own_names
+        return any(match.groupdict().values()) or self.function.sees_its_own_names
 
     def means(self, stamp: Stamp) -> bool:
         """Whether it is meant to: a session that has set something unusual may still get another value."""
@@ -141,8 +141,8 @@ class Trigger:
             return self.current
         if self.function.schema == _BUILT_IN:
             return self.function.name in _HARMLESS
-        found = self._assignments()
-        return found is not None and not {name for name, _ in found} & set(columns)
+        assignments = self._assignments()
+        return assignments is not None and not {name for name, _ in assignments} & set(columns)
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,15 @@ MUTANTS = (
     Mutant(
         "a stamp that hangs on its writer's search_path counts",
         "jobs/tables/triggers.py",
-        "return any(found.groupdict().values()) or self.function.sees_its_own_names",
+        "return any(match.groupdict().values()) or self.function.sees_its_own_names",
         "return True",
         UNIT + "test_what_is_a_certain_stamp",
     ),
     Mutant(
         "a stamp in the session's zone counts",
         "jobs/tables/triggers.py",
-        'if found is None or (stamp.unzoned and self.function.setting("timezone") != "utc"):',
-        "if found is None:",
+        'if match is None or (stamp.unzoned and self.function.setting("timezone") != "utc"):',
+        "if match is None:",
         UNIT + "test_what_is_a_certain_stamp",
     ),
     Mutant(
