@@ -43,10 +43,10 @@ def track(job: Job, names: list[str], warn: Warn = lambda _: None) -> list[str]:
     Raises `errors.SourceTimeout` if a table stays locked by others for longer than `LOCK_TIMEOUT`, and
     `errors.NotTracked` where the schema `neaptide` is in somebody else's hands.
     """
-    found = _execute(job, lambda conn: _installing(job, conn, names, warn))
+    executed = _execute(job, lambda conn: _installing(job, conn, names, warn))
     if not job.settings.reads_log:
         _forget_slot(job)
-    return found
+    return executed
 
 
 def lacking(conn: Connection, tables: list[Table], owner: str) -> list[list[Statement]]:
@@ -67,9 +67,9 @@ def untrack(job: Job, names: list[str]) -> list[str]:
 
     With no names from every table of the database, whatever the config says of it, and the schema with it.
     """
-    found = _execute(job, lambda conn: removing(job, conn, names))
+    executed = _execute(job, lambda conn: removing(job, conn, names))
     _forget_slot(job)
-    return found
+    return executed
 
 
 def _forget_slot(job: Job) -> None:

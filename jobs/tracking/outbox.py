@@ -22,8 +22,8 @@ def installing(conn: Connection, tables: Iterable[Table], things: Iterable[str])
         return []
     missing = [ddl.block(name) for name in ("schema", "purge") if name not in things]
     row = conn.execute(statements.get("outbox", "is_there")).fetchone()
-    made = [] if row and row["is_there"] else list(_made(fed))
-    return [*missing, *made, *_grants(conn, fed)]
+    outbox = [] if row and row["is_there"] else list(_made(fed))
+    return [*missing, *outbox, *_grants(conn, fed)]
 
 
 def _made(tables: Sequence[Table]) -> Iterator[Statement]:

@@ -43,10 +43,10 @@ def installing(
         return []
     publication, slot = slots.publication(conn, name, wanted), slots.read(conn, name)
     _check(publication, slot, wanted)
-    made = _slot(conn, slot) if wanted else []
-    if made:
+    creation = _slot(conn, slot) if wanted else []
+    if creation:
         _warn(conn, slot, warn)
-    return [*_publishing(conn, publication, wanted), *_others(members, name, wanted, tables, every=every), *made]
+    return [*_publishing(conn, publication, wanted), *_others(members, name, wanted, tables, every=every), *creation]
 
 
 def removing(conn: Connection, name: str, tables: Sequence[Table]) -> list[Statement]:
@@ -135,16 +135,16 @@ def _others(
     members: Iterable[dict[str, Any]], name: str, wanted: Iterable[Table], tables: Iterable[Table], *, every: bool
 ) -> list[Statement]:
     """Tables that are followed in another way now, or, with `every`, not at all: the stream need not tell of them."""
-    kept, asked = {table.relid for table in wanted}, {table.relid for table in tables}
-    gone = [row["quoted"] for row in members if row["relid"] not in kept and (every or row["relid"] in asked)]
+    followed, asked = {table.relid for table in wanted}, {table.relid for table in tables}
+    gone = [row["quoted"] for row in members if row["relid"] not in followed and (every or row["relid"] in asked)]
     return [_altered(name, "DROP", gone)] if gone else []
 
 
 def _slot(conn: Connection, slot: Slot) -> list[Statement]:
     if slot.there and slot.ours and not slot.lost:
         return []
-    made = Statement(slots.making(slot.name, conn.info.server_version), alone=True)
-    return [*(_dropping(conn, slot.name) if slot.there else []), made]
+    statement = Statement(slots.making(slot.name, conn.info.server_version), alone=True)
+    return [*(_dropping(conn, slot.name) if slot.there else []), statement]
 
 
 def _altered(name: str, verb: str, tables: Sequence[str]) -> Statement:

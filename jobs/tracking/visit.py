@@ -39,8 +39,8 @@ def script(job: Job, names: list[str], *, untrack: bool = False, role: str = "")
     """
     with Source.of_owner(job).connect(application=install.APPLICATION) as conn, conn.transaction():
         if untrack:
-            found = install.removing(job, conn, names)
-            return _REMOVING + _written([("", found)]) if found else _IN_PLACE
+            removals = install.removing(job, conn, names)
+            return _REMOVING + _written([("", removals)]) if removals else _IN_PLACE
         return _visit(job, conn, names, role)
 
 
@@ -54,9 +54,9 @@ def _visit(job: Job, conn: Connection, names: list[str], role: str) -> str:
     foreign = [row["owner"] for row in owners if not row["own"]]
     reader = _known(conn, role) if role else me["name"] if foreign else ""
     statements = install.lacking(conn, tables, foreign[0] if foreign else me["name"])
-    parts = [(_about(table), found) for table, found in zip(tables, statements, strict=True) if found]
+    parts = [(_about(table), lacking) for table, lacking in zip(tables, statements, strict=True) if lacking]
     things = frozenset(row["name"] for row in install.ask(conn, "things_in_place"))
-    events = install.events_of(conn, tables, things, (one for found in statements for one in found))
+    events = install.events_of(conn, tables, things, (one for lacking in statements for one in lacking))
     parts += [("Where whoever writes tells of it.", events)] if events else []
     logged = install.publishing_of(job, conn, tables, every=not names)
     parts += [("Which tables the server's log tells of.", logged)] if logged else []
