@@ -172,8 +172,8 @@ def form_of(kind: TypeInfo, dims: int = 0, *, key: bool = False) -> Form:
         return _IN_KEY.get(kind.name) or _builtin(kind) if key else _builtin(kind)
     if kind.typtype in _MADE:
         return _MADE[kind.typtype]
-    found = _EXTENSIONS.get((kind.extension or "", kind.name))
-    return _sized_vector(found, kind) if found else _unknown(kind)
+    form = _EXTENSIONS.get((kind.extension or "", kind.name))
+    return _sized_vector(form, kind) if form else _unknown(kind)
 
 
 # A lake's files cut an interval to milliseconds, refuse a negative one, and forget the zone of a timetz.
@@ -195,8 +195,8 @@ def shows_names(kind: TypeInfo) -> bool:
 
 
 def _parts(kind: TypeInfo) -> list[TypeInfo]:
-    found = (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes))
-    return [part for part in found if part is not None]
+    parts = (kind.element, kind.base, kind.subtype, *(part for _, part in kind.attributes))
+    return [part for part in parts if part is not None]
 
 
 def _unknown(kind: TypeInfo) -> Form:

@@ -131,10 +131,10 @@ def read_columns_many(conn: psycopg.Connection[Any], relids: Sequence[int]) -> d
     assert row is not None
     columns, types, money_scale = row
     build = _Builder({item["oid"]: item for item in types}, money_scale)
-    found: dict[int, list[ColumnInfo]] = {relid: [] for relid in relids}
+    by_table: dict[int, list[ColumnInfo]] = {relid: [] for relid in relids}
     for item in columns:
-        found[item["relid"]].append(_column(item, build))
-    return found
+        by_table[item["relid"]].append(_column(item, build))
+    return by_table
 
 
 def _column(item: dict[str, Any], build: _Builder) -> ColumnInfo:

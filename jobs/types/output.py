@@ -25,8 +25,8 @@ def text(kind: TypeInfo, value: str) -> str:
 def spelled(kind: TypeInfo, value: str) -> str:
     """The value, or its text where a cast that somebody made may stand on the way to what is read of it."""
     element = kind.element
-    made = _is_made(kind) or (element is not None and (element.base is not None or _is_made(element)))
-    return text(kind, value) if made or recast(kind) else value
+    custom = _is_made(kind) or (element is not None and (element.base is not None or _is_made(element)))
+    return text(kind, value) if custom or recast(kind) else value
 
 
 def recast(kind: TypeInfo) -> bool:
