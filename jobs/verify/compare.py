@@ -64,9 +64,9 @@ class Comparison:
         counts = {row["kind"]: row["n"] for row in self._session.rows(statements.get("verify", "counts"))}
         if self._table.deletes.keeps:
             counts.pop("extra", None)
-        found = self._differences(counts)
+        differences = self._differences(counts)
         return Outcome(
-            n_source, n_file, counts.get("missing", 0), counts.get("extra", 0), counts.get("different", 0), found
+            n_source, n_file, counts.get("missing", 0), counts.get("extra", 0), counts.get("different", 0), differences
         )
 
     def mend(self) -> int:
@@ -127,9 +127,9 @@ class Comparison:
             f"{self._held(kinds[name], f'k{place}')} AS {quoting.identifier(name)}" for place, name in enumerate(names)
         )
         rows = self._session.rows(f"SELECT kind, columns, {columns} FROM temp.found ORDER BY ALL LIMIT {self._limit}")
-        kept = [row for row in rows if row["kind"] in counts]
+        counted = [row for row in rows if row["kind"] in counts]
         return tuple(
-            Difference({name: row[name] for name in names}, row["kind"], tuple(row["columns"] or ())) for row in kept
+            Difference({name: row[name] for name in names}, row["kind"], tuple(row["columns"] or ())) for row in counted
         )
 
     def _held(self, duckdb_type: str, value: str) -> str:
@@ -166,8 +166,8 @@ class _Ranges:
     @classmethod
     def _of_integers(cls, session: DuckSession, table: Table, key: column_plan.ColumnPlan, count: int) -> _Ranges:
         name = quoting.identifier(key.name)
-        found = session.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
-        lowest, highest = found["lowest"] or 0, found["highest"] or 0
+        bounds = session.rows(f"SELECT min({name}) AS lowest, max({name}) AS highest FROM {apply.out(table)}")[0]
+        lowest, highest = bounds["lowest"] or 0, bounds["highest"] or 0
         width = max(1, -(-(highest - lowest + 1) // count))
         # Keys outside of what the file holds fall into the first and the last range.
         place = f"(({name}::HUGEINT - {lowest}) // {width})::HUGEINT"

@@ -48,9 +48,9 @@ def mend(
 
 def catch_up(file: DuckSession, tables: Iterable[Table], gone: Iterable[str]) -> None:
     """Once the watermarks are written: the histories are as of these, and those of tables that are gone go, too."""
-    if kept := ledger.read(file):
+    if histories := ledger.read(file):
         known.remove(file, gone)
-        ledger.catch_up(file, [table.name for table in tables if table.name in kept])
+        ledger.catch_up(file, [table.name for table in tables if table.name in histories])
 
 
 def _compared(file: DuckSession, table: Table) -> TableCheck:

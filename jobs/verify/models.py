@@ -27,9 +27,9 @@ def any_in(folder: Folder, state: State) -> bool:
 
 def compare(file: DuckSession, folder: Folder, tables: Collection[str] = ()) -> list[ModelCheck]:
     """Compare all models, or those that follow from one of these tables."""
-    found, planning = ledger.read(file), Planning(file, folder)
-    wanted = [name for name in standing.signatures(folder) if not tables or _follows(found, name, tables)]
-    return [_compared(file, name, planning, found) for name in sorted(wanted)]
+    saved, planning = ledger.read(file), Planning(file, folder)
+    wanted = [name for name in standing.signatures(folder) if not tables or _follows(saved, name, tables)]
+    return [_compared(file, name, planning, saved) for name in sorted(wanted)]
 
 
 def mend(

@@ -63,9 +63,9 @@ def verify(
             prepared.recover(job)
         targets.of(job).clean()
         shown = progress or Silent()
-        found = several.each(job, scope, lambda one, own: sync.steadied(lambda: _verify(one, own, shown)))
+        verification = several.each(job, scope, lambda one, own: sync.steadied(lambda: _verify(one, own, shown)))
     warnings = calls.call(job.settings, scope.published) if scope.published else []
-    return replace(found, warnings=(*found.warnings, *warnings))
+    return replace(verification, warnings=(*verification.warnings, *warnings))
 
 
 def _verify(job: Job, scope: Scope, progress: Progress) -> Verification:
@@ -173,8 +173,8 @@ def _mended(
     """Compare a copy of the published file, mend it, and publish it if there was anything to mend."""
     began, phases = datetime.now(UTC), Phases()
     published = work.given_up(job) if altered else targets.of(job).peek()
-    past, told = targets.of(job).past(anew=altered)
-    now.warnings.extend(told)
+    past, warnings = targets.of(job).past(anew=altered)
+    now.warnings.extend(warnings)
     with targets.of(job).mending(anew=altered) as file:
         if altered:
             published = _salvaged(job, scope, file, now, published)
@@ -252,9 +252,9 @@ def _salvaged(job: Job, scope: Scope, file: DuckSession, now: SourceSession, pub
         file.regroup(fits)
     path = job.files.published
     assert path is not None
-    kept = strangers.salvage(file, path, now.tables, None if scope.tables or job.whole else now.known())
-    if kept:
-        now.warnings.append(f"{', '.join(kept)}: the rows stay as they were found until the table is copied anew")
+    names = strangers.salvage(file, path, now.tables, None if scope.tables or job.whole else now.known())
+    if names:
+        now.warnings.append(f"{', '.join(names)}: the rows stay as they were found until the table is copied anew")
     watermarks = [saved(table, now.next_watermark(None), now) for table in now.tables]
     ledger.write_watermarks(file, watermarks, published.run_id)
     return replace(published, row_group=fits)
