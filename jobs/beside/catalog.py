@@ -130,8 +130,8 @@ class Catalog:
         """Raise `errors.TargetUnusable` where a lake without a run holds tables; let it be where the config says."""
         row = self.row("tables_of_others")
         if row and row["names"]:
-            told = f"{self.lake.shown} holds tables that are not Neaptide's: {row['names']}"
-            raise errors.TargetUnusable(told, hint="give [target] url a database of its own")
+            message = f"{self.lake.shown} holds tables that are not Neaptide's: {row['names']}"
+            raise errors.TargetUnusable(message, hint="give [target] url a database of its own")
         self.row("move_empty", {"data": self.lake.data.rstrip("/") + "/"})
 
     def size(self) -> int:

@@ -40,9 +40,9 @@ def slot(lock: Path, source: str = "") -> str:
     return slot_of(of)
 
 
-def slot_of(found: str) -> str:
+def slot_of(identifier: str) -> str:
     """The same for an id that is known."""
-    return f"neaptide_{hashlib.sha256(found.encode()).hexdigest()[:12]}"
+    return f"neaptide_{hashlib.sha256(identifier.encode()).hexdigest()[:12]}"
 
 
 def slot_note(source: str = "") -> str:
@@ -70,5 +70,5 @@ def _of(lock: Path) -> str:
 
 
 def _read(handle: int) -> str:
-    found = os.pread(handle, 100, 0).strip().decode(errors="replace")
-    return found if re.fullmatch(r"[ -~]+", found) else ""
+    identifier = os.pread(handle, 100, 0).strip().decode(errors="replace")
+    return identifier if re.fullmatch(r"[ -~]+", identifier) else ""

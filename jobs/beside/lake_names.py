@@ -50,10 +50,10 @@ class LakeNames(Names):
     @property
     def known_slot(self) -> str:
         """The same; empty where nobody has asked for it yet, or the catalog is away: `track` needs none for a table."""
-        found = ""
+        identifier = ""
         with suppress(errors.CatalogUnavailable):
-            found = self.shared.read("id")
-        return identity.slot_of(found) if found else ""
+            identifier = self.shared.read("id")
+        return identity.slot_of(identifier) if identifier else ""
 
     def read(self, what: str, form: Form | None = None) -> dict[str, Any]:
         """What was noted, by whatever machine."""

@@ -107,10 +107,10 @@ class Names:
     def _linked(self) -> Path | None:
         target = self.link.parent / self.link.readlink()
         try:
-            found = target.lstat() if versions.parsed(self.link, target.name) else None
+            status = target.lstat() if versions.parsed(self.link, target.name) else None
         except FileNotFoundError:
             return None
-        if found is None or target.parent != self.link.parent or not stat.S_ISREG(found.st_mode):
+        if status is None or target.parent != self.link.parent or not stat.S_ISREG(status.st_mode):
             raise errors.TargetUnusable(f"{self.link} is a link to {target}, which Neaptide did not make")
         return target
 
@@ -134,8 +134,8 @@ class Names:
     @property
     def known_slot(self) -> str:
         """The same; empty where nobody has asked for it yet, nor a daemon run."""
-        found = self.beside("daemon.lock")
-        return identity.slot(found, self.part) if found.exists() and found.stat().st_size else ""
+        path = self.beside("daemon.lock")
+        return identity.slot(path, self.part) if path.exists() and path.stat().st_size else ""
 
     def shared_id(self) -> str:
         """What names the target on every machine; empty where that is a matter of a file beside it."""
@@ -161,8 +161,8 @@ class Names:
     def rights(self) -> Rights:
         """Who may read the next version: those whom the operator lets."""
         published = self.published
-        kept = rights.of(published) if published else Rights()
-        return Rights(self.mode_bits, kept.user, kept.group) if self.mode_bits is not None else kept
+        current = rights.of(published) if published else Rights()
+        return Rights(self.mode_bits, current.user, current.group) if self.mode_bits is not None else current
 
     def logs(self) -> list[Path]:
         """The logs of strangers that DuckDB replays onto the published file for everybody who opens it."""

@@ -11,8 +11,8 @@ from jobs.beside.names import Names
 
 def read(files: Names) -> dict[str, str]:
     """The paused tables, by their names in the config or the file, each with the moment since when."""
-    found: dict[str, str] = files.read("paused", notes.Paused).get("tables", {})
-    return found
+    tables: dict[str, str] = files.read("paused", notes.Paused).get("tables", {})
+    return tables
 
 
 @disk.translated()

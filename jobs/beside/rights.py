@@ -26,13 +26,13 @@ class Rights:
 
     def give(self, handle: int) -> str:
         """Give them to an open file; returns what can't be given. Another group than theirs is then given nothing."""
-        kept = self.mode if self._give_group(handle) else self.mode & ~0o070
-        os.fchmod(handle, kept)
-        return "" if kept == self.mode else f"the group {self.group} of the published file can't be kept"
+        mode = self.mode if self._give_group(handle) else self.mode & ~0o070
+        os.fchmod(handle, mode)
+        return "" if mode == self.mode else f"the group {self.group} of the published file can't be kept"
 
     def _give_group(self, handle: int) -> bool:
-        found = os.fstat(handle)
-        if self.user in (-1, found.st_uid) and self.group in (-1, found.st_gid):
+        status = os.fstat(handle)
+        if self.user in (-1, status.st_uid) and self.group in (-1, status.st_gid):
             return True
         # Only root can give a file away; others keep it for themselves.
         for user in (self.user, -1):
@@ -44,5 +44,5 @@ class Rights:
 
 def of(path: Path) -> Rights:
     """Those of a file. Raises `OSError`."""
-    found = path.stat()
-    return Rights(stat.S_IMODE(found.st_mode) & 0o777, found.st_uid, found.st_gid)
+    status = path.stat()
+    return Rights(stat.S_IMODE(status.st_mode) & 0o777, status.st_uid, status.st_gid)
