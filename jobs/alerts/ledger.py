@@ -110,7 +110,7 @@ class Ledger:
         self._note(wrong, now, seconds, complete=complete)
         if not self._may_speak(seconds):
             return Notice()
-        notice = Notice(*(tuple(found) for found in (self._due(seconds), self._over(seconds), self._events)))
+        notice = Notice(*(tuple(facts) for facts in (self._due(seconds), self._over(seconds), self._events)))
         self._events = []
         if notice:
             self._tokens -= 1
