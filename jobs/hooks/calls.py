@@ -35,9 +35,9 @@ def call(settings: config.Settings, runs: Sequence[Run], began: Began = lambda _
     content = json.dumps(given(settings, runs), default=_spelled)
     clean = redaction.of(settings).text
     return [
-        clean(told)
-        for told in (_called(settings, text, content, began) for text in settings.hooks.after_publish)
-        if told
+        clean(sentence)
+        for sentence in (_called(settings, text, content, began) for text in settings.hooks.after_publish)
+        if sentence
     ]
 
 
