@@ -50,8 +50,8 @@ class _Scope:
         self._short = _short(now)
 
     def has(self, table: guard.Reference) -> bool:
-        found = (table.schema or "main", table.name) in self._names
-        return not table.catalog and (found or (not table.schema and table.name in self._short))
+        listed = (table.schema or "main", table.name) in self._names
+        return not table.catalog and (listed or (not table.schema and table.name in self._short))
 
     def macro(self, function: guard.Reference) -> bool:
         """PostgreSQL keeps no history."""
@@ -85,8 +85,8 @@ class LiveStore(reporting.Store):
 
     def source_types(self, table: str) -> dict[str, str]:
         """The types in PostgreSQL by the names of the columns; none of a model's."""
-        found = next((one for one in self._copied if one.name == table), None)
-        columns = found.signature["columns"] if found else ()
+        copied = next((one for one in self._copied if one.name == table), None)
+        columns = copied.signature["columns"] if copied else ()
         return {quoting.unquoted(one["target"]): one["type"] for one in columns}
 
     def relations(self) -> dict[tuple[str, str], list[str]]:
