@@ -85,10 +85,10 @@ def raw_split(text: str) -> tuple[str, ...]:
     """The same with quotes left as they are: schema and name, or only a name."""
     if _PLAIN.fullmatch(text) or re.fullmatch(_PART, text):
         return (text,)
-    found = _NAME.fullmatch(text)
-    if not found:
+    match = _NAME.fullmatch(text)
+    if not match:
         raise errors.ConfigError(f"{text!r} is no table name", hint='write schema.table, or "a.b".table with quotes')
-    return found["schema"], found["name"]
+    return match["schema"], match["name"]
 
 
 def join_name(schema: str, name: str) -> str:
