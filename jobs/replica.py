@@ -117,8 +117,8 @@ def _check(replica: Identity, origin: Identity) -> None:
     for part, name in (("system_id", "cluster"), ("database_oid", "database")):
         here, there = getattr(replica, part), getattr(origin, part)
         if here != there:
-            told = f"{replica.database} is of {name} {here}, the source {origin.database} of {name} {there}"
-            raise errors.ConfigError(f"{_URL} leads to no replica of this source: {told}", hint=_LEAVE_OUT)
+            difference = f"{replica.database} is of {name} {here}, the source {origin.database} of {name} {there}"
+            raise errors.ConfigError(f"{_URL} leads to no replica of this source: {difference}", hint=_LEAVE_OUT)
 
 
 @contextmanager
@@ -127,8 +127,8 @@ def _asked_for(what: str) -> Iterator[None]:
     try:
         yield
     except (errors.SourceUnavailable, errors.AccessDenied) as error:
-        told = f"{what[0].upper()}{what[1:]} only the source can say, which does not answer: {error.message}"
-        raise type(error)(told, hint=error.hint) from error
+        message = f"{what[0].upper()}{what[1:]} only the source can say, which does not answer: {error.message}"
+        raise type(error)(message, hint=error.hint) from error
 
 
 @contextmanager
