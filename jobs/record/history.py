@@ -43,8 +43,8 @@ class SavedHistory:
     @property
     def key(self) -> list[str]:
         """The columns that tell its table's rows apart."""
-        found: list[str] = self.signature["key"]
-        return found
+        columns: list[str] = self.signature["key"]
+        return columns
 
 
 Histories = Mapping[str, SavedHistory]
@@ -62,8 +62,8 @@ def read_published(file: DuckSession) -> dict[str, SavedHistory]:
 
 def read_dual(file: DuckSession, *, published: bool) -> set[str]:
     """The tables whose watermark is that of a dual write, in the file or in the published one beside it."""
-    found = statements.get("history", "read_their_dual") if published else statements.get("history", "read_dual")
-    return {row["table_name"] for row in file.rows(found)}
+    statement = statements.get("history", "read_their_dual") if published else statements.get("history", "read_dual")
+    return {row["table_name"] for row in file.rows(statement)}
 
 
 def create(file: DuckSession) -> None:

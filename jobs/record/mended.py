@@ -25,8 +25,8 @@ def table_lacking(file: DuckSession, path: Path | None, state: State, published:
     file.attach_published(path)
     if not file.has("neaptide.mended", "published"):
         return ""
-    told = {"lineage": state.lineage, "run_id": state.run_id}
-    [name] = [row["table_name"] for row in file.rows(statements.get("mended", "read"), told)] or [""]
+    parameters = {"lineage": state.lineage, "run_id": state.run_id}
+    [name] = [row["table_name"] for row in file.rows(statements.get("mended", "read"), parameters)] or [""]
     mine, theirs = state.tables.get(name), published.tables.get(name)
     return name if mine and theirs and mine.signature == theirs.signature else ""
 
@@ -34,8 +34,8 @@ def table_lacking(file: DuckSession, path: Path | None, state: State, published:
 def write(file: DuckSession, published: State, table: str, keys: str) -> None:
     """Say which of the table's keys, by a SELECT of them, the file that is published now lacks."""
     file.execute(statements.get("mended", "create"))
-    told = {"lineage": published.lineage, "run_id": published.run_id, "table_name": table}
-    file.execute(statements.get("mended", "write"), told)
+    parameters = {"lineage": published.lineage, "run_id": published.run_id, "table_name": table}
+    file.execute(statements.get("mended", "write"), parameters)
     file.execute(f"CREATE TABLE out.{KEYS} AS {keys}")
 
 

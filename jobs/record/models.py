@@ -53,8 +53,8 @@ class Models:
 
     def is_current(self, name: str) -> bool:
         """Whether the model stands in the file as its SELECT gives it."""
-        found = self.by_name.get(name)
-        return found is not None and found.error is None and self.current.issuperset(found.tables)
+        model = self.by_name.get(name)
+        return model is not None and model.error is None and self.current.issuperset(model.tables)
 
     @property
     def errors(self) -> dict[str, str]:
@@ -66,9 +66,9 @@ def read(file: DuckSession) -> Models:
     """What the attached file says of its models; nothing in one that was made before there were any."""
     if not file.has("neaptide.models"):
         return Models()
-    kept = (_from_row(row) for row in file.rows(statements.get("upkeep", "read_models")))
+    models = (_from_row(row) for row in file.rows(statements.get("upkeep", "read_models")))
     current = file.rows(statements.get("upkeep", "read_inputs"))
-    return Models({one.name: one for one in kept}, frozenset(row["table_name"] for row in current))
+    return Models({one.name: one for one in models}, frozenset(row["table_name"] for row in current))
 
 
 def create(file: DuckSession) -> None:

@@ -102,10 +102,11 @@ def read(file: DuckSession, known: State | None = None, *, source: str | None = 
     failed = {row["table_name"]: row["error"] for row in file.block("read_errors")}
     others = {name: one for name, one in saved.items() if name not in tables}
     row_group = about.get("row_group", widths.ROW_GROUP)
-    made, kept = projections.read(file), history.read(file)
+    projected, histories = projections.read(file), history.read(file)
     return State(
-        lineage, identity, run_id, tables, others, failed, wal, row_group, begun, models.read(file), made, kept
-    )
+        lineage, identity, run_id, tables, others, failed, wal, row_group, begun, models.read(file),
+        projected, histories,
+    )  # fmt: skip
 
 
 def _check_format(number: int) -> None:
@@ -178,8 +179,8 @@ def disown(file: DuckSession, names: list[str]) -> None:
 
 def as_of(file: DuckSession, source: str = "") -> datetime | None:
     """The minimum over the watermarks that the file holds of this source; None where it holds none."""
-    found: datetime | None = file.block("oldest_watermark", {"source": source})[0]["as_of"]
-    return found
+    oldest: datetime | None = file.block("oldest_watermark", {"source": source})[0]["as_of"]
+    return oldest
 
 
 def create_schema(file: DuckSession) -> None:
@@ -231,5 +232,5 @@ def _saved(row: dict[str, Any]) -> Saved:
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> dict[str, Any]:
     """A table's signature stays the same for many runs, and all tables of a run have one clock. Only to be read."""
-    found: dict[str, Any] = json.loads(text)
-    return found
+    content: dict[str, Any] = json.loads(text)
+    return content
