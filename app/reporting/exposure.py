@@ -38,7 +38,7 @@ _HISTORY, _AT = "history", "_at"
 class Exposure:
     """The tables and views of the file that is attached to this session as `reporting`; a `guard.Scope`.
 
-    `found` is kind, schema and name of all of them, where the caller knows: of a lake, DuckDB takes long to list them.
+    `known` is kind, schema and name of all of them, where the caller knows: of a lake, DuckDB takes long to list them.
     """
 
     lists = True
