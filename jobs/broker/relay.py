@@ -7,13 +7,16 @@ read a key twice does no harm.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from app import errors, statements
 from jobs import faults
+from jobs.backoff import Backoff, Reporter, until_reached
 from jobs.broker import outbox
 from jobs.broker.port import Broker, Event
 from jobs.source.failures import translated
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
 BATCH = 500
 PAUSE = 0.05
-_LONGEST = 15.0
 Wait = Callable[[float], bool]
 
 
@@ -55,33 +57,58 @@ def drain(source: Source, broker: Broker) -> int:
 def relay(source: Source, broker: Broker, wait: Wait, counted: Callable[[int], None] = lambda _: None) -> None:
     """Hand on whatever comes, until `wait` says to end. One relay does it at a time; others stand by.
 
-    A source or a broker that is away is waited for, longer each time.
+    A source or a broker that is away is waited for; that is told once, and then rarely, and its end.
     """
-    pause = PAUSE
+    reach = _Reach()
     while not wait(0):
         try:
             with translated(), source.open("neaptide relay") as conn:
-                pause = _relaying(conn, broker, wait, counted)
+                outbox.check(conn)
+                _relaying(conn, broker, wait, counted, reach)
         except errors.NeaptideError as error:
-            structlog.get_logger().warning(
-                f"events are not handed on: {error.message}", action="relay_failed", retry_in=round(pause, 2)
-            )
-        pause = min(max(pause, 0.25) * 2, _LONGEST)
-        if wait(pause):
-            return
+            if wait(reach.failed(error)):
+                return
 
 
-def _relaying(conn: Connection, broker: Broker, wait: Wait, counted: Callable[[int], None]) -> float:
-    outbox.check(conn)
+def _relaying(conn: Connection, broker: Broker, wait: Wait, counted: Callable[[int], None], reach: _Reach) -> None:
     while not wait(0) and not _takes_turn(conn):
         wait(1.0)
     while not wait(0):
         count = relay_once(conn, broker)
+        reach.worked()
         if count:
             counted(count)
         elif wait(PAUSE):
             break
-    return PAUSE
+
+
+class _Reach:
+    """Whether both ends are there, told when that changes."""
+
+    def __init__(self) -> None:
+        self._backoff, self._told, self._log = Backoff(), Reporter(), structlog.get_logger()
+
+    def failed(self, error: errors.NeaptideError) -> float:
+        """One of them is away; how many seconds to leave it alone."""
+        pause = until_reached(self._backoff, error).total_seconds()
+        trouble = self._told.failed(error.message, datetime.now(UTC), time.monotonic())
+        if trouble is not None:
+            self._log.warning(
+                f"events are not handed on, and stay in the outbox: {error.message}",
+                action="relay_failed", hint=error.hint, failures=trouble.count, since=trouble.since.isoformat(),
+                next_attempt_in=pause,
+            )  # fmt: skip
+        return pause
+
+    def worked(self) -> None:
+        """Both are there."""
+        self._backoff.succeeded()
+        over = self._told.succeeded()
+        if over is not None:
+            self._log.info(
+                "events are handed on again", action="recovered", failures=over.count, since=over.since.isoformat(),
+                was=over.message,
+            )  # fmt: skip
 
 
 def _takes_turn(conn: Connection) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
 
 import psycopg
 import structlog
 
 from app import errors, statements
+from jobs import backoff
+from jobs.backoff import Backoff
 from jobs.daemon import lead, wake
 from jobs.daemon.alerting import Alerting
-from jobs.daemon.backoff import Backoff
 from jobs.daemon.report import Teller
 from jobs.daemon.runs import Runs
 from jobs.daemon.watches import Watches
@@ -23,8 +23,6 @@ from jobs.status.board import Board
 
 # How often the leader looks whether it still leads where it doesn't look for commits.
 _HEARTBEAT = 1.0
-# To ask a server that is away costs nobody anything, and it should be back in use soon after it is back.
-_REACH_CAP = timedelta(seconds=15)
 # How long a run may wait before it publishes for a connection that broke to be made again.
 _REGAIN = 20.0
 
@@ -43,7 +41,7 @@ class Leader:
         self._lock: wake.Session | None = None
         # The server's processes that this daemon had the lock in.
         self._own: set[int] = set()
-        self._reach = Backoff(cap=_REACH_CAP)
+        self._reach = Backoff()
 
     def start(self) -> None:
         """Begin to lead, or to stand by."""
@@ -157,7 +155,7 @@ class Leader:
         """Away at start or later: wait for it, longer each time."""
         if self._wait(0):
             return
-        pause = self._reach.failed()
+        pause = backoff.until_reached(self._reach, error)
         self._teller.unreachable(error, pause)
         self._alerts.failed(error.message)
         self._wait(pause.total_seconds())

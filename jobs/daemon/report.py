@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app import errors
+from jobs.backoff import Reporter
 from jobs.beside.names import Names
-from jobs.daemon.backoff import Reporter
 from jobs.daemon.lead import Holder
 from jobs.results import Run
 from jobs.status import board as health

@@ -11,9 +11,9 @@ import structlog
 from apscheduler import events
 
 from app import errors
+from jobs.backoff import Backoff
 from jobs.daemon.agenda import Agenda
 from jobs.daemon.alerting import Alerting
-from jobs.daemon.backoff import Backoff
 from jobs.daemon.hooks import Hooks
 from jobs.daemon.report import Teller
 from jobs.job import Job

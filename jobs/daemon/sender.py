@@ -11,7 +11,7 @@ import structlog
 from app import errors
 from jobs.alerts import delivery
 from jobs.alerts.ledger import Notice
-from jobs.daemon.backoff import Backoff
+from jobs.backoff import Backoff
 
 _LOOK = 0.5
 # What waits for a URL that is away, at most.

@@ -8,20 +8,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 import structlog
 from psycopg.rows import tuple_row
 
 from app import errors
+from jobs import backoff
+from jobs.backoff import Backoff
 from jobs.daemon import lead, wake
-from jobs.daemon.backoff import Backoff
 from jobs.job import Job
 from jobs.source import patience
 from jobs.source.connection import Source
 from jobs.source.failures import translated
 
-_CAP = timedelta(seconds=15)
 Wait = Callable[[float], bool]
 
 
@@ -42,14 +41,14 @@ class Watches:
             thread.start()
 
     def _watch(self, part: Job) -> None:
-        reach = Backoff(cap=_CAP)
+        reach = Backoff()
         while not self._wait(0):
             try:
                 self._follow(part, reach)
             except errors.NeaptideError as error:
                 if not reach.failures:
                     self._log.warning(f"{part.called}: {error.message}", action="source_unreachable", source=part.part)
-                self._wait(reach.failed().total_seconds())
+                self._wait(backoff.until_reached(reach, error).total_seconds())
 
     def _follow(self, part: Job, reach: Backoff) -> None:
         with (

@@ -62,6 +62,20 @@ MUTANTS = (
         DAEMON + "test_commits_do_not_bring_a_failing_run_forward",
     ),
     Mutant(
+        "a server that is away is left alone for longer and longer",
+        "jobs/backoff.py",
+        "cap = AWAY_CAP if isinstance(error, errors.Retryable) else REFUSED_CAP",
+        "cap = REFUSED_CAP",
+        "tests/integration/test_reach.py::test_a_server_that_is_away_is_asked_every_other_second",
+    ),
+    Mutant(
+        "a relay tells of each vain attempt",
+        "jobs/broker/relay.py",
+        "        if trouble is not None:\n            self._log.warning(",
+        "        if trouble := trouble or self._told.current:\n            self._log.warning(",
+        "tests/integration/test_reach.py::test_a_broker_that_is_away_is_told_once_and_asked_every_other_second",
+    ),
+    Mutant(
         "a look at the source waits for ever",
         "jobs/source/patience.py",
         "if not ready and time.monotonic() >= until:",

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app import errors
+
 FIRST = timedelta(seconds=1)
 CAP = timedelta(minutes=1)
 QUIET = timedelta(minutes=5)
+# To ask a server that is away costs nobody anything, and it is to be in use again soon after it is back; where it says
+# no, it writes that to its log each time, and may lock the account.
+AWAY_CAP, REFUSED_CAP = timedelta(seconds=2), timedelta(seconds=15)
 
 
 @dataclass
@@ -27,6 +32,12 @@ class Backoff:
     def succeeded(self) -> None:
         """Begin anew with the shortest pause."""
         self.failures = 0
+
+
+def until_reached(backoff: Backoff, error: errors.NeaptideError) -> timedelta:
+    """Count one more vain attempt to reach a server; how long to wait before the next one."""
+    cap = AWAY_CAP if isinstance(error, errors.Retryable) else REFUSED_CAP
+    return min(cap, backoff.failed())
 
 
 @dataclass(frozen=True)

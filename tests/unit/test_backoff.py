@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from jobs.daemon.backoff import Backoff, Reporter
+import pytest
+
+from app import errors
+from jobs.backoff import Backoff, Reporter, until_reached
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -14,6 +17,21 @@ def test_pauses_double_up_to_the_cap_and_begin_anew_after_a_success() -> None:
     assert [backoff.failed().total_seconds() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
     backoff.succeeded()
     assert backoff.failed() == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (errors.SourceUnavailable("the database system is starting up"), [1, 2, 2, 2]),
+        (errors.BrokerUnavailable("refused"), [1, 2, 2, 2]),
+        (errors.AccessDenied("password authentication failed"), [1, 2, 4, 8, 15, 15]),
+    ],
+)
+def test_who_is_away_is_asked_every_other_second_and_who_refuses_more_rarely(
+    error: errors.NeaptideError, pauses: list[int]
+) -> None:
+    backoff = Backoff()
+    assert [until_reached(backoff, error).total_seconds() for _ in pauses] == pauses
 
 
 def test_a_year_of_failures_does_not_overflow() -> None:
