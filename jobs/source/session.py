@@ -159,7 +159,7 @@ def looked(conn: Connection, job: Job, stack: ExitStack, listed: list[str], *, a
             if one.quoted in held or one.relid in away
         }
 
-    listing = catalogue.look(conn, job.settings, hold, _memory(job))
+    listing = catalogue.look(conn, job.settings, hold, memory(job))
     guests = any(table.runs_code for table in listing.tables)
     if alone and guests:
         _set_hashed_aside(listing)
@@ -178,7 +178,7 @@ def _set_hashed_aside(listing: Listing) -> None:
             )
 
 
-def _memory(job: Job) -> facts.Memory | None:
+def memory(job: Job) -> facts.Memory | None:
     """What a process that runs often remembers of the catalogue."""
     if job.sessions is None:
         return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs import quoting
 from jobs.tables import filters
 from jobs.tables.table import Table
 
 # Types of keys that both sides order alike, and spell so that the other can read it. Texts are compared byte by byte.
-ORDERED = ("int2", "int4", "int8", "oid", "uuid", "date", "text", "varchar")
+ORDERED = ("int2", "int4", "int8", "oid", "uuid", "date", "timestamp", "timestamptz", "text", "varchar")
+# Of which the file has values that are out of DuckDB's reach in another form, where their column has such a rule.
+_FAR = ("date", "timestamp", "timestamptz")
 _TEXTS = ("text", "varchar")
 
 
@@ -38,7 +40,11 @@ class Range:
     def file(self, table: Table) -> str:
         """DuckDB's condition."""
         [plan] = table.key_plans()
-        return self._bounds(quoting.identifier(plan.name), f"::{plan.duckdb_type}") or "true"
+        ends = self
+        if table.key_infos()[0].type.resolved.name in _FAR:
+            low, high = (end and _before_christ(end) for end in (self.low, self.high))
+            ends = replace(self, low=low, high=high)
+        return ends._bounds(quoting.identifier(plan.name), f"::{plan.duckdb_type}") or "true"
 
     def _bounds(self, column: str, cast: str = "") -> str:
         low = (
@@ -48,10 +54,19 @@ class Range:
         return filters.both(low, high)
 
 
+def _before_christ(moment: str) -> str:
+    """As DuckDB spells it: PostgreSQL's `BC` at the end it takes for nothing, and so for the year after Christ."""
+    day, _, rest = moment.removesuffix(" BC").partition(" ")
+    return f"{day} (BC) {rest}".strip() if moment.endswith(" BC") else moment
+
+
 def is_ordered(table: Table) -> bool:
     """Whether keys of the table can be cut into ranges: one column, of a type that both sides order alike."""
     infos = table.key_infos()
-    return len(infos) == 1 and infos[0].type.resolved.name in ORDERED and infos[0].name not in table.spec.mask
+    if len(infos) != 1 or infos[0].name in table.spec.mask:
+        return False
+    kind, [plan] = infos[0].type.resolved.name, table.key_plans()
+    return kind in ORDERED and (kind not in _FAR or plan.duckdb_type.lower() == kind)
 
 
 def source_key(table: Table) -> str:

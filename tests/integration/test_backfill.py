@@ -128,6 +128,7 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     assert call(lab, "public.t", "--key-from", "1").code == 2
     call(lab, "public.t", "--key-from", "1", "--restart").ok()
     lab.assert_equal()
+    assert not (lab.folder / "reporting.duckdb.backfill").exists()
 
 
 @pytest.mark.few(2)
@@ -141,6 +142,9 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
         (("public.t", "--key-from", "nine"), "invalid input syntax"),
         (("public.t", "--where", "nothing = 1"), 'column "nothing" does not exist'),
         (("public.t", "--where", "id = 1; DROP TABLE t"), "PostgreSQL can't read the range"),
+        (("public.t", "--key-to", "9.5"), "invalid input syntax"),
+        (("public.t", "--key-to", ""), "invalid input syntax"),
+        (("public.t", "--where", "id IN (SELECT 1)"), "functions of others"),
         (("public.t", "--where", "1 = 1)) OR ((1 = 1"), "PostgreSQL can't read the range"),
         (("public.t", "--where", "public.own(id)"), "functions of others"),
         (("public.t", "--key-from", "1", "--chunk", "0"), "--chunk"),
@@ -160,7 +164,7 @@ def test_a_table_without_a_key_or_a_paused_one_is_refused(lab: Lab) -> None:
         {"name": "public.bare", "watermark": "none"},
         {"name": "public.two", "watermark": "none"},
     ]
-    for name, told in (("public.bare", "has no key"), ("public.two", "ranges of keys are made of one column")):
+    for name, told in (("public.bare", "has no key:"), ("public.two", "has no key of one column")):
         with pytest.raises(errors.UsageError, match=told):
             backfill.backfill(lab.job, name, Range(low="1"))
     with pytest.raises(errors.NeaptideError, match="paused"):
@@ -177,3 +181,20 @@ def test_a_filter_and_a_renamed_key_are_the_file_s(empty_db: str, tmp_path: Path
     with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
         found = file.execute('SELECT "the id", v FROM public.t WHERE "the id" > 38 ORDER BY 1').fetchall()
     assert found == [(39, 5), (40, 5), *((key, 1) for key in range(41, 50)), *((key, 5) for key in range(61, 99))]
+
+
+def test_ends_of_a_range_mean_to_the_file_what_they_mean_to_postgresql(lab: Lab) -> None:
+    lab.run(
+        "DROP TABLE t", "CREATE TABLE t (id date PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT now())"
+    )
+    lab.run("INSERT INTO t VALUES ('0044-03-15 BC'), ('0020-01-01 BC'), ('0030-01-01'), ('today'), ('infinity')")
+    lab.track()
+    lab.sync()
+    wrong(lab, "UPDATE public.t SET v = 7")
+    call(lab, "public.t", "--key-to", "0030-01-01 BC").ok()
+    assert len(rows(lab)) == 5 and list(rows(lab).values()).count(7) == 4
+    call(lab, "public.t", "--key-from", "today", "--key-to", "infinity").ok()
+    assert list(rows(lab).values()).count(7) == 2
+    call(lab, "public.t", "--key-from", "-infinity", "--chunk", "2").ok()
+    lab.assert_equal("public.u")
+    assert set(rows(lab).values()) == {None} and len(rows(lab)) == 5

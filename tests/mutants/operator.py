@@ -60,6 +60,27 @@ MUTANTS = (
         BACKFILL + "test_rows_that_only_the_file_has_go_from_the_range_and_from_nowhere_else",
     ),
     Mutant(
+        "the end of a range before Christ is one after Christ to the file",
+        "jobs/tables/ranges.py",
+        'return f"{day} (BC) {rest}".strip() if moment.endswith(" BC") else moment',
+        "return moment",
+        BACKFILL + "test_ends_of_a_range_mean_to_the_file_what_they_mean_to_postgresql",
+    ),
+    Mutant(
+        "a range's end is what was typed, whatever PostgreSQL makes of it",
+        "jobs/backfill/backfill.py",
+        'replace(wanted, low=row["low"], high=row["high"])',
+        "wanted",
+        BACKFILL + "test_ends_of_a_range_mean_to_the_file_what_they_mean_to_postgresql",
+    ),
+    Mutant(
+        "of rows read anew those that differ are left",
+        "jobs/run/ranged.py",
+        "JOIN {inside} USING ({key}) WHERE {same}",
+        "JOIN {inside} USING ({key})",
+        BACKFILL + "test_ends_of_a_range_mean_to_the_file_what_they_mean_to_postgresql",
+    ),
+    Mutant(
         "a backfill leaves rows that only the file has",
         "jobs/run/ranged.py",
         'wanted.file(table) if wanted.in_both and not table.deletes.keeps else "false"',

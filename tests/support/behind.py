@@ -10,7 +10,13 @@ from app import versions
 from tests.support.syncing import Lab
 
 TABLE = "CREATE TABLE {} (id {} PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
-KEYS = {"bigint": "g", "uuid": "md5(g::text)::uuid", "text": "'k' || g || 'Ä'", "date": "DATE '2020-01-01' + g"}
+KEYS = {
+    "bigint": "g",
+    "uuid": "md5(g::text)::uuid",
+    "text": "'k' || g || 'Ä'",
+    "date": "DATE '2020-01-01' + g",
+    "timestamptz": "TIMESTAMPTZ '2020-01-01 00:30:00.000001+01' + g * INTERVAL '1 hour'",
+}
 
 
 def filled(lab: Lab, kind: str) -> None:
