@@ -38,7 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Some suites run once with each feed, or each target."""
-    feeds.spread(metafunc)
     targets.spread(metafunc)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from app.config.sections import Read, Sync, Target
-from app.config.table import Table
 
 
 def check_sources(target: Target, sync: Sync, read: Read, *, log: bool, events: bool) -> None:
@@ -21,17 +18,8 @@ def check_sources(target: Target, sync: Sync, read: Read, *, log: bool, events: 
         raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
 
 
-def check_lake(sync: Sync, tables: Sequence[Table]) -> None:
-    """A history is kept in the file alone, and a lake's commit can't be one with a commit of the source.
-
-    Raises `ValueError`.
-    """
-    with_history = [table.name for table in tables if table.history]
-    if with_history:
-        raise ValueError(
-            f"tables: {with_history[0]} has history = true, which a lake doesn't keep: leave it out,"
-            " or have a file as [target], without url and data"
-        )
+def check_lake(sync: Sync) -> None:
+    """A lake's commit can't be one with a commit of the source. Raises `ValueError`."""
     if sync.dual:
         raise ValueError(
             "sync: dual = true needs a file: leave it out, or have a file as [target], without url and data"

@@ -113,7 +113,7 @@ class Settings(Section):
         if self.sources:
             combined.check_sources(self.target, self.sync, self.read, log=self.reads_log, events=self.reads_events)
         if self.target.is_lake:
-            combined.check_lake(self.sync, self.tables)
+            combined.check_lake(self.sync)
         return self
 
     @property

@@ -21,19 +21,21 @@ def command() -> None:
 @json_option
 @pass_face
 def migrate(face: Face, *, file: Path | None, as_json: bool) -> None:
-    """Copy a reporting file's tables, watermarks and records into the lake of the config.
+    """Copy a reporting file's tables, histories, watermarks and records into the lake of the config.
 
     The file is that of [target] path, or the one named, and stays as it is. The next run goes on from it.
     """
     from app import bootstrap
     from jobs.beside.names import Names
-    from jobs.targets.migrate import migrate as moved
+    from jobs.migrate import migrate as moved
 
     job = bootstrap.job(face.settings, start=False)
     path = file.absolute() if file else face.settings.file_path
     migrated = moved(job, Names(path, face.settings.target.mode))
     for name in migrated.anew:
         face.say(f"{name} has values that Parquet would change: the next run copies it anew, those as text")
+    for note in migrated.notes:
+        face.say(note)
     if as_json:
         show.as_json(asdict(migrated))
     else:

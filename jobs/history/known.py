@@ -38,6 +38,7 @@ class Known:
     theirs: dict[str, SavedHistory] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     dual: set[str] = field(default_factory=set)
+    _seen: Histories = field(default_factory=dict)
 
     def read(self, past: Path | None) -> None:
         """Look what both files say; `past` is the published one, where its histories matter."""
@@ -45,6 +46,7 @@ class Known:
         if past is not None:
             self.file.attach_published(past)
             self.theirs = ledger.read_published(self.file)
+        self._seen = self.theirs if self.file.private else dict(self.mine)
         self.stale = self._strange("out", self.mine) | self._strange("published", self.theirs)
         self.dual = ledger.read_dual(self.file, published=False) if self.mine else set()
         self.dual |= ledger.read_dual(self.file, published=True) if self.theirs else set()
@@ -87,12 +89,12 @@ class Known:
         return old
 
     def lost(self, dropped: Iterable[str]) -> list[str]:
-        """Those of which the published file has a history that is nobody's here, under another name either.
+        """Those of which readers see a history that is nobody's here, under another name either.
 
         So each is told once: the other file gives up its own in the next run.
         """
         numbers = [kept.signature["table"] for kept in self.mine.values()]
-        return [one for one in dropped if one in self.theirs and self.theirs[one].signature["table"] not in numbers]
+        return [one for one in dropped if one in self._seen and self._seen[one].signature["table"] not in numbers]
 
     def taken_over(self, name: str, label: str) -> tuple[SavedHistory | None, Theirs | None]:
         """The history with what the published file's has more, which is in tables of this label; None without any."""

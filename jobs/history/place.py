@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from app import statements
 from jobs import quoting
-from jobs.engine import storage
 from jobs.engine.session import DuckSession
 from jobs.record.history import Column, SavedHistory
 from jobs.tables.table import Table
@@ -85,13 +84,15 @@ def create(file: DuckSession, saved: SavedHistory) -> None:
     file.execute(f"CREATE SCHEMA IF NOT EXISTS out.{SCHEMA}")
     create_versions(file, place.versions, saved)
     kinds = {column.name: column.kind for column in saved.columns}
-    file.execute(f"CREATE TABLE {place.ends} ({_defined([(name, kinds[name]) for name in saved.key], (), _OF_END)})")
+    file.execute(
+        f"CREATE TABLE {place.ends} ({_defined(file, [(name, kinds[name]) for name in saved.key], (), _OF_END)})"
+    )
 
 
 def create_versions(file: DuckSession, name: str, saved: SavedHistory) -> None:
     """An empty table of versions under another name."""
     columns = [(column.name, column.kind) for column in saved.columns]
-    file.execute(f"CREATE TABLE {name} ({_defined(columns, saved.key, _OF_VERSION)})")
+    file.execute(f"CREATE TABLE {name} ({_defined(file, columns, saved.key, _OF_VERSION)})")
 
 
 def show(file: DuckSession, saved: SavedHistory) -> None:
@@ -168,5 +169,7 @@ def _local(name: str) -> str:
     return name.partition(".")[2]
 
 
-def _defined(columns: Sequence[tuple[str, str]], key: Sequence[str], more: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(storage.defined(name, kind, key) for name, kind in (*columns, *more))
+def _defined(
+    file: DuckSession, columns: Sequence[tuple[str, str]], key: Sequence[str], more: Sequence[tuple[str, str]]
+) -> str:
+    return ", ".join(file.defined(name, kind, key) for name, kind in (*columns, *more))

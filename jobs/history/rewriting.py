@@ -121,13 +121,14 @@ def _retire(saved: SavedHistory, table: Table, rewrite: Rewrite, unmatched: set[
         if column.place in there and saved.signature["table"] == table.signature["table"]:
             rewrite.notes.append(f"{column.name} is not copied any more, and is gone from the history")
             continue
-        name = _free(column.name, {quoting.fold(one.name) for one in rewrite.columns})
+        name = free(column.name, {quoting.fold(one.name) for one in rewrite.columns})
         rewrite.add(Column(name, column.kind, None), f"h.{quoting.identifier(column.name)}")
         if column.place is not None:
             rewrite.notes.append(f"the history keeps {column.name} as it was, as {name}, for the versions that had it")
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free(name: str, taken: set[str]) -> str:
+    """A name that no other column has, for one that its table has no longer."""
     while quoting.fold(name) in taken or quoting.fold(name) in HISTORY:
         name += "_old"
     return name

@@ -10,7 +10,6 @@ from datetime import timedelta
 import duckdb
 
 from app import __version__, statements
-from jobs import quoting
 from jobs.beside import notes
 from jobs.engine.session import DuckSession
 from jobs.history import place as places
@@ -33,6 +32,7 @@ def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:
             until = "what the relay has yet to hand on" if relayed else limit
             growths.append(Growth(what, size["rows"], size["bytes"], until))
     growths.extend(_histories(job, file))
+    growths.extend(_of_lake(job, file))
     with suppress(OSError):
         growths.append(Growth("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
     return tuple(growths)
@@ -44,9 +44,20 @@ def _histories(job: Job, file: DuckSession) -> Iterator[Growth]:
     for table in history.read(file):
         place = places.of(table)
         count = file.one(f"SELECT count(*) FROM {place.versions}")
-        names = [quoting.as_argument("out", "neaptide", f"{place.name} {part}") for part in ("versions", "ends")]
-        sizes = [file.rows(statements.get("status", "size"), {"name": name})[0]["bytes"] for name in names if name]
-        yield Growth(f"versions of {table}", count, sum(sizes) if len(sizes) == len(names) else None, limit)
+        versions, ends = (file.bytes_of("neaptide", f"{place.name} {part}") for part in ("versions", "ends"))
+        size = None if versions is None or ends is None else versions + ends
+        yield Growth(f"versions of {table}", count, size, limit)
+
+
+def _of_lake(job: Job, file: DuckSession) -> Iterator[Growth]:
+    """What a lake has on its disk beside the newest snapshot."""
+    if job.settings.lake is None:
+        return
+    (row,) = file.rows(statements.get("lakefile", "earlier"))
+    limit = f"{_span(job.settings.target.retention)} by [target] retention"
+    yield Growth("files of earlier snapshots", row["files"], row["bytes"], limit)
+    if row["going"]:
+        yield Growth("files that no snapshot has", row["going"], None, "a day, at the next neaptide lake tidy")
 
 
 def _span(span: timedelta) -> str:

@@ -19,20 +19,34 @@ FROM ducklake_table_info('out') AS i
 JOIN __ducklake_metadata_out.ducklake_schema AS s ON s.schema_id = i.schema_id AND s.end_snapshot IS NULL
 WHERE s.schema_name = $schema AND i.table_name = $name;
 
--- name: strange_tables
--- What a file has of columns that a lake would change, by table.
-SELECT DISTINCT c.schema_name AS schema, c.table_name AS name
+-- name: earlier
+-- The files that earlier snapshots have, and the newest has not; and those that no snapshot has, which are to go.
+SELECT
+    (SELECT count(*) FROM __ducklake_metadata_out.ducklake_data_file WHERE end_snapshot IS NOT NULL)
+    + (SELECT count(*) FROM __ducklake_metadata_out.ducklake_delete_file WHERE end_snapshot IS NOT NULL) AS files,
+    (
+        SELECT coalesce(sum(d.file_size_bytes), 0)::BIGINT
+        FROM __ducklake_metadata_out.ducklake_data_file AS d WHERE d.end_snapshot IS NOT NULL
+    ) + (
+        SELECT coalesce(sum(d.file_size_bytes), 0)::BIGINT
+        FROM __ducklake_metadata_out.ducklake_delete_file AS d WHERE d.end_snapshot IS NOT NULL
+    ) AS bytes,
+    (SELECT count(*) FROM __ducklake_metadata_out.ducklake_files_scheduled_for_deletion) AS going;
+
+-- name: changed_columns
+-- What a file has of columns that a lake would change.
+SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column
 FROM duckdb_columns() AS c
-WHERE c.database_name = 'file' AND NOT c.internal
+WHERE c.database_name = 'published' AND NOT c.internal
     AND regexp_matches(c.data_type, 'INTERVAL|TIME WITH TIME ZONE|HUGEINT|FLOAT\[\d+\]|ENUM|BIT|UNION');
 
 -- name: format
 -- The format of the file that a lake is made of.
-SELECT f.format FROM file.neaptide.file AS f;
+SELECT f.format FROM published.neaptide.file AS f;
 
 -- name: watermarks
 -- The tables that this file has a watermark of.
-SELECT w.table_name AS name FROM file.neaptide.watermarks AS w;
+SELECT w.table_name AS name FROM published.neaptide.watermarks AS w;
 
 -- name: expire
 -- Forget every snapshot but the newest.
@@ -53,7 +67,14 @@ FROM duckdb_schemas() AS s
 WHERE s.database_name = 'out' AND s.schema_name <> 'main' AND NOT s.internal
 ORDER BY s.schema_name;
 
+-- name: own
+-- Neaptide's own tables and views.
+SELECT 'TABLE' AS kind, t.table_name AS name
+FROM duckdb_tables() AS t WHERE t.database_name = 'out' AND t.schema_name = 'neaptide'
+UNION ALL
+SELECT 'VIEW', v.view_name FROM duckdb_views() AS v WHERE v.database_name = 'out' AND v.schema_name = 'neaptide';
+
 -- name: take_over_sources
 -- Whose copy the tables of each named source are.
 INSERT INTO out.neaptide.sources BY NAME
-FROM file.neaptide.sources;
+FROM published.neaptide.sources;

@@ -272,7 +272,7 @@ WHERE v.database_name = 'out' AND NOT v.internal
     ))
     AND NOT (v.schema_name = 'history' AND regexp_full_match(
         v.sql,
-        'CREATE VIEW history\.(\w+|"([^"]|"")+") AS SELECT (v\.(\w+|"([^"]|"")+"), )+v\.valid_from, '
+        'CREATE VIEW (history\.)?(\w+|"([^"]|"")+") AS SELECT (v\.(\w+|"([^"]|"")+"), )+v\.valid_from, '
             || 'COALESCE\(e\.valid_to, v\.valid_to\) AS valid_to, '
             || '\(COALESCE\(e\.valid_to, v\.valid_to\) IS NULL\) AS is_current, v\.operation, '
             || 'COALESCE\(e\.ended_by, v\.ended_by\) AS ended_by FROM neaptide\.(\w+|"([^"]|"")+") AS v '

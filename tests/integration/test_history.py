@@ -13,10 +13,12 @@ from app import errors, reporting
 from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
-from tests.support import strangers
+from tests.support import targets
 from tests.support.histories import Replay
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target
+ONE_COPY = "a lake has no second copy that could be damaged"
 MODES: dict[str, dict[str, Any]] = {
     "stamped": {},
     "counted": {"watermark": "xid"},
@@ -75,8 +77,8 @@ def test_readers_see_what_was_valid_when(empty_db: str, tmp_path: Path) -> None:
     replay = made(empty_db, tmp_path)
     then = replay.attempts[-1].until
     synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1", "DELETE FROM {t} WHERE id = 2")
-    link = tmp_path / "reporting.duckdb"
-    with reporting.open(link) as store:
+    job = replay.lab.job
+    with reporting.open(job.files.link, lake=job.settings.lake) as store:
         assert store.query("SELECT id, n FROM history.stamped_at($1) ORDER BY id", [then]).rows[:2] == [(1, 1), (2, 2)]
         assert store.query("SELECT n FROM history.stamped_at(now()) WHERE id = 1").rows == [(99,)]
         found = store.query("SELECT operation, ended_by FROM history.stamped WHERE id = 2").rows
@@ -91,7 +93,7 @@ def test_readers_see_what_was_valid_when(empty_db: str, tmp_path: Path) -> None:
         ):
             with pytest.raises(errors.QueryFailed, match=words):
                 store.query(query)
-    with duckdb.connect(str(link), read_only=True) as file:
+    with replay.lab.published() as file:
         assert file.execute("SELECT count(*) FROM history.stamped_at(now()) WHERE n IS NOT NULL").fetchone() == (4,)
         rows = file.execute("SELECT DISTINCT valid_from FROM history.stamped ORDER BY 1").fetchall()
         [begun], [changed] = rows
@@ -106,6 +108,7 @@ def test_readers_see_what_was_valid_when(empty_db: str, tmp_path: Path) -> None:
             file.execute("FROM history.stamped_at($1)", [begun - _TICK])
 
 
+@pytest.mark.of_files(ONE_COPY)
 def test_a_damaged_file_costs_no_history_that_the_other_file_has(empty_db: str, tmp_path: Path) -> None:
     replay = made(empty_db, tmp_path)
     synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1")
@@ -126,6 +129,7 @@ def test_a_damaged_file_costs_no_history_that_the_other_file_has(empty_db: str, 
     assert verify.verify(replay.lab.job).equal
 
 
+@pytest.mark.of_files(ONE_COPY)
 def test_where_all_of_it_is_lost_it_is_said(empty_db: str, tmp_path: Path) -> None:
     replay = made(empty_db, tmp_path)
     for path in replay.lab.both:
@@ -138,7 +142,7 @@ def test_where_all_of_it_is_lost_it_is_said(empty_db: str, tmp_path: Path) -> No
 
 def versions(folder: Path, name: str) -> list[tuple[Any, ...]]:
     """Key, value and operation of each version."""
-    with duckdb.connect(str(folder / "reporting.duckdb"), read_only=True) as file:
+    with targets.published(folder) as file:
         return file.execute(f"SELECT id, n, operation FROM history.{name} ORDER BY ALL").fetchall()
 
 
@@ -146,7 +150,7 @@ def test_verify_compares_and_mends_the_present_versions(empty_db: str, tmp_path:
     replay = made(empty_db, tmp_path)
     synced(replay, "UPDATE {t} SET n = 99 WHERE id = 1")
     lost = 'DELETE FROM neaptide."stamped versions" WHERE id = 2'
-    strangers.altered_as_ours(replay.lab.job.files, lambda file: file.execute(lost))
+    targets.altered(replay.lab.job, lost)
     found = {table.table: table for table in verify.verify(replay.lab.job).tables}
     assert found["history of public.stamped"].missing == 1
     assert found["history of public.counted"].equal
@@ -228,7 +232,7 @@ def test_what_ended_before_the_time_that_is_kept_is_forgotten(empty_db: str, tmp
 
 def read(folder: Path, query: str) -> list[tuple[Any, ...]]:
     """What a reader gets."""
-    with duckdb.connect(str(folder / "reporting.duckdb"), read_only=True) as file:
+    with targets.published(folder) as file:
         return file.execute(query).fetchall()
 
 

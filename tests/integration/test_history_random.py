@@ -15,7 +15,8 @@ from jobs import faults
 from jobs.run import dual
 from jobs.verify import verify
 from tests.integration.test_history import MODES, made
-from tests.support import runs
+from tests.support import runs, targets
+from tests.support.cluster import Cluster
 from tests.support.histories import Replay
 
 SEED = os.environ.get("NEAPTIDE_SEED")
@@ -51,7 +52,9 @@ class Story:
 
     def turn(self) -> None:
         """Something that brings the file up to date, or dies on the way."""
-        kinds = {"sync": 6, "other": 3, "full": 1, "repair": 2, "killed": 4, "held": 1, "dual": 4}
+        kinds = {"sync": 6, "other": 3, "full": 1, "repair": 2, "killed": 4}
+        if self.lab.job.settings.lake is None:
+            kinds |= {"held": 1, "dual": 4}
         kind = self.draw.choices([*kinds], [*kinds.values()])[0]
         print(len(self.replay.attempts), kind)
         getattr(self, f"_{kind}")()
@@ -131,12 +134,23 @@ def told(replay: Replay, draw: random.Random, turns: int) -> None:
         replay.check()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("turn", range(6))
-def test_histories_follow_random_changes(empty_db: str, tmp_path: Path, turn: int) -> None:
+def follows(url: str, folder: Path, turns: int) -> None:
+    """Tell one story, and of one that ends badly how to hear it again."""
     seed = int(SEED) if SEED else random.randrange(2**32)
     try:
-        told(made(empty_db, tmp_path), random.Random(seed), 25)
+        told(made(url, folder), random.Random(seed), turns)
     except BaseException as error:
         error.add_note(f"again with: NEAPTIDE_SEED={seed} pytest tests/integration/test_history_random.py")
         raise
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("turn", range(6))
+def test_histories_follow_random_changes(empty_db: str, tmp_path: Path, turn: int) -> None:
+    follows(empty_db, tmp_path, 25)
+
+
+@pytest.mark.long
+def test_histories_of_a_lake_follow_them(postgres: Cluster, empty_db: str, tmp_path: Path) -> None:
+    targets.chosen.begin(postgres)
+    follows(empty_db, tmp_path, 12)

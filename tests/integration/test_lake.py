@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from app import errors
-from jobs import faults
+from jobs import faults, migrate
 from jobs.backfill import backfill
 from jobs.run import dryrun
 from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.tables.ranges import Range
-from jobs.targets import migrate, targets
+from jobs.targets import targets
 from jobs.verify import verify
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
@@ -254,18 +254,29 @@ def test_what_is_written_follows_what_was_read(lab: LakeLab) -> None:
         file.check_writer()
 
 
+def _tidy(lab: LakeLab) -> None:
+    targets.of(lab.job).tidy(replace(lab.sync(), run_id="000000050-abcdef", changed=True))
+
+
 @pytest.mark.long
 def test_upkeep_keeps_files_few_and_readers_right(lab: LakeLab) -> None:
-    lab.target["retention"] = "0s"
     lab.sync()
     for turn in range(6):
         lab.run(f"UPDATE shop.a SET word = 't{turn}' WHERE id % 7 = {turn}")
         lab.sync()
+    (earlier,) = [one for one in report.read_status(lab.job).kept if one.what == "files of earlier snapshots"]
+    assert earlier.count >= 6 and earlier.bytes and earlier.limit == "7 days by [target] retention"
+    before = len(list(lab.data.rglob("*.parquet")))
+    for given, files_stay in (("30d", "86400 seconds"), ("0s", "0 seconds")):
+        lab.target["retention"] = given
+        _tidy(lab)
+        with lab.attached() as lake:
+            options = dict(lake.execute("SELECT option_name, value FROM reporting.options()").fetchall())
+        assert options["delete_older_than"] == files_stay
     stray = lab.data / "shop" / "a" / "stray.parquet"
     stray.write_bytes(b"left by a run that was cut short")
-    before = len(list(lab.data.rglob("*.parquet")))
     for _ in range(2):
-        targets.of(lab.job).tidy(replace(lab.sync(), run_id="000000050-abcdef", changed=True))
+        _tidy(lab)
     after = list(lab.data.rglob("*.parquet"))
     assert len(after) < before / 2 and not stray.exists()
     lab.assert_equal()

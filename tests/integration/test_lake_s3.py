@@ -12,8 +12,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from app import errors
+from jobs import migrate
 from jobs.sessions import OpenSessions
-from jobs.targets import migrate, targets
+from jobs.targets import targets
 from jobs.targets.lake.target import LakeTarget
 from jobs.verify import verify
 from tests.support import cluster, objectstore

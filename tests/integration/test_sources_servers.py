@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from app.reporting import opening
+from jobs import migrate
 from jobs.daemon import monitor
 from jobs.status import report
-from jobs.targets import migrate
 from jobs.targets.file import freshness
 from jobs.verify import verify
 from tests.support import cluster, daemons, lakelab, several

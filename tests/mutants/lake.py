@@ -9,6 +9,7 @@ BAD = "tests/integration/test_lake_bad_input.py::"
 STORE = "tests/integration/test_lake_s3.py::"
 READERS = "tests/integration/test_lake_readers.py::"
 FEEDS = "tests/integration/test_lake_feeds.py::"
+HISTORY = "tests/integration/test_lake_history.py::"
 OPENED = READERS + "test_a_reader_knows_from_the_commit_what_the_lake_says"
 WRITER = LAKE + "test_what_is_written_follows_what_was_read"
 
@@ -152,5 +153,40 @@ MUTANTS = (
         'conn.execute(statements.get("lake", "forget_note").encode(), {"name": name})',
         "pass",
         LAKE + "test_a_backfill_that_was_cut_short_goes_on_on_another_machine",
+    ),
+    Mutant(
+        "a history of a lake goes without a word",
+        "jobs/history/known.py",
+        "self._seen = self.theirs if self.file.private else dict(self.mine)",
+        "self._seen = self.theirs",
+        "tests/integration/test_history.py::test_what_the_config_says_of_a_history[lake]",
+    ),
+    Mutant(
+        "an earlier format of a lake takes its histories away",
+        "jobs/targets/lake/earlier.py",
+        "kept = histories(file)",
+        "kept: list[str] = []",
+        HISTORY + "test_histories_outlive_an_earlier_format_of_the_lake",
+    ),
+    Mutant(
+        "versions that ended move into a lake as if they had not",
+        "jobs/history/moving.py",
+        'file.execute(f"INSERT INTO {here.ends} BY NAME FROM {there.ends}")',
+        "pass",
+        HISTORY + "test_a_files_histories_move_with_it",
+    ),
+    Mutant(
+        "a lake's upkeep makes a folder anew that is not mounted",
+        "jobs/targets/lake/target.py",
+        "            self._lake.check_files()\n            upkeep",
+        "            upkeep",
+        READERS + "test_files_that_are_away_or_not_whole_are_told_and_nothing_is_lost",
+    ),
+    Mutant(
+        "a file of a lake stays twice as long as was asked for",
+        "jobs/targets/lake/upkeep.py",
+        "_seconds(min(retention, _QUERY))",
+        "_seconds(retention)",
+        LAKE + "test_upkeep_keeps_files_few_and_readers_right",
     ),
 )

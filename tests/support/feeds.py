@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 # What [sync] says for each.
 FEEDS: dict[str, dict[str, Any]] = {"watermark": {}, "wal": {"feed": "wal"}, "events": {"feed": "events"}}
-_chosen = ["watermark"]
+FIRST = "watermark"
+_chosen = [FIRST]
 
 
 def choose(name: str) -> None:
@@ -26,12 +28,17 @@ def chosen() -> dict[str, Any]:
     return dict(FEEDS[_chosen[0]])
 
 
-def spread(metafunc: pytest.Metafunc) -> None:
-    """Have the test run once with each feed, if it is one of those."""
+def has_each(metafunc: pytest.Metafunc) -> bool:
+    """Whether the test runs once with each feed."""
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
-    if "each_feed" in marks and "stamps" not in marks:
-        first, *others = FEEDS
-        # The first has the name that the test has elsewhere.
-        params = [pytest.param(first, id=pytest.HIDDEN_PARAM)]
-        params += [pytest.param(name, marks=pytest.mark.long) for name in others]
-        metafunc.parametrize("feed", params, indirect=True)
+    return "each_feed" in marks and "stamps" not in marks
+
+
+def params() -> list[ParameterSet]:
+    """The feeds as cases of a test: the first has the name that the test has elsewhere."""
+    return [
+        pytest.param(name, id=pytest.HIDDEN_PARAM)
+        if name == FIRST
+        else pytest.param(name, id=name, marks=pytest.mark.long)
+        for name in FEEDS
+    ]

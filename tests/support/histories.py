@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
-import duckdb
-
 from tests.support.syncing import Lab, column_names
 
 State = dict[str, tuple[str, ...]]
@@ -81,10 +79,7 @@ class Replay:
 
     def _found(self, table: str) -> Iterator[Version]:
         _schema, name = table.split(".")
-        with (
-            self.lab.connect() as conn,
-            duckdb.connect(str(self.lab.folder / "reporting.duckdb"), read_only=True) as file,
-        ):
+        with self.lab.connect() as conn, self.lab.published() as file:
             columns = ", ".join(f'"{column}"::VARCHAR' for column in column_names(conn, table))
             file.execute("SET TimeZone = 'UTC'")
             rows = file.execute(

@@ -1,8 +1,8 @@
 """Processes of a test on a lake: `python -m tests.support.lakechild sync|read SOURCE CATALOG FOLDER PLACE`.
 
 The writer syncs for as long as it lives, and now and then keeps the lake small. The reader adds up what two tables
-hold, which no transaction changes, in two queries of one store, says so when that is another sum, and how often it has
-looked when its input ends.
+hold, which no transaction changes, in two queries of one store, and what their histories hold now, says so when that is
+another sum, and how often it has looked when its input ends.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ TOTAL = 100_000
 # How long a snapshot that is not the newest can be read: longer than any query of a reader takes.
 RETENTION = "30s"
 # One of each way: how far the log was read is a part of the lake's commit, whatever machine makes it.
-SPECS = [{"name": "bank.one", "feed": "wal"}, {"name": "bank.two"}]
+SPECS = [{"name": "bank.one", "feed": "wal", "history": True}, {"name": "bank.two", "history": True}]
 SETUP = (
     "CREATE SCHEMA bank",
     "CREATE TABLE bank.one (id int PRIMARY KEY, cents bigint NOT NULL)",
     "CREATE TABLE bank.two (id int PRIMARY KEY, cents bigint NOT NULL)",
     f"INSERT INTO bank.one SELECT n, {TOTAL // 1000} FROM generate_series(1, 1000) AS n",
 )
+# Both sums, of the tables and of the rows that their histories have now.
+PLACES = ("bank.one", "bank.two", "history.one_at(now())", "history.two_at(now())")
 MOVE = """
     WITH moved AS (
         DELETE FROM bank.{a} WHERE id IN (SELECT id FROM bank.{a} ORDER BY random() LIMIT {n}) RETURNING id, cents
@@ -79,10 +81,8 @@ def read(lab: LakeLab) -> None:
     looks = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
         with lab.open() as store:
-            found = [
-                store.query(f"SELECT coalesce(sum(cents), 0) FROM bank.{name}").rows[0][0] for name in ("one", "two")
-            ]
-        if sum(found) != TOTAL:
+            found = [int(store.query(f"SELECT coalesce(sum(cents), 0) FROM {place}").rows[0][0]) for place in PLACES]
+        if (found[0] + found[1], found[2] + found[3]) != (TOTAL, TOTAL):
             print(f"torn: {found}", flush=True)
         looks += 1
     print(f"looks: {looks}", flush=True)

@@ -92,7 +92,7 @@ class Lab:
         """A session that reads what is published."""
         if lake := self.job.settings.lake:
             return targets.attached(lake)
-        return duckdb.connect(str(self.folder / "reporting.duckdb"), read_only=True)
+        return targets.published(self.folder)
 
     def source_rows(self, table: str) -> list[tuple[str, ...]]:
         """Every row of the source, as text, sorted."""

@@ -1,6 +1,7 @@
 """Where labs keep their copy: in a file, or in a lake whose catalog is a database of the same server.
 
-A test with the mark `each_target` runs with both: on a file in `make test`, on a lake in `make test-long`.
+A test with the mark `each_target` runs with both: on a file in `make test`, on a lake in `make test-long`. In a module
+that has the mark, a test is left to files by the mark `of_files`, which says why.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import duckdb
 import pytest
 
 from app.lakes import Lake
+from jobs.job import Job
+from tests.support import feeds, strangers
 from tests.support.cluster import Cluster
 
 FILE, LAKE = "file", "lake"
@@ -56,12 +59,36 @@ def attached(lake: Lake, snapshot: int | None = None) -> duckdb.DuckDBPyConnecti
     return connection
 
 
+def published(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A session that reads what the lab of this folder has published."""
+    if place := chosen.settings(folder):
+        return attached(Lake(place["url"], place["data"]))
+    return duckdb.connect(str(folder / "reporting.duckdb"), read_only=True)
+
+
+def altered(job: Job, statement: str) -> None:
+    """Have something in what is published that no run has put there, as if one had."""
+    if lake := job.settings.lake:
+        with attached(lake) as connection:
+            connection.execute(statement)
+        return
+    strangers.altered_as_ours(job.files, lambda file: file.execute(statement))
+
+
 def spread(metafunc: pytest.Metafunc) -> None:
     """Have the test run once with each target, if it is one of those; its name on a file is that of elsewhere.
 
-    A soak's labs go to processes of their own, which know of no lake.
+    A soak's labs go to processes of their own, which know of no lake. One that is `of_files` says why it is. What runs
+    with each feed does so on files, and on a lake with the first.
     """
     marks = metafunc.definition.get_closest_marker
-    if marks("each_target") and not marks("soak"):
-        params = [pytest.param(FILE, id=pytest.HIDDEN_PARAM), pytest.param(LAKE, marks=pytest.mark.long)]
-        metafunc.parametrize("target_kind", params, indirect=True)
+    if marks("each_target") and not marks("soak") and not marks("of_files"):
+        lake = pytest.param(LAKE, marks=pytest.mark.long)
+        if feeds.has_each(metafunc):
+            both = [pytest.param(one.values[0], FILE, id=one.id, marks=one.marks) for one in feeds.params()]
+            both.append(pytest.param(feeds.FIRST, LAKE, id=LAKE, marks=pytest.mark.long))
+            metafunc.parametrize(("feed", "target_kind"), both, indirect=True)
+        else:
+            metafunc.parametrize("target_kind", [pytest.param(FILE, id=pytest.HIDDEN_PARAM), lake], indirect=True)
+    elif feeds.has_each(metafunc):
+        metafunc.parametrize("feed", feeds.params(), indirect=True)

@@ -13,6 +13,7 @@ from app import errors, statements
 from app.lakes import Lake
 from jobs import quoting
 from jobs.source import widths
+from jobs.targets.lake import earlier
 from jobs.targets.lake.failures import translate
 from jobs.targets.lake.staging import Staging
 
@@ -38,8 +39,8 @@ class LakeSession(Staging):
         self.permit: Callable[[], None] = lambda: None
         self._inside = False
         self._seen: int | None = None
-        # Schemas that are of no use to the run, which makes all of the lake anew.
-        self._useless: list[str] = []
+        # What is of no use to a run that makes the lake anew.
+        self._drops: list[str] = []
         # The statement that last gave the session the keys of an object store.
         self._unlocked = ""
 
@@ -103,14 +104,13 @@ class LakeSession(Staging):
         """
         if self._seen != self._snapshot():
             raise errors.LockHeld("somebody else has written to the lake meanwhile: this run is given up")
-        for schema in self._useless:
-            self.execute(f"DROP SCHEMA out.{quoting.identifier(schema)} CASCADE")
+        for drop in self._drops:
+            self.execute(drop)
 
     def begin_anew(self, anew: bool = True) -> None:
-        """Drop everything that is there now, in the transaction that then fills the lake; or nothing."""
+        """Drop what is there now, in the transaction that then fills the lake; or nothing."""
         # Not there: this looks at every database, and the source's has to be in its snapshot by then.
-        found = self.rows(statements.get("lakefile", "schemas")) if anew else []
-        self._useless = [row["name"] for row in found]
+        self._drops = earlier.drops(self) if anew else []
 
     def check_writer(self) -> None:
         """Raise `errors.LockHeld` where the lock was lost meanwhile, and what the daemon raises that must not write.

@@ -19,13 +19,12 @@ from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import Run
 from jobs.source.session import SourceSession
-from jobs.targets.lake import upkeep
+from jobs.targets.lake import earlier, upkeep
 from jobs.targets.lake.sessions import LakeSessions
 from jobs.targets.target import LastBase, Seen, Version, Way
 
 # There is one way: on from where the lake is.
 _ON = (Way(history=False),)
-_OF_BEFORE = "an earlier version of Neaptide wrote the lake in another format: all of it is copied anew"
 
 
 class LakeTarget:
@@ -76,11 +75,13 @@ class LakeTarget:
             self._catalog.check_empty()
             return Seen(None)
         state = self.sessions.known(version)
-        if state is None:
-            with self.sessions.writing() as file:
-                state = _said_by(file, self._job.part)
-            self.sessions.remember(version, state)
-        return Seen(version, state, (_OF_BEFORE,) if state.damaged else ())
+        if state is not None and not state.damaged:
+            return Seen(version, state)
+        with self.sessions.writing() as file:
+            state = _said_by(file, self._job.part)
+            warnings = earlier.warnings(self._job, file) if state.damaged else ()
+        self.sessions.remember(version, state)
+        return Seen(version, state, warnings)
 
     def peek(self) -> State:
         """As in `Target`."""
