@@ -14,7 +14,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from app import errors, extras, s3
+from app import errors, extras, redaction, s3
 
 PREFIX = "ducklake:postgres:"
 # What a secret holds, and what DuckDB calls it there. The rest is said in the open.
@@ -25,6 +25,17 @@ _SCHEMA = "META_SCHEMA 'public'"
 _NAME = "lake_catalog"
 _FORMAT = re.compile(r"catalog version is (\S+), but the extension requires version (\d[\d.]*\d)")
 _MOVED = re.compile(r'DATA_PATH parameter "(.*?)" does not match existing data path in the catalog "(.*?)"')
+
+
+# The words for a file that is away, and for one that is not whole.
+_NO_FILE = ("Cannot open file", "HTTP 404", "No such file")
+_NOT_WHOLE = ("No magic bytes", "too small to be a Parquet", "reached the end of the file", "Parquet footer")
+_PUT_BACK = (
+    "is what [target] data names there, and can this user read it? Else put it back, or run `neaptide sync --full`"
+)
+# What the catalog's server says to somebody whom it doesn't let in.
+_STRANGER = re.compile(r"password authentication failed|no password|role .* does not exist|no pg_hba.conf entry")
+_NO_DATABASE = re.compile(r"database .* does not exist")
 
 
 def parts(url: str) -> dict[str, str]:
@@ -74,7 +85,24 @@ def failure(error: Exception) -> errors.NeaptideError | None:
     if "Failed to load existing DuckLake" in text:
         sentence = f"the catalog's database holds something else: {text.splitlines()[0]}"
         return errors.TargetUnusable(sentence, hint="give the lake a database of its own")
-    return s3.failure(error)
+    return s3.failure(error) or _of_files(text)
+
+
+def _of_files(text: str) -> errors.NeaptideError | None:
+    if "parquet" in text and any(sign in text for sign in (*_NO_FILE, *_NOT_WHOLE)):
+        told = f"a file of the lake can't be read: {redaction.bare(text.strip().splitlines()[0])}"
+        return errors.TargetUnusable(told, hint=_PUT_BACK)
+    return None
+
+
+def away(text: str) -> errors.CatalogUnavailable:
+    """The error for a catalog that can't be reached, of what its server or the way to it said."""
+    hint = "check [target] url, and whether that server runs"
+    if _STRANGER.search(text):
+        hint = "check user and password, in [target] url, NEAPTIDE_TARGET__URL or where libpq looks for them"
+    elif _NO_DATABASE.search(text):
+        hint = "create that database: Neaptide makes its tables in it"
+    return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {redaction.bare(text)}", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -93,6 +121,12 @@ class Lake:
         from psycopg.conninfo import make_conninfo
 
         return make_conninfo(**{"connect_timeout": "10", "application_name": "neaptide lake", **parts(self.url)})
+
+    def check_files(self) -> None:
+        """Raise `errors.TargetUnusable` where the folder is away in which the files of a run lie."""
+        if not s3.is_one(self.data) and not Path(self.data).is_dir():
+            told = f"the folder of the lake's files is not there: {self.data}"
+            raise errors.TargetUnusable(told, hint="mount it, put it back from a backup, or mend [target] data")
 
     @property
     def shown(self) -> str:

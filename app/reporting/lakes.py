@@ -47,6 +47,7 @@ def _opened(lake: Lake, limits: Limits) -> store.Store:
         enter, *lock_down = store.lock_down()
         for statement in (*lake.loads(), *lake.attaches("reporting", snapshot=state.snapshot), enter):
             connection.execute(statement)
+        lake.check_files()
         connection.execute(statements.get("queries/session", "all_threads"))
         for statement in (lake.encloses(), *limits.settings(spill), *lock_down):
             connection.execute(statement)
@@ -142,7 +143,10 @@ class LakeStore(store.Store):
 
     def _explained(self, error: Exception) -> errors.NeaptideError:
         ours = store.failure(error, self._limits)
-        return failure(error) if isinstance(ours, errors.TargetUnusable) and isinstance(error, duckdb.Error) else ours
+        if not isinstance(error, duckdb.Error):
+            return ours
+        # To DuckDB a file that was cut short is a fault of the query.
+        return failure(error) if isinstance(ours, errors.TargetUnusable) else lakes.failure(error) or ours
 
     def _reopen(self) -> None:
         """Take the place of another store, at the newest snapshot."""
@@ -217,8 +221,7 @@ def failure(error: Exception) -> errors.NeaptideError:
     if isinstance(error, duckdb.Error) and (ours := lakes.failure(error)):
         return ours
     if isinstance(error, psycopg.OperationalError) or "onnect" in text:
-        hint = "check [target] url, and whether that server runs"
-        return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=hint)
+        return lakes.away(text)
     return errors.TargetUnusable(
         f"the lake can't be read: {text}", hint="is what [target] data names there, and whole?"
     )

@@ -15,14 +15,13 @@ import psycopg
 from psycopg import errors as refused
 from psycopg.rows import dict_row
 
-from app import errors, redaction, statements
+from app import errors, lakes, redaction, statements
 from app.lakes import Lake
 from jobs.sessions import Lease, OpenSessions
 
 # The lock of the one writer; advisory locks are each database's own, and a lake has a database.
 _KEY = 0x6E656170746964
 _LOOK_AGAIN = 0.05
-AWAY_HINT = "check [target] url, and whether that server runs"
 _ABSENT = (refused.UndefinedTable, refused.InvalidSchemaName)
 Session = psycopg.Connection[dict[str, Any]]
 
@@ -33,8 +32,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        text = redaction.bare(str(error).strip().split("\n")[0])
-        raise errors.CatalogUnavailable(f"the lake's catalog can't be reached: {text}", hint=AWAY_HINT) from error
+        raise lakes.away(str(error).strip().split("\n")[0]) from error
     except psycopg.Error as error:
         text = redaction.bare(str(error).strip().split("\n")[0])
         raise errors.TargetUnusable(f"the lake's catalog refused: {text}") from error

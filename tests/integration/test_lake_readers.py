@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -16,6 +16,7 @@ from app import errors
 from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.targets import targets
+from jobs.targets.lake.target import LakeTarget
 from jobs.verify import verify
 from tests.support import cluster
 from tests.support.lakelab import LakeLab, end_sessions, shop_lake, snapshots
@@ -152,16 +153,65 @@ def test_what_is_wrong_with_a_lake_is_told_clearly(lab: LakeLab) -> None:
         with pytest.raises(errors.CatalogUnavailable) as caught:
             act()
         assert str(conninfo_to_dict(lab.catalog)["password"]) not in str(caught.value)
-    moved = lab.data.rename(lab.data.with_name("moved"))
+    for given, next_step in (
+        ({"password": "wr0ng"}, "check user and password"),
+        ({"dbname": "nowhere"}, "create that database"),
+    ):
+        stranger = replace(lab, catalog=make_conninfo(lab.catalog, **given))
+        for act in (stranger.sync, lambda: _count(stranger)):  # noqa: B023  called at once
+            with pytest.raises(errors.CatalogUnavailable) as caught:
+                act()
+            assert next_step in str(caught.value.hint) and "wr0ng" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_files_that_are_away_or_not_whole_are_told_and_nothing_is_lost(lab: LakeLab) -> None:
+    lab.sync()
     lab.run("UPDATE shop.a SET word = 'x'")
-    for act in (lab.sync, lambda: _count(lab)):
-        with pytest.raises(errors.TargetUnusable, match=r"parquet|lake"):
+    moved = lab.data.rename(lab.data.with_name("moved"))
+    reads = (lambda: _count(lab), lambda: report.read_status(lab.job), lambda: verify.verify(lab.job))
+    for act in (lab.sync, lake_target(lab).tidy_now, *reads):
+        with pytest.raises(errors.TargetUnusable, match=r"the folder of the lake's files is not there: .*the data"):
             act()
-    if lab.data.exists():
-        shutil.rmtree(lab.data)
+    assert not lab.data.exists()
     moved.rename(lab.data)
     lab.sync()
     lab.assert_equal()
+    path = max((lab.data / "shop" / "a").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
+    whole = path.read_bytes()
+    for damage in (path.unlink, lambda: path.write_bytes(whole[: len(whole) // 2])):
+        damage()
+        for act in reads:
+            with pytest.raises(errors.TargetUnusable, match=r"a file of the lake can't be read: .*\.parquet") as caught:
+                act()
+            assert "sync --full" in str(caught.value.hint)
+    lab.sync(full=True)
+    lab.assert_equal()
+
+
+def test_who_may_only_read_the_catalog_is_told_so_when_writing(postgres: cluster.Cluster, lab: LakeLab) -> None:
+    lab.sync()
+    with psycopg.connect(lab.catalog, autocommit=True) as conn:
+        conn.execute("CREATE ROLE looks_only LOGIN PASSWORD 'l00ks'")
+        conn.execute("GRANT USAGE ON SCHEMA public, neaptide TO looks_only")
+        conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public, neaptide TO looks_only")
+        try:
+            reader = replace(lab, catalog=make_conninfo(lab.catalog, user="looks_only", password="l00ks"))
+            assert _count(reader) == [(3000,)]
+            lab.run("UPDATE shop.a SET word = 'y' WHERE id = 1")
+            for act in (reader.sync, lake_target(reader).tidy_now):
+                with pytest.raises(errors.TargetUnusable, match="catalog refused: permission denied for table"):
+                    act()
+        finally:
+            conn.execute("DROP OWNED BY looks_only; DROP ROLE looks_only")
+    lab.sync()
+    lab.assert_equal()
+
+
+def lake_target(lab: LakeLab) -> LakeTarget:
+    """The lake, as its upkeep has it."""
+    target = targets.of(lab.job)
+    assert isinstance(target, LakeTarget)
+    return target
 
 
 def _count(lab: LakeLab) -> object:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
 from app import errors, lakes, redaction
-from jobs.beside.catalog import AWAY_HINT
 from jobs.engine import failures
 
 # DuckLake's own words around what its catalog's server said.
 _CATALOG = ("DuckLake", "ducklake")
 _CONFLICT = ("Transaction conflict", "conflict")
+# What its server answers to whoever may not write there: it is there then, and nothing was committed.
+_REFUSED = re.compile(r"ERROR:\s+((?:permission denied|must be owner|cannot execute).*)")
+_MAY_WRITE = "whoever syncs writes to that database's tables: give [target] url a user who may"
 _AWAY = (
     "Unable to connect", "connection to server", "terminating connection", "server closed the connection",
     "no connection to the server", "Connection refused", "starting up", "shutting down",
@@ -21,23 +25,18 @@ _AWAY = (
 def translate(error: duckdb.Error) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's in a session that a lake is attached to."""
     text = str(error).strip()
-    first = redaction.bare(text.split("\n")[0])
+    first = text.split("\n")[0]
     if found := lakes.failure(error):
         return found
-    if "Failed to commit" in text and not any(sign in text for sign in _CONFLICT):
-        told = f"the lake's catalog went away while a run was committed: {first}"
-        return errors.CatalogUnavailable(told, hint="the next run goes on from whatever is there")
-    if not any(sign in text for sign in (*_CATALOG, "Failed to commit")):
-        return _of_files(error, text, first)
-    if any(sign in text for sign in _AWAY):
-        return errors.CatalogUnavailable(f"the lake's catalog can't be reached: {first}", hint=AWAY_HINT)
+    is_commit, is_away = "Failed to commit" in text, any(sign in text for sign in _AWAY)
+    if not is_commit and not any(sign in text for sign in _CATALOG):
+        return failures.translate(error)
     if any(sign in text for sign in _CONFLICT):
-        return errors.LockHeld(f"somebody else has written to the lake meanwhile: this run is given up ({first})")
-    return errors.TargetUnusable(f"the lake: {first}")
-
-
-def _of_files(error: duckdb.Error, text: str, first: str) -> errors.NeaptideError:
-    if "Cannot open file" in text or "HTTP 404" in text or ("No such file" in text and "parquet" in text):
-        hint = "is what [target] data names there, whole, and can this user read it?"
-        return errors.TargetUnusable(f"a file of the lake can't be read: {first}", hint=hint)
-    return failures.translate(error)
+        told = f"somebody else has written to the lake meanwhile: this run is given up ({redaction.bare(first)})"
+        return errors.LockHeld(told)
+    if not is_away and (refused := _REFUSED.search(text)):
+        return errors.TargetUnusable(f"the lake's catalog refused: {redaction.bare(refused[1])}", hint=_MAY_WRITE)
+    if is_commit:
+        told = f"the lake's catalog went away while a run was committed: {redaction.bare(first)}"
+        return errors.CatalogUnavailable(told, hint="the next run goes on from whatever is there")
+    return lakes.away(first) if is_away else errors.TargetUnusable(f"the lake: {redaction.bare(first)}")

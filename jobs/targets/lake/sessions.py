@@ -35,6 +35,8 @@ class LakeSessions:
         """A session of its own that reads one snapshot; one for other people's SQL is `strict`."""
         with self._opened(opening.alone(self._job, LakeSession, strict=strict)) as file:
             file.open_lake(self._lake, snapshot=version)
+            if version is not None:
+                self._lake.check_files()
             yield file
 
     @contextmanager

@@ -76,8 +76,11 @@ class LakeTarget:
             return Seen(None)
         state = self.sessions.known(version)
         if state is not None and not state.damaged:
+            self._lake.check_files()
             return Seen(version, state)
         with self.sessions.writing() as file:
+            # Where another folder is meant than that of the catalog, the session has said so by now.
+            self._lake.check_files()
             state = _said_by(file, self._job.part)
             warnings = earlier.warnings(self._job, file) if state.damaged else ()
         self.sessions.remember(version, state)
@@ -163,6 +166,7 @@ class LakeTarget:
 
     def _tidy(self) -> None:
         with self.sessions.writing() as file:
+            self._lake.check_files()
             upkeep.tidy(file, self._job.settings.target.retention)
 
     def size(self) -> int:
