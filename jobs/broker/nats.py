@@ -99,13 +99,27 @@ class NatsBroker:
         if self._client is None or not self._client.is_connected:
             # To wait for it is up to whoever asks: a run goes on without its tables.
             self._reading = None
-            self._client = await self._nats.connect(
-                self._url, connect_timeout=2, allow_reconnect=False, error_cb=_silent
-            )
+            self._client = await self._reached()
             self.arrived += 1
             if self._listens:
                 await self._client.subscribe(SUBJECTS, cb=self._count)
         return self._client.jetstream(timeout=_ANSWER)
+
+    async def _reached(self) -> Any:
+        """A new client. One that goes on trying would hold up the run, and the other tables with it."""
+        last = OSError()
+
+        async def note(error: Exception) -> None:
+            nonlocal last
+            last = error if isinstance(error, OSError) else last
+
+        try:
+            return await self._nats.connect(
+                self._url, connect_timeout=2, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0,
+                error_cb=note,
+            )  # fmt: skip
+        except self._nats.errors.NoServersError:
+            raise last from None
 
     async def _info(self) -> Any:
         from nats.js import api
@@ -179,10 +193,6 @@ def _fitting(event: Event, most: int) -> bytes:
             hint="raise max_payload of the broker; until then events wait in the outbox, where runs read them",
         )
     return message
-
-
-async def _silent(_: Exception) -> None:
-    """What goes wrong is told to whoever asks."""
 
 
 def away(url: str, error: BaseException) -> errors.BrokerUnavailable:

@@ -78,6 +78,12 @@ class Agenda:
             self._asked = True
             self._move(datetime.now(UTC) + timedelta(seconds=max(0.0, seconds)))
 
+    def run_within(self, seconds: float) -> None:
+        """Run after so many seconds, if none is due before."""
+        due = self.next_run
+        if due is None or due > datetime.now(UTC) + timedelta(seconds=seconds):
+            self.run_in(seconds)
+
     def began(self) -> None:
         """A run began: what comes next is the schedule's."""
         with self._guard:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -13,6 +14,7 @@ from app import errors
 from jobs.backoff import Reporter
 from jobs.beside.names import Names
 from jobs.daemon.lead import Holder
+from jobs.plan.steps import FIRST, FULL
 from jobs.results import Run
 from jobs.status import board as health
 from jobs.status.board import Board
@@ -71,6 +73,7 @@ class Teller:
         now = datetime.now(UTC)
         self._board.succeeded(run, seconds, now)
         self._done(run, seconds)
+        _tell_copies(run, self.log)
         self._failed_tables(run, now)
         self._paused_tables(run)
         for warning in run.warnings:
@@ -166,3 +169,11 @@ class Teller:
                 "it works again", action="recovered", failures=over.count, since=over.since.isoformat(),
                 was=over.message,
             )  # fmt: skip
+
+
+def _tell_copies(run: Run, log: Any) -> None:
+    """Why a table that was there was copied whole: what it costs, and where its feed had a gap, should be seen."""
+    for table in run.tables:
+        if table.action == FULL and table.reason not in ("", FIRST):
+            told = f"{table.table} was copied anew: {table.reason}"
+            log.info(told, action="copied_anew", table=table.table)

@@ -23,6 +23,8 @@ from jobs.status.board import Board
 
 # How far beyond its deadline a run is before it counts as stuck.
 _STUCK = timedelta(minutes=1)
+# How long tables that failed are left alone at most, but for as many times as long as the run took.
+_AGAIN, _SHARE = timedelta(seconds=5), 10
 
 
 class Runs:
@@ -41,6 +43,8 @@ class Runs:
         # When the last run began, by the monotonic clock.
         self._began = float("-inf")
         self._backoff = Backoff()
+        # Of runs that left tables as they were; what was committed in others is waited for by none.
+        self._behind = Backoff(cap=_AGAIN)
 
     def start(self) -> None:
         """Start the scheduler, without a run."""
@@ -125,13 +129,25 @@ class Runs:
             self._log.warning("a run was missed", action="run_missed")
 
     def _ran(self, run: Run) -> None:
+        took = time.monotonic() - self._began
         self._backoff.succeeded()
-        self.teller.ran(run, time.monotonic() - self._began)
+        self.teller.ran(run, took)
         self._alerts.ran(run)
         with self._guard:
+            self._look_again(run, took)
             if self._again:
                 self._run_soon()
         self.teller.leave_state(always=False)
+
+    def _look_again(self, run: Run, took: float) -> None:
+        """Tables that were left as they were are tried again: nothing tells when a slot, a right or a broker is back.
+
+        A run that takes its time, as one that reads all of a table in vain, is left longer.
+        """
+        if run.failed:
+            self._agenda.run_within(max(self._behind.failed().total_seconds(), _SHARE * took))
+        else:
+            self._behind.succeeded()
 
     def _run_failed(self, error: BaseException) -> None:
         if self._stopping.is_set():

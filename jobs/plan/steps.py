@@ -14,7 +14,7 @@ from jobs.tables import drift
 from jobs.tables.table import Table
 
 FULL, DELTA, WHOLE, FAILED = "full", "delta", "whole", "failed"
-FOREIGN = "its rows are of another source"
+FIRST, FOREIGN = "first copy", "its rows are of another source"
 # Why a table that events tell of is read by its watermark.
 SWEEP = "sweep"
 
@@ -76,7 +76,7 @@ def _step(table: Table, saved: Saved | None, now: Snapshot, *, full: bool, clock
 
 def _why_anew(table: Table, saved: Saved | None, now: Snapshot, *, clock_back: bool) -> str:
     if saved is None:
-        return "first copy"
+        return FIRST
     if saved.foreign:
         return FOREIGN
     changed = drift.describe(saved.signature, table.signature)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from jobs.feeds.wal.reader import LogReader
@@ -47,6 +48,37 @@ def test_an_idle_daemon_asks_once_a_second_that_it_leads_and_nothing_else(lab: L
         daemons.wait_until(lambda: _questions(lab, 1.5) <= 3)
         lab.run("UPDATE item SET name = 'told of' WHERE id = 3")
         daemons.wait_until(lambda: lab.file_rows("public.item") == lab.source_rows("public.item"))
+
+
+@pytest.mark.long
+def test_a_daemon_goes_on_by_itself_once_a_slot_is_there_again(lab: Lab) -> None:
+    """No commit tells that it is: nobody reads a log without a slot, and the tables have nothing else to ask for."""
+    more = '[[tables]]\nname = "public.other"\nfeed = "watermark"'
+    lab.run("CREATE TABLE other (id bigint PRIMARY KEY)")
+    config = daemons.write_config(lab, every="1h", more=more)
+    replace(lab, specs=[*lab.specs, {"name": "public.other", "feed": "watermark"}]).track()
+    with daemons.running(config) as daemon:
+        daemon.saw("run_done", changed=True)
+        daemons.wait_until(lambda: _dropped(lab))
+        lab.run("UPDATE item SET name = 'told of by none' WHERE id = 3", "INSERT INTO other VALUES (1)")
+        assert "run `neaptide track`" in daemon.saw("table_failed")["event"]
+        daemons.wait_until(lambda: lab.file_rows("public.other") == lab.source_rows("public.other"))
+        lab.track()
+        daemons.wait_until(lambda: lab.file_rows("public.item") == lab.source_rows("public.item"))
+        daemon.saw("recovered")
+        assert daemon.saw("copied_anew", table="public.item")["event"].startswith("public.item was copied anew: ")
+
+
+def _dropped(lab: Lab) -> bool:
+    """Drop the slot, which the daemon takes again as soon as it can."""
+    name = lab.job.files.slot
+    with lab.connect() as conn:
+        conn.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", [name])
+        try:
+            conn.execute("SELECT pg_drop_replication_slot(%s)", [name])
+        except psycopg.errors.ObjectInUse:
+            return False
+    return True
 
 
 def _questions(lab: Lab, seconds: float) -> int:

@@ -76,6 +76,20 @@ MUTANTS = (
         "tests/integration/test_reach.py::test_a_broker_that_is_away_is_told_once_and_asked_every_other_second",
     ),
     Mutant(
+        "tables that were left as they were wait for the schedule",
+        "jobs/daemon/runs.py",
+        "        if run.failed:\n",
+        "        if False:\n",
+        "tests/integration/test_wal_daemon.py::test_a_daemon_goes_on_by_itself_once_a_slot_is_there_again",
+    ),
+    Mutant(
+        "a broker that is away is tried until nobody waits any more",
+        "jobs/broker/nats.py",
+        "max_reconnect_attempts=1, reconnect_time_wait=0,",
+        "",
+        "tests/integration/test_events_broker.py::test_a_broker_that_is_away_keeps_no_other_table_back_and_loses_nothing",
+    ),
+    Mutant(
         "a look at the source waits for ever",
         "jobs/source/patience.py",
         "if not ready and time.monotonic() >= until:",
