@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from app import errors, statements
+from jobs import quoting
 from jobs.doctor import check
 from jobs.doctor.check import Check
 from jobs.init.choice import size
@@ -82,7 +83,7 @@ def _role(conn: Connection) -> Iterator[Check]:
         yield check.warn("role", sentence, "give the reading role no more than SELECT on the tables")
     elif not role["reads_all_stats"]:
         sentence = f"{role['name']} does not see when others' transactions began: the floor may stay where it is"
-        yield check.warn("role", sentence, f"GRANT pg_read_all_stats TO {role['name']}")
+        yield check.warn("role", sentence, f"GRANT pg_read_all_stats TO {quoting.identifier(role['name'])}")
     else:
         yield check.ok("role", f"{role['name']}, who reads")
 
@@ -124,7 +125,9 @@ def _transactions(conn: Connection) -> Iterator[Check]:
     pending, oldest = _one(conn, "pending"), _maybe(conn, "oldest_transaction")
     if pending["pending"]:
         sentence = f"{pending['pending']} prepared, the oldest for {_age(pending['seconds'])}: the floor waits for it"
-        yield check.warn("transactions", sentence, f"COMMIT PREPARED or ROLLBACK PREPARED {pending['gid']!r}")
+        yield check.warn(
+            "transactions", sentence, f"COMMIT PREPARED or ROLLBACK PREPARED {quoting.literal(pending['gid'])}"
+        )
     if oldest and oldest["seconds"] > _OLDEST.total_seconds():
         who = f"process {oldest['pid']} of {oldest['role']} {oldest['application']}".strip()
         sentence = f"{who} has one open for {_age(oldest['seconds'])}: the floor and vacuum wait for it"

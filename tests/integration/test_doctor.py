@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from psycopg import sql
 
 from app.face import doctor as face
 from app.face import show
@@ -69,6 +71,25 @@ def test_what_the_tables_lack_is_named_with_the_next_step(shop: Cli, empty_db: s
     assert levels(shop, "tables") == ["fail"] and levels(shop, "track") == ["skipped"]
 
 
+def test_a_role_with_few_rights_and_little_room_is_met_with_what_it_lacks(shop: Cli, empty_db: str) -> None:
+    name, path = f"doctor-{os.getpid()}", shop.folder / "config.toml"
+    with psycopg.connect(empty_db, autocommit=True) as conn:
+        role = sql.Identifier(name)
+        conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'p' CONNECTION LIMIT 3").format(role))
+        conn.execute(sql.SQL("ALTER ROLE {} SET track_activities = off").format(role))
+        path.write_text(path.read_text().replace(empty_db, re.sub("//.*@", f"//{name}:p@", empty_db)))
+        try:
+            seen = found(shop)
+        finally:
+            conn.execute(sql.SQL("DROP ROLE {}").format(role))
+    [told] = seen["role"]
+    assert told["level"] == "warn" and told["hint"] == f'GRANT pg_read_all_stats TO "{name}"'
+    assert "room for 2 more" in seen["sessions"][0]["message"]
+    assert any("track_activities is off" in one["message"] for one in seen["server"])
+    [told] = seen["tables"]
+    assert told["level"] == "fail" and "GRANT" in told["hint"]
+
+
 def test_what_holds_the_floor_back_is_named(shop: Cli, empty_db: str) -> None:
     with psycopg.connect(empty_db, autocommit=True) as conn:
         if not int(conn.execute("SHOW max_prepared_transactions").fetchone()[0]):  # type: ignore[index]
@@ -79,6 +100,7 @@ def test_what_holds_the_floor_back_is_named(shop: Cli, empty_db: str) -> None:
         try:
             [told] = found(shop)["transactions"]
             assert told["level"] == "warn" and "1 prepared" in told["message"]
+            assert "ROLLBACK PREPARED 'doctor''s'" in told["hint"]
         finally:
             conn.execute("ROLLBACK PREPARED 'doctor''s'")
 
