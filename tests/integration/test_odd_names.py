@@ -8,6 +8,7 @@ import json
 import tomllib
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -100,3 +101,29 @@ def test_an_error_shows_a_name_escaped(odd: Odd) -> None:
         assert "\\x1b" in failed.err
     failed = odd.cli("sync", "--table", "public.\x1b[2Jgone")
     assert failed.code != 0 and "\\x1b[2J" in failed.err and not _acting(failed.err)
+
+
+@pytest.mark.long
+@pytest.mark.each_feed
+def test_changes_of_each_are_followed(empty_db: str, tmp_path: Path) -> None:
+    quoted = [quoting.qualified("public", name) for name in NAMES]
+    lab = Lab(empty_db, tmp_path, [{"name": name} for name in quoted])
+    lab.run(
+        *(
+            f"CREATE TABLE {table} ({quoting.identifier(name)} int PRIMARY KEY, v text);"
+            f" INSERT INTO {table} VALUES (1, 'one'), (2, NULL), (3, 'three')"
+            for table, name in zip(quoted, NAMES, strict=True)
+        )
+    )
+    lab.track()
+    lab.sync()
+    keys = list(zip(quoted, map(quoting.identifier, NAMES), strict=True))
+    lab.run(
+        *(f"UPDATE {table} SET v = 'two' WHERE {key} = 2; DELETE FROM {table} WHERE {key} = 1" for table, key in keys)
+    )
+    run = lab.sync()
+    assert {(one.action, one.rows_in, one.rows_out, one.error) for one in run.tables} == {("delta", 1, 1, None)}
+    lab.assert_equal()
+    lab.run(*(f"TRUNCATE {table}; INSERT INTO {table} VALUES (4, 'four')" for table, _ in keys))
+    lab.sync()
+    lab.assert_equal()

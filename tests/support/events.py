@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs import quoting
 from jobs.job import Job
 from jobs.source import catalogue
 from jobs.source.connection import Source
@@ -31,9 +32,9 @@ $$
 """
 
 
-def telling(table: str, *key: str) -> list[str]:
-    """The statements after which the table's writers tell of what they write."""
-    given = ", ".join(f"'{part}'" for part in (table, *key))
+def telling(table: str, *key: str, told: str = "") -> list[str]:
+    """The statements after which the table's writers tell of what they write, by the name `told` if it is given."""
+    given = ", ".join(map(quoting.literal, (told or table, *key)))
     made = [
         f"CREATE OR REPLACE TRIGGER tell_{kind.partition(' ')[0].lower()} AFTER {kind} ON {table} FOR EACH {level}"
         f" EXECUTE FUNCTION public.tell({given})"
@@ -47,5 +48,5 @@ def of_all(job: Job) -> list[str]:
     """The same for every table of the config that events are to tell of, by the key that it has now."""
     with Source.of_owner(job).connect() as conn:
         tables = [table for table in catalogue.look(conn, job.settings).tables if table.from_events]
-    found = [telling(table.source_name, *table.source_key) for table in tables]
+    found = [telling(table.quoted, *table.source_key, told=table.source_name) for table in tables]
     return [statement for statements in found for statement in statements]

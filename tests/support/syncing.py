@@ -41,6 +41,7 @@ class Lab:
     broker_url: str = ""
 
     def __post_init__(self) -> None:
+        self.specs = [feeds.applied(spec) for spec in self.specs]
         self.sync_options = feeds.chosen() | self.sync_options
 
     @property
