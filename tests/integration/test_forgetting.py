@@ -99,6 +99,17 @@ def test_what_is_hidden_or_forgotten_is_in_no_file_at_once(lab: Lab, what: str) 
     assert holding(lab, SECRET) == 0
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("feed", ["wal", "events"], indirect=True)
+@pytest.mark.parametrize("lab", ["symlink"], indirect=True)
+@pytest.mark.parametrize("what", ["mask by hash", "a filter", "deleted, and all copied anew"])
+def test_what_is_hidden_or_forgotten_is_so_with_each_feed(lab: Lab, what: str) -> None:
+    CHANGES[what](lab)
+    lab.run("UPDATE other SET public = 'p' WHERE id = 1")
+    lab.sync()
+    assert holding(lab, SECRET) == 0
+
+
 MODELS = {
     "wide": ("SELECT p.id, p.secret, o.public FROM public.person p LEFT JOIN public.other o ON o.id = p.id", "id"),
     "per_secret": ("SELECT secret, count(*) AS n FROM public.person GROUP BY secret", "secret"),

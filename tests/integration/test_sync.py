@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_feed
+
 ITEMS = """
 CREATE TABLE item (
     id bigint PRIMARY KEY, name text, price numeric(10, 2), updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
