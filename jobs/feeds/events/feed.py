@@ -26,6 +26,7 @@ from jobs.position import watermark
 from jobs.position.watermark import Watermark
 from jobs.source.session import SourceSession
 from jobs.tables import filters
+from jobs.tables.table import Table
 
 ANOTHER = "its events come another way now"
 _SWEPT = "deletes since the last sweep were purged"
@@ -88,7 +89,7 @@ class EventsFeed:
         except errors.NeaptideError as error:
             if not by_key.is_of_a_key(error, now.conn, step.table, keys):
                 raise
-            self._warn(now, step.table.name)
+            self._warn(now, step.table)
             raise UnreadableKeys(step.table.name) from error
 
     def rows_of(self, step: Step, now: SourceSession) -> str:
@@ -154,13 +155,13 @@ class EventsFeed:
             self._known[step.since] = self.queue.touched(step.since, found)
         keys = self._known[step.since].of(step.table)
         if keys is None:
-            self._warn(now, step.table.name)
+            self._warn(now, step.table, self._known[step.since])
         return keys
 
-    def _warn(self, now: SourceSession, name: str) -> None:
-        if name not in self._unreadable:
-            self._unreadable.add(name)
-            now.warnings.append(touched.unreadable([name]))
+    def _warn(self, now: SourceSession, table: Table, found: Touched | None = None) -> None:
+        if table.name not in self._unreadable:
+            self._unreadable.add(table.name)
+            now.warnings.append(touched.swept(table.source_name, found))
 
 
 def _sweeping(step: Step) -> Step:

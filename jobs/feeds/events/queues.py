@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
@@ -147,12 +147,12 @@ class StreamQueue:
 
     def touched(self, watermark: Watermark, place: Place) -> Touched:
         """What the stream tells, and what is still on its way to it."""
-        known = Touched(dict(self._waiting.keys), set(self._waiting.whole), self._waiting.blind)
-        known.keys = {table: set(keys) for table, keys in known.keys.items()}
+        known = replace(self._waiting, whole=set(self._waiting.whole))
+        known.keys = {table: set(keys) for table, keys in self._waiting.keys.items()}
         for _, event in self._reader.after(place.number):
             if event is None or self._sees(event):
                 _add(known, event)
-        known.blind = known.blind or sum(map(len, known.keys.values())) > touched.MANY
+        known.many = known.many or sum(map(len, known.keys.values())) > touched.MANY
         return known
 
     def events(self, watermark: Watermark | None, place: Place | None, names: Iterable[str]) -> Iterator[Event]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -22,12 +21,13 @@ MANY = 40 * AT_ONCE
 class Touched:
     """The keys by table; `whole` are tables of which something else is told than keys that can be read.
 
-    `blind`: something is told that nobody here can read, or too much of it, so any table may be meant.
+    `blind`: something is told that nobody here can read, so any table may be meant. `many`: too much is told.
     """
 
     keys: dict[str, set[Key]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     blind: bool = False
+    many: bool = False
 
     def add(self, table: str | None, key: object) -> None:
         """Another key; without a table it is of an event that this version can't read."""
@@ -41,7 +41,12 @@ class Touched:
     def of(self, table: Table) -> set[Key] | None:
         """The keys of a table's rows; None where all of it has to be looked through."""
         found = self.keys.get(table.source_name, set())
-        if self.blind or table.source_name in self.whole or any(len(key) != len(table.source_key) for key in found):
+        if (
+            self.blind
+            or self.many
+            or table.source_name in self.whole
+            or any(len(key) != len(table.source_key) for key in found)
+        ):
             return None
         return found
 
@@ -65,7 +70,7 @@ def of_outbox(conn: Connection, since: sql.Composable) -> Touched:
     rows = conn.execute(query).fetchall()
     for row in rows:
         touched.add(row["table_name"], row["key"])
-    touched.blind = touched.blind or len(rows) > MANY
+    touched.many = len(rows) > MANY
     return touched
 
 
@@ -74,9 +79,11 @@ def recorded_since(seen: Watermark) -> sql.Composable:
     return watermark.recorded_since("xid", seen)
 
 
-def unreadable(tables: Iterable[str]) -> str:
-    """The warning for tables that an event told of in a way that can't be read."""
+def swept(table: str, found: Touched | None = None) -> str:
+    """The warning for a table that is looked through: of what was told, not all can be read, or there is too much."""
+    if found is not None and found.many and not found.blind and table not in found.whole:
+        return f"events tell of more rows than are read by key, so {table} is swept by watermark instead"
     return (
-        f"an event tells of {', '.join(sorted(tables))} in a way that can't be read: swept by watermark instead; see"
-        " what writes neaptide.outbox"
+        f"an event tells of {table} in a way that can't be read: swept by watermark instead; see what writes"
+        " neaptide.outbox"
     )
