@@ -12,8 +12,6 @@ def check_sources(target: Target, sync: Sync, read: Read, *, log: bool, events: 
     """
     if events or sync.dual:
         raise ValueError('the feed "events" and dual are for one source: with [[sources]] use "watermark" or "wal"')
-    if target.is_lake and log:
-        raise ValueError('a lake of several sources is fed by watermark: the feed "wal" is not supported with both')
     if read.on_source:
         raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
 

@@ -147,6 +147,14 @@ class Catalog:
             return ""
         return "" if row is None else str(row["content"])
 
+    def noted(self, what: str) -> list[str]:
+        """The names of the notes of one kind: its own, and those with the name of a source behind it."""
+        try:
+            row = self.row("noted", {"name": what})
+        except errors.TargetUnusable:
+            return []
+        return list(row["names"]) if row else []
+
     def write(self, name: str, content: str) -> None:
         """Note it."""
         self._noting("write_note", {"name": name, "content": content})

@@ -16,6 +16,8 @@ from pathlib import Path
 from app import errors
 from jobs.beside import smallfile
 
+# What the notes on slots begin with.
+SLOT = "slot"
 # How long whoever has the lock may take to write the id.
 _PATIENCE = 5.0
 
@@ -36,18 +38,18 @@ def slot(lock: Path, source: str = "") -> str:
 
     Each of several sources has its own: two of them may be databases of one server, or one database under two names.
     """
-    of = f"{_of(lock)} {source}" if source else _of(lock)
-    return slot_of(of)
+    return slot_of(_of(lock), source)
 
 
-def slot_of(identifier: str) -> str:
+def slot_of(identifier: str, source: str = "") -> str:
     """The same for an id that is known."""
-    return f"neaptide_{hashlib.sha256(identifier.encode()).hexdigest()[:12]}"
+    of = f"{identifier} {source}" if source else identifier
+    return f"neaptide_{hashlib.sha256(of.encode()).hexdigest()[:12]}"
 
 
 def slot_note(source: str = "") -> str:
-    """Which small file beside the target says how the slot was found last."""
-    return f"slot.{source}" if source else "slot"
+    """Which note of the target says how the slot was found last."""
+    return f"{SLOT}.{source}" if source else SLOT
 
 
 def _of(lock: Path) -> str:

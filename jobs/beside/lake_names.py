@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import errors
+from jobs import quoting
 from jobs.beside import identity, notes
 from jobs.beside.catalog import Catalog
 from jobs.beside.names import Names
 from jobs.beside.notes import Form
 
-_SHARED = ("freshness", "paused", "backfill", "kept", "slot")
+_SHARED = ("freshness", "paused", "backfill", "kept", identity.SLOT)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class LakeNames(Names):
     @property
     def slot(self) -> str:
         """The name of the lake's replication slot: whatever machine writes, it reads on where another one ended."""
-        return identity.slot_of(self.shared_id())
+        return identity.slot_of(self.shared_id(), self.part)
 
     @property
     def known_slot(self) -> str:
@@ -53,22 +54,35 @@ class LakeNames(Names):
         identifier = ""
         with suppress(errors.CatalogUnavailable):
             identifier = self.shared.read("id")
-        return identity.slot_of(identifier) if identifier else ""
+        return identity.slot_of(identifier, self.part) if identifier else ""
 
     def read(self, what: str, form: Form | None = None) -> dict[str, Any]:
         """What was noted, by whatever machine."""
-        return notes.parsed(self.shared.read(what), form) if what in _SHARED else super().read(what, form)
+        return notes.parsed(self.shared.read(what), form) if _is_shared(what) else super().read(what, form)
 
     def note(self, what: str, content: dict[str, Any]) -> None:
         """Keep this for all machines, or for this one."""
-        if what in _SHARED:
+        if _is_shared(what):
             self.shared.write(what, json.dumps(content))
         else:
             super().note(what, content)
 
     def forget(self, what: str) -> None:
         """Keep it no longer."""
-        if what in _SHARED:
+        if _is_shared(what):
             self.shared.forget(what)
         else:
             super().forget(what)
+
+    def noted_parts(self) -> set[str]:
+        """As of a file; the catalog has them."""
+        return {name.partition(".")[2] for name in self.shared.noted(identity.SLOT)}
+
+    def to_forget(self, what: str) -> str:
+        """As of a file: a statement for the catalog."""
+        return f"DELETE FROM neaptide.notes WHERE name = {quoting.literal(what)} in the lake's catalog"
+
+
+def _is_shared(what: str) -> bool:
+    """Whether a note is for all machines; those of slots have the name of one of several sources behind it."""
+    return what.partition(".")[0] in _SHARED

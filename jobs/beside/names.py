@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import stat
 from contextlib import suppress
@@ -157,6 +158,16 @@ class Names:
     def forget(self, what: str) -> None:
         """Keep it no longer."""
         self.beside(what).unlink(missing_ok=True)
+
+    def noted_parts(self) -> set[str]:
+        """The sources whose slot anything is noted of: empty stands for [source]."""
+        prefix = self.beside(identity.SLOT).name
+        found = self.link.parent.glob(f"{glob.escape(prefix)}*")
+        return {path.name.removeprefix(prefix).removeprefix(".") for path in found if path.is_file()}
+
+    def to_forget(self, what: str) -> str:
+        """What an operator does so that a note is no longer kept."""
+        return f"remove {self.beside(what)}"
 
     def rights(self) -> Rights:
         """Who may read the next version: those whom the operator lets."""

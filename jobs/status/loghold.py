@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +32,9 @@ def read(files: Names) -> dict[str, Any] | None:
 def each(job: Job) -> dict[str, dict[str, Any]]:
     """The same by the name of the source, also of one that the config has no more."""
     files = job.files
-    known = {name: read(replace(files, part=name)) for name in sorted(job.names | _noted(files))}
+    # The server of a source that has left the config still holds what nobody reads.
+    known = {name: read(replace(files, part=name)) for name in sorted(job.names | files.noted_parts())}
     return {name: hold for name, hold in known.items() if hold}
-
-
-def _noted(files: Names) -> set[str]:
-    """The sources of which anything is noted: their servers hold what nobody reads, if the config has left them."""
-    prefix = files.beside("slot").name
-    paths = files.link.parent.glob(f"{glob.escape(prefix)}*")
-    return {path.name.removeprefix(prefix).removeprefix(".") for path in paths if path.is_file()}
 
 
 def complaints(job: Job) -> dict[str, list[str]]:
@@ -55,7 +48,7 @@ def _complaints(job: Job, name: str, hold: dict[str, Any], followed: bool | None
         of, note, slot = f"source {name}" if name else "[source]", identity.slot_note(name), hold["slot"]
         return [
             f"no table of the config is of {of} any more, and its server holds its log for the slot {slot}:"
-            f" SELECT pg_drop_replication_slot('{slot}') there, then remove {job.files.beside(note)}"
+            f" SELECT pg_drop_replication_slot('{slot}') there, then {job.files.to_forget(note)}"
         ]
     called = (f"source {name}: " if name else "[source]: ") if job.parts else ""
     return [f"{called}{problem}" for problem in problems(hold, followed=followed)]

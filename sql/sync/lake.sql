@@ -87,6 +87,11 @@ CREATE TABLE IF NOT EXISTS neaptide.notes (
 -- What was noted last.
 SELECT n.content FROM neaptide.notes AS n WHERE n.name = %(name)s;
 
+-- name: noted
+-- The names of all notes of one kind, whichever source they are of.
+SELECT coalesce(array_agg(n.name ORDER BY n.name), '{}') AS names FROM neaptide.notes AS n
+WHERE split_part(n.name, '.', 1) = %(name)s;
+
 -- name: write_note
 -- Note it in place of what was noted.
 INSERT INTO neaptide.notes (name, content) VALUES (%(name)s, %(content)s)

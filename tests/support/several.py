@@ -18,9 +18,9 @@ from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import OpenSessions
 from jobs.tracking import each
-from tests.support import cluster
+from tests.support import cluster, targets
 from tests.support.cli import Cli
-from tests.support.syncing import column_names, read
+from tests.support.syncing import column_names, read, rows
 
 ITEM = (
     "CREATE TABLE item (id bigint PRIMARY KEY, name text, cents bigint NOT NULL DEFAULT 0)",
@@ -50,12 +50,17 @@ class Sources:
         return config.Settings(
             **default,
             sources=named,
-            target={"path": self.file, **self.target},
+            target=self.place,
             sync={"margin": timedelta(0)},
             tables=self.specs,
             base=self.folder,
             **self.more,
         )
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """What [target] says: a file, or the lake of a test that runs on one."""
+        return {"path": self.file, **targets.chosen.settings(self.folder), **self.target}
 
     @property
     def file(self) -> Path:
@@ -89,7 +94,11 @@ class Sources:
     def of_file(self, source: str, table: str = "public.item") -> list[tuple[str, ...]]:
         """Every row that the file has of it."""
         with psycopg.connect(self.urls[source]) as conn:
-            return read(self.file, self.called(source, table), column_names(conn, table))
+            names = column_names(conn, table)
+        if lake := self.settings.lake:
+            with targets.attached(lake) as session:
+                return rows(session, self.called(source, table), names)
+        return read(self.file, self.called(source, table), names)
 
     def called(self, source: str, table: str = "public.item") -> str:
         """What the table is called in the file."""
@@ -115,7 +124,8 @@ class Sources:
             for spec in self.specs
         )
         default = f'[source]\nurl = "{self.urls[""]}"\n' if "" in self.urls else ""
-        text = f'{default}[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "0s"\n{sources}{tables}'
+        place = "".join(f"{key} = {json.dumps(str(value))}\n" for key, value in self.place.items())
+        text = f'{default}[target]\n{place}[sync]\nmargin = "0s"\n{sources}{tables}'
         (self.folder / "config.toml").write_text(text)
         return Cli(self.folder)
 

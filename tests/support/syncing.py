@@ -103,14 +103,14 @@ class Lab:
     def file_rows(self, table: str) -> list[tuple[str, ...]]:
         """Every row of the published file, as text, sorted."""
         with self.connect() as conn, self.published() as file:
-            return _file_rows(file, table, column_names(conn, table))
+            return rows(file, table, column_names(conn, table))
 
     def assert_equal(self, *tables: str) -> None:
         """Both sides hold the same rows, every one of them as often."""
         with self.connect() as conn, self.published() as file:
             for table in tables or [spec["name"] for spec in self.specs]:
                 names = column_names(conn, table)
-                assert _file_rows(file, table, names) == _source_rows(conn, table, names), table
+                assert rows(file, table, names) == _source_rows(conn, table, names), table
 
 
 def column_names(conn: psycopg.Connection[Any], table: str) -> list[str]:
@@ -121,10 +121,11 @@ def column_names(conn: psycopg.Connection[Any], table: str) -> list[str]:
 def read(path: Path, table: str, names: Sequence[str]) -> list[tuple[str, ...]]:
     """A table of a reporting file as text, sorted; timestamps in PostgreSQL's spelling."""
     with duckdb.connect(str(path), read_only=True) as file:
-        return _file_rows(file, table, names)
+        return rows(file, table, names)
 
 
-def _file_rows(file: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+def rows(file: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """The same of a session that is open."""
     file.execute("SET TimeZone = 'UTC'")
     fields = ", ".join(f"{quoting.identifier(name)}::VARCHAR" for name in names)
     return sorted(file.execute(f"SELECT {fields} FROM {table}").fetchall(), key=repr)
