@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from app.config.sections import Read, Sync, Target
+from collections.abc import Collection
+
+from app.config.sections import Events, Read, Sync
 
 
-def check_sources(target: Target, sync: Sync, read: Read, *, log: bool, events: bool) -> None:
-    """Several sources have no events, and a lake of theirs no log: how far it was read is noted by one machine.
+def check_sources(sync: Sync, read: Read, events: Events, told: Collection[str]) -> None:
+    """What is for one source alone; `told` are the names of those of several that events tell of.
 
     Raises `ValueError`.
     """
-    if events or sync.dual:
-        raise ValueError('the feed "events" and dual are for one source: with [[sources]] use "watermark" or "wal"')
+    if sync.dual:
+        raise ValueError("sync: dual = true is for one source: leave it out, or have a config for each source")
+    if told and events.broker.get_secret_value() != "postgres":
+        raise ValueError(
+            'events: a broker is for one source: with [[sources]] use broker = "postgres", each source\'s own outbox'
+        )
+    if events.projections is not None and len(told) > 1:
+        raise ValueError(
+            f"events: projections are made of the events of one source, and {' and '.join(sorted(told))} have events:"
+            ' give the tables of all but one feed = "watermark" or "wal"'
+        )
     if read.on_source:
         raise ValueError('[read] mode = "source" asks one database: with [[sources]] the file answers')
 

@@ -111,7 +111,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
         if self.sources:
-            combined.check_sources(self.target, self.sync, self.read, log=self.reads_log, events=self.reads_events)
+            told = [name or "[source]" for name, part in self.parts.items() if part.reads_events]
+            combined.check_sources(self.sync, self.read, self.events, told)
         if self.target.is_lake:
             combined.check_lake(self.sync)
         return self

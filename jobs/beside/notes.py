@@ -206,10 +206,15 @@ class Tombstones(_Note):
 
 
 class Kept(_Note):
-    """The file `.kept`."""
+    """What a source's database keeps for the target, in the note of `kept`."""
 
     tombstones: Tombstones | None = None
     events: Tombstones | None = None
+
+
+def kept(source: str) -> str:
+    """The name of that note: each of several sources has one."""
+    return f"kept.{source}" if source else "kept"
 
 
 Form = type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from app import errors
-from jobs.beside import smallfile
+from jobs.beside import notes, smallfile
 from jobs.job import Job
 from jobs.tracking import purge
 
@@ -28,9 +28,8 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
     try:
         smallfile.touch(looked)
         done = purge.purge(job)
-        # Of several sources each has a record of its own, and the note is of one.
-        if done.remaining is not None and job.whole is None:
-            job.files.note("kept", {"tombstones": done.remaining} | ({"events": done.events} if done.events else {}))
+        if done.remaining is not None:
+            job.files.note(notes.kept(job.part), {"tombstones": done.remaining} | ({"events": done.events} if done.events else {}))
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

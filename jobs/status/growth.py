@@ -23,19 +23,24 @@ def of(job: Job, file: DuckSession) -> tuple[Growth, ...]:
     sync = job.settings.sync
     runs = file.rows(statements.get("status", "runs_kept"))[0]["runs"]
     growths = [Growth("runs", runs, None, f"{sync.keep_runs:,} by [sync] keep_runs")]
-    sizes = job.files.read("kept", notes.Kept)
-    limit = f"{_span(sync.tombstone_retention)} by [sync] tombstone_retention"
-    for what, name in (("deleted keys", "tombstones"), ("events", "events")):
-        size = sizes.get(name)
-        if size:
-            relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
-            until = "what the relay has yet to hand on" if relayed else limit
-            growths.append(Growth(what, size["rows"], size["bytes"], until))
+    for part in job.each:
+        growths.extend(_at_source(part, f" of {part.called}" if job.parts else ""))
     growths.extend(_histories(job, file))
     growths.extend(_of_lake(job, file))
     with suppress(OSError):
         growths.append(Growth("damaged file", 1, job.files.aside.stat().st_size, "the last one; it may be removed"))
     return tuple(growths)
+
+
+def _at_source(job: Job, of: str) -> Iterator[Growth]:
+    sizes = job.files.read(notes.kept(job.part), notes.Kept)
+    limit = f"{_span(job.settings.sync.tombstone_retention)} by [sync] tombstone_retention"
+    for what, name in (("deleted keys", "tombstones"), ("events", "events")):
+        size = sizes.get(name)
+        if size:
+            relayed = what == "events" and job.settings.events.broker.get_secret_value() != "postgres"
+            until = "what the relay has yet to hand on" if relayed else limit
+            yield Growth(what + of, size["rows"], size["bytes"], until)
 
 
 def _histories(job: Job, file: DuckSession) -> Iterator[Growth]:

@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -72,11 +71,6 @@ def left(lab: Sources, source: str) -> Sources:
     return Sources(lab.urls | {source: NOBODY}, lab.folder, lab.specs, keep=lab.keep)
 
 
-def done(lab: Sources, **given: Any) -> dict[str, tuple[str, int]]:
-    """One run: what was done to each table, and how many rows were read for it."""
-    return {one.table: (one.action, one.rows_read) for one in lab.sync(**given).tables}
-
-
 def held(lab: Sources) -> dict[str, float]:
     """Of each source what /metrics say that its server holds."""
     lines = metrics.exposition(lab.job, Board())().splitlines()
@@ -85,17 +79,17 @@ def held(lab: Sources) -> dict[str, float]:
 
 
 def test_each_source_has_a_slot_and_is_followed_from_there(lab: Sources) -> None:
-    assert {action for action, _ in done(lab).values()} == {"full"}
+    assert {action for action, _ in several.done(lab).values()} == {"full"}
     names, before = ({name: of(lab, name) for name in lab.urls} for of in (slots, confirmed))
     assert names["crm"] != names["web"]
     assert {len(one) for one in names.values()} == {1}
     lab.run("crm", "UPDATE item SET cents = 5 WHERE id = 1", "DELETE FROM item WHERE id = 2")
-    assert done(lab) == {"crm.item": ("delta", 1), "web.item": ("none", 0)}
+    assert several.done(lab) == {"crm.item": ("delta", 1), "web.item": ("none", 0)}
     lab.run("web", "UPDATE item SET cents = 6 WHERE id < 4")
-    assert done(lab) == {"crm.item": ("none", 0), "web.item": ("delta", 3)}
+    assert several.done(lab) == {"crm.item": ("none", 0), "web.item": ("delta", 3)}
     lab.run("crm", "INSERT INTO item VALUES (11, 'a')")
     lab.run("web", "INSERT INTO item VALUES (12, 'b')")
-    assert {action for action, _ in done(lab).values()} == {"delta"}
+    assert {action for action, _ in several.done(lab).values()} == {"delta"}
     lab.assert_equal()
     assert not lab.sync().changed
     # By a process that ends with its run, too, and though what it says is said once all sources are through.
@@ -137,7 +131,7 @@ def test_a_lost_slot_leaves_the_other_source_going(lab: Sources) -> None:
     lab.assert_equal()
     assert monitor.readiness(lab.job)["problems"] == []
     lab.run("web", "DELETE FROM item WHERE id = 1")
-    assert done(lab)["web.item"] == ("delta", 0)
+    assert several.done(lab)["web.item"] == ("delta", 0)
     lab.assert_equal()
 
 
@@ -203,6 +197,6 @@ def test_one_database_under_two_names_has_two_slots(lab: Sources) -> None:
     lab.sync()
     assert len(slots(lab, "crm")) == 2
     lab.run("crm", "UPDATE item SET cents = 9 WHERE id = 3")
-    assert done(lab) == {"crm.item": ("delta", 1), "web.item": ("delta", 1)}
+    assert several.done(lab) == {"crm.item": ("delta", 1), "web.item": ("delta", 1)}
     assert not feeding.read(lab.job).is_bad
     lab.assert_equal()

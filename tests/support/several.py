@@ -130,6 +130,11 @@ class Sources:
         return Cli(self.folder)
 
 
+def done(lab: Sources, **given: Any) -> dict[str, tuple[str, int]]:
+    """One run: what was done to each table, and how many rows were read for it."""
+    return {one.table: (one.action, one.rows_read) for one in lab.sync(**given).tables}
+
+
 @contextmanager
 def two(postgres: cluster.Cluster, folder: Path, **given: Any) -> Iterator[Sources]:
     """Two databases of one server, `crm` and `web`, each with ten rows, tracked."""

@@ -52,13 +52,35 @@ def test_each_source_has_its_tables_and_settings(tmp_path: Path) -> None:
         ),
         (CRM + table("a.b", "crm") + table("a.b", "crm"), "a.b stands there twice"),
         ("[sync]\ndual = true\n" + CRM + table("a.b", "crm"), "dual"),
-        (CRM + table("a.b", "crm", 'feed = "events"'), 'the feed "events" and dual are for one source'),
-        ('[sync]\nfeed = "events"\n' + CRM + table("a.b", "crm"), 'the feed "events" and dual are for one source'),
+        (
+            '[sync]\nfeed = "events"\n[events]\nbroker = "nats://127.0.0.1:4222"\n' + CRM + table("a.b", "crm"),
+            "a broker is for one source",
+        ),
+        (
+            '[events]\nprojections = "p.py"\n'
+            + CRM
+            + WEB
+            + table("a.b", "crm", 'feed = "events"')
+            + table("c.d", "eu-web", 'feed = "events"'),
+            "crm and eu-web have events",
+        ),
         ('[read]\nmode = "source"\n' + CRM + table("a.b", "crm"), "asks one database"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(tmp_path: Path, text: str, told: str) -> None:
     assert told in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table("a.b", "crm", 'feed = "events"') + table("c.d", "eu-web", 'feed = "events"'),
+        '[events]\nprojections = "p.py"\n' + table("a.b", "crm", 'feed = "events"') + table("c.d", "eu-web"),
+        '[events]\nbroker = "nats://127.0.0.1:4222"\n' + table("a.b", "crm"),
+    ],
+)
+def test_events_of_several_sources(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, CRM + WEB + text).parts.keys() == ({"crm", "eu-web"} if "c.d" in text else {"crm"})
 
 
 def test_one_name_in_two_sources_with_two_names_in_the_file(tmp_path: Path) -> None:
