@@ -29,7 +29,8 @@ def purge_sometimes(job: Job, *, every: timedelta = EVERY) -> int:
         smallfile.touch(looked)
         done = purge.purge(job)
         if done.remaining is not None:
-            job.files.note(notes.kept(job.part), {"tombstones": done.remaining} | ({"events": done.events} if done.events else {}))
+            events = {"events": done.events} if done.events else {}
+            job.files.note(notes.kept(job.part), {"tombstones": done.remaining} | events)
         return done.gone
     except (psycopg.Error, OSError, errors.NeaptideError):
         return 0

@@ -122,14 +122,14 @@ MUTANTS = (
     Mutant(
         "a slot of a lake is each machine's own",
         "jobs/beside/lake_names.py",
-        "return identity.slot_of(self.shared_id())",
-        'return identity.slot(self.beside("daemon.lock"))',
+        "return identity.slot_of(self.shared_id(), self.part)",
+        'return identity.slot(self.beside("daemon.lock"), self.part)',
         FEEDS + "test_machines_take_turns",
     ),
     Mutant(
         "that a slot is made anew is one machine's secret",
         "jobs/beside/lake_names.py",
-        '"kept", "slot")',
+        '"kept", identity.SLOT)',
         '"kept")',
         FEEDS + "test_a_slot_is_the_lakes_and_not_a_machines",
     ),

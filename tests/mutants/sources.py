@@ -126,15 +126,15 @@ MUTANTS = (
     Mutant(
         "two sources of one target have one replication slot",
         "jobs/beside/identity.py",
-        'of = f"{_of(lock)} {source}" if source else _of(lock)',
-        "of = _of(lock)",
+        'of = f"{identifier} {source}" if source else identifier',
+        "of = identifier",
         LOGS + "test_each_source_has_a_slot_and_is_followed_from_there",
     ),
     Mutant(
         "what one source's server holds is noted for all of them",
         "jobs/beside/identity.py",
-        'return f"slot.{source}" if source else "slot"',
-        'return "slot"',
+        'return f"{SLOT}.{source}" if source else SLOT',
+        "return SLOT",
         LOGS + "test_a_lost_slot_leaves_the_other_source_going",
     ),
     Mutant(
@@ -147,8 +147,29 @@ MUTANTS = (
     Mutant(
         "the slot of a source that left the config is told to nobody",
         "jobs/status/loghold.py",
-        "sorted(job.names | _noted(files))",
+        "sorted(job.names | files.noted_parts())",
         "sorted(job.names)",
         LOGS + "test_untrack_drops_the_slot_of_one_source_and_a_source_that_left_is_told_of",
+    ),
+    Mutant(
+        "a lake's sources share a slot",
+        "jobs/beside/lake_names.py",
+        "identity.slot_of(self.shared_id(), self.part)",
+        "identity.slot_of(self.shared_id())",
+        LOGS + "test_each_source_has_a_slot_and_is_followed_from_there[lake]",
+    ),
+    Mutant(
+        "a lake says nothing of the slot of a source that left the config",
+        "jobs/beside/lake_names.py",
+        'return {name.partition(".")[2] for name in self.shared.noted(identity.SLOT)}',
+        "return set()",
+        LOGS + "test_untrack_drops_the_slot_of_one_source_and_a_source_that_left_is_told_of[lake]",
+    ),
+    Mutant(
+        "projections are made of the events of two sources in turns",
+        "app/config/combined.py",
+        "and len(told) > 1",
+        "and len(told) > 2",
+        "tests/unit/config/test_sources.py::test_what_does_not_fit_is_refused_in_words",
     ),
 )
