@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import errors
-from jobs import quoting
 from jobs.beside import identity, notes
 from jobs.beside.catalog import Catalog
 from jobs.beside.names import Names
@@ -77,10 +76,6 @@ class LakeNames(Names):
     def noted_parts(self) -> set[str]:
         """As of a file; the catalog has them."""
         return {name.partition(".")[2] for name in self.shared.noted(identity.SLOT)}
-
-    def to_forget(self, what: str) -> str:
-        """As of a file: a statement for the catalog."""
-        return f"DELETE FROM neaptide.notes WHERE name = {quoting.literal(what)} in the lake's catalog"
 
 
 def _is_shared(what: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import stat
 from contextlib import suppress
@@ -161,21 +160,13 @@ class Names:
 
     def noted_parts(self) -> set[str]:
         """The sources whose slot anything is noted of: empty stands for [source]."""
-        prefix = self.beside(identity.SLOT).name
-        found = self.link.parent.glob(f"{glob.escape(prefix)}*")
-        return {path.name.removeprefix(prefix).removeprefix(".") for path in found if path.is_file()}
-
-    def to_forget(self, what: str) -> str:
-        """What an operator does so that a note is no longer kept."""
-        return f"remove {self.beside(what)}"
+        return notes.parts(self.beside(identity.SLOT))
 
     def rights(self) -> Rights:
         """Who may read the next version: those whom the operator lets."""
-        published = self.published
-        current = rights.of(published) if published else Rights()
+        current = rights.of(published) if (published := self.published) else Rights()
         return Rights(self.mode_bits, current.user, current.group) if self.mode_bits is not None else current
 
     def logs(self) -> list[Path]:
         """The logs of strangers that DuckDB replays onto the published file for everybody who opens it."""
-        published = self.published
-        return versions.logs(self.link, published) if published else []
+        return versions.logs(self.link, published) if (published := self.published) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import re
 from datetime import datetime
@@ -218,6 +219,12 @@ def kept(source: str) -> str:
 
 
 Form = type[Freshness | Daemon | Alerts | Paused | Backfill | Kept]
+
+
+def parts(path: Path) -> set[str]:
+    """The sources that have a small file of this name: theirs have their name behind it, that of [source] none."""
+    paths = path.parent.glob(f"{glob.escape(path.name)}*")
+    return {one.name.removeprefix(path.name).removeprefix(".") for one in paths if one.is_file()}
 
 
 def read(path: Path, form: Form | None) -> dict[str, Any]:

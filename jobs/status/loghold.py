@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jobs import quoting
 from jobs.beside import identity
 from jobs.beside.names import Names
 
@@ -48,10 +49,16 @@ def _complaints(job: Job, name: str, hold: dict[str, Any], followed: bool | None
         of, note, slot = f"source {name}" if name else "[source]", identity.slot_note(name), hold["slot"]
         return [
             f"no table of the config is of {of} any more, and its server holds its log for the slot {slot}:"
-            f" SELECT pg_drop_replication_slot('{slot}') there, then {job.files.to_forget(note)}"
+            f" SELECT pg_drop_replication_slot('{slot}') there, then {_removal(job, note)}"
         ]
     called = (f"source {name}: " if name else "[source]: ") if job.parts else ""
     return [f"{called}{problem}" for problem in problems(hold, followed=followed)]
+
+
+def _removal(job: Job, note: str) -> str:
+    if job.settings.lake is not None:
+        return f"DELETE FROM neaptide.notes WHERE name = {quoting.literal(note)} in the lake's catalog"
+    return f"remove {job.files.beside(note)}"
 
 
 def is_lost(note: dict[str, Any]) -> bool:
