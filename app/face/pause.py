@@ -21,8 +21,9 @@ def command(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     from jobs.targets import pauses
 
     job = bootstrap.job(face.settings, start=False)
-    for name in pauses.pause(job, list(tables)) if tables else ():
-        face.say(f"{name} is paused; neaptide resume {name}")
+    new = pauses.pause(job, list(tables)) if tables else []
+    for name in dict.fromkeys(tables):
+        face.say(f"{name} is paused{'' if name in new else ' already'}; neaptide resume {name}")
     paused = sorted(job.paused)
     if as_json:
         show.as_json(paused)
@@ -47,5 +48,8 @@ def resume(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
         show.as_json(resumed)
     for name in resumed:
         face.say(f"{name} is resumed: the next run brings it up to date")
-    if not resumed:
+    if not resumed and not tables:
         face.say("nothing was paused")
+    for name in dict.fromkeys(tables):
+        if name not in resumed:
+            face.say(f"{name} was not paused")

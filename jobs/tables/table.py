@@ -184,9 +184,18 @@ _CALL = re.compile(
 )
 
 
+# Where none of these is, quotes mean the same to everybody.
+_HARD = re.compile(r"\\|\$|--|/\*")
+_QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
+
+
 def calls_code(where: str | None) -> bool:
     """Whether a condition may lead to a function that is not PostgreSQL's own."""
-    return where is not None and _CALL.search(where) is not None
+    if where is None:
+        return False
+    # What stands in a text, `bob@example.com` for one, is no name.
+    bare = where if _HARD.search(where) else _QUOTED.sub(lambda found: found[1] or "''", where)
+    return _CALL.search(bare) is not None
 
 
 def _column(info: column_plan.ColumnInfo, plan: column_plan.ColumnPlan) -> dict[str, Any]:

@@ -144,9 +144,9 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
         (("public.t", "--where", "id = 1; DROP TABLE t"), "PostgreSQL can't read the range"),
         (("public.t", "--key-to", "9.5"), "invalid input syntax"),
         (("public.t", "--key-to", ""), "invalid input syntax"),
-        (("public.t", "--where", "id IN (SELECT 1)"), "functions of others"),
+        (("public.t", "--where", "id IN (SELECT 1)"), "a function or type"),
         (("public.t", "--where", "1 = 1)) OR ((1 = 1"), "PostgreSQL can't read the range"),
-        (("public.t", "--where", "public.own(id)"), "functions of others"),
+        (("public.t", "--where", "public.own(id)"), "a function or type"),
         (("public.t", "--key-from", "1", "--chunk", "0"), "--chunk"),
     ],
 )

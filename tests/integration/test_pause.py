@@ -134,6 +134,9 @@ def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
     neaptide = Cli(lab.folder)
     neaptide("resume").ok()
     assert not path.exists() and "nothing was paused" in neaptide("resume").ok().err
+    assert "public.a was not paused" in neaptide("resume", "public.a").ok().err
+    assert "public.a is paused;" in neaptide("pause", "public.a", "public.a").ok().err
+    assert "public.a is paused already" in neaptide("pause", "public.a").ok().err
     write_config(lab, more="")
     config = lab.folder / "config.toml"
     config.write_text(config.read_text() + "paused = true\n")

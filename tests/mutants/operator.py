@@ -60,6 +60,13 @@ MUTANTS = (
         BACKFILL + "test_rows_that_only_the_file_has_go_from_the_range_and_from_nowhere_else",
     ),
     Mutant(
+        "what a comment or a dollar hides is taken for a text",
+        "jobs/tables/table.py",
+        "where if _HARD.search(where) else ",
+        "",
+        "tests/unit/tables/test_code_of_others.py::test_what_may_call_functions_of_others_is_told",
+    ),
+    Mutant(
         "the end of a range before Christ is one after Christ to the file",
         "jobs/tables/ranges.py",
         'return f"{day} (BC) {rest}".strip() if moment.endswith(" BC") else moment',
