@@ -92,14 +92,13 @@ class Bridge(Connection):
         """
         self._joined = (TABLES, GUESTS) if snapshot.guests else (TABLES,)
         for name in self._joined:
-            self._tell_source("; ".join((sessions.statement(self._settings[name]), *first)), name)
-            self._lock(snapshot, name)
+            self._enter(snapshot, "; ".join((sessions.statement(self._settings[name]), *first)), name)
         if self._pads:
             query = quoting.literal(statements.get("masks", "nonce"))
             hidden = masks.hidden(self._pads, self.one(f"SELECT nonce FROM postgres_query('pg', {query})"))
             self._tell_source(statements.get("masks", "pads").replace("%(hidden)s", quoting.literal(hidden)), TABLES)
 
-    def _lock(self, snapshot: Snapshot, name: str) -> None:
+    def _enter(self, snapshot: Snapshot, beginning: str, name: str) -> None:
         """Lock the run's tables here, too. Raises `errors.SchemaMoving` at once where somebody waits to alter one.
 
         PostgreSQL queues for locks: behind a waiting ALTER TABLE this session would wait for the one that holds the
@@ -108,10 +107,11 @@ class Bridge(Connection):
         wanted = [locks.statement(snapshot.locked)] if snapshot.locked else []
         wanted += map(locks.touch, snapshot.touched)
         if not wanted:
-            return
+            return self._tell_source(beginning, name)
         bounds = (f"SET lock_timeout = '{wait}'" for wait in (_LOCK_WAIT, self._settings[name]["lock_timeout"]))
         try:
-            self._tell_source(f"; {'; '.join(wanted)}; ".join(bounds), name)
+            # In one message: each is a round trip.
+            self._tell_source(f"{beginning}; " + f"; {'; '.join(wanted)}; ".join(bounds), name)
         except errors.SourceTimeout as error:
             raise errors.SchemaMoving(hint="the same call works once the change is made") from error
 

@@ -15,13 +15,14 @@ def insert(session: DuckSession, table: str, wire: Wire) -> int:
         return sum(int(session.one(f"INSERT INTO {table} {rows}")) for rows in parts)
 
 
-def make(session: DuckSession, name: str, wire: Wire, chosen: Callable[[str], str] = str) -> None:
-    """A temporary table of the rows, or of what the SELECT `chosen` makes of each part of them."""
-    into = f"CREATE TEMP TABLE {name} AS"
+def make(session: DuckSession, name: str, wire: Wire, chosen: Callable[[str], str] = str) -> int:
+    """A temporary table of the rows, or of what the SELECT `chosen` makes of each part of them; their number."""
+    into, count = f"CREATE TEMP TABLE {name} AS", 0
     with _parts(session, wire) as parts:
         for rows in parts:
-            session.execute(f"{into} {chosen(rows)}")
+            count += int(session.one(f"{into} {chosen(rows)}"))
             into = f"INSERT INTO temp.{name}"
+    return count
 
 
 @contextmanager

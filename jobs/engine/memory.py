@@ -25,6 +25,8 @@ class Memory(Connection):
         super().__init__(connection)
         # What DuckDB may hold by the settings, and how much more it may hold for now, in bytes.
         self._limit = self._more = 0
+        # How large the file was of which the notes were counted last, and what they take.
+        self._counted = self._notes = 0
         self._threads: int | None = None
         self._all_threads: int | None = None
 
@@ -53,8 +55,10 @@ class Memory(Connection):
 
     def memory_limit(self) -> int:
         """How much DuckDB may hold by the settings, in bytes; what it may beyond them is for a file's notes alone."""
-        number, unit = self.one(statements.get("engine", "memory_limit")).split()
-        return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit)) - self._more
+        if not self._limit:
+            number, unit = self.one(statements.get("engine", "memory_limit")).split()
+            self._limit = int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+        return self._limit
 
     def make_room(self, path: Path) -> None:
         """Let DuckDB hold, beyond its limit, the notes that say which rows of the file are deleted.
@@ -63,10 +67,19 @@ class Memory(Connection):
         """
         if not path.exists() or path.stat().st_size < _LARGE:
             return
-        limit, notes = self.memory_limit(), self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
+        limit, notes = self.memory_limit(), self._notes_of(path.stat().st_size)
         if notes > limit // 4:
-            self._limit, self._more = limit, notes
+            self._more = notes
             self.execute(f"SET memory_limit = '{limit + notes}B'")
+
+    def _notes_of(self, size: int) -> int:
+        """The bytes of all notes of a file of this size; counted anew once files have grown by an eighth.
+
+        A session is not kept after an error, so one that counted too few is the last to do so.
+        """
+        if size > self._counted * 9 // 8:
+            self._counted, self._notes = size, self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
+        return self._notes
 
     def give_back_room(self) -> None:
         """Back to the limit of the settings, once no file is open any more."""

@@ -37,18 +37,17 @@ def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
     session.use_threads(1)
     columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in table.key_plans())
     session.execute(f"CREATE TEMP TABLE {changes.bare(gone)} ({columns})")
+    rows = left = 0
     for place, part in enumerate(parts):
-        rows = source_rows(table, table.columns, filters.both(among(table, part), filters.belongs(table)))
-        if place:
-            intake.insert(session, changed, rows)
-        else:
-            intake.make(session, changes.bare(changed), rows)
+        wire = source_rows(table, table.columns, filters.both(among(table, part), filters.belongs(table)))
+        found = intake.insert(session, changed, wire) if place else intake.make(session, changes.bare(changed), wire)
         # A key that is there has one row: where there are as many rows as keys, none is gone.
-        if len(parts) > 1 or session.one(f"SELECT count(*) FROM {changed}") < len(part):
-            intake.insert(session, gone, _gone(table, part))
+        if len(parts) > 1 or found < len(part):
+            left += intake.insert(session, gone, _gone(table, part))
+        rows += found
     if len(parts) > 1:
-        _leave_one(session, changed, table)
-    counted = changes.counted(session, changed, gone)
+        rows -= _leave_one(session, changed, table)
+    counted = Changes(changed, gone, rows, left)
     changes.take_threads(session, counted.rows)
     error = None if into.force_deletes else _loss(session, table, counted, into.published)
     if error:
@@ -103,10 +102,11 @@ def _same(table: Table, one: str, other: str) -> str:
     )
 
 
-def _leave_one(session: DuckSession, changed: str, table: Table) -> None:
-    """Two spellings of one key may stand in two questions: its row was read twice then."""
+def _leave_one(session: DuckSession, changed: str, table: Table) -> int:
+    """Two spellings of one key may stand in two questions: its row was read twice then. How many were too many."""
     key = quoting.listed(table.key)
-    session.execute(f"DELETE FROM {changed} WHERE rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})")
+    twice = f"rowid NOT IN (SELECT min(rowid) FROM {changed} GROUP BY {key})"
+    return int(session.one(f"DELETE FROM {changed} WHERE {twice}"))
 
 
 def _loss(

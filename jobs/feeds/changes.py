@@ -50,18 +50,19 @@ def joined(session: DuckSession, table: Table, earlier: Changes, later: Changes,
     """Both of them, in two tables more, as if all had been read now: where they differ, the later ones are right."""
     key = quoting.listed(table.key)
     columns = quoting.listed(plan.name for plan in table.columns)
-    newer = f"(SELECT {key} FROM {later.changed} UNION ALL SELECT {key} FROM {later.gone})"
+    gone_later = f" UNION ALL SELECT {key} FROM {later.gone}" if later.keys else ""
+    newer = f"(SELECT {key} FROM {later.changed}{gone_later})"
     rows = f"SELECT {columns} FROM {earlier.changed} ANTI JOIN {newer} USING ({key})"
     keys = f"SELECT {key} FROM {earlier.gone} ANTI JOIN {later.changed} USING ({key})"
     changed, gone = f"temp.both_changed_{label}", f"temp.both_gone_{label}"
-    make(session, changed, f"SELECT {columns} FROM {later.changed} UNION ALL {rows}")
-    make(session, gone, f"SELECT {key} FROM {later.gone} UNION ALL {keys}")
-    return counted(session, changed, gone)
+    count = make(session, changed, f"SELECT {columns} FROM {later.changed} UNION ALL {rows}")
+    left = make(session, gone, f"SELECT {key} FROM {later.gone}" + (f" UNION ALL {keys}" if earlier.keys else ""))
+    return Changes(changed, gone, count, left)
 
 
-def make(session: DuckSession, name: str, rows: str) -> None:
-    """A temporary table of what the SELECT `rows` finds; the name begins with `temp.`."""
-    session.execute(f"CREATE TEMP TABLE {bare(name)} AS {rows}")
+def make(session: DuckSession, name: str, rows: str) -> int:
+    """A temporary table of what the SELECT `rows` finds, and how many there are; the name begins with `temp.`."""
+    return int(session.one(f"CREATE TEMP TABLE {bare(name)} AS {rows}"))
 
 
 def drop(session: DuckSession, changes: Changes) -> None:

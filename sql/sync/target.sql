@@ -147,7 +147,7 @@ FROM (
 UPDATE out.neaptide.watermarks
 SET snapshot = $snapshot, as_of = $as_of::TIMESTAMPTZ, floor = $floor::TIMESTAMPTZ, standby = $standby,
     clock = $clock::JSON, run_id = $run_id
-WHERE table_name IN (SELECT unnest(from_json($names::JSON, '["VARCHAR"]')));
+WHERE list_contains(from_json($names::JSON, '["VARCHAR"]'), table_name);
 
 -- name: forget_watermarks
 -- Make room for the next watermarks of these tables.

@@ -33,6 +33,20 @@ MUTANTS = (
         CARRY + "test_rows_that_are_read_again_are_handed_on_all_the_same",
     ),
     Mutant(
+        "keys that were kept as gone are left out where none is gone since",
+        "jobs/feeds/changes.py",
+        'f" UNION ALL {keys}" if earlier.keys',
+        'f" UNION ALL {keys}" if earlier.keys and later.keys',
+        CARRY + "test_what_one_run_changed_is_changed_again_by_the_next",
+    ),
+    Mutant(
+        "a version that was kept goes in although its key is gone since",
+        "jobs/feeds/changes.py",
+        'FROM {later.gone}" if later.keys else',
+        'FROM {later.gone}" if later.keys and earlier.keys else',
+        CARRY + "test_what_one_run_changed_is_changed_again_by_the_next",
+    ),
+    Mutant(
         "what a run read that began ahead of the published file is kept as if it were all",
         "jobs/position/watermark.py",
         "return lower and base.snapshot.sees_all_of(since.snapshot)",

@@ -11,6 +11,7 @@ VERIFY = "tests/integration/test_verify.py::"
 RENAMED = UNREADABLE + "test_an_object_is_renamed_and_dropped_and_its_row_is_updated_and_deleted"
 ARRIVES = UNREADABLE + "test_a_delete_arrives_though_no_row_could_have_its_key_any_more"
 FAILING = "tests/integration/test_failing_rows.py::"
+DELETES = "tests/integration/test_traps_deletes.py::"
 SIGNATURES = "tests/unit/tables/test_signatures.py::"
 
 MUTANTS = (
@@ -62,6 +63,13 @@ MUTANTS = (
         'return f"{value}::{_unchecked(info.type.resolved)}"',
         'return f"{value}::{info.type_name}"',
         ARRIVES,
+    ),
+    Mutant(
+        "recorded keys are read of no table that was asked for news",
+        "jobs/feeds/watermark/gather.py",
+        "return not isinstance(step.news, News) or step.news.gone",
+        "return not isinstance(step.news, News)",
+        DELETES + "test_rows_key_changes_and_swapped_keys",
     ),
     Mutant(
         "a recorded key that can't be read fails its table for good",

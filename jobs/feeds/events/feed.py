@@ -171,7 +171,8 @@ def _sweeping(step: Step) -> Step:
     found = place.of(step.since)
     swept = found.swept if found else step.since
     action = DELTA if step.table.stamp else WHOLE
-    return replace(step, action=action, reason="", saved=replace(step.saved, watermark=swept))
+    # What events told says nothing of what was written since the last sweep.
+    return replace(step, action=action, reason="", saved=replace(step.saved, watermark=swept), news=ALL)
 
 
 def _unsweepable(step: Step, swept: Watermark, now: SourceSession) -> str:

@@ -56,7 +56,7 @@ class WalFeed:
         """By key; where the keys are not known, or can't be read any more, all of the table."""
         keys = None if step.unreadable else self._keys(step, now)
         if keys is None:
-            whole = replace(step, action=WHOLE, unreadable=False)
+            whole = replace(step, action=WHOLE, unreadable=False, news=ALL)
             return self._whole.gather(into, whole, now)
         try:
             return by_key.gather(into, step.table, keys)

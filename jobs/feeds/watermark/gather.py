@@ -16,7 +16,7 @@ from jobs.engine.rows import out, source_rows
 from jobs.engine.session import DuckSession
 from jobs.feeds import changes, mass_delete
 from jobs.feeds.changes import Changes, Into
-from jobs.feeds.feed import UnreadableKeys
+from jobs.feeds.feed import News, UnreadableKeys
 from jobs.feeds.watermark import probe
 from jobs.plan.steps import Step
 from jobs.position import watermark
@@ -55,9 +55,7 @@ class _Reading:
     def changes(self) -> Changes:
         """Rows, then keys."""
         self._session.use_threads(1)
-        self._read_rows()
-        self._read_gone()
-        return changes.counted(self._session, self._changed, self._gone)
+        return Changes(self._changed, self._gone, self._read_rows(), self._read_gone())
 
     def loss(self, gone: Changes, published: Path | None) -> errors.TooManyDeletes | None:
         """The error where too much of a table is gone whose keys are compared."""
@@ -72,41 +70,45 @@ class _Reading:
         if self._has_keys:
             self._session.execute(f"DROP TABLE {changes.bare(self._keys)}")
 
-    def _read_rows(self) -> None:
+    def _read_rows(self) -> int:
         table, since = self._table, self._since
         rows = source_rows(table, table.columns, filters.both(since, filters.belongs(table)))
         with self._session.in_order_of_pages() if since and table.pages > _FEW_PAGES else nullcontext():
-            intake.make(self._session, changes.bare(self._changed), rows)
+            return intake.make(self._session, changes.bare(self._changed), rows)
 
-    def _read_gone(self) -> None:
+    def _read_gone(self) -> int:
         table, plans = self._table, self._table.key_plans()
         columns = ", ".join(f"{quoting.identifier(plan.name)} {plan.duckdb_type}" for plan in plans)
         self._session.execute(f"CREATE TEMP TABLE {changes.bare(self._gone)} ({columns or 'nothing INTEGER'})")
         if not plans:
-            return
-        if table.stamp is None and not table.deletes.keeps:
-            self._read_absent(f"SELECT {quoting.listed(table.key)} FROM {self._changed}")
-        elif self._step.compares_keys:
-            self._read_absent(self._present())
-        elif table.deletes.recorded:
-            self._read_recorded()
+            return 0
+        gone = self._read_deleted()
         # Of a table that is read whole, what is absent from what was read includes these, unless deleted rows are kept.
         if filters.excluded(table) and (table.stamp is not None or table.deletes.keeps):
             left = filters.both(self._since, filters.excluded(table))
-            intake.insert(self._session, self._gone, source_rows(table, plans, left))
+            gone += intake.insert(self._session, self._gone, source_rows(table, plans, left))
+        return gone
 
-    def _read_recorded(self) -> None:
+    def _read_deleted(self) -> int:
+        table = self._table
+        if table.stamp is None and not table.deletes.keeps:
+            return self._read_absent(f"SELECT {quoting.listed(table.key)} FROM {self._changed}")
+        if self._step.compares_keys:
+            return self._read_absent(self._present())
+        return self._read_recorded() if table.deletes.recorded and _may_have_gone(self._step) else 0
+
+    def _read_recorded(self) -> int:
         try:
-            intake.insert(self._session, self._gone, _tombstoned_keys(self._table, self._step.since))
+            return intake.insert(self._session, self._gone, _tombstoned_keys(self._table, self._step.since))
         except errors.NeaptideError as error:
             # No access, a lost session or a full disk is no matter of a key.
             if type(error) is not errors.NeaptideError:
                 raise
             raise UnreadableKeys(self._table.name) from error
 
-    def _read_absent(self, present: str) -> None:
+    def _read_absent(self, present: str) -> int:
         inside = f"SELECT {quoting.listed(self._table.key)} FROM {out(self._table)}"
-        self._session.execute(f"INSERT INTO {self._gone} ({inside}) EXCEPT ({present})")
+        return int(self._session.one(f"INSERT INTO {self._gone} ({inside}) EXCEPT ({present})"))
 
     def _present(self) -> str:
         """A DuckDB SELECT of the keys that the source has."""
@@ -117,6 +119,11 @@ class _Reading:
             intake.make(self._session, changes.bare(self._keys), wire)
             self._has_keys = True
         return f"SELECT * FROM {self._keys}"
+
+
+def _may_have_gone(step: Step) -> bool:
+    """Whether keys were recorded since the watermark, as far as the source was asked in this snapshot."""
+    return not isinstance(step.news, News) or step.news.gone
 
 
 def _tombstoned_keys(table: Table, since: Watermark) -> Wire:
