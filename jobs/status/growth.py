@@ -60,7 +60,8 @@ def _of_lake(job: Job, file: DuckSession) -> Iterator[Growth]:
         return
     (row,) = file.rows(statements.get("lakefile", "earlier"))
     limit = f"{_span(job.settings.target.retention)} by [target] retention"
-    yield Growth("files of earlier snapshots", row["files"], row["bytes"], limit)
+    if row["files"]:
+        yield Growth("files of earlier snapshots", row["files"], row["bytes"], limit)
     if row["going"]:
         yield Growth("files that no snapshot has", row["going"], None, "a day, at the next neaptide lake tidy")
 
