@@ -25,6 +25,7 @@ _LONG_TIMEOUT = 900
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test marked `few(n)` the first n cases are run by `make test`; the others are long, and have more time."""
+    items[:] = targets.thinned(items)
     seen: Counter[str] = Counter()
     for item in items:
         if few := item.get_closest_marker("few"):

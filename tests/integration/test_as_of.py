@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from app.reporting import opening
 from jobs.status import report
 from jobs.targets.file import freshness
 from jobs.verify import verify
-from tests.support import runs
+from tests.support import runs, targets
 from tests.support.syncing import Lab
+
+pytestmark = pytest.mark.each_target(cases=1)
 
 NAMES = ("a", "b")
 IMPATIENT = {"lock_timeout": timedelta(milliseconds=100)}
@@ -58,7 +59,7 @@ def change(lab: Lab, table: str) -> datetime:
 
 def tamper(lab: Lab, table: str) -> None:
     """Let the published file differ from the source."""
-    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+    with targets.writing(lab.job) as file:
         file.execute(f"UPDATE public.{table} SET v = 'wrong' WHERE id = 7")
 
 
@@ -66,7 +67,7 @@ def told(lab: Lab) -> dict[str, datetime]:
     """As of when the file and each table are, by all who say so."""
     found = report.read_status(lab.job)
     beside = freshness.as_of(lab.job.files)
-    with opening.open(lab.job.files.link) as store:
+    with opening.open(lab.job.files.link, lake=lab.job.settings.lake) as store:
         assert found.as_of == beside == store.as_of == found.runs[0]["as_of"]
     assert found.as_of is not None
     tables = {table.table.removeprefix("public."): table.as_of for table in found.tables}
@@ -95,6 +96,7 @@ def test_all_are_repaired_while_one_is_locked(lab: Lab) -> None:
 
 
 @pytest.mark.each_feed
+@pytest.mark.of_files("a first load of a lake leaves nothing where it is cut short")
 def test_a_first_load_is_cut_short_and_then_one_of_its_tables_fails(lab: Lab) -> None:
     runs.killed_at(lab.job, "table_loaded")
     changed = change(lab, "a")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from app import errors
 from jobs import faults
 from jobs.backfill import backfill
 from jobs.tables.ranges import Range
+from jobs.targets import targets as published
 from tests.support.behind import KEYS, filled, rows, wrong
 from tests.support.cli import Cli, Done
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
 
-pytestmark = pytest.mark.each_feed
+pytestmark = [pytest.mark.each_feed, pytest.mark.each_target(cases=1)]
 
 
 @pytest.fixture
@@ -100,19 +99,19 @@ def test_a_range_in_parts_goes_on_where_it_was_cut_short_while_a_daemon_runs(
         done = call(lab, "public.t", "--key-from", "1", "--chunk", "10", "--json").ok().json
     assert done["resumed"] == "20" and done["parts"] >= 8
     lab.assert_equal()
-    assert not (lab.folder / "reporting.duckdb.backfill").exists()
+    assert not lab.job.files.read("backfill")
 
 
 def test_a_range_in_which_nothing_differs_writes_no_file(lab: Lab) -> None:
     wrong(lab, "UPDATE public.t SET v = 9 WHERE id = 15")
-    before = lab.job.files.published
+    before = published.of(lab.job).version()
     for arguments in (
         ("--key-from", "1", "--key-to", "14"),
         ("--where", "id < 15"),
         ("--key-from", "16", "--chunk", "9"),
     ):
         done = call(lab, "public.t", *arguments, "--json").ok().json
-        assert (done["rows_in"], done["rows_out"], lab.job.files.published) == (0, 0, before), arguments
+        assert (done["rows_in"], done["rows_out"], published.of(lab.job).version()) == (0, 0, before), arguments
     lab.run("UPDATE t SET v = 3 WHERE id = 40")
     done = call(lab, "public.t", "--key-to", "14", "--json").ok().json
     assert done["rows_in"] == 1
@@ -123,15 +122,16 @@ def test_a_range_in_which_nothing_differs_writes_no_file(lab: Lab) -> None:
 
 def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     left = {"table": "public.t", "where": "", "low": "3", "high": None, "done": "5"}
-    (lab.folder / "reporting.duckdb.backfill").write_text(json.dumps(left))
+    lab.job.files.note("backfill", left)
     wrong(lab, "UPDATE public.t SET v = 9")
     assert call(lab, "public.t", "--key-from", "1").code == 2
     call(lab, "public.t", "--key-from", "1", "--restart").ok()
     lab.assert_equal()
-    assert not (lab.folder / "reporting.duckdb.backfill").exists()
+    assert not lab.job.files.read("backfill")
 
 
 @pytest.mark.few(2)
+@pytest.mark.of_files("nothing is written, wherever to")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -151,10 +151,10 @@ def test_one_that_was_cut_short_can_be_forgotten(lab: Lab) -> None:
     ],
 )
 def test_what_names_no_rows_is_refused(lab: Lab, arguments: tuple[str, ...], told: str) -> None:
-    before = lab.job.files.published
+    before = published.of(lab.job).version()
     done = call(lab, *arguments)
     assert done.code == 2 and told in done.err
-    assert lab.job.files.published == before
+    assert published.of(lab.job).version() == before
 
 
 def test_a_table_without_a_key_or_a_paused_one_is_refused(lab: Lab) -> None:
@@ -178,7 +178,7 @@ def test_a_filter_and_a_renamed_key_are_the_file_s(empty_db: str, tmp_path: Path
     filled(lab, "bigint")
     wrong(lab, "UPDATE public.t SET v = 5", """INSERT INTO public.t SELECT "the id" + 49, 5, now() FROM public.t""")
     backfill.backfill(lab.job, "public.t", Range(low="41", high="60"))
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         found = file.execute('SELECT "the id", v FROM public.t WHERE "the id" > 38 ORDER BY 1').fetchall()
     assert found == [(39, 5), (40, 5), *((key, 1) for key in range(41, 50)), *((key, 5) for key in range(61, 99))]
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import psycopg
 import pytest
 
 from app import errors
 from jobs.status import report
 from jobs.verify import verify
-from tests.support import cluster
+from tests.support import cluster, targets
 from tests.support.syncing import Lab
+
+pytestmark = pytest.mark.each_target(cases=1)
 
 LIMIT = "120MB"
 # Larger than what is left of the limit once a copy of it is made.
@@ -33,7 +34,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 
 def count(lab: Lab, table: str) -> int:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         [(n,)] = file.execute(f"SELECT count(*) FROM {table}").fetchall()
     return int(n)
 
@@ -69,7 +70,7 @@ def test_a_table_with_a_row_too_large_is_compared_by_itself(lab: Lab, repair: bo
     lab.run(LARGE)
     lab.target["memory_limit"] = "400MB"
     lab.sync()
-    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+    with targets.writing(lab.job) as file:
         file.execute("UPDATE public.small SET t = 'wrong'")
         file.execute("DELETE FROM public.large WHERE id = 7")
     lab.target["memory_limit"] = LIMIT
@@ -110,7 +111,7 @@ def test_a_text_that_is_none_in_utf8_is_named_and_may_be_kept_as_bytes(old_db: s
     assert count(lab, "public.ok") == 1
     lab.specs[0]["rules"] = {"v": "bytes"}
     assert lab.sync().failed == ()
-    with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         assert file.execute("SELECT v FROM public.t ORDER BY id").fetchall() == [(b"plain",), (b"caf\x81",)]
     assert verify.verify(lab.job).equal
     write(old_db, b"UPDATE t SET words = ARRAY[E'\\x81'] WHERE id = 1")
@@ -126,7 +127,7 @@ def test_a_key_of_such_bytes_is_followed(old_db: str, tmp_path: Path) -> None:
     lab.sync()
     write(old_db, b"DELETE FROM t WHERE k = E'\\x81'", b"UPDATE t SET k = E'\\x90', n = 4 WHERE k = E'\\x8d'")
     lab.sync()
-    with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         assert file.execute("SELECT k, n FROM public.t ORDER BY n").fetchall() == [(b"a", 3), (b"\x90", 4)]
     assert verify.verify(lab.job).equal
 
@@ -148,7 +149,7 @@ def test_the_log_of_such_bytes_is_read(old_db: str, tmp_path: Path) -> None:
     # In a column that is no key, it hinders nobody; nor does a key that is a text after all.
     write(old_db, b"UPDATE t SET v = E'\\x81' WHERE k = 'a'", b"UPDATE n SET k = E'\\xc3\\xa9' WHERE k = 'b'")
     assert [table.action for table in lab.sync().tables] == ["delta", "delta"]
-    with duckdb.connect(str(tmp_path / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         assert file.execute("SELECT k, n, v FROM public.t ORDER BY n").fetchall() == [
             (b"a", 3, b"\x81"),
             (b"\x90", 4, None),

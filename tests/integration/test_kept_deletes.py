@@ -14,6 +14,8 @@ from jobs.sessions import OpenSessions
 from tests.support.events import telling
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 KINDS: dict[str, dict[str, Any]] = {
     "stamped": {},
     "counted": {"watermark": "xid"},

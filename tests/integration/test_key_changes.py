@@ -9,6 +9,8 @@ import pytest
 from app import errors
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 TABLE = "CREATE TABLE public.part (id int PRIMARY KEY, name text, updated_at timestamptz NOT NULL DEFAULT now())"
 MOVES = """
 CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -16,6 +16,8 @@ from tests.support.modellab import check, write
 from tests.support.modelshop import MODELS, MOVES, actions, moved, opened
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 MODES: dict[str, dict[str, Any]] = {
     "updated_at": {},
     "xid": {"watermark": "xid"},

@@ -24,7 +24,7 @@ MODES: dict[str, dict[str, Any]] = {
     "compare": {"deletes": "compare"},
     "soft": {"deletes": "soft", "soft_column": "gone"},
 }
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.each_target(cases=1)]
 
 
 def opened(

@@ -9,6 +9,8 @@ import pytest
 from tests.support.modellab import check, write
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 SELECTS = {
     "as it is": 'SELECT id, "Total", "a""b", "größe" FROM public.bill',
     "in another case": 'SELECT ID, total, "A""B", "größe" FROM public.bill',

@@ -9,6 +9,8 @@ import pytest
 from jobs.status import report
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 MODES = {
     "updated_at": {"watermark": "updated_at"},
     "xid": {"watermark": "xid"},

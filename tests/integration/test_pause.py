@@ -16,7 +16,7 @@ from tests.support.cli import Cli
 from tests.support.daemons import running, write_config
 from tests.support.syncing import Lab
 
-pytestmark = pytest.mark.each_feed
+pytestmark = [pytest.mark.each_feed, pytest.mark.each_target(cases=1)]
 TABLE = "CREATE TABLE {} (id bigint PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
 
 
@@ -124,6 +124,7 @@ def test_a_table_that_is_not_there_is_refused_with_the_nearest(lab: Lab, call: t
     assert done.code == 2 and told in done.err
 
 
+@pytest.mark.of_files("looks into the note beside it, which a lake has in its catalog")
 def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
     path = lab.folder / "reporting.duckdb.paused"
     for text in ("", "[]", '{"tables": {"public.a": 5}}', json.dumps({"tables": {"public.a": "9999-01-01T00:00:00"}})):
@@ -145,6 +146,7 @@ def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
 
 
 @pytest.mark.stamps
+@pytest.mark.of_files("looks into the note beside it, which a lake has in its catalog")
 def test_log_that_is_held_for_a_paused_table_is_told_before_it_is_let_go(empty_db: str, tmp_path: Path) -> None:
     lab = Lab(empty_db, tmp_path, [{"name": "public.a"}], sync_options={"feed": "wal"})
     lab.run(TABLE.format("a"), "INSERT INTO a VALUES (1, 0)")

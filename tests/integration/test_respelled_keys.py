@@ -15,8 +15,10 @@ from psycopg.rows import tuple_row
 from jobs import quoting
 from jobs.source.connection import Source
 from jobs.verify import verify
-from tests.support import keytypes
+from tests.support import keytypes, targets
 from tests.support.syncing import Lab
+
+pytestmark = pytest.mark.each_target(cases=1)
 
 MODES: dict[str, dict[str, Any]] = {
     "tombstone": {"watermark": "xid"},
@@ -110,8 +112,7 @@ def made(lab: Lab, kinds: Sequence[str], modes: Sequence[str]) -> list[Place]:
 
 def assert_equal(lab: Lab, found: Sequence[Place], step: str) -> None:
     """Each row once, by the key's text where the file keeps that, and by what stands beside it."""
-    path = str(lab.folder / "reporting.duckdb")
-    with Source.of(lab.job).open("neaptide test") as conn, duckdb.connect(path, read_only=True) as file:
+    with Source.of(lab.job).open("neaptide test") as conn, lab.published() as file:
         conn.row_factory = tuple_row
         for place in found:
             theirs, ours = rows_of(conn, file, place)
@@ -156,7 +157,7 @@ def assert_mended(lab: Lab, found: Sequence[Place]) -> None:
     """A row that is not as it should be is found, named and mended, whatever its key is."""
     # What is compared whole in each run is mended before anybody looks.
     found = [place for place in found if place.mode != "none" and not place.kind.startswith(("reg", "place"))]
-    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+    with targets.writing(lab.job) as file:
         for place in found:
             file.execute(f"UPDATE {place.name} SET n = -1")
     checked = verify.verify(lab.job, repair=True)
@@ -171,6 +172,7 @@ def test_a_key_that_is_spelled_anew_is_one_row(lab: Lab) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.of_files("as many runs of as many tables take minutes in a lake, which has the few types above")
 def test_a_key_of_any_type_that_is_spelled_anew_is_one_row(lab: Lab) -> None:
     # With the log it is the same for every type, and there are tables enough.
     check(lab, list(KINDS), [mode for mode in MODES if mode != "logged"])

@@ -6,15 +6,16 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from jobs import faults
 from jobs.sessions import OpenSessions
 from jobs.status import report
 from jobs.verify import verify
-from tests.support import modellab
+from tests.support import modellab, targets
 from tests.support.syncing import Lab
+
+pytestmark = pytest.mark.each_target(cases=1)
 
 ALL = {"probe", "load", "apply", "checkpoint", "publish"}
 
@@ -42,7 +43,7 @@ def test_each_run_has_all_its_phases_and_its_true_end_at_once_and_for_good(lab: 
         assert not lab.sync().changed
         assert [record(found) for found in report.history(lab.job, 10)] == made[::-1]
     assert [record(found) for found in report.read_status(lab.job, runs=2).runs] == made[:-3:-1]
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         kept = file.execute("SELECT finished_at FROM neaptide.runs ORDER BY run_id").fetchall()
     assert [row[0] for row in kept[:-1]] == [end for _, end, _, _ in made[:-1]]
 
@@ -70,7 +71,7 @@ def test_what_each_run_did_to_the_models_is_told_at_once_and_for_good(lab: Lab, 
     lab.sync_options["keep_runs"] = 2
     lab.run("INSERT INTO item VALUES (9)")
     lab.sync()
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         assert file.execute("SELECT count(DISTINCT run_id) FROM neaptide.model_runs").fetchone() == (2,)
 
 
@@ -92,7 +93,7 @@ def test_the_last_change_of_a_table_is_told_and_a_quiet_run_is_none(lab: Lab) ->
 def test_a_repair_tells_its_phases_too(lab: Lab) -> None:
     lab.run("INSERT INTO item VALUES (1)")
     lab.sync()
-    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+    with targets.writing(lab.job) as file:
         file.execute("DELETE FROM public.item")
     verify.verify(lab.job, repair=True)
     newest = report.history(lab.job, 1)[0]

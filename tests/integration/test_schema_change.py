@@ -18,6 +18,8 @@ from jobs.tracking import install
 from jobs.verify import verify
 from tests.support.syncing import Lab
 
+pytestmark = pytest.mark.each_target(cases=1)
+
 TYPES = (
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
     "CREATE TYPE state AS ENUM ('new', 'old')",

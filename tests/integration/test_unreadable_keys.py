@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from jobs.run import dryrun
 from jobs.verify import verify
 from tests.support.syncing import Lab
+
+pytestmark = pytest.mark.each_target(cases=1)
 
 _CHECK = "ALTER DOMAIN code ADD CHECK (value > 0) NOT VALID"
 # Each: types, the key's type, the key that is deleted, one that stays, and what happens to the type then.
@@ -48,7 +49,7 @@ def deleted(lab: Lab, case: str) -> None:
 
 
 def rows(lab: Lab, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         return file.execute(query).fetchall()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from jobs.verify import verify
+from tests.support import targets
 from tests.support.syncing import Lab
 
-pytestmark = pytest.mark.each_feed
+pytestmark = [pytest.mark.each_feed, pytest.mark.each_target(cases=1)]
 ITEMS = """
 CREATE TABLE item (
     id bigint PRIMARY KEY, name text, price numeric(10, 2), updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -30,7 +30,7 @@ def lab(empty_db: str, tmp_path: Path) -> Lab:
 
 def tamper(lab: Lab, *statements: str) -> None:
     """Change the published file behind everybody's back."""
-    with duckdb.connect(str((lab.folder / "reporting.duckdb").resolve())) as file:
+    with targets.writing(lab.job) as file:
         for statement in statements:
             file.execute(statement)
 

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from app import versions
+from tests.support import targets
 from tests.support.syncing import Lab
 
 TABLE = "CREATE TABLE {} (id {} PRIMARY KEY, v int, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -33,6 +34,11 @@ def filled(lab: Lab, kind: str) -> None:
 
 def wrong(lab: Lab, *statements: str) -> None:
     """Make both files differ from the source in a way that no run can see, as of a fault that is mended since."""
+    if lab.job.settings.lake:
+        for statement in statements:
+            targets.altered(lab.job, statement)
+        assert not lab.sync().changed
+        return
     files = lab.job.files
     for path in lab.both:
         path.chmod(0o600)
@@ -50,5 +56,5 @@ def wrong(lab: Lab, *statements: str) -> None:
 
 
 def rows(lab: Lab) -> dict[Any, int]:
-    with duckdb.connect(str(lab.folder / "reporting.duckdb"), read_only=True) as file:
+    with lab.published() as file:
         return dict(file.execute("SELECT id, v FROM public.t").fetchall())

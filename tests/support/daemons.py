@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import targets
 from tests.support.syncing import Lab
 
 ROOT = Path(__file__).parents[2]
@@ -120,10 +121,11 @@ def write_config(lab: Lab, *, every: str = "1h", more: str = "", schedule: str =
     lab.folder.mkdir(parents=True, exist_ok=True)
     tables = "".join(f"[[tables]]\nname = {json.dumps(spec['name'])}\n" for spec in lab.specs)
     feed = "".join(f'{key} = "{value}"\n' for key, value in lab.sync_options.items() if key == "feed")
+    place = "".join(f"{key} = {json.dumps(value)}\n" for key, value in targets.chosen.settings(lab.folder).items())
     path = lab.folder / "config.toml"
     passing = path.with_suffix(".passing")
     passing.write_text(
-        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n[sync]\nmargin = "{margin}"\n{feed}'
+        f'[source]\nurl = "{lab.url}"\n[target]\npath = "reporting.duckdb"\n{place}[sync]\nmargin = "{margin}"\n{feed}'
         f'[schedule]\nevery = "{every}"\n{schedule}\n{more}\n{tables}'
     )
     passing.replace(path)

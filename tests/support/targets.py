@@ -6,6 +6,7 @@ that has the mark, a test is left to files by the mark `of_files`, which says wh
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def published(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(folder / "reporting.duckdb"), read_only=True)
 
 
+def writing(job: Job) -> duckdb.DuckDBPyConnection:
+    """A session that writes to what is published, past every run."""
+    if lake := job.settings.lake:
+        return attached(lake)
+    return duckdb.connect(str(job.files.link.resolve()))
+
+
 def altered(job: Job, statement: str) -> None:
     """Have something in what is published that no run has put there, as if one had."""
     if lake := job.settings.lake:
@@ -92,3 +100,26 @@ def spread(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("target_kind", [pytest.param(FILE, id=pytest.HIDDEN_PARAM), lake], indirect=True)
     elif feeds.has_each(metafunc):
         metafunc.parametrize("feed", feeds.params(), indirect=True)
+
+
+def thinned(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Without a lake's cases of a test beyond the first ones that `each_target(cases=n)` asks for."""
+    seen: Counter[str] = Counter()
+    left = []
+    for item in items:
+        mark = item.get_closest_marker("each_target")
+        if mark and _is_on_lake(item):
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] > mark.kwargs.get("cases", seen[test]):
+                continue
+        left.append(item)
+    return left
+
+
+def _is_on_lake(item: pytest.Item) -> bool:
+    return (
+        isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and item.callspec.params.get("target_kind") == LAKE
+    )
