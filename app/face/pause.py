@@ -43,13 +43,18 @@ def resume(face: Face, *, tables: tuple[str, ...], as_json: bool) -> None:
     from app import bootstrap
     from jobs.targets import pauses
 
-    resumed = pauses.resume(bootstrap.job(face.settings, start=False), list(tables))
+    job = bootstrap.job(face.settings, start=False)
+    resumed = pauses.resume(job, list(tables))
     if as_json:
         show.as_json(resumed)
-    for name in resumed:
-        face.say(f"{name} is resumed: the next run brings it up to date")
-    if not resumed and not tables:
-        face.say("nothing was paused")
-    for name in dict.fromkeys(tables):
-        if name not in resumed:
-            face.say(f"{name} was not paused")
+    for line in _told(resumed, list(tables), sorted(job.paused)):
+        face.say(line)
+
+
+def _told(resumed: list[str], named: list[str], still: list[str]) -> list[str]:
+    """What became of each table; the config's own stay as they are."""
+    lines = [f"{name} is resumed: the next run brings it up to date" for name in resumed if name not in still]
+    if named:
+        return lines + [f"{name} was not paused" for name in dict.fromkeys(named) if name not in resumed]
+    lines += [f"{name} stays paused: it has paused = true in the config" for name in still]
+    return lines or ["nothing was paused"]

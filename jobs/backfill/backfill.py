@@ -181,8 +181,10 @@ def _upto(job: Job, table: Table, rest: Range, chunk: int) -> tuple[str | None, 
 def _done(job: Job, table: Table, part: Range) -> TableRun:
     run = sync.sync_once(job, ranges={table.name: part})
     [found] = [one for one in run.tables if one.table == table.name] or [TableRun(table.name, "none")]
-    if found.error or found.action == "paused":
-        raise errors.NeaptideError(f"{table.name}: {found.error or 'the table is paused'}")
+    if found.action == "paused":
+        raise errors.Paused(f"{table.name} is paused", hint=f"neaptide resume {table.name}")
+    if found.error:
+        raise errors.NeaptideError(f"{table.name}: {found.error}")
     return found
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jobs.results import Run
 
 Began = Callable[[Command], object]
+# What is told of one that failed, in characters.
+_SHOWN = 400
 
 
 def after(job: Job, run: Run) -> Run:
@@ -35,7 +37,7 @@ def call(settings: config.Settings, runs: Sequence[Run], began: Began = lambda _
     content = json.dumps(given(settings, runs), default=_spelled)
     clean = redaction.of(settings).text
     return [
-        clean(sentence)
+        clean(sentence)[:_SHOWN]
         for sentence in (_called(settings, text, content, began) for text in settings.hooks.after_publish)
         if sentence
     ]

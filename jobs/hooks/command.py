@@ -20,7 +20,8 @@ _CALL = (
 )
 # How long a command has after SIGTERM, in seconds.
 _GRACE = 2.0
-_SHOWN = 300
+# Of what it said, in bytes.
+_LOOKED_AT = 16_384
 
 
 def arguments(text: str) -> list[str]:
@@ -72,9 +73,11 @@ class Command:
                 self._process.wait(patience)
 
     def _last_line(self) -> str:
-        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 4096))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return f": {lines[-1].strip()[:_SHOWN]}" if lines else ""
+        """As a whole, or nothing of one that is too long: a piece of a secret would not be known for one."""
+        start = max(0, self._said.seek(0, os.SEEK_END) - _LOOKED_AT)
+        self._said.seek(start)
+        lines = self._said.read().decode(errors="replace").rstrip().splitlines()[1 if start else 0 :]
+        return f": {lines[-1].strip()}" if lines else ""
 
 
 def _how(code: int) -> str:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg.conninfo
 import pytest
 
 from app import config, errors
@@ -87,6 +88,18 @@ def test_what_fails_is_told_and_fails_nothing_and_the_next_one_is_called(lab: La
     err = told(hooked(lab, command, KEEPS)("sync"))
     assert said in err and "s3cret" not in err and "\x1b" not in err
     assert len(seen(lab)) == 1
+
+
+def test_no_piece_of_a_secret_is_told_wherever_a_long_line_is_cut(lab: Lab) -> None:
+    password = psycopg.conninfo.conninfo_to_dict(lab.url)["password"]
+    neaptide = hooked(lab, f"{PYTHON} say.py")
+    (lab.folder / "say.py").write_text(f"print({'x' * 100 + password * 20!r}); raise SystemExit(3)")
+    err = told(neaptide("sync"))
+    assert "ended with code 3: xxx" in err and password[:4] not in err
+    (lab.folder / "say.py").write_text(f"print({password + 'y' * (16_384 - 20)!r}); raise SystemExit(4)")
+    lab.run("INSERT INTO item VALUES (9)")
+    err = told(neaptide("sync"))
+    assert "ended with code 4" in err and password[-8:] not in err
 
 
 @pytest.mark.parametrize("how", ["sleep 600", "trap '' TERM; while :; do sleep 1; done"])

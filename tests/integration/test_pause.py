@@ -138,6 +138,9 @@ def test_what_is_no_pause_of_ours_is_none(lab: Lab) -> None:
     assert "public.a was not paused" in neaptide("resume", "public.a").ok().err
     assert "public.a is paused;" in neaptide("pause", "public.a", "public.a").ok().err
     assert "public.a is paused already" in neaptide("pause", "public.a").ok().err
+    config = lab.folder / "config.toml"
+    config.write_text(config.read_text().replace('name = "public.a"', 'name = "public.a"\npaused = true'))
+    assert neaptide("resume").ok().err == "public.a stays paused: it has paused = true in the config\n"
     write_config(lab, more="")
     config = lab.folder / "config.toml"
     config.write_text(config.read_text() + "paused = true\n")

@@ -60,6 +60,13 @@ MUTANTS = (
         BACKFILL + "test_rows_that_only_the_file_has_go_from_the_range_and_from_nowhere_else",
     ),
     Mutant(
+        "what a hook said is cut before secrets are looked for",
+        "jobs/hooks/calls.py",
+        "clean(sentence)[:_SHOWN]",
+        "clean(sentence[:_SHOWN])",
+        "tests/integration/test_hooks.py::test_no_piece_of_a_secret_is_told_wherever_a_long_line_is_cut",
+    ),
+    Mutant(
         "what a comment or a dollar hides is taken for a text",
         "jobs/tables/table.py",
         "where if _HARD.search(where) else ",
