@@ -21,8 +21,15 @@ Change = Callable[[Lab], None]
 
 @pytest.fixture(params=["symlink", "pointer"])
 def lab(empty_db: str, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
-    """A table with a secret in each row and one beside it, in both files."""
-    found = Lab(empty_db, tmp_path / "files", [{"name": "public.person"}, {"name": "public.other"}], mode=request.param)
+    """The tables in both files."""
+    found = made(empty_db, tmp_path / "files", mode=request.param)
+    assert holding(found, SECRET) == 2
+    return found
+
+
+def made(url: str, folder: Path, **given: Any) -> Lab:
+    """A table with a secret in each row and one beside it, after three runs."""
+    found = Lab(url, folder, [{"name": "public.person"}, {"name": "public.other"}], **given)
     found.sync_options |= {"mask_key": "sixteen characters and more"}
     for table in ("person", "other"):
         found.run(
@@ -39,7 +46,6 @@ def lab(empty_db: str, tmp_path: Path, request: pytest.FixtureRequest) -> Lab:
         found.sync()
         found.run(f"UPDATE person SET public = public || {step} WHERE id < 100")
     found.sync()
-    assert holding(found, SECRET) == 2
     return found
 
 

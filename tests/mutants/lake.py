@@ -189,4 +189,12 @@ MUTANTS = (
         "_seconds(retention)",
         LAKE + "test_upkeep_keeps_files_few_and_readers_right",
     ),
+    Mutant(
+        "a lake keeps in its earlier snapshots what is hidden now",
+        "jobs/targets/lake/target.py",
+        "        if forgetting:\n",
+        "        if False:\n",
+        "tests/integration/test_lake_forgetting.py::"
+        "test_what_is_hidden_or_forgotten_is_in_no_file_of_a_lake_at_once[mask by null]",
+    ),
 )
