@@ -15,7 +15,7 @@ import pytest
 from app import errors
 from app.oltp.embedded.server import EmbeddedServer
 from jobs.verify import verify
-from tests.support import servers
+from tests.support import daemons, servers
 from tests.support.othersource import item_lab
 from tests.support.servers import ask
 from tests.support.syncing import Lab
@@ -183,6 +183,18 @@ def _sync(lab: Lab) -> None:
     """One run, which may meet a server that is down."""
     with suppress(errors.Retryable):
         lab.sync()
+
+
+@pytest.mark.long
+def test_a_daemon_goes_on_once_a_killed_server_is_back(lab: Lab, server: EmbeddedServer) -> None:
+    with daemons.running(daemons.write_config(lab)) as daemon:
+        daemon.saw("run_done")
+        crash(server)
+        daemon.saw("source_unreachable")
+        daemon.saw("recovered")
+        for key in (20, 21):
+            lab.run(f"INSERT INTO item VALUES ({key}, 'after the crash')")
+            daemons.wait_until(lambda: lab.file_rows("public.item") == lab.source_rows("public.item"))
 
 
 @pytest.mark.stamps
