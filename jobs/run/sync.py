@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from jobs import faults
 from jobs.engine.deadline import Deadline
 from jobs.engine.failures import Damaged
 from jobs.feeds import both as feeds
+from jobs.feeds.feed import Feed
 from jobs.feeds.watermark import nulls
 from jobs.hooks import calls
 from jobs.job import Job
@@ -111,7 +112,7 @@ def _attempted(job: Job, options: Options, progress: Progress, pending: Pending 
         now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.warnings)))
         context = Context(job, options, progress, now, seen.state, deadline, began, started, pending=pending)
         with ExitStack() as held:
-            context.feed = held.enter_context(feeds.opened(job, now, deadline.guard))
+            context.feed = held.enter_context(_fed(context))
             run = _Runner(context, source.close, seen.version).run()
             if pending is not None:
                 # What it says once all is published goes to the feed, too.
@@ -142,14 +143,23 @@ def run_in(job: Job, options: Options, now: SourceSession, published: State, dea
     """A run in a snapshot that stays open, onto a copy of the published file. The caller holds the lock."""
     onto = replace(options, onto_published=True)
     context = Context(job, onto, Silent(), now, published, deadline, began=None)
-    with feeds.opened(job, now, deadline.guard) as context.feed:
+    with _fed(context) as context.feed:
         return _Runner(context, lambda: None, targets.of(job).version()).run()
 
 
 def run_with(context: Context, over: Version | None) -> Run:
     """A run whose source session is the caller's, who holds the lock."""
-    with feeds.opened(context.job, context.now, context.deadline.guard) as context.feed:
+    with _fed(context) as context.feed:
         return _Runner(context, lambda: None, over).run()
+
+
+@contextmanager
+def _fed(context: Context) -> Iterator[Feed]:
+    """The feed, once the source is known for the one that the file is of: no slot is made or noted on another."""
+    if not context.options.full or context.options.tables:
+        steps.check_identity(context.published, context.now.identity, context.now.snapshot)
+    with feeds.opened(context.job, context.now, context.deadline.guard) as feed:
+        yield feed
 
 
 class _Runner:
@@ -164,8 +174,6 @@ class _Runner:
 
     def run(self) -> Run:
         """Gather, plan, apply, publish; or find that nothing changed."""
-        if not self._options.full or self._options.tables:
-            steps.check_identity(self._context.published, self._now.identity, self._now.snapshot)
         self._context.set_aside()
         with self._phases.phase("probe"):
             nothing = unchanged.is_quiet(self._context)

@@ -22,6 +22,7 @@ RESTORED = "lost transactions that the last sync saw|saw transactions that the s
 FROM_ELSEWHERE = "SELECT count(*) FROM neaptide.tombstone WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
 
 
+@pytest.mark.each_feed
 @pytest.mark.few(1)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_database_that_was_dropped_and_made_anew_is_refused(postgres: Cluster, tmp_path: Path, way: str) -> None:

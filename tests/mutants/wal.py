@@ -215,4 +215,15 @@ MUTANTS = (
         "for part in self.parts.get(table.relid, ()) if part.attached == 0)",
         FEED + "test_a_partition_that_was_changed_while_it_was_none",
     ),
+    Mutant(
+        "the log is opened before it is known whose server it is",
+        "jobs/run/sync.py",
+        "    if not context.options.full or context.options.tables:\n"
+        "        steps.check_identity(context.published, context.now.identity, context.now.snapshot)\n"
+        "    with feeds.opened(context.job, context.now, context.deadline.guard) as feed:\n",
+        "    with feeds.opened(context.job, context.now, context.deadline.guard) as feed:\n"
+        "        if not context.options.full or context.options.tables:\n"
+        "            steps.check_identity(context.published, context.now.identity, context.now.snapshot)\n",
+        "tests/integration/test_identity.py::test_a_database_that_was_dropped_and_made_anew_is_refused",
+    ),
 )
