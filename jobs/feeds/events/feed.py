@@ -28,7 +28,7 @@ from jobs.source.session import SourceSession
 from jobs.tables import filters
 from jobs.tables.table import Table
 
-ANOTHER = "its events come another way now"
+ANOTHER = "its events come from another queue now, or one made anew"
 _SWEPT = "deletes since the last sweep were purged"
 _WRAPPED = "transaction ids wrapped since the last sweep"
 
