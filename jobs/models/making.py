@@ -40,12 +40,14 @@ def remove(file: DuckSession, name: str) -> None:
         file.execute(f"DROP TABLE IF EXISTS {place.out(name)}")
 
 
-def rebuild(file: DuckSession, scratch: Scratch, name: str, analysis: Analysis) -> Moved | None:
-    """Make it anew in the middle of a run; returns what changed, or None where nothing did and nothing is written."""
+def rebuild(file: DuckSession, scratch: Scratch, name: str, analysis: Analysis) -> tuple[Moved | None, int]:
+    """Make it anew in the middle of a run; returns what changed, None where nothing did and nothing is written, and the
+    rows that it has.
+    """
     names = quoting.listed(analysis.columns)
     before = scratch.make(f"SELECT {names} FROM {place.out(name)}")
     now = scratch.make(analysis.text)
-    moved = of(file, scratch, analysis.columns, before, now, distinct=False)
+    moved = of(file, scratch, analysis.columns, before, now)
     if moved is not None:
         build(file, name, analysis)
-    return moved
+    return moved, scratch.count(now)

@@ -39,6 +39,7 @@ class Planning:
         self._file, self.folder = file, folder
         # What is read by models of which it is known that they can be kept.
         self.inputs: Mapping[str, Collection[str]] = {}
+        self._sizes: dict[str, int] = {}
 
     @cached_property
     def planned(self) -> Planned:
@@ -73,6 +74,15 @@ class Planning:
             return found
         analysis = self.analysis(quoting.split_name(name)[1])
         return Relation(analysis.columns, analysis.key)
+
+    def key(self, name: str) -> tuple[str, ...]:
+        """The key of a copied table, none of whose columns is ever NULL; a model's own need not tell its rows apart."""
+        found = self._tables.get(name)
+        return found.key if found else ()
+
+    def size(self, name: str) -> int:
+        """About how many rows a table has."""
+        return self._sizes.get(name, 0)
 
     def stored(self, name: str) -> str:
         """Where the rows of a table or model lie, by their rowids: those of sums behind a view, which has none."""
@@ -109,5 +119,7 @@ class Planning:
         }
         columns: dict[str, dict[str, str]] = {}
         for row in self._file.rows(statements.get("upkeep", "columns")):
-            columns.setdefault(quoting.join_name(row["schema"], row["name"]), {})[row["column"]] = row["type"]
+            name = quoting.join_name(row["schema"], row["name"])
+            columns.setdefault(name, {})[row["column"]] = row["type"]
+            self._sizes[name] = row["size"] or 0
         return {name: Relation(columns[name], key) for name, key in keys.items() if name in columns}

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from jobs import quoting
-from jobs.models import affected, place, selecting
+from jobs.models import affected, driven, place, selecting
 from jobs.models.analysis.shapes import Analysis, Branch, Term
 from jobs.models.moved import Moved, of
 from jobs.models.relations import Relations
 
 
 class Restricted:
-    """What one run does to one such model."""
+    """What one run does to one such model. `grown` says by how many rows it has more afterwards."""
 
     def __init__(self, relations: Relations, name: str, analysis: Analysis) -> None:
         self._relations, self._analysis, self._name = relations, analysis, name
         self._file, self._scratch = relations.file, relations.scratch
-        self._keys, self.count = "", 0
+        self._keys, self._rows, self.count, self.grown = "", "", 0, 0
 
     def find(self) -> bool:
         """Look for the keys that may have changed; whether there is one."""
-        parts = [
-            part
-            for branch in self._analysis.branches
-            for part in affected.keys(branch, self._terms(branch), self._relations.sides(branch, applied=True))
-        ]
-        if not parts:
-            return False
-        self._keys = self._scratch.make(" UNION ".join(parts))
-        self.count = self._file.one(f"SELECT count(*) FROM {self._keys}")
+        driver = driven.of(self._relations, self._analysis)
+        if driver:
+            self._rows, self._keys = driver.rows, driver.keys
+        elif parts := [part for branch in self._analysis.branches for part in self._parts(branch)]:
+            self._keys = self._scratch.make(affected.together(parts))
+        self.count = self._scratch.count(self._keys) if self._keys else 0
         return self.count > 0
 
     def apply(self, *, witnessed: bool) -> Moved | None:
         """Put in place of these keys what the SELECT gives for them; what changed, where somebody wants to know."""
-        nulls = self._relations.nulls(self._keys, self._analysis.key)
+        nulls = self._nulls()
         parts = [self._part(branch, nulls) for branch in self._analysis.branches]
         new = self._scratch.make(" UNION ALL ".join(parts))
         old = self._old(nulls) if witnessed else ""
-        self._file.execute(selecting.delete(place.out(self._name), self._analysis.key, self._keys, nulls))
+        gone = self._file.one(selecting.delete(place.out(self._name), self._analysis.key, self._keys, nulls))
         names = quoting.listed(self._analysis.columns)
-        self._file.execute(f"INSERT INTO {place.out(self._name)} ({names}) SELECT {names} FROM {new}")
-        if not witnessed:
-            return None
-        return of(self._file, self._scratch, self._analysis.columns, old, new, distinct=False)
+        come = self._file.one(f"INSERT INTO {place.out(self._name)} ({names}) SELECT {names} FROM {new}")
+        self.grown = come - gone
+        return of(self._file, self._scratch, self._analysis.columns, old, new) if witnessed else None
+
+    def _nulls(self) -> set[str]:
+        branches = self._analysis.branches
+        unsure = {name for branch in branches for name in self._relations.unsure(branch, self._terms(branch))}
+        return self._relations.nulls(self._keys, [name for name in self._analysis.key if name in unsure])
+
+    def _parts(self, branch: Branch) -> list[str]:
+        return list(affected.keys(branch, self._terms(branch), self._relations.sides(branch, applied=True)))
 
     def _old(self, nulls: set[str]) -> str:
         same = selecting.same(selecting.own(self._analysis.key), nulls)
@@ -54,6 +58,8 @@ class Restricted:
         """The branch's SELECT for these keys only: below the joins, each input by what of the key is its own."""
         terms = self._terms(branch)
         aliases = frozenset[str]().union(*(term.refs for term in terms.values()))
+        if self._rows:
+            return selecting.select(branch, selecting.fields(branch), dict.fromkeys(aliases, self._rows))
         instead: dict[str, str] = {}
         for alias in sorted(aliases):
             own = {name: term for name, term in terms.items() if term.refs == {alias}}

@@ -24,14 +24,20 @@ class Scratch:
         self._numbers = count()
         self._made: list[str] = []
         self._known: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
 
     def make(self, rows: str) -> str:
         """A table of what the SELECT `rows` finds; its name."""
         if rows not in self._known:
             name = f"temp.model_{next(self._numbers)}"
-            self._file.execute(f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.')} AS {rows}")
+            made = f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.')} AS {rows}"
+            self._counts[name] = self._file.one(made)
             self._known[rows] = self.own(name)
         return self._known[rows]
+
+    def count(self, name: str) -> int:
+        """The rows of a table that it made."""
+        return self._counts[name]
 
     def forget(self) -> None:
         """Work out again what is asked for from now on."""

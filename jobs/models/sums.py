@@ -81,7 +81,7 @@ def build(file: DuckSession, analysis: Analysis, name: str) -> int:
 
 
 class Sums:
-    """What one run does to one such model."""
+    """What one run does to one such model. `grown` says by how many groups it has more afterwards."""
 
     def __init__(self, relations: Relations, name: str, analysis: Analysis) -> None:
         self._relations, self._name = relations, name
@@ -89,8 +89,8 @@ class Sums:
         self._shape, self._branch = Shape(analysis), analysis.branches[0]
         self._analysis = analysis
         self._driver = self._branch.occurrences[0]
-        self._rows = self._minus = ""
-        self.count = 0
+        self._units = self._rows = self._minus = ""
+        self.count = self.grown = 0
 
     @property
     def is_single(self) -> bool:
@@ -103,9 +103,11 @@ class Sums:
             return
         sides = self._relations.sides(self._branch, applied=False, also={self._driver.table: self._analysis.unit})
         parts = list(affected.keys(self._branch, self._terms(), sides))
-        if parts:
-            self._rows = self._scratch.make(" UNION ".join(parts))
-            self._minus = self._scratch.make(self._summed(self._affected()))
+        units = self._scratch.make(affected.together(parts)) if parts else ""
+        if units and self._scratch.count(units):
+            self._units = units
+            self._rows = self._affected()
+            self._minus = self._scratch.make(self._summed(self._rows))
 
     def after(self, *, witnessed: bool) -> Moved | None:
         """Bring the groups over what moved."""
@@ -113,10 +115,10 @@ class Sums:
             moved = self._relations.moved[self._driver.table]
             # What the SELECT doesn't read comes to nothing.
             self._minus, plus = (f"({self._summed(rows)})" for rows in (moved.old, moved.new))
-        elif not self._rows:
+        elif not self._units:
             return None
         else:
-            plus = f"({self._summed(self._affected())})"
+            plus = f"({self._summed(self._now())})"
         return self._merge(plus, witnessed=witnessed)
 
     def _terms(self) -> dict[str, Term]:
@@ -124,9 +126,19 @@ class Sums:
 
     def _affected(self) -> str:
         """The affected rows of the first input, as they are now."""
-        same = selecting.same(self._terms(), self._relations.nulls(self._rows, self._analysis.unit))
         columns = self._relations.read_by_sums(self._driver.table)
-        return self._relations.meeting(self._driver.table, self._driver.alias, self._rows, same, columns)
+        return self._relations.meeting(self._driver.table, self._driver.alias, self._units, self._same(), columns)
+
+    def _now(self) -> str:
+        """The affected rows once the tables are as they will be."""
+        table, alias = self._driver.table, self._driver.alias
+        return self._relations.followed(table, alias, self._rows, self._units, self._same()) or self._affected()
+
+    def _same(self) -> str:
+        """The condition that a row of the first input is an affected one."""
+        terms = self._terms()
+        unsure = self._relations.unsure(self._branch, terms)
+        return selecting.same(terms, self._relations.nulls(self._units, unsure))
 
     def _summed(self, rows: str) -> str:
         return selecting.select(self._branch, self._shape.fields(), {self._driver.alias: rows})
@@ -135,31 +147,25 @@ class Sums:
         shape, table = self._shape, place.behind(self._name)
         key, grouped = shape.key(), _grouped(shape)
         net = self._net(plus)
-        names = [one.name for one in shape.groups]
-        self.count, *nulls = self._counted(net, names)
+        self.count = self._scratch.count(net)
         if not self.count:
             return None
-        missing = [name for name, count in zip(names, nulls, strict=True) if count]
-        same = selecting.same(selecting.own(names), missing) or "true"
-        old = self._scratch.make(f"SELECT t.* FROM {table} AS t SEMI JOIN {net} AS neaptide_k ON {same}")
-        both = f"SELECT {quoting.listed(shape.columns)} FROM {{}}"
-        union = " UNION ALL ".join(both.format(rows) for rows in (old, net))
+        same = selecting.same(selecting.own(one.name for one in shape.groups), self._nulls(net)) or "true"
+        columns = quoting.listed(shape.columns)
+        before = f"SELECT {columns} FROM {table} AS t SEMI JOIN {net} AS neaptide_k ON {same}"
+        old = self._scratch.make(before) if witnessed else f"({before})"
+        union = f"SELECT {columns} FROM {old} UNION ALL SELECT {columns} FROM {net}"
         having = f" HAVING sum({ROWS}) <> 0" if shape.groups else ""
         new = self._scratch.make(f"SELECT {key}{shape.added()} FROM ({union}){grouped}{having}")
-        self._file.execute(f"DELETE FROM {table} AS t USING {net} AS neaptide_k WHERE {same}")
-        columns = quoting.listed(shape.columns)
-        self._file.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}")
-        if not witnessed:
-            return None
-        return of(self._file, self._scratch, shape.visible, old, new, distinct=False)
+        gone = self._file.one(f"DELETE FROM {table} AS t USING {net} AS neaptide_k WHERE {same}")
+        come = self._file.one(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {new}")
+        self.grown = come - gone
+        return of(self._file, self._scratch, shape.visible, old, new) if witnessed else None
 
-    def _counted(self, net: str, names: list[str]) -> list[int]:
-        """How many groups gain something, and in how many of them each column of the key is NULL."""
-        counts = ["count(*)::BIGINT", *(f"count(*) - count({quoting.identifier(name)})" for name in names)]
-        return list(
-            self._file.rows(f"SELECT {', '.join(f'{one} AS n{at}' for at, one in enumerate(counts))} FROM {net}")[
-                0
-            ].values()
+    def _nulls(self, net: str) -> set[str]:
+        """The columns of the key that are NULL in a group that gains something."""
+        return self._relations.nulls(
+            net, self._relations.unsure(self._branch, {one.name: one.term for one in self._shape.groups})
         )
 
     def _net(self, plus: str) -> str:

@@ -136,8 +136,8 @@ class Upkeep:
         done = self._maintained(one, self._analysis(one))
         if done.moved is not None:
             self._relations.moved[place.full(one.name)] = done.moved
-        rows = self._file.one(f"SELECT count(*) FROM {place.out(place.full(one.name))}")
         assert one.saved is not None
+        rows = one.saved.rows + done.grown
         run = ModelRun(
             one.name, done.action, one.saved.kind, done.keys, rows, time.monotonic() - began, done.reason, done.cause
         )
@@ -156,10 +156,11 @@ class Upkeep:
         name, witnessed = place.full(one.name), self._is_read(one)
         if analysis.kind == "sums":
             sums = self._sums.get(one.name) or Sums(self._relations, name, analysis)
-            return Done("sums", moved=sums.after(witnessed=witnessed), keys=sums.count)
+            moved = sums.after(witnessed=witnessed)
+            return Done("sums", moved=moved, keys=sums.count, grown=sums.grown)
         if analysis.kind == "whole":
             # Whichever column it was: a SELECT may read one that it doesn't name, by NATURAL JOIN or in a row.
-            return self._rebuilt(name, analysis, "input", "an input changed")
+            return self._rebuilt(name, analysis, one.saved, "input", "an input changed")
         restricted = Restricted(self._relations, name, analysis)
         if not restricted.find():
             return Done(analysis.kind)
@@ -169,18 +170,20 @@ class Upkeep:
         self, restricted: Restricted, name: str, analysis: Analysis, saved: SavedModel | None, *, witnessed: bool
     ) -> Done:
         """Work out the keys that were found, or make the model anew, by what either took before."""
-        known = costs.of(saved.costs if saved else {})
-        rows = self._file.one(f"SELECT count(*) FROM {place.out(name)}")
+        assert saved is not None
+        known, rows = costs.of(saved.costs), saved.rows
         began = time.process_time()
         if restricted.count > known.threshold(rows):
-            done = self._rebuilt(name, analysis, *costs.rebuild_reason(known, restricted.count, rows))
+            done = self._rebuilt(name, analysis, saved, *costs.rebuild_reason(known, restricted.count, rows))
             return replace(done, costs=known.rebuilt(rows, time.process_time() - began))
-        done = Done(analysis.kind, moved=restricted.apply(witnessed=witnessed), keys=restricted.count)
+        moved = restricted.apply(witnessed=witnessed)
+        done = Done(analysis.kind, moved=moved, keys=restricted.count, grown=restricted.grown)
         return replace(done, costs=known.maintained(done.keys, time.process_time() - began))
 
-    def _rebuilt(self, name: str, analysis: Analysis, cause: str, reason: str) -> Done:
-        moved = making.rebuild(self._file, self._scratch, name, analysis)
-        return Done("whole", cause, reason, moved, moved.count if moved else 0)
+    def _rebuilt(self, name: str, analysis: Analysis, saved: SavedModel | None, cause: str, reason: str) -> Done:
+        moved, rows = making.rebuild(self._file, self._scratch, name, analysis)
+        grown = rows - saved.rows if saved else 0
+        return Done("whole", cause, reason, moved, moved.count if moved else 0, grown)
 
     def _is_read(self, one: Standing) -> bool:
         """Whether another model follows from what changes of it."""
@@ -201,7 +204,7 @@ class Upkeep:
 class Done:
     """What was done to a model: by which kind of upkeep, why that is a rebuild, what changed, and how many keys.
 
-    `costs` where something was learned of them.
+    `grown` says by how many rows it has more than before, `costs` where something was learned of them.
     """
 
     action: str
@@ -209,6 +212,7 @@ class Done:
     reason: str = ""
     moved: Moved | None = None
     keys: int = 0
+    grown: int = 0
     costs: Costs | None = None
 
 

@@ -119,9 +119,13 @@ DELETE FROM out.neaptide.model_runs
 WHERE run_id NOT IN (SELECT r.run_id FROM out.neaptide.runs AS r);
 
 -- name: columns
--- The columns of every table and view that a model may read. A history changes in other ways than a table does.
-SELECT c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type
+-- The columns of every table and view that a model may read, and about how many rows a table has. A history changes in
+-- other ways than a table does.
+SELECT
+    c.schema_name AS schema, c.table_name AS name, c.column_name AS column, c.data_type AS type,
+    t.estimated_size AS size
 FROM duckdb_columns() AS c
+LEFT JOIN duckdb_tables() AS t ON t.database_oid = c.database_oid AND t.table_oid = c.table_oid
 WHERE c.database_name = 'out' AND c.schema_name <> 'neaptide'
     AND NOT (c.schema_name = 'history' AND c.table_name IN (
         SELECT v.view_name FROM duckdb_views() AS v WHERE v.database_name = 'out' AND v.schema_name = 'history'

@@ -153,6 +153,18 @@ DIRECTED: dict[str, tuple[Any, ...]] = {
         "",
         {"bills": [(3, 1, "2024-01-05", "paid", 1.0), (4, None, "2024-01-05", "paid", 1.0), (2,)]},
     ),
+    "a row changes where nobody reads it, and others beside it where somebody does": (
+        "SELECT b.state, sum(l.amount) AS s FROM shop.lines l JOIN shop.bills b ON b.id = l.bill GROUP BY b.state",
+        "",
+        {"lines": [(1, 1, 8, 9)], "bills": [(2, 2, "2024-01-01", "paid", 1.0)]},
+        {"lines": [(1, 1, 7, 9), (1, 2, 8, 5), (2, 1, 7, 40)]},
+    ),
+    "a row with parents changes by itself, and goes": (
+        "SELECT l.bill, l.place, b.state, l.amount FROM shop.lines l JOIN shop.bills b ON b.id = l.bill",
+        "bill, place",
+        {"lines": [(1, 1, 7, 8), (2, 1)], "bills": [(1, 1, "2024-01-01", "paid", 1.0)]},
+        {"lines": [(3, 1, 7, 8), (1, 2)], "bills": [(1, 1, "2024-01-01", "open", 1.0)]},
+    ),
     "a group of constants alone": (
         "SELECT 'all' AS what, max(l.amount) AS most FROM shop.lines l GROUP BY what",
         "what",

@@ -33,6 +33,48 @@ MUTANTS = (
         DIRECTED,
     ),
     Mutant(
+        "moved rows meet all partners only as they lie in the file",
+        "jobs/models/affected.py",
+        "sides.either(one.table) if one in after else place.out(one.table)",
+        "place.out(one.table)",
+        DIRECTED,
+    ),
+    Mutant(
+        "rows that moved themselves are not worked out again",
+        "jobs/models/driven.py",
+        "    if own is not None:\n        parts.append(",
+        "    if False:\n        parts.append(",
+        DIRECTED,
+    ),
+    Mutant(
+        "the row of a key that went stays",
+        "jobs/models/driven.py",
+        "sources = [rows, own.old] if own is not None and own.gone != 0 else [rows]",
+        "sources = [rows]",
+        DIRECTED,
+    ),
+    Mutant(
+        "affected rows are added as they were",
+        "jobs/models/relations.py",
+        'return self.scratch.make(f"{stay} UNION ALL SELECT {columns} FROM {come}")',
+        "return rows",
+        DIRECTED,
+    ),
+    Mutant(
+        "rows that came are affected whichever they are",
+        "jobs/models/relations.py",
+        'come = f"{moved.new} AS {quoting.identifier(alias)} SEMI JOIN {units} AS neaptide_k ON {same}"',
+        "come = moved.new",
+        DIRECTED,
+    ),
+    Mutant(
+        "a change of what a model reads is none where other columns changed more often",
+        "jobs/models/moved.py",
+        "not any(self._by_column[name] for name in columns)",
+        "True",
+        DIRECTED,
+    ),
+    Mutant(
         "a condition on a side that may be absent is kept while keys are looked for",
         "jobs/models/affected.py",
         "yield from (term for term in branch.where if term.refs <= set(used) and not term.refs & optional)",
@@ -105,9 +147,9 @@ MUTANTS = (
     Mutant(
         "a condition on groups is kept while keys are looked for",
         "jobs/models/affected.py",
-        """    return f"SELECT DISTINCT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
+        """    return f"SELECT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
 """,
-        """    found = f"SELECT DISTINCT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
+        """    found = f"SELECT {fields} FROM {sources}" + (f" WHERE {where}" if where else "")
     return found + (f" GROUP BY ALL HAVING {branch.having}" if branch.having else "")
 """,
         DIRECTED,
@@ -130,13 +172,6 @@ MUTANTS = (
         "jobs/models/analysis/kinds.py",
         "return (mine[0],)",
         "return own",
-        DIRECTED,
-    ),
-    Mutant(
-        "what is worked out before a run is not worked out again after it",
-        "jobs/models/upkeep.py",
-        "        self._scratch.forget()\n",
-        "",
         DIRECTED,
     ),
     Mutant(
@@ -184,7 +219,7 @@ MUTANTS = (
     Mutant(
         "what a SELECT reads without its name moves nothing",
         "jobs/models/upkeep.py",
-        'return self._rebuilt(name, analysis, "input", "an input changed")',
+        'return self._rebuilt(name, analysis, one.saved, "input", "an input changed")',
         'return Done("whole")',
         "tests/integration/test_models_names.py::test_a_column_is_followed_by_any_spelling",
     ),

@@ -61,8 +61,12 @@ class World:
         return [*upkeep.plan.runs, *Builder(self.file, upkeep.plan).run()]
 
     def wrong(self) -> dict[str, int]:
-        """The models that differ from their SELECTs, with how many rows."""
+        """The models that differ from their SELECTs, with how many rows; or of which another number is said."""
         found = {name: self._difference(name, model.text) for name, model in self.folder.models.items()}
+        said = dict(self.connection.execute("SELECT name, rows FROM neaptide.models").fetchall())
+        for name, rows in said.items():
+            ((count,),) = self.connection.execute(f"SELECT count(*) FROM models.{name}").fetchall()
+            found[name] += abs(rows - count)
         return {name: count for name, count in found.items() if count}
 
     def _difference(self, name: str, select: str) -> int:
