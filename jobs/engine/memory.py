@@ -23,7 +23,7 @@ class Memory(Connection):
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(connection)
-        # What DuckDB may hold by the settings, once that was asked, and how much more it may hold, in bytes.
+        # What DuckDB may hold by the settings, and how much more it may hold for now, in bytes.
         self._limit = self._more = 0
         # How large the file was of which the notes were counted last, and what they take.
         self._counted = self._notes = 0
@@ -64,15 +64,14 @@ class Memory(Connection):
     def make_room(self, path: Path) -> None:
         """Let DuckDB hold, beyond its limit, the notes that say which rows of the file are deleted.
 
-        They can't go to the disk, and after many changes all over a table of 50 M rows they are 600 MB. A session that
-        is kept keeps the room: with another limit DuckDB gives all that it has to spare back to the system (10 ms).
+        They can't go to the disk, and after many changes all over a table of 50 M rows they are 600 MB.
         """
-        size = path.stat().st_size if path.exists() else 0
-        limit, notes = self.memory_limit(), self._notes_of(size) if size >= _LARGE else 0
-        more = notes if notes > limit // 4 else 0
-        if more != self._more:
-            self._more = more
-            self.execute(f"SET memory_limit = '{limit + more}B'")
+        if not path.exists() or path.stat().st_size < _LARGE:
+            return
+        limit, notes = self.memory_limit(), self._notes_of(path.stat().st_size)
+        if notes > limit // 4:
+            self._more = notes
+            self.execute(f"SET memory_limit = '{limit + notes}B'")
 
     def _notes_of(self, size: int) -> int:
         """The bytes of all notes of a file of this size; counted anew once files have grown by an eighth.
@@ -82,6 +81,12 @@ class Memory(Connection):
         if size > self._counted * 9 // 8:
             self._counted, self._notes = size, self.block("rows")[0]["rows"] // widths.VECTOR * _NOTE
         return self._notes
+
+    def give_back_room(self) -> None:
+        """Back to the limit of the settings, once no file is open any more."""
+        if self._more:
+            self._more = 0
+            self.execute(f"SET memory_limit = '{self._limit}B'")
 
     def memory(self) -> tuple[int, int]:
         """Bytes that the session's temporary tables take in memory, and bytes that were put on disk for want of it."""

@@ -47,7 +47,6 @@ class DuckSession(Bridge, Memory):
         """Another session of the same DuckDB, with transactions of its own, for another thread."""
         session = DuckSession(self.connection.cursor())
         session._settings, session._pads = self._settings, self._pads
-        session._limit, session._more = self._limit, self._more
         return session
 
     @property
@@ -69,6 +68,7 @@ class DuckSession(Bridge, Memory):
         """Have no file attached any more, before the session is kept for the next run."""
         for name in ("published", "out"):
             self.execute(f"DETACH DATABASE IF EXISTS {name}")
+        self.give_back_room()
 
     def close(self) -> None:
         """End the session and everything in it."""
