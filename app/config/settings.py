@@ -114,7 +114,8 @@ class Settings(Section):
             told = [name or "[source]" for name, part in self.parts.items() if part.reads_events]
             combined.check_sources(self.sync, self.read, self.events, told)
         if self.target.is_lake:
-            combined.check_lake(self.sync)
+            combined.check_lake(self.sync, self.tables)
+        combined.check_commits(self.sync, [self.fed(table) for table in self.tables])
         return self
 
     @property

@@ -27,7 +27,8 @@ class Table(Section):
     is the table's name in the file, `other.*` for a pattern. `watermark` where none is given falls back to "none" for
     what has no key. `feed` is where changes come from, by default what [sync] says, if no watermark is given. `index`
     is what `track` puts on the stamp: from PostgreSQL 16 on a BRIN leaves updates HOT. `source` is a name of `sources`.
-    `paused` leaves the table as it is published. `history` keeps every version of its rows that a run has seen.
+    `paused` leaves the table as it is published. `history` keeps every version of its rows that a run has seen,
+    or with feed "wal" what each commit left.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Table(Section):
     rules: dict[str, Rule] = Field(default_factory=dict)
     on_schema_change: SchemaRule | None = None
     paused: bool = False
-    history: bool = False
+    history: bool | Literal["commits"] = False
 
     @property
     def is_pattern(self) -> bool:
@@ -74,9 +75,9 @@ class Table(Section):
 
     @field_validator("history", mode="before")
     @classmethod
-    def _history_is_of_runs(cls, given: object) -> object:
-        if given == "commits":
-            raise ValueError('history = "commits" is not built: history = true keeps what each run has seen')
+    def _history_is_of_runs_or_commits(cls, given: object) -> object:
+        if not (isinstance(given, bool) or given == "commits"):
+            raise ValueError('history is true, which keeps what each run has seen, or "commits"')
         return given
 
     @model_validator(mode="after")

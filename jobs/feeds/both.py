@@ -18,6 +18,7 @@ from jobs.tables.table import Table
 if TYPE_CHECKING:
     from jobs.feeds.events.feed import EventsFeed, Queue
     from jobs.feeds.wal.feed import WalFeed
+    from jobs.feeds.wal.told import Told
     from jobs.job import Job
 
 
@@ -89,6 +90,11 @@ class Feeds:
     def rows_of(self, step: Step, now: SourceSession) -> str:
         """By the table's feed."""
         return self._of(step.table).rows_of(step, now)
+
+    def commits(self, table: Table, since: Watermark, now: SourceSession, *, settled: bool) -> Told | None:
+        """What each commit did to a table that the log tells of; None of one that it doesn't."""
+        asked = getattr(self._of(table), "commits", None)
+        return asked(table, since, now, settled=settled) if asked else None
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """By each table's feed, in the order that was given."""

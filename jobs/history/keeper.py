@@ -12,7 +12,7 @@ The file that is written is older than the published one: what the last run wrot
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,16 +20,27 @@ from pathlib import Path
 from jobs.apply.merge import Merge
 from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
-from jobs.history import place, rewriting, taking, whole
+from jobs.feeds.wal.told import Told
+from jobs.history import commits, place, rewriting, taking, whole
+from jobs.history.commits import CommitTurn
 from jobs.history.known import Known
+from jobs.history.taking import Theirs
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
 from jobs.record.history import SavedHistory
+from jobs.tables.commits import COMMITS
 from jobs.tables.table import Table
 
 _TICK = timedelta(microseconds=1)
 # Of the time that is kept, how much may pass until what is older is looked for: to forget it writes all anew.
 _SELDOM = 10
+
+
+Log = Callable[[Table, bool], Told | None]
+
+
+def _silent(table: Table, published: bool) -> Told | None:
+    return None
 
 
 @dataclass
@@ -38,7 +49,8 @@ class Keeper:
 
     `past` is the file that is published, or what is left of the ones before. `origin` is what is said of all versions
     where tables are compared whole that were mended. Of the tables `ranged`, rows were read that no other run would
-    have: what only these tell may have been so for long. `notes` are what there is to say of tables.
+    have: what only these tell may have been so for long. `log` says what was committed since the rows of a file, the
+    published one or this; of the `unreadable` it has texts that are none any more. `notes` are what there is to say of tables.
     """
 
     file: DuckSession
@@ -48,6 +60,8 @@ class Keeper:
     retention: timedelta | None = None
     origin: str = ""
     ranged: frozenset[str] = frozenset()
+    log: Log = _silent
+    unreadable: set[str] = field(default_factory=set)
     notes: dict[str, list[str]] = field(default_factory=dict)
     _turns: dict[str, Turn] = field(default_factory=dict)
     _handled: set[str] = field(default_factory=set)
@@ -81,17 +95,39 @@ class Keeper:
         """
         if not table.spec.history:
             return
+        published = self._known.is_as_published(table.name)
         saved, theirs = self._known.taken_over(table.name, self._label(table))
         self._handled.add(table.name)
-        if saved is None or table.name in self._known.stale or saved.signature != rewriting.signature(table):
+        turn = self._turn(table, saved, theirs, exempt)
+        if turn and (followed := self._followed(turn, merge, published=published)):
+            self._turns[table.name] = followed
+        elif turn and table.name not in self._known.stale:
+            self._turns[table.name] = turn
+            turn.before(merge, recent)
+        elif theirs:
             # Then it is compared as a whole.
-            if theirs:
-                taking.drop(self.file, theirs)
-            return
+            taking.drop(self.file, theirs)
+
+    def _turn(self, table: Table, saved: SavedHistory | None, theirs: Theirs | None, exempt: str = "") -> Turn | None:
+        """None where the history is of other columns."""
+        if saved is None or saved.signature != rewriting.signature(table):
+            return None
         origin = "backfill" if table.name in self.ranged else ""
-        turn = Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), origin, exempt)
-        self._turns[table.name] = turn
-        turn.before(merge, recent)
+        return Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), origin, exempt)
+
+    def _followed(self, turn: Turn, merge: Merge | None, *, published: bool, anew: bool = False) -> CommitTurn | None:
+        """The turn that has followed each commit, also where the table was copied `anew`; None where it is of runs."""
+        name = turn.table.name
+        copied = name in self._known.copied
+        if turn.table.spec.history != COMMITS or (name in self._known.stale and not copied):
+            return None
+        found = commits.of(turn, copied=copied)
+        if merge is None and not anew:
+            return found
+        lack = found.lack(merge, None if name in self.unreadable else self.log(turn.table, published))
+        if lack:
+            self._note(name, f"its history has this run's grain, since the log does not tell all: {lack}")
+        return None if lack else found
 
     def after(self, table: Table) -> None:
         """The same once they are applied."""
@@ -112,10 +148,20 @@ class Keeper:
         if table.spec.history:
             if old := self._known.adopt(table, self._label(table)):
                 self._note(table.name, f"its history is that of {old}, as it was called before")
-            if theirs := self._known.taken_over(table.name, self._label(table))[1]:
+            published = self._known.is_as_published(table.name)
+            saved, theirs = self._known.taken_over(table.name, self._label(table))
+            if theirs:
                 taking.drop(self.file, theirs)
             self._handled.add(table.name)
+            if self.log is not _silent and (turn := self._turn(table, saved, None)):
+                self._told_of(turn, published=published)
             self._compared(table)
+
+    def _told_of(self, turn: Turn, *, published: bool) -> None:
+        """What commits did to a table that was copied anew, as far as the log tells: the rest is compared."""
+        if followed := self._followed(turn, None, published=published, anew=True):
+            followed.drop()
+            self._known.write(replace(turn.saved, moment=followed.moment) if followed.written else turn.saved)
 
     def took_over(self, names: Iterable[str]) -> None:
         """Tables that were taken as they are published, and nothing else is done to: so are their histories."""

@@ -13,12 +13,14 @@ from jobs.engine.session import DuckSession
 from jobs.feeds import mass_delete
 from jobs.feeds.watermark import load, misfits, nulls
 from jobs.history.keeper import Keeper
+from jobs.history.lines import Unread
 from jobs.plan.steps import FULL, Step
 from jobs.record import state as ledger
 from jobs.record.state import State
 from jobs.results import TableRun
 from jobs.run.context import Context, Options
 from jobs.source import widths
+from jobs.tables.commits import COMMITS
 
 # The other file finds these out for itself, from its own watermark; to copy few rows twice beats copying a file.
 _FOUND_AGAIN = ("truncated", "storage changed", "first copy")
@@ -61,16 +63,27 @@ class Anew:
         """Let what was copied take the table's place, with its watermark, unless all is to be one transaction."""
         began, table = time.monotonic(), step.table
         if not self._file.at_once:
-            with self._file.transaction():
-                keeper.begin()
-                swap.swap(self._file, table)
-                keeper.replaced(table)
-                ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
-                keeper.end((), ())
+            try:
+                self._put_in_place(step, run_id, keeper)
+            except Unread:
+                keeper.unreadable.add(table.name)
+                self._put_in_place(step, run_id, keeper)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began
         notes = (*table.notes, *nulls.notes(self._context.feed, self._now, step), *keeper.notes.pop(table.name, ()))
         return TableRun(table.name, FULL, copied.rows, copied.rows, 0, seconds, step.reason, notes)
+
+    def _put_in_place(self, step: Step, run_id: str, keeper: Keeper) -> None:
+        table = step.table
+        with self._file.transaction():
+            if table.spec.history == COMMITS:
+                # PostgreSQL is asked, in the settings that the table's rows are read in.
+                self._file.join_snapshot(self._now.snapshot, self._now.spool)
+            keeper.begin()
+            swap.swap(self._file, table)
+            keeper.replaced(table)
+            ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
+            keeper.end((), ())
 
     def swap(
         self, steps: list[Step], run_id: str, keeper: Keeper, loaded: Mapping[str, TableRun]

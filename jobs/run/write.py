@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from jobs import faults
 from jobs.apply import swap
@@ -12,7 +13,9 @@ from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
+from jobs.feeds.wal.told import Told
 from jobs.history.keeper import Keeper
+from jobs.history.lines import Unread
 from jobs.models.build import Builder
 from jobs.models.upkeep import Plan, Upkeep
 from jobs.plan.steps import FULL, Step
@@ -47,7 +50,9 @@ class Writer:
         self._mended = Mended(file, state, context.published, context.job.files.published)
         self._record = Recording(context, file, state, self._carried, earlier)
         self._keeper = _keeper(context, file, self._record.run_id, past)
+        self._keeper.log = self._told
         self._loaded: dict[str, TableRun] = {}
+        self._anew: set[str] = set()
         self._given_up = GivenUp()
         self._models: Plan | None = None
         self._whole: Anew
@@ -62,6 +67,7 @@ class Writer:
         self._mended.check(steps)
         if self._context.prepare is not None and any(step.action == FULL for step in steps):
             raise NeedsSync
+        self._anew = {step.table.name for step in steps if step.action == FULL}
         self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = self._whole.copy(self._record.run_id, self._keeper)
@@ -75,6 +81,8 @@ class Writer:
                 self._context.fail({failed.table: failed.error})
             except GIVEN_UP as failed:
                 self._given_up.add(failed)
+            except Unread as found:
+                self._keeper.unreadable.add(found.table)
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
@@ -162,6 +170,14 @@ class Writer:
         upkeep.before({one.name: deltas.witnessed(one) for one in ready if one.merge and upkeep.reads(one.name)})
         done = self._loaded | {one.name: self._apply(one, deltas) for one in ready}
         return [done[step.table.name] for step in steps]
+
+    def _told(self, table: Table, published: bool) -> Told | None:
+        """What was committed to the table since the published file's rows, or this one's, where the log tells it."""
+        saved = (self._context.published if published else self._state).tables.get(table.name)
+        asked = getattr(self._context.feed, "commits", None)
+        if saved is None or asked is None or self._context.options.full:
+            return None
+        return cast("Told | None", asked(table, saved.watermark, self._now, settled=table.name not in self._anew))
 
     def _is_compared(self, table: Table, upkeep: Upkeep) -> bool:
         """Whether a row that is equal to what the file has must not pass for a changed one."""

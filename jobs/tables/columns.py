@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from app import config, errors
 from jobs import quoting
-from jobs.tables import modes
+from jobs.tables import commits, modes
 from jobs.types import column_plan, masks
 from jobs.types.column_plan import ColumnInfo, ColumnPlan
 
@@ -38,6 +38,8 @@ def choose(
         _check_lakes_own(name, [plan.name for plan in plans])
     if spec.history:
         _check_history(name, [plan.name for plan in plans], key)
+    if spec.history == commits.COMMITS:
+        commits.check(spec, name, copied)
     return copied, plans
 
 

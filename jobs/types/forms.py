@@ -176,6 +176,11 @@ def form_of(kind: TypeInfo, dims: int = 0, *, key: bool = False) -> Form:
     return _sized_vector(form, kind) if form else _unknown(kind)
 
 
+def is_of_extension(kind: TypeInfo) -> bool:
+    """Whether it is a type of an extension whose values are known here."""
+    return (kind.extension or "", kind.name) in _EXTENSIONS
+
+
 # A lake's files cut an interval to milliseconds, refuse a negative one, and forget the zone of a timetz.
 _NOT_IN_PARQUET = ("INTERVAL", "TIMETZ")
 

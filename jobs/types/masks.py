@@ -42,6 +42,11 @@ def masked(plan: ColumnPlan, how: Mask) -> ColumnPlan:
     )  # fmt: skip
 
 
+def of_text(text: str, how: Mask) -> str:
+    """PostgreSQL's expression for what is left of a value whose text is that expression's."""
+    return "CAST(NULL AS text)" if how == "null" else _expression(text, how)
+
+
 def hidden(pads: str, nonce: str) -> str:
     """The pads as they may be shown to anybody who does not know the nonce, which is used once: a one-time pad."""
     return f"{int(pads, 16) ^ int(nonce, 16):0{len(pads)}x}"

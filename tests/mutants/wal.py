@@ -92,7 +92,7 @@ MUTANTS = (
     Mutant(
         "a copy passes for all that was written while the publication did not tell",
         "jobs/feeds/wal/feed.py",
-        "log=Place(self._reached, version, self._untold(step, now)).as_text()",
+        "log=Place(self._reached, version, self._untold(step, now), self._read).as_text()",
         "log=Place(self._reached, version).as_text()",
         RECOVERY + "test_who_writes_while_a_publication_does_not_tell_is_waited_for",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -120,4 +121,9 @@ def _told(table: str, found: list[Version], expected: list[list[Version]]) -> st
     nearest = min(expected, key=lambda one: len(set(one) ^ set(found)))
     extra, missing = sorted(set(found) - set(nearest), key=repr), sorted(set(nearest) - set(found), key=repr)
     doubled = sorted((one for one in set(found) if found.count(one) > 1), key=repr)
-    return f"{table}: too many {extra}, missing {missing}, twice {doubled}"
+    return f"{table}: too many {short(extra)}, missing {short(missing)}, twice {short(doubled)}"
+
+
+def short(versions: list[Version]) -> str:
+    """Them with no more of a long text than tells it from others."""
+    return re.sub(r"((.)\2{9})\2+", lambda found: f"{found[1]}…{len(found[0])}", repr(versions))

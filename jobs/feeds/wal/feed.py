@@ -19,12 +19,14 @@ from jobs.feeds.wal import place
 from jobs.feeds.wal.log import Changed
 from jobs.feeds.wal.place import Place
 from jobs.feeds.wal.reader import LogReader
+from jobs.feeds.wal.told import Told
 from jobs.feeds.watermark.feed import WatermarkFeed
 from jobs.plan.steps import DELTA, FULL, WHOLE, Step
 from jobs.position.watermark import Watermark
 from jobs.source.session import SourceSession
 from jobs.tables import filters
 from jobs.tables.published import Publication
+from jobs.tables.table import Table
 
 ANEW = "it, or a partition of it, was published anew"
 MANY = "more changed than is read by key"
@@ -38,6 +40,7 @@ class WalFeed:
 
     def __init__(self, reader: LogReader, publication: Publication, reached: int) -> None:
         self.reader, self._publication, self._reached = reader, publication, reached
+        self._read = reader.read
         self._whole = WatermarkFeed()
         self._known: dict[tuple[str, str], Changed] = {}
 
@@ -76,7 +79,9 @@ class WalFeed:
     def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the position below which the run's snapshot sees all."""
         version = self._publication.version(step.table)
-        return replace(now.next_watermark(last), log=Place(self._reached, version, self._untold(step, now)).as_text())
+        return replace(
+            now.next_watermark(last), log=Place(self._reached, version, self._untold(step, now), self._read).as_text()
+        )
 
     def published(self, spare: Iterable[Watermark]) -> None:
         """Confirm what both files have, each of its tables."""
@@ -93,6 +98,21 @@ class WalFeed:
         bearable = BEARABLE if any(map(place.of, watermarks)) else IDLE
         if reached and self.reader.behind > bearable:
             self.reader.confirm(min(reached))
+
+    def commits(self, table: Table, since: Watermark, now: SourceSession, *, settled: bool) -> Told | None:
+        """What each commit did to the table's rows since that watermark; None where the log does not tell that.
+
+        How far it reaches was looked at already where the table's step is `settled` as a delta.
+        """
+        found = place.of(since)
+        if found is None or found.untold or found.version != self._publication.version(table):
+            return None
+        if not settled and (found.reached < self.reader.log.since or not now.snapshot.age_is_safe(since.snapshot)):
+            return None
+        relids = self._publication.holders(table)
+        read = max(found.reached, found.read)
+        news = self.reader.log.transactions(relids, since.snapshot, read, now.snapshot)
+        return Told(table, relids, [one for one in news if one.commit < self._read])
 
     def _decided(self, step: Step, now: SourceSession, looked: Watermark | None) -> Step:
         if step.action != DELTA or step.saved is None:

@@ -49,14 +49,18 @@ class ChangeLog:
         What commits behind that was not read for it, even if its snapshot `since` sees it: the server shows a commit
         that does not wait for the disk before it sends it.
         """
-        with self._guard:
-            held = [one for one in self._held if not one.touched.isdisjoint(relids)]
-        news = [one for one in held if now.sees(one.xid) and (one.commit >= reached or not since.sees(one.xid))]
+        news = self.transactions(relids, since, reached, now)
         truncated = any(not one.truncated.isdisjoint(relids) for one in news)
         parts = [one.keys[relid] for one in news for relid in one.keys if relid in relids]
         known = [part for part in parts if part is not None]
         keys = frozenset().union(*known) if len(known) == len(parts) else None
         return Changed(keys, truncated)
+
+    def transactions(self, relids: Collection[int], since: Snapshot, reached: int, now: Snapshot) -> list[Transaction]:
+        """Those that made these changes, in the order of their commits."""
+        with self._guard:
+            held = [one for one in self._held if not one.touched.isdisjoint(relids)]
+        return [one for one in held if now.sees(one.xid) and (one.commit >= reached or not since.sees(one.xid))]
 
     def unseen(self, now: Snapshot) -> int | None:
         """Where the first transaction commits that the snapshot does not see, if it has come already.

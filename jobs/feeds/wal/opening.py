@@ -21,6 +21,7 @@ from jobs.source.connection import Source
 from jobs.source.failures import translate
 from jobs.source.session import SourceSession
 from jobs.source.slots import Slot
+from jobs.tables.commits import COMMITS
 from jobs.tables.published import Publication
 
 # What ends a session and says nothing of the log: no connection, no room for one, somebody's wish.
@@ -132,7 +133,8 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
         if feed is not None:
             return feed
     try:
-        reader = LogReader(Source.of_owner(job), slot.name, slot.confirmed, lambda: _let_go(job, slot))
+        start = slot.confirmed
+        reader = LogReader(Source.of_owner(job), slot.name, start, lambda: _let_go(job, slot), job.files.link.parent)
         if job.sessions is not None:
             job.sessions.log = reader
         return _reached(job, reader, now, publication, guard)
@@ -152,6 +154,14 @@ def _reached(job: Job, reader: LogReader, now: SourceSession, publication: Publi
     guard(reader.session)
     reader.want(
         {relid: table.source_key for table in now.tables if table.mode.from_log for relid in publication.holders(table)}
+    )
+    reader.keep(
+        {
+            relid: {info.name: info.name not in table.spec.mask for info in table.copied}
+            for table in now.tables
+            if table.mode.from_log and table.spec.history == COMMITS
+            for relid in publication.holders(table)
+        }
     )
     end = position(now.snapshot.wal_end)
     reader.catch_up(end, _Goal(job, now).lower)

@@ -14,11 +14,13 @@ class Place:
     """The file has all of the table that commits below `reached`; `version` is that of its entry in the publication.
 
     `untold` are transactions that may have written to it before that entry told of it, and had not ended: 64-bit ids.
+    `read` is how far the log had come: of what commits below it, the file has all that its snapshot sees.
     """
 
     reached: int
     version: str
     untold: frozenset[int] = frozenset()
+    read: int = 0
 
     @property
     def entry(self) -> str:
@@ -28,12 +30,14 @@ class Place:
     def as_text(self) -> str:
         """As `Watermark.log` has it."""
         untold = ",".join(map(str, sorted(self.untold)))
-        return f"{text(self.reached)} {self.version}" + (f" {untold}" if untold else "")
+        further = f" +{text(self.read)}" if self.read > self.reached else ""
+        return f"{text(self.reached)} {self.version}" + (f" {untold}" if untold else "") + further
 
 
 def of(watermark: Watermark) -> Place | None:
     """The place in a watermark; None in one of another feed."""
-    reached, _, rest = watermark.log.partition(" ")
+    log, _, further = watermark.log.partition(" +")
+    reached, _, rest = log.partition(" ")
     version, _, untold = rest.partition(" ")
     running = frozenset(map(int, untold.split(","))) if untold else frozenset[int]()
-    return Place(position(reached), version, running) if version else None
+    return Place(position(reached), version, running, position(further) if further else 0) if version else None

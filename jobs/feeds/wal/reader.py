@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from jobs.feeds.wal import log as changes
 from jobs.feeds.wal.log import ChangeLog
 from jobs.feeds.wal.pgoutput import Decoder, Transaction
 from jobs.feeds.wal.stream import Stream, text
+from jobs.feeds.wal.tape import Reel
 from jobs.position.snapshot import Snapshot
 from jobs.source.connection import Source
 
@@ -28,11 +30,16 @@ _READS = 1000
 class LogReader:
     """One slot's changes since a position, and how far they are complete. For several threads."""
 
-    def __init__(self, source: Source, slot: str, start: int, let_go: Callable[[], bool]) -> None:
-        """Begin at `start`. `let_go` has another process of Neaptide's let go of the slot. Raises psycopg's errors."""
+    def __init__(
+        self, source: Source, slot: str, start: int, let_go: Callable[[], bool], folder: Path | None = None
+    ) -> None:
+        """Begin at `start`. `let_go` has another process of Neaptide's let go of the slot. Raises psycopg's errors.
+
+        Rows that are kept and need too much memory lie in files in `folder` that have no name.
+        """
         self.slot, self.log, self._source = slot, ChangeLog(start), source
         self._guard = threading.RLock()
-        self._stream = _opened(source, slot, start, let_go)
+        self._stream = _opened(source, slot, start, let_go, Reel(folder))
         self.broken = False
         # When the slot was last looked at, by the monotonic clock.
         self.looked = time.monotonic()
@@ -40,6 +47,8 @@ class LogReader:
         self.came = self.handled = 0
         # Whether the last run's snapshot did not see one of them yet.
         self.unseen = False
+        # How far the log had come then.
+        self.read = start
 
     @property
     def session(self) -> psycopg.Connection[Any]:
@@ -54,6 +63,11 @@ class LogReader:
         """Keep the keys of these tables, by the oids of what holds their rows: what columns they are."""
         with self._guard:
             self._stream.decoder.want(keys)
+
+    def keep(self, columns: Mapping[int, Mapping[str, bool]]) -> None:
+        """Keep the rows of these tables, too: see `Decoder.keep`."""
+        with self._guard:
+            self._stream.decoder.keep(columns)
 
     def take(self) -> None:
         """Take in what has come, without a wait. Raises psycopg's errors where the stream ended."""
@@ -91,7 +105,7 @@ class LogReader:
         """A position below which the snapshot sees all that commits, as far as has come; to be asked once caught up."""
         with self._guard:
             unseen = self.log.unseen(now)
-            self.handled, self.unseen = self.came, unseen is not None
+            self.handled, self.unseen, self.read = self.came, unseen is not None, self._stream.received
             return self._stream.received if unseen is None else unseen
 
     def confirm(self, position: int) -> None:
@@ -148,12 +162,13 @@ class LogReader:
             self.log.add(one)
 
 
-def _opened(source: Source, slot: str, start: int, let_go: Callable[[], bool]) -> Stream:
+def _opened(source: Source, slot: str, start: int, let_go: Callable[[], bool], reel: Reel) -> Stream:
     """The stream; where another process of Neaptide's has it, that one's is ended, since one reads at a time."""
     for last in (False, True):
         session = source.replicating(APPLICATION)
         try:
-            return Stream(session, slot, start, Decoder(session.info.parameter_status("server_encoding") or ""))
+            encoding = session.info.parameter_status("server_encoding") or ""
+            return Stream(session, slot, start, Decoder(encoding, reel))
         except psycopg.errors.ObjectInUse:
             session.close()
             if last or not let_go():
