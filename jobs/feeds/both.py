@@ -91,10 +91,10 @@ class Feeds:
         """By the table's feed."""
         return self._of(step.table).rows_of(step, now)
 
-    def commits(self, table: Table, since: Watermark, now: SourceSession, *, settled: bool) -> Told | None:
+    def commits(self, table: Table, since: Watermark, now: SourceSession) -> Told | None:
         """What each commit did to a table that the log tells of; None of one that it doesn't."""
         asked = getattr(self._of(table), "commits", None)
-        return asked(table, since, now, settled=settled) if asked else None
+        return asked(table, since, now) if asked else None
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """By each table's feed, in the order that was given."""

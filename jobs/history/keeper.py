@@ -11,64 +11,26 @@ The file that is written is older than the published one: what the last run wrot
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from pathlib import Path
 
 from jobs.apply.merge import Merge
-from jobs.engine.session import DuckSession
 from jobs.feeds.changes import Changes
-from jobs.feeds.wal.told import Told
-from jobs.history import commits, place, rewriting, taking, whole
+from jobs.history import commits, taking
 from jobs.history.commits import CommitTurn
-from jobs.history.known import Known
-from jobs.history.taking import Theirs
+from jobs.history.histories import Histories, silent
 from jobs.history.turn import Turn
 from jobs.record import history as ledger
-from jobs.record.history import SavedHistory
 from jobs.tables.commits import COMMITS
 from jobs.tables.table import Table
 
-_TICK = timedelta(microseconds=1)
-# Of the time that is kept, how much may pass until what is older is looked for: to forget it writes all anew.
-_SELDOM = 10
-
-
-Log = Callable[[Table, bool], Told | None]
-
-
-def _silent(table: Table, published: bool) -> Told | None:
-    return None
-
 
 @dataclass
-class Keeper:
-    """The histories of one file, in a run that sees the source at `as_of`.
+class Keeper(Histories):
+    """See `Histories`, and above."""
 
-    `past` is the file that is published, or what is left of the ones before. `origin` is what is said of all versions
-    where tables are compared whole that were mended. Of the tables `ranged`, rows were read that no other run would
-    have: what only these tell may have been so for long. `log` says what was committed since the rows of a file, the
-    published one or this; of the `unreadable` it has texts that are none any more. `notes` are what there is to say of tables.
-    """
-
-    file: DuckSession
-    as_of: datetime
-    label: str
-    past: Path | None = None
-    retention: timedelta | None = None
-    origin: str = ""
-    ranged: frozenset[str] = frozenset()
-    log: Log = _silent
-    unreadable: set[str] = field(default_factory=set)
-    notes: dict[str, list[str]] = field(default_factory=dict)
     _turns: dict[str, Turn] = field(default_factory=dict)
     _handled: set[str] = field(default_factory=set)
-    _known: Known = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._known = Known(self.file)
 
     def begin(self) -> None:
         """Read what both files say; call it in each transaction, and first of all."""
@@ -95,11 +57,10 @@ class Keeper:
         """
         if not table.spec.history:
             return
-        published = self._known.is_as_published(table.name)
         saved, theirs = self._known.taken_over(table.name, self._label(table))
         self._handled.add(table.name)
         turn = self._turn(table, saved, theirs, exempt)
-        if turn and (followed := self._followed(turn, merge, published=published)):
+        if turn and (followed := self._followed(turn, merge)):
             self._turns[table.name] = followed
         elif turn and table.name not in self._known.stale:
             self._turns[table.name] = turn
@@ -108,14 +69,7 @@ class Keeper:
             # Then it is compared as a whole.
             taking.drop(self.file, theirs)
 
-    def _turn(self, table: Table, saved: SavedHistory | None, theirs: Theirs | None, exempt: str = "") -> Turn | None:
-        """None where the history is of other columns."""
-        if saved is None or saved.signature != rewriting.signature(table):
-            return None
-        origin = "backfill" if table.name in self.ranged else ""
-        return Turn(self.file, table, saved, theirs, self._moment(saved), self._label(table), origin, exempt)
-
-    def _followed(self, turn: Turn, merge: Merge | None, *, published: bool, anew: bool = False) -> CommitTurn | None:
+    def _followed(self, turn: Turn, merge: Merge | None, *, anew: bool = False) -> CommitTurn | None:
         """The turn that has followed each commit, also where the table was copied `anew`; None where it is of runs."""
         name = turn.table.name
         copied = name in self._known.copied
@@ -124,7 +78,8 @@ class Keeper:
         found = commits.of(turn, copied=copied)
         if merge is None and not anew:
             return found
-        lack = found.lack(merge, None if name in self.unreadable else self.log(turn.table, published))
+        told = None if name in self.unreadable else self.log(turn.table, name in self._known.led)
+        lack = found.lack(merge, told)
         if lack:
             self._note(name, f"its history has this run's grain, since the log does not tell all: {lack}")
         return None if lack else found
@@ -148,18 +103,17 @@ class Keeper:
         if table.spec.history:
             if old := self._known.adopt(table, self._label(table)):
                 self._note(table.name, f"its history is that of {old}, as it was called before")
-            published = self._known.is_as_published(table.name)
-            saved, theirs = self._known.taken_over(table.name, self._label(table))
+                saved, theirs = self._known.taken_over(table.name, self._label(table))
             if theirs:
                 taking.drop(self.file, theirs)
             self._handled.add(table.name)
-            if self.log is not _silent and (turn := self._turn(table, saved, None)):
-                self._told_of(turn, published=published)
+            if self.log is not silent and (turn := self._turn(table, saved, None)):
+                self._told_of(turn)
             self._compared(table)
 
-    def _told_of(self, turn: Turn, *, published: bool) -> None:
+    def _told_of(self, turn: Turn) -> None:
         """What commits did to a table that was copied anew, as far as the log tells: the rest is compared."""
-        if followed := self._followed(turn, None, published=published, anew=True):
+        if followed := self._followed(turn, None, anew=True):
             followed.drop()
             self._known.write(replace(turn.saved, moment=followed.moment) if followed.written else turn.saved)
 
@@ -188,44 +142,3 @@ class Keeper:
         ledger.catch_up(self.file, self._handled)
         lost = self._known.lost(dropped)
         return [f"the history of {name} was removed: the config no longer asks for it" for name in lost]
-
-    def _compared(self, table: Table) -> None:
-        saved = self._known.mine.get(table.name)
-        rewrite = rewriting.planned(self.file, saved, table) if saved else None
-        for note in rewrite.notes if rewrite else ():
-            self._note(table.name, note)
-        if saved is None or (rewrite and rewrite.anew):
-            self._begun(table, saved, rewrite.anew if rewrite else "")
-            return
-        saved = rewriting.rewrite(self.file, saved, table, rewrite) if rewrite else saved
-        moment, altered = self._moment(saved), rewrite.altered if rewrite else ()
-        count = whole.compare(self.file, table, moment, self._label(table), origin=self.origin, altered=altered)
-        self._known.write(replace(saved, moment=moment) if count else saved)
-
-    def _begun(self, table: Table, before: SavedHistory | None, reason: str) -> None:
-        ledger.create(self.file)
-        moment = self._moment(before) if before else self.as_of
-        saved = SavedHistory(
-            table.name, moment, moment, secrets.token_hex(4), rewriting.signature(table), place.made_of(table)
-        )
-        count = whole.begin(self.file, table, saved)
-        self._note(table.name, f"its history begins {'anew: ' + reason if reason else f'with {count:,} rows'}")
-        self._known.write(saved)
-
-    def _forget(self, saved: SavedHistory) -> None:
-        """Now and then, what ended before the time that is to be kept."""
-        if self.retention is None:
-            return
-        until, last = self.as_of - self.retention, saved.forgotten or saved.begun
-        if until - last > self.retention / _SELDOM:
-            self._known.write(rewriting.forget(self.file, saved, until))
-
-    def _moment(self, saved: SavedHistory) -> datetime:
-        """This run's, later than any that the history knows of: the source's clock may have been set back."""
-        return max(self.as_of, saved.moment + _TICK)
-
-    def _label(self, table: Table) -> str:
-        return f"{self.label}_{table.relid}"
-
-    def _note(self, name: str, note: str) -> None:
-        self.notes.setdefault(name, []).append(note)

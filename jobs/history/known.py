@@ -39,6 +39,8 @@ class Known:
     stale: set[str] = field(default_factory=set)
     # Stale for no other reason than that all of theirs was taken, and the table is the older file's.
     copied: set[str] = field(default_factory=set)
+    # Those of which the published file had more: they are as of its rows, once theirs are taken over.
+    led: set[str] = field(default_factory=set)
     dual: set[str] = field(default_factory=set)
     _seen: Histories = field(default_factory=dict)
 
@@ -49,7 +51,7 @@ class Known:
             self.file.attach_published(past)
             self.theirs = ledger.read_published(self.file)
         self._seen = self.theirs if self.file.private else dict(self.mine)
-        self.copied = set()
+        self.copied, self.led = set(), set()
         self.stale = self._strange("out", self.mine) | self._strange("published", self.theirs)
         self.dual = ledger.read_dual(self.file, published=False) if self.mine else set()
         self.dual |= ledger.read_dual(self.file, published=True) if self.theirs else set()
@@ -99,15 +101,12 @@ class Known:
         numbers = [kept.signature["table"] for kept in self.mine.values()]
         return [one for one in dropped if one in self._seen and self._seen[one].signature["table"] not in numbers]
 
-    def is_as_published(self, name: str) -> bool:
-        """Whether the history that is there, once theirs is taken over, is as of the published file's rows."""
-        return taking.is_ahead(self.mine.get(name), self.theirs.get(name))
-
     def taken_over(self, name: str, label: str) -> tuple[SavedHistory | None, Theirs | None]:
         """The history with what the published file's has more, which is in tables of this label; None without any."""
         mine, theirs = self.mine.get(name), self.theirs.get(name)
         if theirs is None or not taking.is_ahead(mine, theirs):
             return mine, None
+        self.led.add(name)
         ledger.create(self.file)
         taken = taking.take_over(self.file, mine, theirs, label)
         if taken is None:

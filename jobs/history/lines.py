@@ -23,9 +23,9 @@ from jobs.types.column_plan import ColumnPlan
 class Unread(Exception):
     """PostgreSQL reads a text of this table's log no more, so that the transaction has to begin anew without it."""
 
-    def __init__(self, table: str) -> None:
-        super().__init__(table)
-        self.table = table
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name)
+        self.name, self.reason = name, reason
 
 
 def own(what: str) -> str:
@@ -72,7 +72,7 @@ class Lines:
             # A lost session or a full disk is no matter of a text.
             if type(error) not in (errors.NeaptideError, errors.UnsupportedValue):
                 raise
-            raise Unread(self.table.name) from error
+            raise Unread(self.table.name, error.message) from error
 
     def end_all(self, before: str) -> None:
         """In place of each TRUNCATE, the end of each row that there may have been: of these, or told of by then."""

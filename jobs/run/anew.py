@@ -65,8 +65,8 @@ class Anew:
         if not self._file.at_once:
             try:
                 self._put_in_place(step, run_id, keeper)
-            except Unread:
-                keeper.unreadable.add(table.name)
+            except Unread as failed:
+                keeper.unreadable[failed.name] = failed.reason
                 self._put_in_place(step, run_id, keeper)
         faults.point("table_loaded")
         seconds = copied.seconds + time.monotonic() - began

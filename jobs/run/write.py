@@ -14,8 +14,8 @@ from jobs.engine.session import DuckSession
 from jobs.feeds import feed
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.feeds.wal.told import Told
+from jobs.history.histories import Log
 from jobs.history.keeper import Keeper
-from jobs.history.lines import Unread
 from jobs.models.build import Builder
 from jobs.models.upkeep import Plan, Upkeep
 from jobs.plan.steps import FULL, Step
@@ -49,11 +49,9 @@ class Writer:
         self._carried = carry.leading(file, state, context.published)
         self._mended = Mended(file, state, context.published, context.job.files.published)
         self._record = Recording(context, file, state, self._carried, earlier)
-        self._keeper = _keeper(context, file, self._record.run_id, past)
-        self._keeper.log = self._told
+        self._keeper = _keeper(context, file, self._record.run_id, past, _log(context, state))
         self._loaded: dict[str, TableRun] = {}
-        self._anew: set[str] = set()
-        self._given_up = GivenUp()
+        self._given_up = GivenUp(histories=self._keeper.unreadable)
         self._models: Plan | None = None
         self._whole: Anew
         self._continues = False
@@ -67,7 +65,6 @@ class Writer:
         self._mended.check(steps)
         if self._context.prepare is not None and any(step.action == FULL for step in steps):
             raise NeedsSync
-        self._anew = {step.table.name for step in steps if step.action == FULL}
         self._begin(steps)
         with self._context.phases.phase("load"):
             self._loaded = self._whole.copy(self._record.run_id, self._keeper)
@@ -81,8 +78,6 @@ class Writer:
                 self._context.fail({failed.table: failed.error})
             except GIVEN_UP as failed:
                 self._given_up.add(failed)
-            except Unread as found:
-                self._keeper.unreadable.add(found.table)
             except UnreadableKeys as found:
                 steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
 
@@ -171,14 +166,6 @@ class Writer:
         done = self._loaded | {one.name: self._apply(one, deltas) for one in ready}
         return [done[step.table.name] for step in steps]
 
-    def _told(self, table: Table, published: bool) -> Told | None:
-        """What was committed to the table since the published file's rows, or this one's, where the log tells it."""
-        saved = (self._context.published if published else self._state).tables.get(table.name)
-        asked = getattr(self._context.feed, "commits", None)
-        if saved is None or asked is None or self._context.options.full:
-            return None
-        return cast("Told | None", asked(table, saved.watermark, self._now, settled=table.name not in self._anew))
-
     def _is_compared(self, table: Table, upkeep: Upkeep) -> bool:
         """Whether a row that is equal to what the file has must not pass for a changed one."""
         return upkeep.reads(table.name) or self._keeper.needs_comparison(table)
@@ -205,6 +192,19 @@ def _removed(file: DuckSession, gone: list[str]) -> list[TableRun]:
     return [TableRun(name, "removed", reason="no longer in the config") for name in gone]
 
 
+def _log(context: Context, state: State) -> Log:
+    """What was committed to a table since the published file's rows, or those of the file found in this state."""
+
+    def told(table: Table, published: bool) -> Told | None:
+        saved = (context.published if published else state).tables.get(table.name)
+        asked = getattr(context.feed, "commits", None)
+        if saved is None or asked is None or context.options.full:
+            return None
+        return cast("Told | None", asked(table, saved.watermark, context.now))
+
+    return told
+
+
 def _lineage(context: Context, before: str, continues: bool) -> str:
     """The lineage of the file that is written, another one where no file may be gone on from beside it.
 
@@ -222,12 +222,12 @@ def _check_covered(context: Context, steps: list[Step]) -> None:
             raise Damaged("the spare file lies too far behind")
 
 
-def _keeper(context: Context, file: DuckSession, run_id: str, past: Path | None) -> Keeper:
+def _keeper(context: Context, file: DuckSession, run_id: str, past: Path | None, log: Log) -> Keeper:
     """What keeps the histories."""
     wanted = any(table.spec.history for table in context.now.tables) or context.published.history
     retention = context.job.settings.sync.history_retention
     label, ranged = f"h{run_id.rpartition('-')[2]}", frozenset(context.options.ranges)
-    return Keeper(file, context.now.snapshot.as_of, label, past if wanted else None, retention, ranged=ranged)
+    return Keeper(file, context.now.snapshot.as_of, label, past if wanted else None, retention, ranged=ranged, log=log)
 
 
 def _replaced(done: list[TableRun], taken_over: list[str]) -> tuple[set[str], set[str]]:

@@ -45,7 +45,7 @@ def check(spec: config.Table, name: str, copied: Iterable[ColumnInfo]) -> None:
     some = _some(spec)
     if some:
         raise errors.ConfigError(
-            f'{name}: history = "commits" is for a file that has the rows of its table, no others, which {some} changes',
+            f'{name}: history = "commits" is for a file that has just the rows of its table, which {some} changes',
             hint=_OTHERWISE,
         )
 

@@ -67,9 +67,9 @@ MUTANTS = (
     ),
     Mutant(
         "a killed run's file has its history from the published one's rows",
-        "jobs/history/known.py",
-        "        return taking.is_ahead(self.mine.get(name), self.theirs.get(name))\n",
-        "        return name in self.theirs\n",
+        "jobs/history/keeper.py",
+        "self.log(turn.table, name in self._known.led)",
+        "self.log(turn.table, name in self._known.theirs)",
         COMMITS + "test_a_run_that_was_killed_before_it_published_goes_on_from_its_own_rows",
     ),
     Mutant(

@@ -43,6 +43,8 @@ class WalFeed:
         self._read = reader.read
         self._whole = WatermarkFeed()
         self._known: dict[tuple[str, str], Changed] = {}
+        # Tables that have no gap, also where their files are so old that the log alone would not say so.
+        self._gapless: set[str] = set()
 
     def settled(self, steps: Iterable[Step], now: SourceSession, looked: Mapping[str, Watermark]) -> list[Step]:
         """The steps; what the log does not tell any more is copied anew.
@@ -99,15 +101,13 @@ class WalFeed:
         if reached and self.reader.behind > bearable:
             self.reader.confirm(min(reached))
 
-    def commits(self, table: Table, since: Watermark, now: SourceSession, *, settled: bool) -> Told | None:
-        """What each commit did to the table's rows since that watermark; None where the log does not tell that.
-
-        How far it reaches was looked at already where the table's step is `settled` as a delta.
-        """
+    def commits(self, table: Table, since: Watermark, now: SourceSession) -> Told | None:
+        """What each commit did to the table's rows since that watermark; None where the log does not tell that."""
         found = place.of(since)
         if found is None or found.untold or found.version != self._publication.version(table):
             return None
-        if not settled and (found.reached < self.reader.log.since or not now.snapshot.age_is_safe(since.snapshot)):
+        covered = found.reached >= self.reader.log.since and now.snapshot.age_is_safe(since.snapshot)
+        if not covered and table.name not in self._gapless:
             return None
         relids = self._publication.holders(table)
         read = max(found.reached, found.read)
@@ -124,6 +124,8 @@ class WalFeed:
                 step, reason = later, ""
         if not reason and self._changed(step, now).keys is None:
             reason = MANY
+        if not reason:
+            self._gapless.add(step.table.name)
         return replace(step, action=FULL, reason=reason) if reason else step
 
     def _gap(self, step: Step, now: SourceSession) -> str:

@@ -113,7 +113,7 @@ class Decoder:
             self._relations[relid] = self._relations[relid].keeping(new[relid])
         for one in self._held():
             for relid in one.touched & new.keys():
-                self._put(one, relid, UNKNOWN)
+                _put(one, relid, UNKNOWN, self._reel, 0)
         self._kept.update(new)
 
     def take(self, message: bytes) -> Transaction | None:
@@ -198,7 +198,7 @@ class Decoder:
         relid = body.number(">I")
         relation = self._relations[relid]
         if relid in self._kept and (relation.kept is None or relation.places is None):
-            self._put(self._current, relid, UNKNOWN)
+            _put(self._current, relid, UNKNOWN, self._reel, self._part)
         if relation.places is None or not (relation.whole or kind == b"I"):
             self._current.add(relid, None)
             return
@@ -219,7 +219,7 @@ class Decoder:
             whole = before if first == b"O" else None
             row = _row(after, whole, relation.kept)
             told = all(map(_is_text, (value for value in row or () if isinstance(value, str))))
-            self._put(self._current, relid, (kind.decode(), old, new, row) if told else UNKNOWN)
+            _put(self._current, relid, (kind.decode(), old, new, row) if told else UNKNOWN, self._reel, self._part)
 
     def _truncate(self, body: _Reader) -> None:
         count = body.number(">I")
@@ -228,13 +228,14 @@ class Decoder:
             relid = body.number(">I")
             self._current.truncated.add(relid)
             if relid in self._kept:
-                self._put(self._current, relid, (TRUNCATED, None, None, None))
+                _put(self._current, relid, (TRUNCATED, None, None, None), self._reel, self._part)
 
-    def _put(self, one: Transaction, relid: int, change: Change) -> None:
-        """Keep what was done to a row, in the order in which it was done."""
-        if one.tape is None:
-            one.tape = Tape(self._reel)
-        one.tape.put(relid, self._part, change)
+
+def _put(one: Transaction, relid: int, change: Change, reel: Reel, part: int) -> None:
+    """Keep what was done to a row, in the order in which it was done."""
+    if one.tape is None:
+        one.tape = Tape(reel)
+    one.tape.put(relid, part, change)
 
 
 def _key(values: Row, places: Sequence[int]) -> Key | None:
