@@ -97,12 +97,10 @@ class Merge:
             # Looked for already: another scan of the key is half of what a history costs.
             self._place_gone()
             named = quoting.listed(key)
-            return self._make(
-                f"there{len(self._own)}", f"SELECT {named} FROM ({keys}) SEMI JOIN {self._places} USING ({named})"
-            )
+            return self._make("there", f"SELECT {named} FROM ({keys}) SEMI JOIN {self._places} USING ({named})")
         with self._scanning():
             rows = f"SELECT {quoting.listed(key)} FROM {out(self._table)} WHERE {_in(key, f'({keys})')}"
-            return self._make(f"there{len(self._own)}", rows)
+            return self._make("there", rows)
 
     def _goes(self) -> str:
         """The condition on a row of the file that it is replaced or deleted."""
@@ -151,7 +149,7 @@ class Merge:
             self._session.execute(f"DROP TABLE IF EXISTS {changes.bare(name)}")
 
     def _make(self, what: str, rows: str) -> str:
-        name = f"temp.{what}_{self._label}"
+        name = f"temp.{what}{len(self._own)}_{self._label}"
         changes.make(self._session, name, rows)
         self._own.append(name)
         return name
