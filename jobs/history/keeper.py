@@ -103,7 +103,7 @@ class Keeper(Histories):
         if table.spec.history:
             if old := self._known.adopt(table, self._label(table)):
                 self._note(table.name, f"its history is that of {old}, as it was called before")
-                saved, theirs = self._known.taken_over(table.name, self._label(table))
+            saved, theirs = self._known.taken_over(table.name, self._label(table))
             if theirs:
                 taking.drop(self.file, theirs)
             self._handled.add(table.name)
