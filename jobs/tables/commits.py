@@ -78,10 +78,11 @@ def _is_read_back(kind: TypeInfo) -> bool:
         return kind.name in _PLAIN.split()
     if kind.typtype == "c":
         # To read a domain's value is to ask its CHECKs.
-        return all(part.base is None and _is_plain_part(part) for _name, part in kind.attributes)
+        return all(_is_plain_part(part) for _name, part in kind.attributes)
     return kind.typtype == "e" or forms.is_of_extension(kind)
 
 
 def _is_plain_part(kind: TypeInfo) -> bool:
+    """Which no domain is, whose type is its own, nor an array of one, whose element would be resolved."""
     element = kind.element
     return (element is None or element.base is None) and _is_read_back(kind)

@@ -16,10 +16,12 @@ import duckdb
 import pytest
 
 from jobs import faults
+from jobs.backfill import backfill
 from jobs.feeds.wal.told import Told
 from jobs.sessions import OpenSessions
+from jobs.tables.ranges import Range
 from jobs.verify import verify
-from tests.support import cluster, runs
+from tests.support import cluster, runs, servers
 from tests.support.histories import Attempt, Replay
 from tests.support.syncing import Lab
 
@@ -432,3 +434,49 @@ def test_values_of_every_type_are_what_a_run_after_each_commit_has_read(empty_db
             found.append([repr(row) for row in rows.fetchall()])
     assert len(found[0]) > len(TYPES)
     assert found[0] == found[1]
+
+
+def test_a_prepared_transaction_is_one_commit_once_it_is_committed(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path, {"plain": MODES["plain"]})
+    with replay.lab.connect(autocommit=False) as conn:
+        conn.execute("UPDATE plain SET n = 20 WHERE id = 2")
+        conn.execute("UPDATE plain SET n = 21 WHERE id = 2")
+        conn.execute("PREPARE TRANSACTION 'later'")
+    committed(replay, "UPDATE {t} SET n = 10 WHERE id = 1")
+    replay.lab.sync()
+    checked(replay)
+    since = datetime.now(UTC)
+    replay.lab.run("COMMIT PREPARED 'later'")
+    replay.attempts.append(Attempt(since, datetime.now(UTC), {"public.plain": replay.state("public.plain")}))
+    committed(replay, "DELETE FROM {t} WHERE id = 2")
+    replay.lab.sync()
+    checked(replay)
+
+
+@pytest.mark.long
+def test_what_was_committed_before_a_crash_of_the_server_is_told_once(open_folder: Path, tmp_path: Path) -> None:
+    with servers.primary(open_folder / "server") as server:
+        replay = made(server.url(), tmp_path, {"plain": MODES["plain"]})
+        for turn in range(4):
+            committed(replay, f"UPDATE {{t}} SET n = {turn + 10} WHERE id = 1")
+            committed(replay, f"INSERT INTO {{t}} VALUES ({turn + 20}, 0, 'new')", "DELETE FROM {t} WHERE id = 2")
+            if turn % 2:
+                replay.lab.sync()
+            servers.crash(server)
+            server.start()
+            replay.lab = replace(replay.lab, keep=None if turn > 1 else OpenSessions())
+            committed(replay, f"UPDATE {{t}} SET n = {turn + 30} WHERE id = 1")
+            replay.lab.sync()
+            checked(replay)
+
+
+def test_a_range_that_is_read_anew_doubles_no_version(empty_db: str, tmp_path: Path) -> None:
+    replay = made(empty_db, tmp_path, {"plain": MODES["plain"]})
+    committed(replay, "UPDATE {t} SET n = 10 WHERE id = 1")
+    committed(replay, "UPDATE {t} SET n = 11 WHERE id = 1", "DELETE FROM {t} WHERE id = 2")
+    backfill.backfill(replay.lab.job, "public.plain", Range(low="1", high="3"))
+    committed(replay, "INSERT INTO {t} VALUES (2, 2, 'back')")
+    replay.lab.sync()
+    backfill.backfill(replay.lab.job, "public.plain", Range(low="1", high="3"))
+    assert not replay.lab.sync().changed
+    checked(replay)

@@ -75,8 +75,8 @@ MUTANTS = (
     Mutant(
         "a domain's CHECKs are asked by the role that reads",
         "jobs/tables/commits.py",
-        "return all(part.base is None and _is_plain_part(part)",
-        "return all(_is_plain_part(part)",
+        "return (element is None or element.base is None) and _is_read_back(kind)",
+        "return _is_read_back(kind)",
         RULE + "test_what_the_log_can_not_say_is_refused_by_name",
     ),
 )

@@ -292,6 +292,11 @@ def test_commits_that_the_log_tells_of_are_bundled_only_where_it_is_asked_for(
 def test_what_a_lake_cannot_do_is_refused_with_the_setting_and_a_way_out() -> None:
     with pytest.raises(ValueError, match=r"dual = true needs a file: leave it out, or"):
         config.Settings(target={"url": "ducklake:postgres:dbname=x", "data": "lake"}, sync={"dual": True})
+    with pytest.raises(ValueError, match=r'has history = "commits", which a lake doesn.t keep: set history = true'):
+        config.Settings(
+            target={"url": "ducklake:postgres:dbname=x", "data": "lake"},
+            tables=[{"name": "public.t", "feed": "wal", "history": "commits"}],
+        )
 
 
 @pytest.mark.parametrize("feed", ["wal", "events"])
