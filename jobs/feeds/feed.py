@@ -79,10 +79,10 @@ def with_news(feed: Feed, steps: Iterable[Step], now: SourceSession, known: Know
     """
     given, before = list(steps), known or {}
     asked = [step for step in given if step.action != DELTA or (step.table.name, step.since) not in before]
-    found = before | known_of(asked, feed.news(asked, now))
+    by_place = before | known_of(asked, feed.news(asked, now))
     return [
         replace(step, action=FULL, reason="truncated") if news.truncated else replace(step, news=news)
-        for step, news in ((step, found[_place(step)]) for step in given)
+        for step, news in ((step, by_place[_place(step)]) for step in given)
     ]
 
 

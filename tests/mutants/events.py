@@ -20,7 +20,7 @@ MUTANTS = (
     Mutant(
         "a sweep begins where the last events were read, past what was written without one",
         "jobs/feeds/events/feed.py",
-        "swept = found.swept if found else step.since",
+        "swept = start.swept if start else step.since",
         "swept = step.since",
         FEED + "test_a_write_past_the_handlers_is_found_by_the_next_sweep",
     ),

@@ -127,14 +127,14 @@ MUTANTS = (
     Mutant(
         "a log with a gap passes for all that changed",
         "jobs/feeds/wal/feed.py",
-        "found is None or found.reached < self.reader.log.since or",
-        "found is None or",
+        "start is None or start.reached < self.reader.log.since or",
+        "start is None or",
         RECOVERY + "test_a_slot_that_somebody_else_moved_on_loses_nothing",
     ),
     Mutant(
         "a table that was out of the publication goes on as if nothing had happened",
         "jobs/feeds/wal/feed.py",
-        'return "" if found.version == self._publication.version(step.table) and not found.untold else ANEW',
+        'return "" if start.version == self._publication.version(step.table) and not start.untold else ANEW',
         'return ""',
         RECOVERY + "test_a_slot_that_is_gone_and_a_publication_without_the_table",
     ),

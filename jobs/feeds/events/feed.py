@@ -96,8 +96,8 @@ class EventsFeed:
         """The rows of the keys, or those that a sweep reads."""
         if step.action == FULL or step.reason == SWEEP:
             return self._swept.rows_of(_sweeping(step), now)
-        found = self._keys(step, now) or ()
-        return filters.both(" OR ".join(by_key.conditions(step.table, found)) or "false", filters.belongs(step.table))
+        keys = self._keys(step, now) or ()
+        return filters.both(" OR ".join(by_key.conditions(step.table, keys)) or "false", filters.belongs(step.table))
 
     def next_watermark(self, step: Step, now: SourceSession, last: Watermark | None) -> Watermark:
         """With the watermark of the last sweep, which a copy is as well."""
@@ -144,15 +144,15 @@ class EventsFeed:
     def _news(self, step: Step, now: SourceSession) -> News:
         if step.action != DELTA:
             return ALL
-        found = self._keys(step, now)
-        return ALL if found is None else News(bool(found), bool(found), False)
+        keys = self._keys(step, now)
+        return ALL if keys is None else News(bool(keys), bool(keys), False)
 
     def _keys(self, step: Step, now: SourceSession) -> set[by_key.Key] | None:
         """The keys that changed since the step's watermark; the same for the whole run."""
         if step.since not in self._known:
-            found = place.of(step.since)
-            assert found is not None
-            self._known[step.since] = self.queue.touched(step.since, found)
+            start = place.of(step.since)
+            assert start is not None
+            self._known[step.since] = self.queue.touched(step.since, start)
         keys = self._known[step.since].of(step.table)
         if keys is None:
             self._warn(now, step.table, self._known[step.since])
@@ -168,8 +168,8 @@ def _sweeping(step: Step) -> Step:
     """The step as the watermark feed takes it: since the last sweep, or all of a table that has no stamp."""
     if step.action == FULL or step.saved is None:
         return step
-    found = place.of(step.since)
-    swept = found.swept if found else step.since
+    start = place.of(step.since)
+    swept = start.swept if start else step.since
     action = DELTA if step.table.stamp else WHOLE
     # What events told says nothing of what was written since the last sweep.
     return replace(step, action=action, reason="", saved=replace(step.saved, watermark=swept), news=ALL)

@@ -24,8 +24,8 @@ def opened(job: Job, now: SourceSession) -> EventsFeed | None:
 
 
 def _queue(job: Job, now: SourceSession) -> Queue:
-    found = of_outbox(now.conn)
-    return StreamQueue(now, reader(job)) if job.broker_url else found
+    queue = of_outbox(now.conn)
+    return StreamQueue(now, reader(job)) if job.broker_url else queue
 
 
 def of_outbox(conn: Connection) -> OutboxQueue:
@@ -44,5 +44,5 @@ def reader(job: Job) -> Reader:
     if job.sessions.stream is None:
         # Kept before it is asked for anything: a broker that is away is reached again by the same.
         job.sessions.stream = Reader(NatsBroker(job.broker_url), listens=True)
-    found: Reader = job.sessions.stream
-    return found
+    stream_reader: Reader = job.sessions.stream
+    return stream_reader

@@ -40,15 +40,15 @@ class Touched:
 
     def of(self, table: Table) -> set[Key] | None:
         """The keys of a table's rows; None where all of it has to be looked through."""
-        found = self.keys.get(table.source_name, set())
+        keys = self.keys.get(table.source_name, set())
         if (
             self.blind
             or self.many
             or table.source_name in self.whole
-            or any(len(key) != len(table.source_key) for key in found)
+            or any(len(key) != len(table.source_key) for key in keys)
         ):
             return None
-        return found
+        return keys
 
 
 # The keys of one event stand in one value, so that a million events cost no more than what they tell.

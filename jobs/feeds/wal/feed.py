@@ -130,10 +130,10 @@ class WalFeed:
 
     def _gap(self, step: Step, now: SourceSession) -> str:
         """Why the log does not tell all that changed since the file's watermark; empty where it does."""
-        found = place.of(step.since)
-        if found is None or found.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.since.snapshot):
+        start = place.of(step.since)
+        if start is None or start.reached < self.reader.log.since or not now.snapshot.age_is_safe(step.since.snapshot):
             return UNCOVERED
-        return "" if found.version == self._publication.version(step.table) and not found.untold else ANEW
+        return "" if start.version == self._publication.version(step.table) and not start.untold else ANEW
 
     def _untold(self, step: Step, now: SourceSession) -> frozenset[int]:
         """Who may have written to a table that was out of the publication, and go on: the copy does not see them.
@@ -153,8 +153,8 @@ class WalFeed:
     def _news(self, step: Step, now: SourceSession) -> News:
         if step.action != DELTA:
             return ALL
-        found = self._changed(step, now)
-        return News(bool(found.keys), bool(found.keys), found.truncated)
+        changed = self._changed(step, now)
+        return News(bool(changed.keys), bool(changed.keys), changed.truncated)
 
     def _keys(self, step: Step, now: SourceSession) -> frozenset[Key] | None:
         return self._changed(step, now).keys if step.action == DELTA else None
@@ -164,7 +164,7 @@ class WalFeed:
         which = (step.table.name, step.since.snapshot.text)
         if which not in self._known:
             relids = self._publication.holders(step.table)
-            found = place.of(step.since)
-            reached = found.reached if found else 0
+            start = place.of(step.since)
+            reached = start.reached if start else 0
             self._known[which] = self.reader.log.changed(relids, step.since.snapshot, reached, now.snapshot)
         return self._known[which]

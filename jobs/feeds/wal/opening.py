@@ -144,10 +144,10 @@ def _caught_up(job: Job, now: SourceSession, slot: Slot, publication: Publicatio
 
 def _open_reader(job: Job) -> LogReader | None:
     """The reader of an earlier run of this process."""
-    found: LogReader | None = job.sessions.log if job.sessions is not None else None
-    if found is None or found.broken or found.slot != job.files.slot:
+    reader: LogReader | None = job.sessions.log if job.sessions is not None else None
+    if reader is None or reader.broken or reader.slot != job.files.slot:
         return None
-    return found
+    return reader
 
 
 def _reached(job: Job, reader: LogReader, now: SourceSession, publication: Publication, guard: Guard) -> WalFeed:
@@ -183,9 +183,9 @@ class _Goal:
         if row["done"] or not row["but_a_page"]:
             return goal
         if time.monotonic() - self._now.taken > 3 * row["delay"] / 1000:
-            found = self._now.conn.execute(statements.get("wal", "flushed")).fetchone()
-            assert found is not None
-            return min(goal, position(found["position"]))
+            flushed = self._now.conn.execute(statements.get("wal", "flushed")).fetchone()
+            assert flushed is not None
+            return min(goal, position(flushed["position"]))
         self._push()
         return goal
 

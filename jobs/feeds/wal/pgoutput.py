@@ -178,9 +178,9 @@ class Decoder:
 
     @property
     def _current(self) -> Transaction:
-        found = self._streamed[self._inside] if self._inside is not None else self._open
-        assert found is not None
-        return found
+        transaction = self._streamed[self._inside] if self._inside is not None else self._open
+        assert transaction is not None
+        return transaction
 
     def _relation(self, body: _Reader) -> None:
         relid = body.number(">I")
@@ -191,8 +191,8 @@ class Decoder:
                 identifying.add(place)
             names.append(body.text())
             body.bytes(8)
-        found = _Relation(names, frozenset(names[place] for place in identifying))
-        self._relations[relid] = found.wanted(self._wanted.get(relid)).keeping(self._kept.get(relid))
+        relation = _Relation(names, frozenset(names[place] for place in identifying))
+        self._relations[relid] = relation.wanted(self._wanted.get(relid)).keeping(self._kept.get(relid))
 
     def _change(self, kind: bytes, body: _Reader) -> None:
         relid = body.number(">I")
@@ -239,8 +239,8 @@ def _put(one: Transaction, relid: int, change: Change, reel: Reel, part: int) ->
 
 
 def _key(values: Row, places: Sequence[int]) -> Key | None:
-    found = tuple(values[place] for place in places)
-    return None if None in found or LEFT in found else found  # type: ignore[return-value]
+    key = tuple(values[place] for place in places)
+    return None if None in key or LEFT in key else key  # type: ignore[return-value]
 
 
 def _row(after: Row | None, whole: Row | None, kept: Sequence[tuple[int, bool]]) -> Row | None:
@@ -268,9 +268,9 @@ class _Reader:
         self._message, self._at, self._codec = message, at, codec
 
     def number(self, form: str) -> int:
-        (found,) = struct.unpack_from(form, self._message, self._at)
+        (number,) = struct.unpack_from(form, self._message, self._at)
         self._at += struct.calcsize(form)
-        return int(found)
+        return int(number)
 
     def bytes(self, count: int) -> bytes:
         self._at += count
@@ -278,9 +278,9 @@ class _Reader:
 
     def text(self) -> str:
         end = self._message.index(0, self._at)
-        found = self._message[self._at : end].decode(self._codec, "surrogateescape")
+        text = self._message[self._at : end].decode(self._codec, "surrogateescape")
         self._at = end + 1
-        return found
+        return text
 
     def values(self) -> Row:
         """A row's texts; None for what is NULL, `LEFT` for what was left out as it was."""

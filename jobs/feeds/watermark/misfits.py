@@ -91,10 +91,10 @@ def _megabytes(raw: bytes) -> str:
 def _no_text(conn: Connection, table: Table, error: errors.NeaptideError) -> errors.UnsupportedValue:
     """The error that names the first text that has no form in UTF-8, if it is found."""
     texts = [one for one in zip(table.copied, table.columns, strict=True) if _is_text(table, *one)]
-    found = _first_bad(conn, table, texts) if table.pages <= _FEW_PAGES else None
-    if found is None:
+    misfit = _first_bad(conn, table, texts) if table.pages <= _FEW_PAGES else None
+    if misfit is None:
         return errors.UnsupportedValue(f"{table.name}: {error.message}", hint=_as_bytes("column"))
-    (info, plan), row = found
+    (info, plan), row = misfit
     where = f"{table.name}, column {plan.name}{_place(conn, table, row)}"
     hint = _as_bytes(info.name)
     if info.name in table.spec.mask:

@@ -45,10 +45,10 @@ def _written(conn: Connection, steps: list[Step], now: Snapshot) -> set[str]:
 
 def rows_of(step: Step, now: Snapshot) -> str:
     """PostgreSQL's condition for the rows that the step reads; `true` where that is all of the table."""
-    stamp, kept = step.table.stamp, filters.belongs(step.table)
+    stamp, condition = step.table.stamp, filters.belongs(step.table)
     if step.action != DELTA or stamp is None:
-        return kept or "true"
-    return filters.both(watermark.changed_rows(stamp, step.since, now).as_string(None), kept)
+        return condition or "true"
+    return filters.both(watermark.changed_rows(stamp, step.since, now).as_string(None), condition)
 
 
 def _questions(steps: list[Step], now: Snapshot) -> str:
