@@ -98,7 +98,7 @@ class Known:
 
         So each is told once: the other file gives up its own in the next run.
         """
-        numbers = [kept.signature["table"] for kept in self.mine.values()]
+        numbers = [saved.signature["table"] for saved in self.mine.values()]
         return [one for one in dropped if one in self._seen and self._seen[one].signature["table"] not in numbers]
 
     def taken_over(self, name: str, label: str) -> tuple[SavedHistory | None, Theirs | None]:
@@ -130,4 +130,4 @@ class Known:
             return set()
         marks = self.file.rows(f"SELECT table_name, run_id FROM {catalog}.neaptide.watermarks")
         runs = {row["table_name"]: row["run_id"] for row in marks}
-        return {name for name, kept in histories.items() if runs.get(name) != kept.run_id}
+        return {name for name, saved in histories.items() if runs.get(name) != saved.run_id}

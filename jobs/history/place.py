@@ -116,8 +116,8 @@ def _make_macro(file: DuckSession, place: Place, saved: SavedHistory) -> None:
     DuckDB from ever looking, and an empty answer is what such a reader would get.
     """
     then = quoting.literal(max(saved.begun, saved.forgotten or saved.begun).isoformat())
-    told = quoting.literal(f"history.{place.name} reaches back to {then[1:-1]}")
-    early = f"CASE WHEN moment < TIMESTAMPTZ {then} THEN error({told})"
+    message = quoting.literal(f"history.{place.name} reaches back to {then[1:-1]}")
+    early = f"CASE WHEN moment < TIMESTAMPTZ {then} THEN error({message})"
     shown = [column for column in saved.columns if column.place is not None]
     # Each with its table: by itself a name is the macro's parameter, where a column is called like that.
     columns = ", ".join(f"h.{quoting.identifier(column.name)}" for column in shown)

@@ -50,10 +50,10 @@ def planned(file: DuckSession, saved: SavedHistory, table: Table) -> Rewrite | N
     """How the history follows its table; None where it can stay as it is."""
     if saved.signature == signature(table):
         return None
-    found = Rewrite(anew=_hides(saved, table))
-    if not found.anew:
-        _match(file, saved, table, found)
-    return found
+    rewriting = Rewrite(anew=_hides(saved, table))
+    if not rewriting.anew:
+        _match(file, saved, table, rewriting)
+    return rewriting
 
 
 def _hides(saved: SavedHistory, table: Table) -> str:
