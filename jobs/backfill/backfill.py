@@ -180,12 +180,12 @@ def _upto(job: Job, table: Table, rest: Range, chunk: int) -> tuple[str | None, 
 
 def _done(job: Job, table: Table, part: Range) -> TableRun:
     run = sync.sync_once(job, ranges={table.name: part})
-    [found] = [one for one in run.tables if one.table == table.name] or [TableRun(table.name, "none")]
-    if found.action == "paused":
+    [table_run] = [one for one in run.tables if one.table == table.name] or [TableRun(table.name, "none")]
+    if table_run.action == "paused":
         raise errors.Paused(f"{table.name} is paused", hint=f"neaptide resume {table.name}")
-    if found.error:
-        raise errors.NeaptideError(f"{table.name}: {found.error}")
-    return found
+    if table_run.error:
+        raise errors.NeaptideError(f"{table.name}: {table_run.error}")
+    return table_run
 
 
 # What stands beside the target
