@@ -57,9 +57,9 @@ class Builder:
 
     def _still(self, one: Standing) -> str | None:
         """Why it failed the last time, where nothing has changed since."""
-        kept = one.saved
-        same = kept is not None and kept.error is not None and kept.signature == one.signature
-        return kept.error if same and kept and not self._plan.touched & set(one.tables) else None
+        saved = one.saved
+        same = saved is not None and saved.error is not None and saved.signature == one.signature
+        return saved.error if same and saved and not self._plan.touched & set(one.tables) else None
 
     def _above(self, one: Standing) -> str | None:
         missing = [name for name in one.inputs if name in self._failed]

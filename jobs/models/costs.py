@@ -41,8 +41,8 @@ class Costs:
 
     def maintained(self, keys: int, seconds: float) -> Costs:
         """After an upkeep of so many keys."""
-        found = Measured(keys, seconds)
-        return replace(self, few=found, anew=False) if keys <= FEW else replace(self, many=found, anew=False)
+        measured = Measured(keys, seconds)
+        return replace(self, few=measured, anew=False) if keys <= FEW else replace(self, many=measured, anew=False)
 
     def rebuilt(self, rows: int, seconds: float) -> Costs:
         """After a rebuild in the middle of a run, in place of an upkeep."""
@@ -88,9 +88,9 @@ def first(rows: int, seconds: float) -> Costs:
 
 def of(saved: Mapping[str, Any]) -> Costs:
     """As the file says it."""
-    found = {one.name: saved.get(one.name) for one in fields(Costs)}
-    measured = {name: Measured(*value) for name, value in found.items() if isinstance(value, list)}
-    return Costs(**measured, anew=bool(found["anew"]))
+    stored = {one.name: saved.get(one.name) for one in fields(Costs)}
+    measured = {name: Measured(*value) for name, value in stored.items() if isinstance(value, list)}
+    return Costs(**measured, anew=bool(stored["anew"]))
 
 
 def as_dict(costs: Costs) -> dict[str, Any]:

@@ -94,16 +94,16 @@ def read(file: Path) -> Model:
 
 def _stamp(file: Path) -> tuple[int, ...]:
     """What is another after each change of a file; no two are alike of one that changed a moment ago."""
-    found, now = file.stat(), time.time_ns()
+    status, now = file.stat(), time.time_ns()
     # A clock of files may tick only a few times a second: two changes within a tick would look like one.
-    unsure = now if now - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED else 0
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, unsure
+    unsure = now if now - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED else 0
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, unsure
 
 
 def files(folder: Path) -> list[Path]:
     """The files of a folder that are models, sorted by name; none where there is no such folder."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted((one for one in found if one.name.endswith(_SUFFIX)), key=lambda one: one.name)
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return sorted((one for one in entries if one.name.endswith(_SUFFIX)), key=lambda one: one.name)
 
 
 def shown(path: Path) -> str:

@@ -57,21 +57,21 @@ class Planning:
             return
         tables = {one for name in needed for one in self.inputs[name]} & self._tables.keys()
         part = Folder({name: self.folder.models[name] for name in needed})
-        found = order.planned(part, {name: self._tables[name] for name in tables}, catalog=place.CATALOG)
-        self._world.analyses.update(found.analyses)
+        planned = order.planned(part, {name: self._tables[name] for name in tables}, catalog=place.CATALOG)
+        self._world.analyses.update(planned.analyses)
 
     def analysis(self, model: str) -> Analysis:
         """What a model that can be kept is made of."""
         if model not in self._world.analyses:
             self.prepare([model])
-        found = self._world.analyses.get(model)
-        return found or self.planned.analyses[model]
+        analysis = self._world.analyses.get(model)
+        return analysis or self.planned.analyses[model]
 
     def relation(self, name: str) -> Relation:
         """The columns and the key of a table or model."""
-        found = self._tables.get(name)
-        if found is not None:
-            return found
+        table = self._tables.get(name)
+        if table is not None:
+            return table
         analysis = self.analysis(quoting.split_name(name)[1])
         return Relation(analysis.columns, analysis.key)
 

@@ -50,8 +50,8 @@ class Relations:
     def read_by_sums(self, name: str) -> list[str]:
         """The columns of a first input that any model of sums reads of it, so that all find the same rows."""
         if name not in self._read_by_sums:
-            found = [self.planning.analysis(model) for model in self.sums]
-            firsts = [one for one in found if one.branches[0].occurrences[0].table == name]
+            analyses = [self.planning.analysis(model) for model in self.sums]
+            firsts = [one for one in analyses if one.branches[0].occurrences[0].table == name]
             columns = {column for one in firsts for column in selecting.mentioned(one.branches[0], self.columns(name))}
             columns.update(self.planning.key(name))
             self._read_by_sums[name] = [column for column in self.columns(name) if column in columns]
@@ -94,9 +94,9 @@ class Relations:
         moved = {}
         for name in {one.table for one in branch.occurrences} & self.moved.keys():
             columns = selecting.mentioned(branch, self.columns(name))
-            found = self.relevant(name, list(dict.fromkeys([*columns, *also.get(name, ())])))
-            if found is not None:
-                moved[name] = found
+            relevant = self.relevant(name, list(dict.fromkeys([*columns, *also.get(name, ())])))
+            if relevant is not None:
+                moved[name] = relevant
         return Sides(moved, lambda name: self._either(name, applied=applied), self.columns)
 
     def _either(self, name: str, *, applied: bool) -> str:

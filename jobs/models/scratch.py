@@ -68,11 +68,13 @@ def compared(columns: Columns, left: str, right: str) -> str:
     By groups, which hand on the values as they are: EXCEPT ALL sorts, and makes 0 of -0.
     """
     names, times = quoting.listed(columns), unused(columns)
-    told = [f"{quoting.identifier(name)}::VARCHAR" for name, kind in columns.items() if values.is_unsure(kind)]
+    texts = [f"{quoting.identifier(name)}::VARCHAR" for name, kind in columns.items() if values.is_unsure(kind)]
     both = " UNION ALL ".join(
         f"SELECT {names}, {sign} AS {times} FROM {rows}" for sign, rows in ((1, left), (-1, right))
     )
-    return f"SELECT {names}, CAST(sum({times}) AS BIGINT) AS {times} FROM ({both}) GROUP BY {', '.join([names, *told])}"
+    return (
+        f"SELECT {names}, CAST(sum({times}) AS BIGINT) AS {times} FROM ({both}) GROUP BY {', '.join([names, *texts])}"
+    )
 
 
 def repeated(columns: Columns, rows: str, times: str) -> str:

@@ -104,8 +104,8 @@ def _inputs_first(read: Mapping[str, Collection[str]]) -> list[str]:
 
 def _bad(name: str, signature: dict[str, object], planning: Planning, models: Models) -> Standing:
     error = planning.planned.bad[name]
-    told = f"{error.message} ({error.hint})" if error.hint else error.message
-    return Standing(name, signature, error=told, saved=models.by_name.get(name))
+    message = f"{error.message} ({error.hint})" if error.hint else error.message
+    return Standing(name, signature, error=message, saved=models.by_name.get(name))
 
 
 def _judged(one: Standing, known: Mapping[str, Standing], models: Models, avoid: Mapping[str, str]) -> Standing:

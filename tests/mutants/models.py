@@ -184,7 +184,7 @@ MUTANTS = (
     Mutant(
         "a model's file that was read is not looked at again",
         "jobs/models/file.py",
-        "unsure = now if now - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED else 0",
+        "unsure = now if now - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED else 0",
         "unsure = 0",
         "tests/integration/test_models_many.py::test_a_file_is_read_again_when_it_changed",
     ),

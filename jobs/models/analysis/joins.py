@@ -57,15 +57,15 @@ def _input(node: Node, scratch: Scratch) -> Input:
 
 def occurrences(joined: list[tuple[Input, bool, list[Node]]], names: Names) -> tuple[Occurrence, ...]:
     """The inputs with their conditions resolved. Raises `Whole` where affected rows could not be followed."""
-    made = tuple(
+    resolved = tuple(
         Occurrence(one.alias, one.table, optional, tuple(names.term(part) for part in on))
         for one, optional, on in joined
     )
-    absent = {one.alias for one in made if one.optional}
-    for one in made:
+    absent = {one.alias for one in resolved if one.optional}
+    for one in resolved:
         for term in one.on:
             _check_condition(one, term, absent)
-    return made
+    return resolved
 
 
 def _check_condition(one: Occurrence, term: Term, absent: Collection[str]) -> None:

@@ -65,8 +65,8 @@ class Names:
             raise Whole("unnest() makes rows of a value", _ALONE)
         if kind == "COLUMN_REF":
             return self._resolved_name(expression, strict, depth)
-        found = {key: self.resolved(value, strict=strict, depth=depth) for key, value in expression.items()}
-        return _named_arguments(expression, found) if kind == "FUNCTION" else found
+        fields = {key: self.resolved(value, strict=strict, depth=depth) for key, value in expression.items()}
+        return _named_arguments(expression, fields) if kind == "FUNCTION" else fields
 
     def _resolved_name(self, node: Node, strict: bool, depth: int) -> Node:
         *before, name = node["column_names"]
@@ -75,10 +75,10 @@ class Names:
         return self._single(node, name, strict, depth)
 
     def _qualified(self, node: Node, before: list[str], name: str) -> Node:
-        found = self._inputs.get(quoting.fold(before[-1]))
-        if found is None or not self._means(found, before) or quoting.fold(name) not in found.columns:
+        owner = self._inputs.get(quoting.fold(before[-1]))
+        if owner is None or not self._means(owner, before) or quoting.fold(name) not in owner.columns:
             raise Whole(f"{'.'.join((*before, name))} is not of the form input.column", "give the input an alias")
-        return {**node, "alias": "", "column_names": [found.alias, found.columns[quoting.fold(name)]]}
+        return {**node, "alias": "", "column_names": [owner.alias, owner.columns[quoting.fold(name)]]}
 
     @staticmethod
     def _means(meant: Input, before: list[str]) -> bool:

@@ -39,31 +39,31 @@ def branch(select: Node, scratch: Scratch, columns: Sequence[str]) -> Branch:
     """One SELECT; `columns` are the names of its outputs. Raises `Whole`, and `Refused` for a name of two meanings."""
     if select["qualify"]:
         raise Whole("QUALIFY", _ALONE)
-    found = joins.inputs(select["from_table"], scratch)
+    inputs = joins.inputs(select["from_table"], scratch)
     items = select["select_list"]
-    names = Names(scratch, [one for one, _, _ in found], items)
-    occurrences = joins.occurrences(found, names)
+    names = Names(scratch, [one for one, _, _ in inputs], items)
+    occurrences = joins.occurrences(inputs, names)
     where = tuple(names.term(part) for part in tree.conjuncts(select["where_clause"]))
     grouped = _is_grouped(select, scratch)
     outputs = _outputs(select, columns, names, scratch, grouped=grouped)
-    made = Branch(
+    candidate = Branch(
         occurrences, outputs, where, _groups(select, names, outputs, scratch) if grouped else None,
         names.term(select["having"], strict=True).text if select["having"] else "",
         any(one["type"] == "DISTINCT_MODIFIER" for one in select["modifiers"]),
     )  # fmt: skip
-    _check_again(made, scratch)
-    return made
+    _check_again(candidate, scratch)
+    return candidate
 
 
-def _check_again(made: Branch, scratch: Scratch) -> None:
+def _check_again(candidate: Branch, scratch: Scratch) -> None:
     """Put together again it has to be of the same types, down to the names of fields."""
-    tables = {one.alias: quoting.qualified(*quoting.split_name(one.table)) for one in made.occurrences}
-    text = selecting.select(made, selecting.fields(made), tables)
+    tables = {one.alias: quoting.qualified(*quoting.split_name(one.table)) for one in candidate.occurrences}
+    text = selecting.select(candidate, selecting.fields(candidate), tables)
     try:
         kinds = [kind for _, kind in scratch.described(text)]
     except duckdb.Error as error:
         raise Whole(f"taken apart, DuckDB does not understand it: {str(error).splitlines()[0]}") from error
-    if kinds != [one.type for one in made.outputs]:
+    if kinds != [one.type for one in candidate.outputs]:
         raise Whole("taken apart it has other types", "cast its columns")
 
 
@@ -113,15 +113,15 @@ def _outputs(
     kinds = [kind for _, kind in scratch.described(tree.query_text(scratch.connection, select))]
     if not len(items) == len(columns) == len(kinds):
         raise Whole("an item of the list makes several columns", "name each")
-    made = []
+    outputs = []
     for item, name, kind in zip(items, columns, kinds, strict=True):
         term = names.term(item)
         if grouped and item["class"] == "CONSTANT":
             # In GROUP BY a bare number would be the place of an item.
             term = Term(_cast(term.text, kind))
         aggregates = repeatable.aggregates(item, scratch)
-        made.append(Output(name, kind, term, aggregates, _aggregate(select, item, kind, names, scratch)))
-    return tuple(made)
+        outputs.append(Output(name, kind, term, aggregates, _aggregate(select, item, kind, names, scratch)))
+    return tuple(outputs)
 
 
 def _cast(text: str, kind: str) -> str:

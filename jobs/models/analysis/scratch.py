@@ -51,12 +51,12 @@ class Scratch:
     def find(self, schema: str, table: str, at: int | None = None) -> str:
         """The known name of a table as a SELECT writes it. Raises `Refused` with the nearest."""
         for one in (schema,) if schema else _SEARCHED:
-            if found := self._known.get((quoting.fold(one), quoting.fold(table))):
-                return found[0]
+            if entry := self._known.get((quoting.fold(one), quoting.fold(table))):
+                return entry[0]
         written = f"{schema}.{table}" if schema else table
         if quoting.fold(schema) == _HISTORIES:
-            told = f"{written} is a history, which changes in other ways than a table: no model can read it"
-            raise Refused(told, "ask it in a report or by `neaptide sql`", at)
+            message = f"{written} is a history, which changes in other ways than a table: no model can read it"
+            raise Refused(message, "ask it in a report or by `neaptide sql`", at)
         near = difflib.get_close_matches(written, [name for name, _ in self._known.values()], n=3, cutoff=0.5)
         advice = f"did you mean {' or '.join(near)}?" if near else "`neaptide tables` lists what there is"
         raise Refused(f"there is no table or model {written}", advice, at)

@@ -176,8 +176,8 @@ def _written(node: Node) -> tuple[str, ...]:
 
 def _named(query: Node, scratch: Scratch) -> tuple[str, ...]:
     """The inputs by their known names."""
-    found = {scratch.find(node["schema_name"], node["table_name"], place(node)) for node in _tables(query)}
-    return tuple(sorted(found))
+    names = {scratch.find(node["schema_name"], node["table_name"], place(node)) for node in _tables(query)}
+    return tuple(sorted(names))
 
 
 def _placed(query: Node, scratch: Scratch, catalog: str) -> Node:

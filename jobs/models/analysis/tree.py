@@ -93,8 +93,8 @@ def conjuncts(condition: Node | None) -> list[Node]:
 
 def _serialized(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     try:
-        ((found,),) = connection.execute(f"SELECT json_serialize_sql({quoting.literal(text)}::VARCHAR)").fetchall()
-        node: Node = json.loads(found)
+        ((serialized,),) = connection.execute(f"SELECT json_serialize_sql({quoting.literal(text)}::VARCHAR)").fetchall()
+        node: Node = json.loads(serialized)
     except RecursionError:
         raise Refused("the statement is nested too deeply", "make a part of it a model of its own") from None
     except duckdb.Error as error:
