@@ -30,10 +30,10 @@ def pause(job: Job, names: list[str]) -> list[str]:
     A run in hand ends as it began. Raises `errors.UsageError` with the nearest names for one that isn't there.
     """
     with targets.of(job).locked():
-        found = paused.read(job.files)
-        new = [name for name in _known(job, names) if name not in found]
+        before = paused.read(job.files)
+        new = [name for name in _known(job, names) if name not in before]
         now = datetime.now(UTC).isoformat()
-        paused.write(job.files, {**found, **dict.fromkeys(new, now)})
+        paused.write(job.files, {**before, **dict.fromkeys(new, now)})
         return new
 
 

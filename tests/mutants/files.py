@@ -42,7 +42,7 @@ MUTANTS = (
     Mutant(
         "a file with another name of its own is written to",
         "jobs/targets/file/draft.py",
-        "found.st_nlink > 1 or",
+        "status.st_nlink > 1 or",
         "",
         STRANGERS + "test_a_backup_by_hard_links_is_not_written_to",
     ),

@@ -31,7 +31,7 @@ def packed(watermarks: Marks) -> list[dict[str, Any]]:
         at, floor = watermark.snapshot, watermark.floor.isoformat() if watermark.floor else None
         tables[at.text, at.as_of.isoformat(), floor, watermark.standby, at.wal_end, watermark.log].append(table)
     names = ("snapshot", "as_of", "floor", "standby", "wal_end", "log")
-    return [{**dict(zip(names, place, strict=True)), "tables": found} for place, found in tables.items()]
+    return [{**dict(zip(names, place, strict=True)), "tables": members} for place, members in tables.items()]
 
 
 def watermarks(files: Names, run_id: str, now: Snapshot, source: str = "") -> Marks:

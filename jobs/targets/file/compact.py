@@ -69,10 +69,10 @@ def alive(job: Job, path: Path) -> float:
         file.use_threads()
         blocks = file.rows(statements.get("compact", "blocks"))[0]
         tables = file.rows(statements.get("compact", "tables"))
-        found = [_storage(file, row["schema"], row["name"]) for row in tables]
+        storages = [_storage(file, row["schema"], row["name"]) for row in tables]
         # What of it is alive in tables that DuckDB can't be asked about nobody knows: it counts as all.
-        asked = [one for one in found if one is not None]
-        unknown = 0 if len(asked) == len(found) else max(0, blocks["used"] - sum(taken for taken, _ in asked))
+        asked = [one for one in storages if one is not None]
+        unknown = 0 if len(asked) == len(storages) else max(0, blocks["used"] - sum(taken for taken, _ in asked))
         used = unknown + sum(taken * share for taken, share in asked)
     return min(1.0, used / blocks["total"]) if blocks["total"] else 1.0
 
@@ -82,9 +82,9 @@ def _storage(file: DuckSession, schema: str, name: str) -> tuple[int, float] | N
     table = quoting.as_argument("out", schema, name)
     if table is None:
         return None
-    found = file.rows(statements.get("compact", "storage"), {"name": table})[0]
+    storage = file.rows(statements.get("compact", "storage"), {"name": table})[0]
     rows = file.one(f"SELECT count(*) FROM {table}")
-    return found["blocks"], float(rows / found["stored"]) if found["stored"] else 0.0
+    return storage["blocks"], float(rows / storage["stored"]) if storage["stored"] else 0.0
 
 
 def rebuild(job: Job, path: Path) -> None:
@@ -103,5 +103,5 @@ def rebuild(job: Job, path: Path) -> None:
         faults.point("compacted")
         copying.replace(job.files.work)
     finally:
-        for made in (copying, *versions.named_logs(copying)):
-            made.unlink(missing_ok=True)
+        for leftover in (copying, *versions.named_logs(copying)):
+            leftover.unlink(missing_ok=True)

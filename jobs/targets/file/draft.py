@@ -85,5 +85,5 @@ def drop_unpublished(files: Names) -> None:
 
 def _is_shared(path: Path) -> bool:
     """Whether somebody else has the file, as his own, by another name, or open."""
-    found = path.stat()
-    return found.st_nlink > 1 or os.geteuid() not in (0, found.st_uid) or in_use.is_open(path)
+    status = path.stat()
+    return status.st_nlink > 1 or os.geteuid() not in (0, status.st_uid) or in_use.is_open(path)

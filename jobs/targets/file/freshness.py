@@ -42,10 +42,10 @@ class Beside:
 def beside(published: State, source: str, names: Collection[str]) -> Beside:
     """What a run of one of several sources, of these names, leaves as it is in the published file."""
     rest: dict[str, datetime] = {}
-    for kept in published.others.values():
-        if kept.source in names and kept.source != source:
-            moment = kept.watermark.snapshot.as_of
-            rest[kept.source] = min(moment, rest.get(kept.source, moment))
+    for saved in published.others.values():
+        if saved.source in names and saved.source != source:
+            moment = saved.watermark.snapshot.as_of
+            rest[saved.source] = min(moment, rest.get(saved.source, moment))
     return Beside(source, published.run_id, rest)
 
 
@@ -94,7 +94,7 @@ def _with_others(content: dict[str, Any], before: dict[str, Any], others: Beside
     known = {name: said.get(name, {"as_of": moment.isoformat()}) for name, moment in others.rest.items()}
     known[others.source] = {key: content[key] for key in ("as_of", "clock", "began", "looked", "left", "quiet")}
     oldest = min(known.values(), key=lambda one: datetime.fromisoformat(one["as_of"]))
-    away = {name: told for name, told in (before.get("away") or {}).items() if name != others.source}
+    away = {name: sentence for name, sentence in (before.get("away") or {}).items() if name != others.source}
     whole = {"as_of": oldest["as_of"], "clock": oldest.get("clock") or content["clock"], "sources": known, "away": away}
     return {**content, "began": None, "looked": None, "left": [], "quiet": None, **whole}
 
@@ -129,15 +129,15 @@ def end_of(run: Run) -> dict[str, Any]:
 
 def end_known(target: Names, run_id: str = "") -> dict[str, Any] | None:
     """`end_of` the run that wrote the published file, or None; with `run_id`, only of that one."""
-    found = read(target).get("ended")
-    return found if isinstance(found, dict) and run_id in ("", found.get("run_id")) else None
+    end = read(target).get("ended")
+    return end if isinstance(end, dict) and run_id in ("", end.get("run_id")) else None
 
 
 def as_of(target: Names) -> datetime | None:
     """The moment of the source that the published file shows, without opening it; None where nobody knows."""
-    found = read(target)
+    content = read(target)
     try:
-        return datetime.fromisoformat(found["as_of"]) if target.is_there else None
+        return datetime.fromisoformat(content["as_of"]) if target.is_there else None
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -26,8 +26,8 @@ def is_open(path: Path) -> bool:
     except OSError:
         return True
     try:
-        found = _leased(fd)
-        return _locked_elsewhere(fd) if found is None else found
+        leased = _leased(fd)
+        return _locked_elsewhere(fd) if leased is None else leased
     finally:
         os.close(fd)
 
@@ -50,8 +50,8 @@ def _open_here(path: Path) -> bool:
     wanted = path.stat()
     for name in Path("/dev/fd").iterdir():
         with suppress(OSError, ValueError):
-            found = os.fstat(int(name.name))
-            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            status = os.fstat(int(name.name))
+            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
                 return True
     return False
 

@@ -51,8 +51,8 @@ def holder(files: Names) -> str:
     """Which other process holds the target's lock, in brackets; empty where it is free, or this one's."""
     if not is_locked(files):
         return ""
-    found = _holder(files.lock)
-    return "" if found.startswith(f" (process {os.getpid()} ") else found or " (process unknown)"
+    process = _holder(files.lock)
+    return "" if process.startswith(f" (process {os.getpid()} ") else process or " (process unknown)"
 
 
 def _sign(fd: int) -> None:

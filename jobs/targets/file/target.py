@@ -54,8 +54,8 @@ class FileTarget:
         """As in `Target`."""
         # Before the file is read: whoever publishes from another machine after this is noticed.
         version = self.version()
-        state, told = work.published_state(self._job)
-        return Seen(version, state, tuple(told))
+        state, warnings = work.published_state(self._job)
+        return Seen(version, state, tuple(warnings))
 
     def peek(self) -> State:
         """As in `Target`."""
@@ -96,13 +96,13 @@ class FileTarget:
     ) -> Iterator[tuple[DuckSession, State]]:
         """As in `Target`."""
         if way.goes_on:
-            with work.opened_written(self._job) as found:
-                yield found
+            with work.opened_written(self._job) as opened:
+                yield opened
             return
         resumed = draft.begin(self._files, fresh=way.fresh or onto_published, empty=way.empty)
         try:
-            with work.opened_work(self._job, resumed, published, now, last_base) as found:
-                yield found
+            with work.opened_work(self._job, resumed, published, now, last_base) as opened:
+                yield opened
         except Damaged:
             # Whichever of the two it was: the other's histories may be read.
             past.retain(self._files, None if way.fresh or way.empty else self._files.work)
@@ -113,8 +113,8 @@ class FileTarget:
         if not anew:
             return self._files.published, []
         past.retain(self._files, self._files.spare)
-        found = past.newest_whole(self._job)
-        return found, past.warnings(self._job, found)
+        newest = past.newest_whole(self._job)
+        return newest, past.warnings(self._job, newest)
 
     @contextmanager
     def mending(self, *, anew: bool) -> Iterator[DuckSession]:
@@ -150,8 +150,8 @@ class FileTarget:
 
     def size(self) -> int:
         """As in `Target`: both files, which may be two names of one."""
-        found = [version.path.stat() for version in self._files.versions()[:2]]
-        return sum({state.st_ino: state.st_size for state in found}.values())
+        statuses = [version.path.stat() for version in self._files.versions()[:2]]
+        return sum({state.st_ino: state.st_size for state in statuses}.values())
 
     def check_rights(self) -> None:
         """As in `Target`: a run makes its folder, its lock and its file."""

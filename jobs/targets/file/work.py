@@ -77,8 +77,8 @@ def remember(job: Job, state: State) -> None:
 
 def _fingerprint(path: Path) -> tuple[int, ...]:
     """What differs for every file that was ever published, and for one that anybody has touched since."""
-    found = path.stat()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    status = path.stat()
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def given_up(job: Job) -> State:

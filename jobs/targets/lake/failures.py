@@ -26,17 +26,17 @@ def translate(error: duckdb.Error) -> errors.NeaptideError:
     """The error of ours for one of DuckDB's in a session that a lake is attached to."""
     text = str(error).strip()
     first = text.split("\n")[0]
-    if found := lakes.failure(error):
-        return found
+    if ours := lakes.failure(error):
+        return ours
     is_commit, is_away = "Failed to commit" in text, any(sign in text for sign in _AWAY)
     if not is_commit and not any(sign in text for sign in _CATALOG):
         return failures.translate(error)
     if any(sign in text for sign in _CONFLICT):
-        told = f"somebody else has written to the lake meanwhile: this run is given up ({redaction.bare(first)})"
-        return errors.LockHeld(told)
+        message = f"somebody else has written to the lake meanwhile: this run is given up ({redaction.bare(first)})"
+        return errors.LockHeld(message)
     if not is_away and (refused := _REFUSED.search(text)):
         return errors.TargetUnusable(f"the lake's catalog refused: {redaction.bare(refused[1])}", hint=_MAY_WRITE)
     if is_commit:
-        told = f"the lake's catalog went away while a run was committed: {redaction.bare(first)}"
-        return errors.CatalogUnavailable(told, hint="the next run goes on from whatever is there")
+        message = f"the lake's catalog went away while a run was committed: {redaction.bare(first)}"
+        return errors.CatalogUnavailable(message, hint="the next run goes on from whatever is there")
     return lakes.away(first) if is_away else errors.TargetUnusable(f"the lake: {redaction.bare(first)}")

@@ -81,9 +81,9 @@ class LakeSession(Staging):
 
     def cursor(self) -> LakeSession:
         """Another session of the same DuckDB."""
-        found = LakeSession(self.connection.cursor())
-        found._settings, found._pads, found._staged = self._settings, self._pads, self._staged
-        return found
+        session = LakeSession(self.connection.cursor())
+        session._settings, session._pads, session._staged = self._settings, self._pads, self._staged
+        return session
 
     # What is written
 
@@ -152,8 +152,8 @@ class LakeSession(Staging):
 
     def bytes_of(self, schema: str, name: str) -> int | None:
         """The bytes of a table's files."""
-        found = self.rows(statements.get("lakefile", "bytes_of"), {"schema": schema, "name": name})
-        return int(found[0]["bytes"]) if found else 0
+        rows = self.rows(statements.get("lakefile", "bytes_of"), {"schema": schema, "name": name})
+        return int(rows[0]["bytes"]) if rows else 0
 
     def let_go(self) -> None:
         """The lake stays attached: to attach it takes a tenth of a second."""

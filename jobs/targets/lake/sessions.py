@@ -51,8 +51,8 @@ class LakeSessions:
 
     def known(self, version: Version | None) -> State | None:
         """What the lake says of itself at this version, where that is remembered."""
-        found = self._job.sessions.state if self._job.sessions else None
-        return found[1] if found and found[0] == version else None
+        remembered = self._job.sessions.state if self._job.sessions else None
+        return remembered[1] if remembered and remembered[0] == version else None
 
     def remember(self, version: Version | None, state: State) -> None:
         """Keep for the next run what the lake says of itself at this version."""
