@@ -93,14 +93,14 @@ class Anew:
         Returns the tables' records with what there is to say of their histories.
         """
         whole = [step for step in steps if step.table.name in loaded]
-        kept = any(step.table.spec.history for step in whole)
-        if kept:
+        has_history = any(step.table.spec.history for step in whole)
+        if has_history:
             keeper.begin()
         for step in whole:
             swap.swap(self._file, step.table)
             keeper.replaced(step.table)
             ledger.write_watermarks(self._file, [self._context.saved_after(step)], run_id)
-        if kept:
+        if has_history:
             keeper.end((), ())
         return {step.table.name: _noted(loaded[step.table.name], keeper) for step in whole}
 

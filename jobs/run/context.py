@@ -139,7 +139,7 @@ class Context:
         """Tables in the file that the config no longer names, and those of a source that it doesn't."""
         if self.options.tables:
             return []
-        strays = {name for name, kept in state.others.items() if kept.source not in self.job.names}
+        strays = {name for name, saved_table in state.others.items() if saved_table.source not in self.job.names}
         return sorted((state.tables.keys() | strays) - self.now.known())
 
     def forgets(self) -> bool:
@@ -163,9 +163,9 @@ class Context:
         if self.held is not None:
             return self.held
         done = {table.name for table in self.now.tables}
-        left = [kept for name, kept in self.published.tables.items() if name not in done]
-        stays = [kept for kept in left if self.options.tables or kept.table in self.now.failures]
-        return min([self.now.snapshot.as_of, *(kept.watermark.snapshot.as_of for kept in stays)])
+        left = [saved_table for name, saved_table in self.published.tables.items() if name not in done]
+        stays = [saved_table for saved_table in left if self.options.tables or saved_table.table in self.now.failures]
+        return min([self.now.snapshot.as_of, *(saved_table.watermark.snapshot.as_of for saved_table in stays)])
 
     def note_freshness(self, run_id: str, ended: dict[str, Any] | None = None) -> None:
         """Say beside the file how fresh it is, and which waiting callers it serves: those of before the snapshot.
@@ -194,7 +194,7 @@ class Context:
         if self.held is not None:
             self.feed.published(theirs.values())
         elif not self.options.tables:
-            left = [mark for name, mark in theirs.items() if name not in self._looked]
+            left = [watermark for name, watermark in theirs.items() if name not in self._looked]
             self.feed.quiet(self._looked.values(), left)
 
     @cached_property

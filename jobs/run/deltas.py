@@ -97,8 +97,8 @@ class Deltas:
 
         Where it is to be `compared`, rows that stand in the file already are left out although nothing was read twice.
         """
-        found, earlier = gathered.changes, gathered.earlier
-        if found is None and earlier is None:
+        current, earlier = gathered.changes, gathered.earlier
+        if current is None and earlier is None:
             return Ready(gathered)
         began = time.monotonic()
         with diagnosed(self._now, gathered.step.table):
@@ -149,12 +149,12 @@ class Deltas:
         read = ahead or ranged.read(file, table, wanted, label)
         self._note_lacked(table, wanted, read, label)
         if earlier:
-            found = ranged.whole(file, table, wanted, read, label, earlier)
+            lacking = ranged.whole(file, table, wanted, read, label, earlier)
         else:
-            found = ranged.lacking(file, table, wanted, read, label)
+            lacking = ranged.lacking(file, table, wanted, read, label)
         if not ahead:
             read.drop(file)
-        return found
+        return lacking
 
     def _note_lacked(self, table: Table, wanted: Range, read: Read, label: str) -> None:
         path, theirs = self._context.job.files.published, self._context.published.tables.get(table.name)
@@ -168,9 +168,9 @@ class Deltas:
     def _read(self, step: Step, label: str) -> Changes:
         published, force = self._context.job.files.published, self._context.options.force_deletes
         feed = self._context.feed
-        found = feed.gather(Into(self._file, label, force, published), step, self._now)
-        self._context.progress.advance(step.table.name, found.rows)
-        return found
+        current = feed.gather(Into(self._file, label, force, published), step, self._now)
+        self._context.progress.advance(step.table.name, current.rows)
+        return current
 
     def _resumed(self, step: Step) -> tuple[str, ...]:
         """What need not be copied again, because a run that was cut short had copied it."""
@@ -180,10 +180,10 @@ class Deltas:
         return (f"{count:,} rows were kept of a run that was cut short",)
 
     def _merge(self, gathered: Gathered, earlier: Changes | None, *, compared: bool) -> tuple[Merge, Changes | None]:
-        file, table, found, label = self._file, gathered.step.table, gathered.changes, gathered.label
-        changes.take_threads(file, sum(part.rows for part in (earlier, found) if part))
-        both = changes.joined(file, table, earlier, found, label) if earlier and found else None
-        whole = both or found or earlier
+        file, table, current, label = self._file, gathered.step.table, gathered.changes, gathered.label
+        changes.take_threads(file, sum(part.rows for part in (earlier, current) if part))
+        both = changes.joined(file, table, earlier, current, label) if earlier and current else None
+        whole = both or current or earlier
         assert whole is not None
         merge = Merge(file, table, whole, label)
         if compared or not gathered.step.gapless or (earlier and table.name in self._context.options.ranges):
@@ -200,10 +200,10 @@ class Deltas:
             changes.drop(self._file, both)
 
 
-def _keys(file: DuckSession, table: Table, found: Changes, label: str) -> str:
+def _keys(file: DuckSession, table: Table, lacked: Changes, label: str) -> str:
     """A table of all keys among these changes."""
     key, name = quoting.listed(table.key), f"temp.lacked_{label}"
-    changes.make(file, name, f"SELECT {key} FROM {found.changed} UNION ALL SELECT {key} FROM {found.gone}")
+    changes.make(file, name, f"SELECT {key} FROM {lacked.changed} UNION ALL SELECT {key} FROM {lacked.gone}")
     return name
 
 

@@ -105,17 +105,17 @@ def _unread(step: Step) -> Step:
 def _plans(job: Job, now: SourceSession, steps: list[Step], limit: Deadline) -> list[TablePlan]:
     lacks = {step.table.name: now.reasons().get(step.table.name) or step.table.lack for step in steps}
     ready = [step for step in steps if not lacks[step.table.name]]
-    told = {step.table.name: step for step in feed.with_news(_FEED, ready, now)}
-    steps = [told.get(step.table.name, step) for step in steps]
-    counts = _changes(job, now, [step for step in told.values() if step.action != FULL and step.news], limit)
+    by_name = {step.table.name: step for step in feed.with_news(_FEED, ready, now)}
+    steps = [by_name.get(step.table.name, step) for step in steps]
+    counts = _changes(job, now, [step for step in by_name.values() if step.action != FULL and step.news], limit)
     return [_plan(step, now, lacks[step.table.name], counts) for step in steps]
 
 
 def _plan(step: Step, now: SourceSession, lack: str | None, counts: dict[str, TablePlan]) -> TablePlan:
     table = step.table
-    found = counts.get(table.name)
-    if found is not None:
-        return replace(found, columns=verdicts(table))
+    counted = counts.get(table.name)
+    if counted is not None:
+        return replace(counted, columns=verdicts(table))
     rows, bad = _count(now, table, _FEED.rows_of(step, now)) if step.news else (0, 0)
     error = misfits.lossy(now.conn, table) if bad and not lack else None
     return TablePlan(

@@ -33,13 +33,15 @@ class ExtraRows:
         if not behind or self._path is None:
             return carried
         self._file.attach_published(self._path)
-        found = {table.name: self._differences(table, f"{label}_kept_{place}") for place, table in enumerate(behind)}
-        return replace(carried, tables={**carried.tables, **found})
+        differences = {
+            table.name: self._differences(table, f"{label}_kept_{place}") for place, table in enumerate(behind)
+        }
+        return replace(carried, tables={**carried.tables, **differences})
 
     def drop(self) -> None:
         """Free its tables."""
-        for found in self._made:
-            changes.drop(self._file, found)
+        for difference in self._made:
+            changes.drop(self._file, difference)
 
     def _is_behind(self, table: Table, carried: Carried) -> bool:
         if not (table.deletes.keeps and table.key) or table.name in carried.tables:
@@ -61,6 +63,6 @@ class ExtraRows:
         there = f"SELECT 1 FROM {mine} AS b WHERE {same}"
         changes.make(self._file, changed, f"SELECT {columns} FROM {theirs} AS p WHERE NOT EXISTS ({there})")
         changes.make(self._file, gone, f"SELECT {key} FROM {mine} ANTI JOIN {theirs} USING ({key})")
-        found = changes.counted(self._file, changed, gone)
-        self._made.append(found)
-        return found if found.rows or found.keys else None
+        difference = changes.counted(self._file, changed, gone)
+        self._made.append(difference)
+        return difference if difference.rows or difference.keys else None

@@ -34,7 +34,7 @@ class Unfit(Exception):
 class _Written:
     part: str
     run: Run
-    told: Told
+    announce: Told
 
 
 class Pending:
@@ -78,12 +78,12 @@ class Pending:
             self.base = published
         self._forgetting, self._begun = self._forgetting or forgetting, self._begun + 1
 
-    def add(self, part: str, run: Run, over: Version | None, told: Told, *, is_new: bool) -> Run:
-        """Keep what a run wrote; `told` is called once it is published."""
+    def add(self, part: str, run: Run, over: Version | None, announce: Told, *, is_new: bool) -> Run:
+        """Keep what a run wrote; `announce` is called once it is published."""
         if not self._written:
             self._over, self._is_new = over, is_new
         run = replace(run, finished_at=datetime.now(UTC), phases={**run.phases, "publish": 0.0})
-        self._written.append(_Written(part, run, told))
+        self._written.append(_Written(part, run, announce))
         self._waiting.append(self._written[-1])
         self.ended = freshness.end_of(run)
         faults.point("kept_back")
@@ -114,9 +114,9 @@ class Pending:
 
     def _told(self, one: _Written, lost: str, seconds: float) -> Run:
         if one is not self._written[-1]:
-            return one.told(one.run, "", False)
+            return one.announce(one.run, "", False)
         run = replace(one.run, finished_at=datetime.now(UTC), phases={**one.run.phases, "publish": seconds})
-        return one.told(run, lost, self._begun == len(self._written))
+        return one.announce(run, lost, self._begun == len(self._written))
 
     def _settle(self) -> None:
         """Take away what is left of a run that failed: what it copied anew lies beside the tables."""

@@ -18,8 +18,8 @@ def steps(context: Context, state: State) -> list[Step]:
     """What is to be done to a file in this state."""
     now = context.now
     back = _clock_back(context, state)
-    found = plan.steps(now.tables, state, now.snapshot, full=context.options.full, clock_back=back)
-    return context.feed.settled(found, now, _looked_later(context, state))
+    planned = plan.steps(now.tables, state, now.snapshot, full=context.options.full, clock_back=back)
+    return context.feed.settled(planned, now, _looked_later(context, state))
 
 
 def _looked_later(context: Context, state: State) -> Mapping[str, Watermark]:

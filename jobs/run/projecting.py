@@ -36,9 +36,9 @@ def project(context: Context, file: DuckSession, state: State, failed: dict[str,
     from jobs.projections.projector import Projector
 
     wanted = folder.of(context.job.settings.projections_path)
-    made = Projector(file, wanted, state.projections, queue, context.now.next_watermark(None), failed)
-    made.run(context.job.files.published, context.published.projections)
-    context.now.warnings.extend(made.warnings)
+    projector = Projector(file, wanted, state.projections, queue, context.now.next_watermark(None), failed)
+    projector.run(context.job.files.published, context.published.projections)
+    context.now.warnings.extend(projector.warnings)
 
 
 def _queue(context: Context) -> Queue | None:

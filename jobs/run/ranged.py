@@ -43,20 +43,20 @@ class Reader:
 
     def ahead(self, session: DuckSession, table: Table, wanted: Range) -> Read:
         """Read the range's rows; they stay in the session until they are dropped."""
-        found = read(session, table, wanted, f"ahead_{table.relid}")
-        self._read[table.name] = (session, found)
-        return found
+        in_range = read(session, table, wanted, f"ahead_{table.relid}")
+        self._read[table.name] = (session, in_range)
+        return in_range
 
     def found(self, session: DuckSession, table: Table) -> Read | None:
         """What this session has of the table's range; None where it was read by another one."""
-        kept_by, found = self._read.get(table.name, (None, None))
-        return found if kept_by is session else None
+        kept_by, in_range = self._read.get(table.name, (None, None))
+        return in_range if kept_by is session else None
 
     def drop(self, session: DuckSession) -> None:
         """Free what this session has of them."""
-        for kept_by, found in self._read.values():
+        for kept_by, in_range in self._read.values():
             if kept_by is session:
-                found.drop(session)
+                in_range.drop(session)
         self._read.clear()
 
 
@@ -72,26 +72,28 @@ def read(session: DuckSession, table: Table, wanted: Range, label: str) -> Read:
     return Read(rows, left)
 
 
-def lacking(session: DuckSession, table: Table, wanted: Range, found: Read, label: str, file: str = "out") -> Changes:
-    """What the attached `file` doesn't have of what was `found` in the range, and its keys there that were not."""
+def lacking(
+    session: DuckSession, table: Table, wanted: Range, in_range: Read, label: str, file: str = "out"
+) -> Changes:
+    """What the attached `file` doesn't have of what is `in_range`, and its keys there that were not."""
     there = f"{file}.{table.file_quoted}"
-    changed = _differing(session, table, wanted, found.rows, label, there)
-    return changes.counted(session, changed, _others(session, table, wanted, found, label, _keys(table, there)))
+    changed = _differing(session, table, wanted, in_range.rows, label, there)
+    return changes.counted(session, changed, _others(session, table, wanted, in_range, label, _keys(table, there)))
 
 
-def whole(session: DuckSession, table: Table, wanted: Range, found: Read, label: str, earlier: Changes) -> Changes:
+def whole(session: DuckSession, table: Table, wanted: Range, in_range: Read, label: str, earlier: Changes) -> Changes:
     """The same, where `earlier` changes go into the file before: what it will have then can't be compared yet."""
     changed = f"temp.whole_{label}"
-    changes.make(session, changed, f"FROM {found.rows}")
+    changes.make(session, changed, f"FROM {in_range.rows}")
     keys = f"{_keys(table, out(table))} UNION {_keys(table, earlier.changed)}"
-    return changes.counted(session, changed, _others(session, table, wanted, found, label, keys))
+    return changes.counted(session, changed, _others(session, table, wanted, in_range, label, keys))
 
 
 def _keys(table: Table, name: str) -> str:
     return f"SELECT {quoting.listed(table.key)} FROM {name}"
 
 
-def _others(session: DuckSession, table: Table, wanted: Range, found: Read, label: str, keys: str) -> str:
+def _others(session: DuckSession, table: Table, wanted: Range, in_range: Read, label: str, keys: str) -> str:
     """Those of the keys that lie in the range and are no row of it, unless the file keeps what the source deletes.
 
     A condition chooses rows of the source, so it says nothing of keys but of those that are filtered out there.
@@ -99,9 +101,9 @@ def _others(session: DuckSession, table: Table, wanted: Range, found: Read, labe
     gone, key = f"temp.unranged_{label}", quoting.listed(table.key)
     inside = wanted.file(table) if wanted.in_both and not table.deletes.keeps else "false"
     others = f"SELECT {key} FROM ({keys}) WHERE {inside}"
-    if found.left:
-        others += f" UNION (SELECT {key} FROM ({keys}) SEMI JOIN {found.left} USING ({key}))"
-    changes.make(session, gone, f"({others}) EXCEPT SELECT {key} FROM {found.rows}")
+    if in_range.left:
+        others += f" UNION (SELECT {key} FROM ({keys}) SEMI JOIN {in_range.left} USING ({key}))"
+    changes.make(session, gone, f"({others}) EXCEPT SELECT {key} FROM {in_range.rows}")
     return gone
 
 
@@ -123,20 +125,20 @@ def _differing(session: DuckSession, table: Table, wanted: Range, rows: str, lab
     return changed
 
 
-def key_table(session: DuckSession, table: Table, found: Changes | None, label: str) -> str:
+def key_table(session: DuckSession, table: Table, by_feed: Changes | None, label: str) -> str:
     """A table of the keys that were found without the range; "" where none were read."""
-    if found is None or not table.spec.history:
+    if by_feed is None or not table.spec.history:
         return ""
     key, name = quoting.listed(table.key), f"temp.told_{label}"
-    changes.make(session, name, f"SELECT {key} FROM {found.changed} UNION SELECT {key} FROM {found.gone}")
+    changes.make(session, name, f"SELECT {key} FROM {by_feed.changed} UNION SELECT {key} FROM {by_feed.gone}")
     return name
 
 
-def joined(session: DuckSession, table: Table, found: Changes | None, ranged: Changes, label: str) -> Changes:
+def joined(session: DuckSession, table: Table, by_feed: Changes | None, ranged: Changes, label: str) -> Changes:
     """Both as one; what was found is of the same snapshot."""
-    if found is None:
+    if by_feed is None:
         return ranged
-    both = changes.joined(session, table, found, ranged, label)
-    changes.drop(session, found)
+    both = changes.joined(session, table, by_feed, ranged, label)
+    changes.drop(session, by_feed)
     changes.drop(session, ranged)
     return both

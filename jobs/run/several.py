@@ -98,7 +98,7 @@ def _one_after_the_other(job: Job, options: Options, run: OfOne, pending: Pendin
 def _tell_away(job: Job, done: _Done) -> None:
     """Of a source that this run left alone holds what the last one said."""
     before = freshness.read(job.files).get("away") or {}
-    still = {name: told for name, told in before.items() if name in job.names and name not in done.runs}
+    still = {name: sentence for name, sentence in before.items() if name in job.names and name not in done.runs}
     with suppress(errors.TargetUnusable):
         freshness.tell_away(job.files, still | {name: line(error) for name, error in done.failures.items()})
 
@@ -157,7 +157,7 @@ def _moments(job: Job, name: str, state: State) -> list[datetime]:
     said = freshness.of(job.files, name).get("as_of")
     if said and state.tables:
         return [datetime.fromisoformat(said)]
-    return [kept.watermark.snapshot.as_of for kept in state.tables.values()]
+    return [saved.watermark.snapshot.as_of for saved in state.tables.values()]
 
 
 def _failed_tables(job: Job, name: str, state: State, error: errors.NeaptideError) -> Iterable[TableRun]:
@@ -180,31 +180,31 @@ def line(error: errors.NeaptideError) -> str:
 
 def _summed(runs: Collection[Run]) -> dict[str, float]:
     phases: dict[str, float] = {}
-    for found in runs:
-        for name, seconds in found.phases.items():
+    for run in runs:
+        for name, seconds in run.phases.items():
             phases[name] = phases.get(name, 0.0) + seconds
     return phases
 
 
 def _warnings(runs: dict[str, Run]) -> Iterable[str]:
-    for name, found in runs.items():
-        yield from (f"source {name}: {line}" if name else line for line in found.warnings)
+    for name, run in runs.items():
+        yield from (f"source {name}: {line}" if name else line for line in run.warnings)
 
 
 def _models(runs: Iterable[Run]) -> tuple[ModelRun, ...]:
     """What was done to each model; what it is at the end is what the last run says that did anything to it."""
     last: dict[str, ModelRun] = {}
-    for found in runs:
-        still = {model.model for model in found.models}
+    for run in runs:
+        still = {model.model for model in run.models}
         last = {name: model for name, model in last.items() if not model.error or name in still}
-        last |= {model.model: model for model in found.models}
+        last |= {model.model: model for model in run.models}
     return tuple(last.values())
 
 
 def _each_told(job: Job, done: _Done) -> Iterable[SourceRun]:
     for part in job.parts:
         if part.part in done.runs:
-            found = done.runs[part.part]
-            yield SourceRun(part.part, found.run_id, found.as_of, found.snapshot, found.changed)
+            run = done.runs[part.part]
+            yield SourceRun(part.part, run.run_id, run.as_of, run.snapshot, run.changed)
         elif part.part in done.failures:
             yield SourceRun(part.part, error=done.failures[part.part].message)

@@ -106,10 +106,10 @@ def steadied(attempt: Callable[[], Done]) -> Done:
 def _attempted(job: Job, options: Options, progress: Progress, pending: Pending | None = None) -> Run:
     """Connect, and bring the file up to the snapshot."""
     began, started = clock.instant(), datetime.now(UTC)
-    told = targets.of(job).keep_off()
+    warnings = targets.of(job).keep_off()
     seen = pending.look(job) if pending is not None and pending.is_there else targets.of(job).look()
     with ExitStack() as source:
-        now, deadline = source.enter_context(reading.opened(job, options.tables, (*told, *seen.warnings)))
+        now, deadline = source.enter_context(reading.opened(job, options.tables, (*warnings, *seen.warnings)))
         context = Context(job, options, progress, now, seen.state, deadline, began, started, pending=pending)
         with ExitStack() as held:
             context.feed = held.enter_context(_fed(context))
@@ -222,8 +222,8 @@ class _Runner:
         return pending.add(self._job.part, run, self._over, self._told, is_new=self._is_new)
 
     def _takes_long(self) -> bool:
-        found = planning.steps(self._context, self._context.published)
-        return sum(max(one.table.rows, 0) for one in found if one.action == steps.FULL) > _MANY_ROWS
+        planned = planning.steps(self._context, self._context.published)
+        return sum(max(one.table.rows, 0) for one in planned if one.action == steps.FULL) > _MANY_ROWS
 
     def _told(self, run: Run, lost: str, is_last: bool) -> Run:
         """Say that a run is published; `is_last`: the file is as this run wrote it."""
@@ -274,8 +274,8 @@ class _Runner:
         self._is_new = way.empty
         earlier = self._job.files.published if way.history and not way.goes_on else None
         # Before the file that they may be left in loses its name.
-        past, told = (None, []) if way.goes_on else targets.of(self._job).past(anew=not way.history)
-        self._now.warnings.extend(told)
+        past, warnings = (None, []) if way.goes_on else targets.of(self._job).past(anew=not way.history)
+        self._now.warnings.extend(warnings)
         written = targets.of(self._job).writing(
             way, self._context.published, self._now, carry.base, onto_published=self._options.onto_published
         )

@@ -92,9 +92,9 @@ def _has_ranges(context: Context, file: DuckSession) -> bool:
             continue
         with diagnosed(context.now, table):
             read = context.ranges.ahead(file, table, wanted)
-            found = ranged.lacking(file, table, wanted, read, "asked")
-        changes.drop(file, found)
-        if found.rows + found.keys:
+            lacking = ranged.lacking(file, table, wanted, read, "asked")
+        changes.drop(file, lacking)
+        if lacking.rows + lacking.keys:
             if file.memory()[1]:
                 # They had to be put on the disk: what mends them reads them once more.
                 context.ranges.drop(file)

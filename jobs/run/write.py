@@ -78,8 +78,8 @@ class Writer:
                 self._context.fail({failed.table: failed.error})
             except GIVEN_UP as failed:
                 self._given_up.add(failed)
-            except UnreadableKeys as found:
-                steps = [replace(step, unreadable=step.unreadable or step.table.name == found.table) for step in steps]
+            except UnreadableKeys as error:
+                steps = [replace(step, unreadable=step.unreadable or step.table.name == error.table) for step in steps]
 
     def build_models(self) -> list[ModelRun]:
         """Build the models anew that were not kept. PostgreSQL is not needed for it.

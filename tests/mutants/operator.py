@@ -55,8 +55,8 @@ MUTANTS = (
     Mutant(
         "a backfill is over where the file has all the rows that were read, and more",
         "jobs/run/unchanged.py",
-        "if found.rows + found.keys:",
-        "if found.rows:",
+        "if lacking.rows + lacking.keys:",
+        "if lacking.rows:",
         BACKFILL + "test_rows_that_only_the_file_has_go_from_the_range_and_from_nowhere_else",
     ),
     Mutant(
@@ -111,7 +111,7 @@ MUTANTS = (
     Mutant(
         "a backfill by a condition leaves rows that the filter leaves out",
         "jobs/run/ranged.py",
-        "    if found.left:\n",
+        "    if in_range.left:\n",
         "    if False:\n",
         BOTH + "a_row_of_a_condition_that_the_filter_leaves_out_goes",
     ),
@@ -146,8 +146,8 @@ MUTANTS = (
     Mutant(
         "a run counts as of now although a table is paused",
         "jobs/run/context.py",
-        "kept.table in self.now.failures]",
-        "kept.table in self.now.reasons()]",
+        "saved_table.table in self.now.failures]",
+        "saved_table.table in self.now.reasons()]",
         PAUSE + "test_a_paused_table_stays_as_published_and_is_exact_once_it_is_resumed",
     ),
     Mutant(
