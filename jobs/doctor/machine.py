@@ -114,23 +114,23 @@ def _file_system(job: Job) -> Iterator[Check]:
         hint = "put [target] path onto a disk of this machine"
         yield check.fail("file system", f"{kind or folder} has no {' and no '.join(lacking)}", hint)
     elif kind.startswith(_REMOTE):
-        told = f"{kind}: locks there may not reach other machines, and DuckDB advises against it"
-        yield check.warn("file system", told, "put [target] path onto a disk of this machine")
+        message = f"{kind}: locks there may not reach other machines, and DuckDB advises against it"
+        yield check.warn("file system", message, "put [target] path onto a disk of this machine")
     else:
         yield check.ok("file system", f"{kind or 'links and locks'} will do")
 
 
 def _lacking(folder: Path, mode: str) -> list[str]:
     """What a publish needs and the file system doesn't have."""
-    lacking, made = [], folder / "made"
-    with made.open("wb") as file:
+    lacking, probe = [], folder / "made"
+    with probe.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lacking.append("locks")
     links: list[tuple[str, Callable[[Path], None]]] = [
-        ("hard links", lambda to: to.hardlink_to(made)),
-        ("symlinks", lambda to: to.symlink_to(made)),
+        ("hard links", lambda to: to.hardlink_to(probe)),
+        ("symlinks", lambda to: to.symlink_to(probe)),
     ]
     for what, link in links if mode == "symlink" else links[:1]:
         try:
@@ -151,8 +151,8 @@ def _file(job: Job) -> Iterator[Check]:
         return
     logs = job.files.logs()
     if logs:
-        told = f"{logs[0]} lies there: DuckDB shows its changes to whoever opens the file"
-        yield check.fail("file", told, "close the program that writes; the next `neaptide sync` removes it")
+        message = f"{logs[0]} lies there: DuckDB shows its changes to whoever opens the file"
+        yield check.fail("file", message, "close the program that writes; the next `neaptide sync` removes it")
     state = work.read_state(job, published)
     with opening.inspected(job, published) as file:
         count = len(file.copied_tables())
@@ -187,10 +187,10 @@ def _daemon(job: Job) -> Iterator[Check]:
 def _hooks(job: Job) -> Iterator[Check]:
     """Whether the commands of `[hooks]` are there; nothing is said where there are none."""
     wanted = [command.arguments(text)[0] for text in job.settings.hooks.after_publish]
-    found = [shutil.which(name) or shutil.which(str(job.settings.base / name)) for name in wanted]
-    for name in (name for name, path in zip(wanted, found, strict=True) if path is None):
+    programs = [shutil.which(name) or shutil.which(str(job.settings.base / name)) for name in wanted]
+    for name in (name for name, path in zip(wanted, programs, strict=True) if path is None):
         yield check.fail("hooks", f"there is no program {name!r}", "correct [hooks] after_publish")
-    if wanted and all(found):
+    if wanted and all(programs):
         yield check.ok("hooks", f"{len(wanted)} after a publish")
 
 

@@ -171,10 +171,10 @@ def _tombstones(job: Job, conn: Connection) -> Iterator[Check]:
     if row is None or not readiness.tombstones_readable(conn):
         yield check.ok("tombstones", "there are none here")
         return
-    oldest, kept = _maybe(conn, "oldest_tombstone"), job.settings.sync.tombstone_retention
+    oldest, retention = _maybe(conn, "oldest_tombstone"), job.settings.sync.tombstone_retention
     sentence = f"about {row['rows']:,} deleted keys, {size(row['bytes'])}"
-    if oldest and oldest["seconds"] > (2 * kept + timedelta(hours=2)).total_seconds():
-        sentence += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {kept}"
+    if oldest and oldest["seconds"] > (2 * retention + timedelta(hours=2)).total_seconds():
+        sentence += f", the oldest for {_age(oldest['seconds'])} although [sync] tombstone_retention is {retention}"
         yield check.warn(
             "tombstones", sentence,
             hint="GRANT SELECT, DELETE ON neaptide.tombstone and SELECT, INSERT, UPDATE ON neaptide.purge to the role",
@@ -194,8 +194,8 @@ def _tracked(job: Job, identity: Identity) -> Iterator[Check]:
         yield check.skipped("track", error.message)
         return
     if missing:
-        told = f"{len(missing)} statements of `neaptide track` are missing, or of an older version"
-        yield check.warn("track", told, "run `neaptide track`, or `neaptide track --print` for a DBA")
+        message = f"{len(missing)} statements of `neaptide track` are missing, or of an older version"
+        yield check.warn("track", message, "run `neaptide track`, or `neaptide track --print` for a DBA")
     else:
         yield check.ok("track", "everything is in place")
 
