@@ -90,8 +90,8 @@ def failure(error: Exception) -> errors.NeaptideError | None:
 
 def _of_files(text: str) -> errors.NeaptideError | None:
     if "parquet" in text and any(sign in text for sign in (*_NO_FILE, *_NOT_WHOLE)):
-        told = f"a file of the lake can't be read: {redaction.bare(text.strip().splitlines()[0])}"
-        return errors.TargetUnusable(told, hint=_PUT_BACK)
+        message = f"a file of the lake can't be read: {redaction.bare(text.strip().splitlines()[0])}"
+        return errors.TargetUnusable(message, hint=_PUT_BACK)
     return None
 
 
@@ -125,8 +125,8 @@ class Lake:
     def check_files(self) -> None:
         """Raise `errors.TargetUnusable` where the folder is away in which the files of a run lie."""
         if not s3.is_one(self.data) and not Path(self.data).is_dir():
-            told = f"the folder of the lake's files is not there: {self.data}"
-            raise errors.TargetUnusable(told, hint="mount it, put it back from a backup, or mend [target] data")
+            message = f"the folder of the lake's files is not there: {self.data}"
+            raise errors.TargetUnusable(message, hint="mount it, put it back from a backup, or mend [target] data")
 
     @property
     def shown(self) -> str:

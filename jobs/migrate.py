@@ -77,16 +77,16 @@ def _copied(lake: LakeSession) -> Migrated:
 
 def _changed(lake: LakeSession) -> dict[str, set[str]]:
     """By table of the file, the columns whose values a lake would change."""
-    found: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
     for row in lake.rows(statements.get("lakefile", "changed_columns")):
-        found.setdefault(quoting.join_name(row["schema"], row["name"]), set()).add(row["column"])
-    return found
+        columns.setdefault(quoting.join_name(row["schema"], row["name"]), set()).add(row["column"])
+    return columns
 
 
 def _tables(lake: LakeSession) -> set[str]:
     """The tables that the file has a watermark of, if it is of this version's format."""
-    found = lake.rows(statements.get("lakefile", "format"))
-    if not found or found[0]["format"] != ledger.FORMAT:
+    formats = lake.rows(statements.get("lakefile", "format"))
+    if not formats or formats[0]["format"] != ledger.FORMAT:
         raise errors.TargetUnusable("the reporting file is of another format", hint="run `neaptide sync` on it first")
     names = lake.rows(statements.get("lakefile", "watermarks"))
     return {row["name"] for row in names}

@@ -8,20 +8,21 @@ from app.config.sections import Events, Read, Sync
 from app.config.table import Table
 
 
-def check_sources(sync: Sync, read: Read, events: Events, told: Collection[str]) -> None:
-    """What is for one source alone; `told` are the names of those of several that events tell of.
+def check_sources(sync: Sync, read: Read, events: Events, with_events: Collection[str]) -> None:
+    """What is for one source alone; `with_events` are the names of those of several that events tell of.
 
     Raises `ValueError`.
     """
     if sync.dual:
         raise ValueError("sync: dual = true is for one source: leave it out, or have a config for each source")
-    if told and events.broker.get_secret_value() != "postgres":
+    if with_events and events.broker.get_secret_value() != "postgres":
         raise ValueError(
             'events: a broker is for one source: with [[sources]] use broker = "postgres", each source\'s own outbox'
         )
-    if events.projections is not None and len(told) > 1:
+    if events.projections is not None and len(with_events) > 1:
+        names = " and ".join(sorted(with_events))
         raise ValueError(
-            f"events: projections are made of the events of one source, and {' and '.join(sorted(told))} have events:"
+            f"events: projections are made of the events of one source, and {names} have events:"
             ' give the tables of all but one feed = "watermark" or "wal"'
         )
     if read.on_source:
@@ -50,15 +51,15 @@ def check_commits(sync: Sync, fed: Sequence[Table]) -> None:
 
     `fed` are the entries as [sync] feeds them. Raises `ValueError`.
     """
-    kept = [table for table in fed if table.history == "commits"]
-    unfit = [table.name for table in kept if table.watermark != "wal"]
+    by_commit = [table for table in fed if table.history == "commits"]
+    unfit = [table.name for table in by_commit if table.watermark != "wal"]
     if unfit:
         raise ValueError(
             f'tables: {unfit[0]} has history = "commits", and no other feed than "wal" tells of commits:'
             ' set feed = "wal" for it, or history = true'
         )
-    if kept and sync.dual:
+    if by_commit and sync.dual:
         raise ValueError(
-            f'tables: {kept[0].name} has history = "commits", which dual = true would put out of order:'
+            f'tables: {by_commit[0].name} has history = "commits", which dual = true would put out of order:'
             " leave one of them out, or set history = true"
         )

@@ -111,8 +111,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
         if self.sources:
-            told = [name or "[source]" for name, part in self.parts.items() if part.reads_events]
-            combined.check_sources(self.sync, self.read, self.events, told)
+            with_events = [name or "[source]" for name, part in self.parts.items() if part.reads_events]
+            combined.check_sources(self.sync, self.read, self.events, with_events)
         if self.target.is_lake:
             combined.check_lake(self.sync, self.tables)
         combined.check_commits(self.sync, [self.fed(table) for table in self.tables])

@@ -109,11 +109,11 @@ def _checked(conn: Connection, table: Table, wanted: Range) -> Range:
     if not table.key:
         raise errors.UsageError(f"{table.name} has no key: `neaptide sync --full --table {table.name}` copies it anew")
     if not wanted.where and not ranges.is_ordered(table):
-        told = f"{table.name} has no key of one column that is a whole number, a uuid, a date, a timestamp or a text"
-        raise errors.UsageError(told, hint="name the rows by --where")
+        reason = f"{table.name} has no key of one column that is a whole number, a uuid, a date, a timestamp or a text"
+        raise errors.UsageError(reason, hint="name the rows by --where")
     if calls_code(wanted.where or None):
-        told = "--where has a subquery, or a function or type that may not be PostgreSQL's own"
-        raise errors.UsageError(told, hint="name the rows by their own columns: others' code would run as this role")
+        reason = "--where has a subquery, or a function or type that may not be PostgreSQL's own"
+        raise errors.UsageError(reason, hint="name the rows by their own columns: others' code would run as this role")
     # By itself first: what closes more brackets than it opens would get about the table's own filter.
     conditions = (filters.where(wanted.where or "true"), wanted.source(table) or "true")
     try:

@@ -175,5 +175,5 @@ def _tell_copies(run: Run, log: Any) -> None:
     """Why a table that was there was copied whole: what it costs, and where its feed had a gap, should be seen."""
     for table in run.tables:
         if table.action == FULL and table.reason not in ("", FIRST):
-            told = f"{table.table} was copied anew: {table.reason}"
-            log.info(told, action="copied_anew", table=table.table)
+            message = f"{table.table} was copied anew: {table.reason}"
+            log.info(message, action="copied_anew", table=table.table)

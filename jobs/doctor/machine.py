@@ -178,8 +178,8 @@ def _daemon(job: Job) -> Iterator[Check]:
     elif note["alive"] is False and note["state"] != board.STOPPING:
         yield check.fail("daemon", f"process {note['pid']} has died", "start `neaptide daemon` again, and see its log")
     elif note["failures_in_a_row"] and note["state"] != board.STOPPING:
-        told = f"failed {note['failures_in_a_row']} times in a row: {note['last_error']}"
-        yield check.fail("daemon", told, "do away with what it says; it goes on by itself")
+        complaint = f"failed {note['failures_in_a_row']} times in a row: {note['last_error']}"
+        yield check.fail("daemon", complaint, "do away with what it says; it goes on by itself")
     else:
         yield check.ok("daemon", f"{note['state']}, process {note['pid']} on {note['host']}")
 

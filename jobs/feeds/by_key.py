@@ -40,11 +40,11 @@ def gather(into: Into, table: Table, wanted: Iterable[Key]) -> Changes:
     rows = left = 0
     for place, part in enumerate(parts):
         wire = source_rows(table, table.columns, filters.both(among(table, part), filters.belongs(table)))
-        found = intake.insert(session, changed, wire) if place else intake.make(session, changes.bare(changed), wire)
+        read = intake.insert(session, changed, wire) if place else intake.make(session, changes.bare(changed), wire)
         # A key that is there has one row: where there are as many rows as keys, none is gone.
-        if len(parts) > 1 or found < len(part):
+        if len(parts) > 1 or read < len(part):
             left += intake.insert(session, gone, _gone(table, part))
-        rows += found
+        rows += read
     if len(parts) > 1:
         rows -= _leave_one(session, changed, table)
     counted = Changes(changed, gone, rows, left)

@@ -38,24 +38,24 @@ class CommitTurn(Turn):
 
     copied: bool = False
 
-    def lack(self, merge: Merge | None, told: Told | None) -> str:
+    def lack(self, merge: Merge | None, log: Told | None) -> str:
         """Follow the log, and why it doesn't tell all; empty where it does, None of it where it can't be read."""
         try:
-            if told is None:
+            if log is None:
                 raise Untold("it was not read since, or it has texts that are none any more")
-            self.follow(told, merge)
+            self.follow(log, merge)
         except Untold as reason:
             self.drop()
             return str(reason)
         return ""
 
-    def follow(self, told: Told, merge: Merge | None) -> None:
+    def follow(self, log: Told, merge: Merge | None) -> None:
         """Write what the log has told, while the table is as it was, and `merge` is what is about to be done to it.
 
         Without it the table was copied anew. Raises `Untold`, before anything is written, and `Unread`.
         """
         lines = Lines(self.file, self.table, self.label, self._made)
-        lines.take(told, self.saved.moment)
+        lines.take(log, self.saved.moment)
         if lines.is_empty:
             return
         before = self._make("before", self._versions_before(lines, merge))
@@ -94,12 +94,14 @@ class CommitTurn(Turn):
         """Raise `Untold` where the last state of a row is not what the run has read of it."""
         key = self._key
         last = f"SELECT * FROM {states} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {NTH} DESC) = 1"
-        told = f"SELECT {key} FROM {states} WHERE {NUMBER} > 0"
-        found = f"SELECT {self._columns}, true AS {FOUND} FROM {now} SEMI JOIN ({told}) USING ({key})"
+        keys = f"SELECT {key} FROM {states} WHERE {NUMBER} > 0"
+        present_rows = f"SELECT {self._columns}, true AS {FOUND} FROM {now} SEMI JOIN ({keys}) USING ({key})"
         wrong = f"l.{ALIVE} <> (n.{FOUND} IS NOT NULL) OR (l.{ALIVE} AND NOT ({self._same('l', 'n')}))"
         met = " AND ".join(f"l.{name} = n.{name}" for name in map(quoting.identifier, self.table.key))
-        last = f"SELECT * FROM ({last}) SEMI JOIN ({told}) USING ({key})"
-        refuse(self.file.one(f"SELECT count(*) FROM ({last}) AS l LEFT JOIN ({found}) AS n ON {met} WHERE {wrong}"))
+        last = f"SELECT * FROM ({last}) SEMI JOIN ({keys}) USING ({key})"
+        refuse(
+            self.file.one(f"SELECT count(*) FROM ({last}) AS l LEFT JOIN ({present_rows}) AS n ON {met} WHERE {wrong}")
+        )
 
     def _steps(self, states: str) -> str:
         """A SELECT of the states that differ from the one before, with the moment `since` which that was so."""

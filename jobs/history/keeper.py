@@ -75,14 +75,14 @@ class Keeper(Histories):
         copied = name in self._known.copied
         if turn.table.spec.history != COMMITS or (name in self._known.stale and not copied):
             return None
-        found = commits.of(turn, copied=copied)
+        followed = commits.of(turn, copied=copied)
         if merge is None and not anew:
-            return found
-        told = None if name in self.unreadable else self.log(turn.table, name in self._known.led)
-        lack = found.lack(merge, told)
+            return followed
+        log = None if name in self.unreadable else self.log(turn.table, name in self._known.led)
+        lack = followed.lack(merge, log)
         if lack:
             self._note(name, f"its history has this run's grain, since the log does not tell all: {lack}")
-        return None if lack else found
+        return None if lack else followed
 
     def after(self, table: Table) -> None:
         """The same once they are applied."""

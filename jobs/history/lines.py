@@ -61,12 +61,12 @@ class Lines:
         """Whether all rows there were have ended at once; to be asked before `end_all`."""
         return self._count(f"{KIND} = 'T'") > 0
 
-    def take(self, told: Told, after: datetime) -> None:
+    def take(self, log: Told, after: datetime) -> None:
         """Have PostgreSQL read back what was committed `after` that moment. Raises `Unread`."""
         self.file.execute(f"CREATE TEMP TABLE {changes.bare(self.name)} ({readback.defined(self.table)})")
         self.made.append(self.name)
         try:
-            for wire in readback.wires(self.table, told.lines(after)):
+            for wire in readback.wires(self.table, log.lines(after)):
                 intake.insert(self.file, self.name, wire)
         except errors.NeaptideError as error:
             # A lost session or a full disk is no matter of a text.

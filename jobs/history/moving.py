@@ -24,10 +24,10 @@ def take_over(file: DuckSession, changed: Mapping[str, Collection[str]]) -> tupl
 
     `changed` are the columns that a lake would change, by table.
     """
-    found = ledger.read_published(file)
-    if found:
+    histories = ledger.read_published(file)
+    if histories:
         ledger.create(file)
-    return tuple(note for saved in found.values() for note in _taken(file, saved, changed.get(saved.table, ())))
+    return tuple(note for saved in histories.values() for note in _taken(file, saved, changed.get(saved.table, ())))
 
 
 def _taken(file: DuckSession, saved: SavedHistory, changed: Collection[str]) -> list[str]:

@@ -57,9 +57,9 @@ class Altered:
         if moved.gone and moved.count > moved.gone:
             fields = ", ".join(f"count(*) FILTER (WHERE {_differs(*column)})" for column in moved.columns.items())
             joined = f"{moved.old} AS o JOIN {moved.new} AS n USING ({quoting.listed(key)})"
-            found = file.execute(f"SELECT count(*), {fields} FROM {joined}").fetchone()
-            assert found is not None
-            self.pairs, self._by_column = found[0], dict(zip(moved.columns, found[1:], strict=True))
+            counts = file.execute(f"SELECT count(*), {fields} FROM {joined}").fetchone()
+            assert counts is not None
+            self.pairs, self._by_column = counts[0], dict(zip(moved.columns, counts[1:], strict=True))
 
     def is_all(self, columns: Iterable[str]) -> bool:
         """Whether most of the rows differ in these columns, or have no other of their key."""
@@ -73,5 +73,5 @@ class Altered:
 def _differs(name: str, kind: str) -> str:
     """The condition that a column differs, or is written otherwise: 0 and -0 are two values."""
     old, new = (quoting.qualified(alias, name) for alias in "on")
-    told = f" OR {old}::VARCHAR IS DISTINCT FROM {new}::VARCHAR" if values.is_unsure(kind) else ""
-    return f"{old} IS DISTINCT FROM {new}{told}"
+    as_text = f" OR {old}::VARCHAR IS DISTINCT FROM {new}::VARCHAR" if values.is_unsure(kind) else ""
+    return f"{old} IS DISTINCT FROM {new}{as_text}"

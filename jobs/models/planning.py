@@ -77,8 +77,8 @@ class Planning:
 
     def key(self, name: str) -> tuple[str, ...]:
         """The key of a copied table, none of whose columns is ever NULL; a model's own need not tell its rows apart."""
-        found = self._tables.get(name)
-        return found.key if found else ()
+        table = self._tables.get(name)
+        return table.key if table else ()
 
     def size(self, name: str) -> int:
         """About how many rows a table has."""

@@ -82,9 +82,9 @@ class Relations:
             if self._altered[name].is_nothing(columns):
                 return None
         kinds = {column: moved.columns[column] for column in columns}
-        found = moving.of(self.file, self.scratch, kinds, moved.old, moved.new)
+        alteration = moving.of(self.file, self.scratch, kinds, moved.old, moved.new)
         # Where nothing falls away, what other models ask for is the same.
-        return moved if found and found.count == moved.count else found
+        return moved if alteration and alteration.count == moved.count else alteration
 
     def sides(self, branch: Branch, *, applied: bool, also: Mapping[str, Sequence[str]] = _NONE) -> Sides:
         """What to look for keys in, before or after the tables are brought over their changes.
@@ -112,8 +112,8 @@ class Relations:
         counts = ", ".join(
             f"count(*) - count({quoting.identifier(name)}) AS {quoting.identifier(name)}" for name in key
         )
-        found = self.file.rows(f"SELECT {counts} FROM {keys}")[0] if counts else {}
-        return {name for name, count in found.items() if count}
+        nulls = self.file.rows(f"SELECT {counts} FROM {keys}")[0] if counts else {}
+        return {name for name, count in nulls.items() if count}
 
     def unsure(self, branch: Branch, terms: Mapping[str, Term]) -> set[str]:
         """The columns of a key that may be NULL: all but those that are of a copied table's own key."""

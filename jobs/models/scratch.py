@@ -30,8 +30,8 @@ class Scratch:
         """A table of what the SELECT `rows` finds; its name."""
         if rows not in self._known:
             name = f"temp.model_{next(self._numbers)}"
-            made = f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.')} AS {rows}"
-            self._counts[name] = self._file.one(made)
+            statement = f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.')} AS {rows}"
+            self._counts[name] = self._file.one(statement)
             self._known[rows] = self.own(name)
         return self._known[rows]
 

@@ -194,7 +194,7 @@ def calls_code(where: str | None) -> bool:
     if where is None:
         return False
     # What stands in a text, `bob@example.com` for one, is no name.
-    bare = where if _HARD.search(where) else _QUOTED.sub(lambda found: found[1] or "''", where)
+    bare = where if _HARD.search(where) else _QUOTED.sub(lambda match: match[1] or "''", where)
     return _CALL.search(bare) is not None
 
 

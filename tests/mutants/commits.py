@@ -61,8 +61,8 @@ MUTANTS = (
     Mutant(
         "a commit that one run took over is told anew",
         "jobs/feeds/wal/feed.py",
-        "read = max(found.reached, found.read)",
-        "read = found.reached",
+        "read = max(start.reached, start.read)",
+        "read = start.reached",
         COMMITS + "test_a_commit_that_is_seen_later_than_one_behind_it_is_told_once_and_both_are",
     ),
     Mutant(

@@ -164,8 +164,8 @@ MUTANTS = (
     Mutant(
         "an earlier format of a lake takes its histories away",
         "jobs/targets/lake/earlier.py",
-        "kept = histories(file)",
-        "kept: list[str] = []",
+        "saved = histories(file)",
+        "saved: list[str] = []",
         HISTORY + "test_histories_outlive_an_earlier_format_of_the_lake",
     ),
     Mutant(

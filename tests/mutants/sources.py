@@ -168,8 +168,8 @@ MUTANTS = (
     Mutant(
         "projections are made of the events of two sources in turns",
         "app/config/combined.py",
-        "and len(told) > 1",
-        "and len(told) > 2",
+        "and len(with_events) > 1",
+        "and len(with_events) > 2",
         "tests/unit/config/test_sources.py::test_what_does_not_fit_is_refused_in_words",
     ),
 )

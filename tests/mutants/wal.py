@@ -64,8 +64,8 @@ MUTANTS = (
     Mutant(
         "deleted keys are looked for only where nothing else changed",
         "jobs/feeds/by_key.py",
-        "if len(parts) > 1 or found < len(part):",
-        "if found == 0:",
+        "if len(parts) > 1 or read < len(part):",
+        "if read == 0:",
         DAEMON + "test_deleted_keys_are_found_among_changed_ones",
     ),
     Mutant(

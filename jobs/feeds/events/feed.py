@@ -158,10 +158,10 @@ class EventsFeed:
             self._warn(now, step.table, self._known[step.since])
         return keys
 
-    def _warn(self, now: SourceSession, table: Table, found: Touched | None = None) -> None:
+    def _warn(self, now: SourceSession, table: Table, keys: Touched | None = None) -> None:
         if table.name not in self._unreadable:
             self._unreadable.add(table.name)
-            now.warnings.append(touched.swept(table.source_name, found))
+            now.warnings.append(touched.swept(table.source_name, keys))
 
 
 def _sweeping(step: Step) -> Step:

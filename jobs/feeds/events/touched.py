@@ -79,9 +79,9 @@ def recorded_since(seen: Watermark) -> sql.Composable:
     return watermark.recorded_since("xid", seen)
 
 
-def swept(table: str, found: Touched | None = None) -> str:
+def swept(table: str, keys: Touched | None = None) -> str:
     """The warning for a table that is looked through: of what was told, not all can be read, or there is too much."""
-    if found is not None and found.many and not found.blind and table not in found.whole:
+    if keys is not None and keys.many and not keys.blind and table not in keys.whole:
         return f"events tell of more rows than are read by key, so {table} is swept by watermark instead"
     return (
         f"an event tells of {table} in a way that can't be read: swept by watermark instead; see what writes"

@@ -103,14 +103,14 @@ class WalFeed:
 
     def commits(self, table: Table, since: Watermark, now: SourceSession) -> Told | None:
         """What each commit did to the table's rows since that watermark; None where the log does not tell that."""
-        found = place.of(since)
-        if found is None or found.untold or found.version != self._publication.version(table):
+        start = place.of(since)
+        if start is None or start.untold or start.version != self._publication.version(table):
             return None
-        covered = found.reached >= self.reader.log.since and now.snapshot.age_is_safe(since.snapshot)
+        covered = start.reached >= self.reader.log.since and now.snapshot.age_is_safe(since.snapshot)
         if not covered and table.name not in self._gapless:
             return None
         relids = self._publication.holders(table)
-        read = max(found.reached, found.read)
+        read = max(start.reached, start.read)
         news = self.reader.log.transactions(relids, since.snapshot, read, now.snapshot)
         return Told(table, relids, [one for one in news if one.commit < self._read])
 

@@ -218,8 +218,8 @@ class Decoder:
         if relation.kept is not None:
             whole = before if first == b"O" else None
             row = _row(after, whole, relation.kept)
-            told = all(map(_is_text, (value for value in row or () if isinstance(value, str))))
-            _put(self._current, relid, (kind.decode(), old, new, row) if told else UNKNOWN, self._reel, self._part)
+            readable = all(map(_is_text, (value for value in row or () if isinstance(value, str))))
+            _put(self._current, relid, (kind.decode(), old, new, row) if readable else UNKNOWN, self._reel, self._part)
 
     def _truncate(self, body: _Reader) -> None:
         count = body.number(">I")
@@ -243,13 +243,13 @@ def _key(values: Row, places: Sequence[int]) -> Key | None:
     return None if None in key or LEFT in key else key  # type: ignore[return-value]
 
 
-def _row(after: Row | None, whole: Row | None, kept: Sequence[tuple[int, bool]]) -> Row | None:
+def _row(after: Row | None, whole: Row | None, columns: Sequence[tuple[int, bool]]) -> Row | None:
     """The values that are kept; one that was left alone is in `whole`, where the log has all of the row before."""
     if after is None:
         return None
     if whole is not None:
         after = [old if new is LEFT else new for new, old in zip(after, whole, strict=True)]
-    return [after[place] if clear or not isinstance(after[place], str) else "" for place, clear in kept]
+    return [after[place] if clear or not isinstance(after[place], str) else "" for place, clear in columns]
 
 
 def _legible(key: Key | None) -> Key | None:

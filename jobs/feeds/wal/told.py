@@ -72,10 +72,10 @@ class Told:
 
     def _whole(self, row: Row, key: Key) -> Row:
         """The row with its key, which may be one of the values that were left alone."""
-        told = list(row)
+        values = list(row)
         for place, value in zip(self._places, key, strict=True):
-            told[place] = value
-        return told
+            values[place] = value
+        return values
 
     def _bare(self, key: Key) -> Row:
         """Nothing but the key is known."""

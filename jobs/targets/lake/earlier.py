@@ -31,14 +31,14 @@ def warnings(job: Job, file: DuckSession) -> tuple[str, ...]:
 
 def drops(file: DuckSession) -> list[str]:
     """The statements that drop everything else."""
-    kept = histories(file)
+    saved = histories(file)
     whole = [row["name"] for row in file.rows(statements.get("lakefile", "schemas"))]
-    found = [
+    removing = [
         f"DROP SCHEMA out.{quoting.identifier(name)} CASCADE"
         for name in whole
-        if not kept or name not in (_OWN, _HISTORY)
+        if not saved or name not in (_OWN, _HISTORY)
     ]
-    own = file.rows(statements.get("lakefile", "own")) if kept else []
-    return found + [
-        f"DROP {row['kind']} out.{quoting.qualified(_OWN, row['name'])}" for row in own if row["name"] not in kept
+    own = file.rows(statements.get("lakefile", "own")) if saved else []
+    return removing + [
+        f"DROP {row['kind']} out.{quoting.qualified(_OWN, row['name'])}" for row in own if row["name"] not in saved
     ]
