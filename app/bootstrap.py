@@ -184,13 +184,11 @@ def write_side(
         database.dispose()
 
 
-def _dual_units(
-    of: Job, engine: Engine, dispatcher: Dispatcher | None, tell: Callable[[str], None]
-) -> UnitOfWorkFactory:
+def _dual_units(of: Job, db: Engine, dispatcher: Dispatcher | None, tell: Callable[[str], None]) -> UnitOfWorkFactory:
     from app.oltp.dual import DualUnitOfWork
     from jobs.run import dual
 
-    return lambda: DualUnitOfWork(engine, dispatcher, lambda conn: dual.opened(of, conn, tell))
+    return lambda: DualUnitOfWork(db, dispatcher, lambda conn: dual.opened(of, conn, tell))
 
 
 def identify(settings: config.Settings, noun: str, name: str) -> UUID:
@@ -339,11 +337,9 @@ def on_spark(settings: config.Settings, *, writes: Path | None = None, **given: 
     java.checked()
     driver = java_size(settings.query.memory_limit)
     place = cluster.Cluster(settings.spark.master, settings.spark.java_memory, settings.spark.patience, driver)
-    with (
-        reporting_file(settings, **given) as base,
-        spark.opened(base, lake, place, _limits(settings, writes)) as spark_store,
-    ):
-        yield spark_store
+    limits = _limits(settings, writes)
+    with reporting_file(settings, **given) as base, spark.opened(base, lake, place, limits) as answering:
+        yield answering
 
 
 def _limits(settings: config.Settings, writes: Path | None) -> Limits:
