@@ -16,8 +16,12 @@ from jobs.position import clock
 
 _STATES = ("starting", "standby", "waiting", "leading", "stopping")
 _SNAPSHOT = re.compile(r"\d{1,20}:\d{1,20}:(\d{1,20}(,\d{1,20})*)?")
-_POSITION = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})?")
-_LOG = re.compile(r"([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8} [0-9.]{1,60}|events( [!-~]+){6})?")
+_AT = r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}"
+_POSITION = re.compile(rf"({_AT})?")
+# What a `Place` says in jobs/feeds/wal/place.py, or one in jobs/feeds/events/place.py.
+_LOG = re.compile(
+    rf"({_AT} [0-9.]{{1,60}}(/[0-9a-f]{{16}})?( \d{{1,20}}(,\d{{1,20}})*)?( \+{_AT})?|events( [!-~]+){{6}})?"
+)
 
 
 def _past(text: str) -> str:

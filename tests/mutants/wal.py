@@ -226,4 +226,11 @@ MUTANTS = (
         "            steps.check_identity(context.published, context.now.identity, context.now.snapshot)\n",
         "tests/integration/test_identity.py::test_a_database_that_was_dropped_and_made_anew_is_refused",
     ),
+    Mutant(
+        "nobody knows any more that a partitioned table was looked at and had not changed",
+        "jobs/beside/notes.py",
+        "(/[0-9a-f]{{16}})?",
+        "",
+        "tests/unit/targets/test_notes.py::test_whatever_a_log_s_place_says_is_read",
+    ),
 )

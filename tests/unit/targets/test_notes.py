@@ -16,7 +16,11 @@ from app import notes as plain
 from jobs.beside import notes, smallfile
 from jobs.beside.names import Names
 from jobs.beside.rights import Rights
+from jobs.feeds.wal import place as places
+from jobs.feeds.wal.place import Place
 from jobs.position import clock
+from jobs.position.snapshot import Snapshot
+from jobs.position.watermark import Watermark
 from jobs.results import ModelRun
 from jobs.status import board
 from jobs.status.board import Board
@@ -45,6 +49,26 @@ def test_what_is_written_is_read(target: Names) -> None:
     found = freshness.read(target)
     assert found == json.loads(target.beside("freshness").read_text())
     assert board.read(target) == {**json.loads(target.beside("daemon").read_text()), "alive": True}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place(26, "5.6"),
+        Place(26, f"5.6/{'0123456789abcdef'}"),
+        Place(26, "5.6", frozenset({7, 9, 12})),
+        Place(26, "5.6", frozenset(), 99),
+        Place(2**64 - 2, f"4294967295.18446744073709551615/{'f' * 16}", frozenset({2**64 - 1, 3}), 2**64 - 1),
+    ],
+)
+def test_whatever_a_log_s_place_says_is_read(tmp_path: Path, place: Place) -> None:
+    """Else nobody would know any more that the source was asked since the last change."""
+    names = Names(tmp_path / "reporting.duckdb")
+    mark = {"snapshot": "7:9:8", "as_of": NOW.isoformat(), "floor": None, "standby": False, "wal_end": "0/1A"}
+    quiet = freshness.Quiet(NOW, [], [{**mark, "log": place.as_text(), "tables": ["public.a"]}])
+    freshness.write(names, "000000001-aaaaaa", NOW, READING, clock.instant(), None, quiet)
+    assert freshness.read(names)["quiet"][0]["log"] == place.as_text()
+    assert places.of(Watermark(Snapshot.parse("7:9:8", as_of=NOW), None, log=place.as_text())) == place
 
 
 def path_of(content: Any, path: tuple[Any, ...]) -> tuple[Any, Any]:
