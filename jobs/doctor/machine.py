@@ -177,9 +177,8 @@ def _daemon(job: Job) -> Iterator[Check]:
         yield check.ok("daemon", "none was ever started here: `neaptide sync` does a run")
     elif note["alive"] is False and note["state"] != board.STOPPING:
         yield check.fail("daemon", f"process {note['pid']} has died", "start `neaptide daemon` again, and see its log")
-    elif note["failures_in_a_row"] and note["state"] != board.STOPPING:
-        complaint = f"failed {note['failures_in_a_row']} times in a row: {note['last_error']}"
-        yield check.fail("daemon", complaint, "do away with what it says; it goes on by itself")
+    elif (failing := board.failing(note)) and note["state"] != board.STOPPING:
+        yield check.fail("daemon", failing, "do away with what it says; it goes on by itself")
     else:
         yield check.ok("daemon", f"{note['state']}, process {note['pid']} on {note['host']}")
 

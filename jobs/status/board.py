@@ -101,6 +101,13 @@ def read(files: Names) -> dict[str, Any] | None:
     return {**content, "alive": _is_alive(content)} if content else None
 
 
+def failing(content: dict[str, Any]) -> str:
+    """How often it failed since it last succeeded, and why; empty where it did not."""
+    times: int = content["failures_in_a_row"]
+    often = "" if times == 1 else f" {times} times in a row"
+    return f"failed{often}: {content['last_error']}" if times else ""
+
+
 def _content(board: Board) -> dict[str, Any]:
     return {
         "pid": os.getpid(),

@@ -101,9 +101,8 @@ def _of_daemon(daemon: dict[str, Any] | None) -> list[str]:
     if daemon["alive"] is False:
         return [f"the daemon (process {daemon['pid']}) has died: start `neaptide daemon` again, and see its log"]
     problems = [str(problem) for problem in daemon.get("problems") or ()]
-    if daemon["failures_in_a_row"]:
-        problems.append(f"the daemon failed {daemon['failures_in_a_row']} times in a row: {daemon['last_error']}")
-    return problems
+    failing = board.failing(daemon)
+    return [*problems, f"the daemon {failing}"] if failing else problems
 
 
 def recent_runs(job: Job, file: DuckSession, most: int) -> list[dict[str, Any]]:

@@ -155,6 +155,7 @@ def test_a_file_system_that_lacks_what_a_publish_needs_is_told(job: Job, monkeyp
     ("wrong", "level", "message"),
     [
         ({"alive": False}, "fail", "has died"),
+        ({"failures_in_a_row": 1}, "fail", "failed: it is away"),
         ({"failures_in_a_row": 3}, "fail", "failed 3 times in a row: it is away"),
         ({"alive": False, "state": "stopping"}, "ok", "stopping"),
         ({}, "ok", "process 7"),
