@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jobs.daemon.watches import Watches
 from jobs.feeds.events import place
-from jobs.sessions import OpenSessions
 from jobs.status import feeding
 from jobs.status.report import read_status
 from jobs.targets import targets
 from jobs.verify import verify
 from tests.support import cluster, events, several
-from tests.support.daemons import wait_until
 from tests.support.several import Sources
 
 pytestmark = pytest.mark.each_target
@@ -73,17 +69,4 @@ def test_an_outbox_that_was_made_anew_concerns_its_source_alone(lab: Sources) ->
 
 @pytest.mark.long
 def test_an_event_of_either_source_wakes_the_daemon(lab: Sources) -> None:
-    lab.keep = OpenSessions()
-    lab.sync()
-    stopping, woken = threading.Event(), list[int]()
-    Watches(lab.job, stopping.wait, lambda: woken.append(1)).start()
-    try:
-        wait_until(lambda: len(woken) == 2)
-        for source in lab.urls:
-            before = len(woken)
-            lab.run(source, "UPDATE item SET cents = cents + 1 WHERE id = 1")
-            wait_until(lambda count=before: len(woken) > count, what=lambda name=source: name)
-            lab.sync()
-    finally:
-        stopping.set()
-    lab.assert_equal()
+    several.wakes(lab)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import psycopg
 import pytest
 
 from jobs.daemon import metrics, monitor
-from jobs.daemon.watches import Watches
 from jobs.feeds.wal import feed as following
 from jobs.position.snapshot import position
 from jobs.sessions import OpenSessions
@@ -21,7 +19,6 @@ from jobs.status.report import read_status
 from jobs.tracking import each
 from jobs.verify import verify
 from tests.support import cluster, several
-from tests.support.daemons import wait_until
 from tests.support.several import Sources
 
 pytestmark = pytest.mark.each_target
@@ -154,20 +151,7 @@ def test_what_one_source_confirms_is_no_matter_of_the_other(lab: Sources, monkey
 
 @pytest.mark.long
 def test_the_log_of_each_wakes_the_daemon(lab: Sources) -> None:
-    lab.keep = OpenSessions()
-    lab.sync()
-    stopping, woken = threading.Event(), list[int]()
-    Watches(lab.job, stopping.wait, lambda: woken.append(1)).start()
-    try:
-        # Each asks for a run once it looks.
-        wait_until(lambda: len(woken) == 2)
-        for source in lab.urls:
-            before = len(woken)
-            lab.run(source, "UPDATE item SET cents = cents + 1 WHERE id = 1")
-            wait_until(lambda count=before: len(woken) > count, what=lambda name=source: name)
-            lab.sync()
-    finally:
-        stopping.set()
+    several.wakes(lab)
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +15,14 @@ import psycopg
 
 from app import bootstrap, config
 from jobs import results
+from jobs.daemon.watches import Watches
 from jobs.job import Job
 from jobs.run import sync
 from jobs.sessions import OpenSessions
 from jobs.tracking import each
 from tests.support import cluster, targets
 from tests.support.cli import Cli
+from tests.support.daemons import wait_until
 from tests.support.syncing import column_names, read, rows
 
 ITEM = (
@@ -133,6 +136,25 @@ class Sources:
 def done(lab: Sources, **given: Any) -> dict[str, tuple[str, int]]:
     """One run: what was done to each table, and how many rows were read for it."""
     return {one.table: (one.action, one.rows_read) for one in lab.sync(**given).tables}
+
+
+def wakes(lab: Sources) -> None:
+    """What is committed to either source asks for a run, in a process that keeps its sessions."""
+    lab.keep = OpenSessions()
+    lab.sync()
+    stopping, woken = threading.Event(), list[int]()
+    Watches(lab.job, stopping.wait, lambda: woken.append(1)).start()
+    try:
+        # Each asks for a run once it looks.
+        wait_until(lambda: len(woken) == 2)
+        for source in lab.urls:
+            before = len(woken)
+            lab.run(source, "UPDATE item SET cents = cents + 1 WHERE id = 1")
+            wait_until(lambda count=before: len(woken) > count, what=lambda name=source: name)
+            lab.sync()
+    finally:
+        stopping.set()
+    lab.assert_equal()
 
 
 @contextmanager
