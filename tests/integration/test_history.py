@@ -54,8 +54,7 @@ def synced(replay: Replay, *statements: str, **given: Any) -> None:
     attempt = replay.begun()
     replay.lab.sync(**given)
     replay.note(attempt)
-    replay.lab.assert_equal()
-    replay.check()
+    replay.checked()
 
 
 def test_every_version_that_a_run_has_seen_is_there_and_no_other(empty_db: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from jobs.run import dual
 from jobs.sessions import OpenSessions
 from jobs.tables.ranges import Range
 from jobs.verify import verify
-from tests.integration.test_history_random import SEED, WRITES
 from tests.support.events import telling
-from tests.support.histories import Replay
+from tests.support.histories import WRITES, Replay, seeded
 from tests.support.syncing import Lab
 
 COLUMNS = "id int PRIMARY KEY, n int, note text"
@@ -202,21 +200,19 @@ def test_what_a_backfill_finds_is_marked_and_nothing_else(empty_db: str, tmp_pat
 @pytest.mark.long
 @pytest.mark.parametrize("turn", range(3))
 def test_random_changes(empty_db: str, tmp_path: Path, turn: int) -> None:
-    seed = int(SEED) if SEED else random.randrange(2**32)
-    draw = random.Random(seed)
-    print("seed", seed)
-    # What came and went is kept by the one file that saw it, unless the process that read it goes on.
-    replay = made(empty_db, tmp_path, {name: one for name, one in MODES.items() if not name.endswith("kept")})
-    more = ("UPDATE {t} SET gone = NOT gone WHERE id = {a}", "UPDATE {t} SET gone = false, n = {n}")
-    for _ in range(20):
-        for table in replay.tables:
-            for _ in range(draw.randint(0, 3)):
-                which = draw.choice([one for one in (*WRITES, *more) if fits(replay, table, one)])
-                a, b, n = (draw.randint(0, 9) for _ in range(3))
-                replay.lab.run(which.replace("{t}", table).format(a=a, b=b, n=n))
-        if draw.random() < 0.2:
-            keep, replay.lab.keep = replay.lab.keep, None
-            synced(replay)
-            replay.lab.keep = keep
-        else:
-            synced(replay)
+    with seeded("test_history_feeds.py") as draw:
+        # What came and went is kept by the one file that saw it, unless the process that read it goes on.
+        replay = made(empty_db, tmp_path, {name: one for name, one in MODES.items() if not name.endswith("kept")})
+        more = ("TRUNCATE {t}", "UPDATE {t} SET gone = NOT gone WHERE id = {a}", "UPDATE {t} SET gone = false, n = {n}")
+        for _ in range(20):
+            for table in replay.tables:
+                for _ in range(draw.randint(0, 3)):
+                    which = draw.choice([one for one in (*WRITES, *more) if fits(replay, table, one)])
+                    a, b, n = (draw.randint(0, 9) for _ in range(3))
+                    replay.lab.run(which.replace("{t}", table).format(a=a, b=b, n=n))
+            if draw.random() < 0.2:
+                keep, replay.lab.keep = replay.lab.keep, None
+                synced(replay)
+                replay.lab.keep = keep
+            else:
+                synced(replay)

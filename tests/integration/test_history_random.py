@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import suppress
 from pathlib import Path
@@ -11,29 +10,14 @@ import duckdb
 import pytest
 
 from app import errors
-from jobs import faults
 from jobs.run import dual
 from jobs.verify import verify
 from tests.integration.test_history import MODES, made
 from tests.support import runs, targets
 from tests.support.cluster import Cluster
-from tests.support.histories import Replay
+from tests.support.histories import KILLS, WRITES, Replay, seeded
 
-SEED = os.environ.get("NEAPTIDE_SEED")
-WRITES = (
-    "INSERT INTO {t} VALUES ({a}, {n}, 'new') ON CONFLICT (id) DO UPDATE SET n = excluded.n",
-    "INSERT INTO {t} SELECT g, {n} FROM generate_series({a}, {b}) AS g ON CONFLICT DO NOTHING",
-    "UPDATE {t} SET n = {n} WHERE id = {a}",
-    "UPDATE {t} SET n = n % 3 WHERE id IN ({a}, {b})",
-    "UPDATE {t} SET n = n",
-    "UPDATE {t} SET note = NULL WHERE id >= {a}",
-    "DELETE FROM {t} WHERE id = {a}",
-    "DELETE FROM {t} WHERE id >= {a}",
-    "WITH gone AS (DELETE FROM {t} WHERE id = {a}) INSERT INTO {t} SELECT {b} + 20, {n} ON CONFLICT DO NOTHING",
-    "UPDATE {t} SET id = {b} + 10 WHERE id = {a} AND NOT EXISTS (SELECT FROM {t} WHERE id = {b} + 10)",
-    "TRUNCATE {t}",
-)
-KILLS = [point for point in faults.POINTS if point not in ("before_freshness", "after_freshness")]
+WHICH = (*WRITES, "TRUNCATE {t}")
 
 
 class Story:
@@ -46,7 +30,7 @@ class Story:
         """A few statements, into each table others."""
         for name in MODES:
             for _ in range(self.draw.randint(0, 3)):
-                which = self.draw.choices(WRITES, [4] * 10 + [1])[0]
+                which = self.draw.choices(WHICH, [4] * 10 + [1])[0]
                 a, b, n = (self.draw.randint(0, 9) for _ in range(3))
                 self.lab.run(which.replace("{t}", name).format(a=a, b=b, n=n))
 
@@ -130,18 +114,13 @@ def told(replay: Replay, draw: random.Random, turns: int) -> None:
     for _ in range(turns):
         story.write()
         story.turn()
-        replay.lab.assert_equal()
-        replay.check()
+        replay.checked()
 
 
 def follows(url: str, folder: Path, turns: int) -> None:
     """Tell one story, and of one that ends badly how to hear it again."""
-    seed = int(SEED) if SEED else random.randrange(2**32)
-    try:
-        told(made(url, folder), random.Random(seed), turns)
-    except BaseException as error:
-        error.add_note(f"again with: NEAPTIDE_SEED={seed} pytest tests/integration/test_history_random.py")
-        raise
+    with seeded("test_history_random.py") as draw:
+        told(made(url, folder), draw, turns)
 
 
 @pytest.mark.long

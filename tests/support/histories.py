@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
+from jobs import faults
 from tests.support.syncing import Lab, column_names
 
+SEED = os.environ.get("NEAPTIDE_SEED")
+# What is written to a table `t` of the columns id, n and note, for two keys and a number that are drawn.
+WRITES = (
+    "INSERT INTO {t} VALUES ({a}, {n}, 'new') ON CONFLICT (id) DO UPDATE SET n = excluded.n",
+    "INSERT INTO {t} SELECT g, {n} FROM generate_series({a}, {b}) AS g ON CONFLICT DO NOTHING",
+    "UPDATE {t} SET n = {n} WHERE id = {a}",
+    "UPDATE {t} SET n = n % 3 WHERE id IN ({a}, {b})",
+    "UPDATE {t} SET n = n",
+    "UPDATE {t} SET note = NULL WHERE id >= {a}",
+    "DELETE FROM {t} WHERE id = {a}",
+    "DELETE FROM {t} WHERE id >= {a}",
+    "WITH gone AS (DELETE FROM {t} WHERE id = {a}) INSERT INTO {t} SELECT {b} + 20, {n} ON CONFLICT DO NOTHING",
+    "UPDATE {t} SET id = {b} + 10 WHERE id = {a} AND NOT EXISTS (SELECT FROM {t} WHERE id = {b} + 10)",
+)
+KILLS = [point for point in faults.POINTS if point not in ("before_freshness", "after_freshness")]
 State = dict[str, tuple[str, ...]]
 # Row, operation, the attempt that began it, the attempt that ended it, and how it ended.
 Version = tuple[tuple[str, ...], str, int, int | None, str | None]
+
+
+@contextmanager
+def seeded(file: str) -> Iterator[random.Random]:
+    """What a story is drawn from; of one that ends badly how to hear it again."""
+    seed = int(SEED) if SEED else random.randrange(2**32)
+    try:
+        yield random.Random(seed)
+    except BaseException as error:
+        error.add_note(f"again with: NEAPTIDE_SEED={seed} pytest tests/integration/{file}")
+        raise
 
 
 @dataclass(frozen=True)
@@ -63,6 +93,11 @@ class Replay:
     def note(self, attempt: Attempt, **given: Any) -> None:
         """It is over."""
         self.attempts.append(replace(attempt, until=datetime.now(UTC), **given))
+
+    def checked(self) -> None:
+        """The file is the source's, and the histories are the model's."""
+        self.lab.assert_equal()
+        self.check()
 
     def check(self) -> None:
         """Every version in the file is the model's, and it has no other."""
