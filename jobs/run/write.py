@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from jobs import faults
 from jobs.apply import swap
 from jobs.engine.failures import Damaged
 from jobs.engine.session import DuckSession
 from jobs.feeds import feed
+from jobs.feeds.both import Feeds
 from jobs.feeds.feed import PURGED, UNCOVERED, UnreadableKeys
 from jobs.feeds.wal.told import Told
 from jobs.history.histories import Log
@@ -197,10 +197,9 @@ def _log(context: Context, state: State) -> Log:
 
     def told(table: Table, published: bool) -> Told | None:
         saved = (context.published if published else state).tables.get(table.name)
-        asked = getattr(context.feed, "commits", None)
-        if saved is None or asked is None or context.options.full:
+        if saved is None or not isinstance(context.feed, Feeds) or context.options.full:
             return None
-        return cast("Told | None", asked(table, saved.watermark, context.now))
+        return context.feed.commits(table, saved.watermark, context.now)
 
     return told
 
