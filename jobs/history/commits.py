@@ -54,15 +54,15 @@ class CommitTurn(Turn):
 
         Without it the table was copied anew. Raises `Untold`, before anything is written, and `Unread`.
         """
-        lines = Lines(self.file, self.table, self.label, self._made)
+        lines = Lines(self.file, self.table, self._temps)
         lines.take(log, self.saved.moment)
         if lines.is_empty:
             return
-        before = self._make("before", self._versions_before(lines, merge))
+        before = self._temps.make("before", self._versions_before(lines, merge))
         lines.end_all(before)
-        states = self._make("states", self._states(lines.filled(before), before))
+        states = self._temps.make("states", self._states(lines.filled(before), before))
         self._check(states, merge.changes.changed if merge else rows.out(self.table))
-        self._write_steps(self._make("steps", self._steps(states)))
+        self._write_steps(self._temps.make("steps", self._steps(states)))
 
     def after(self) -> None:
         """The last versions of the rows are what the table holds: that was looked at, but for what a range has told."""
@@ -76,7 +76,7 @@ class CommitTurn(Turn):
         if merge is None or self.copied:
             some = "" if lines.truncates else f" SEMI JOIN ({asked}) USING ({key})"
             return f"SELECT {names} FROM ({whole.current(self.table)}){some}"
-        present = self._present(self._make("told", asked), merge)
+        present = self._present(self._temps.make("told", asked), merge)
         return f"SELECT {names} FROM {place.of(self.table.name).versions} SEMI JOIN {present} USING ({key}, valid_from)"
 
     def _states(self, filled: str, before: str) -> str:

@@ -6,7 +6,7 @@ its last line under the old key and the first under the new stand one behind the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
 
@@ -14,8 +14,9 @@ from app import errors
 from jobs import quoting
 from jobs.engine import intake
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes, readback
+from jobs.feeds import readback
 from jobs.feeds.wal.told import Told, Untold
+from jobs.history.temps import Temps
 from jobs.tables.table import Table
 from jobs.types.column_plan import ColumnPlan
 
@@ -39,17 +40,12 @@ BEFORE = own("before")
 
 @dataclass
 class Lines:
-    """Those of one table, in temporary tables of this label, the first of which is `name`."""
+    """Those of one table, in temporary tables of which the first is `name`, the one of what was read back."""
 
     file: DuckSession
     table: Table
-    label: str
-    made: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The table of what was read back."""
-        return f"temp.lines_{self.label}"
+    temps: Temps
+    name: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -63,8 +59,7 @@ class Lines:
 
     def take(self, log: Told, after: datetime) -> None:
         """Have PostgreSQL read back what was committed `after` that moment. Raises `Unread`."""
-        self.file.execute(f"CREATE TEMP TABLE {changes.bare(self.name)} ({readback.defined(self.table)})")
-        self.made.append(self.name)
+        self.name = self.temps.defined("lines", readback.defined(self.table))
         try:
             for wire in readback.wires(self.table, log.lines(after)):
                 intake.insert(self.file, self.name, wire)
@@ -94,7 +89,7 @@ class Lines:
         """
         key, nth = self._key, f"row_number() OVER ({self._by_key})"
         first = f"SELECT {key}, {PLACE} FROM {self.name} QUALIFY {nth} = 1 AND {KIND} IN ('U', 'D')"
-        first = self._make("first", first)
+        first = self.temps.make("first", first)
         refuse(self.file.one(f"SELECT count(*) FROM {first} ANTI JOIN {before} USING ({key})"))
         if not self._count(f"{KIND} <> 'D' AND contains({LEFT}, 'u')"):
             return self.name
@@ -103,7 +98,7 @@ class Lines:
         values = ", ".join(starmap(self._value, enumerate(self.table.columns, 1)))
         values = f"SELECT {values}, {PLACE}, {NUMBER}, {MOMENT}, {KIND}, {LEFT} FROM ({rows})"
         values += f" WINDOW w AS (PARTITION BY {CHAIN} ORDER BY {PLACE} ROWS UNBOUNDED PRECEDING)"
-        return self._make("filled", f"SELECT * FROM ({values}) WHERE {KIND} <> 'B'")
+        return self.temps.make("filled", f"SELECT * FROM ({values}) WHERE {KIND} <> 'B'")
 
     def _begun(self, before: str, first: str, chained: str) -> str:
         """The rows before that the first line of a key goes on with, as lines in front of it."""
@@ -125,14 +120,14 @@ class Lines:
         """A table of them, each with the place of the line that its row began with, under whatever key."""
         began = f"max(CASE WHEN {KIND} IN ('I', 'M') THEN {PLACE} END) OVER (w ROWS UNBOUNDED PRECEDING)"
         began = f"coalesce({began}, first_value({PLACE}) OVER w) AS {CHAIN}"
-        parts = self._make("parts", f"SELECT *, {began} FROM {self.name} WINDOW w AS ({self._by_key})")
+        parts = self.temps.make("parts", f"SELECT *, {began} FROM {self.name} WINDOW w AS ({self._by_key})")
         moves = (
             f"SELECT m.{PLACE} AS {CHAIN}, d.{CHAIN} AS {BEFORE} FROM {parts} AS m JOIN {parts} AS d"
             f" ON m.{KIND} = 'M' AND d.{KIND} = 'D' AND d.{PLACE} = m.{PLACE} - 1"
         )
         began = f"SELECT * REPLACE (coalesce({BEFORE}, {CHAIN}) AS {CHAIN})"
-        links = self._leading_back(self._make("moves", moves))
-        return self._make("chained", f"{began} FROM {parts} LEFT JOIN {links} USING ({CHAIN})")
+        links = self._leading_back(self.temps.make("moves", moves))
+        return self.temps.make("chained", f"{began} FROM {parts} LEFT JOIN {links} USING ({CHAIN})")
 
     def _leading_back(self, links: str) -> str:
         """The links from where a row goes on under another key, each back to where it began; twice as far each turn."""
@@ -143,7 +138,7 @@ class Lines:
                 return links
             turn += 1
             back = f"SELECT a.{CHAIN}, coalesce(b.{BEFORE}, a.{BEFORE}) AS {BEFORE} FROM {links} AS a LEFT {further}"
-            links = self._make(f"moves{turn}", back)
+            links = self.temps.make(f"moves{turn}", back)
 
     def _count(self, condition: str) -> int:
         return int(self.file.one(f"SELECT count(*) FROM {self.name} WHERE {condition}"))
@@ -151,12 +146,6 @@ class Lines:
     @property
     def _by_key(self) -> str:
         return f"PARTITION BY {self._key} ORDER BY {PLACE}"
-
-    def _make(self, what: str, query: str) -> str:
-        name = f"temp.{what}_{self.label}"
-        changes.make(self.file, name, query)
-        self.made.append(name)
-        return name
 
     @property
     def _key(self) -> str:

@@ -14,10 +14,10 @@ from jobs import quoting
 from jobs.apply.merge import Merge
 from jobs.engine import rows
 from jobs.engine.session import DuckSession
-from jobs.feeds import changes
 from jobs.feeds.changes import Changes
 from jobs.history import place
 from jobs.history.taking import Theirs
+from jobs.history.temps import Temps
 from jobs.record.history import SavedHistory
 from jobs.tables.table import Table
 
@@ -40,7 +40,10 @@ class Turn:
     exempt: str = ""
     written: int = 0
     _unseen: str = ""
-    _made: list[str] = field(default_factory=list)
+    _temps: Temps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._temps = Temps(self.file, self.label)
 
     def before(self, merge: Merge | None, recent: Changes | None) -> None:
         """While the table is as it was, and `merge` is what is about to be done to it.
@@ -52,8 +55,8 @@ class Turn:
         if merge is None:
             return
         key, gathered = self._key, merge.changes
-        coming = self._make("coming", self._candidates(merge.fresh, gathered, recent))
-        asked = self._make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {gathered.gone}")
+        coming = self._temps.make("coming", self._candidates(merge.fresh, gathered, recent))
+        asked = self._temps.make("asked", f"SELECT {key} FROM {coming} UNION SELECT {key} FROM {gathered.gone}")
         self._write(coming, gathered.gone, self._present(asked, merge))
 
     def after(self) -> None:
@@ -65,7 +68,7 @@ class Turn:
             return
         key, unseen = self._key, self._unseen
         coming = f"SELECT {self._columns} FROM {rows.out(self.table)} SEMI JOIN {unseen} USING ({key})"
-        coming = self._make("found", coming)
+        coming = self._temps.make("found", coming)
         gone = f"(SELECT {key} FROM {unseen} ANTI JOIN {coming} USING ({key}))"
         alive = f"(SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {unseen} USING ({key}))"
         # No range was read for these.
@@ -92,13 +95,11 @@ class Turn:
         if gathered is not None:
             keys = f"SELECT {key} FROM {gathered.changed} UNION ALL SELECT {key} FROM {gathered.gone}"
             seen = f" ANTI JOIN ({keys}) USING ({key})"
-        self._unseen = self._make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
+        self._unseen = self._temps.make("untold", f"SELECT {key} FROM {self.theirs.keys}{seen}")
 
     def drop(self) -> None:
         """Free the temporary tables that it made."""
-        for name in self._made:
-            self.file.execute(f"DROP TABLE IF EXISTS {changes.bare(name)}")
-        self._made.clear()
+        self._temps.drop()
 
     @property
     def _key(self) -> str:
@@ -111,12 +112,6 @@ class Turn:
     @property
     def _now(self) -> str:
         return f"TIMESTAMPTZ {quoting.literal(self.moment.isoformat())}"
-
-    def _make(self, what: str, query: str) -> str:
-        name = f"temp.{what}_{self.label}"
-        changes.make(self.file, name, query)
-        self._made.append(name)
-        return name
 
     def _present(self, asked: str, merge: Merge) -> str:
         """The keys among these that have a version now, each with that one's beginning."""
@@ -136,7 +131,7 @@ class Turn:
         )
         if self.theirs:
             present += f" UNION ALL SELECT {key}, valid_from FROM {self.theirs.alive} SEMI JOIN {asked} USING ({key})"
-        return self._make("present", present)
+        return self._temps.make("present", present)
 
     def _write(self, coming: str, gone: str, present: str) -> None:
         """End the versions that are present, and begin the coming ones, where they differ."""
@@ -149,7 +144,7 @@ class Turn:
         if self.theirs:
             joined = " AND ".join(f"c.{name} = a.{name}" for name in map(quoting.identifier, self.table.key))
             new += f" ANTI JOIN {self.theirs.alive} AS a ON {joined} AND {same}"
-        new = self._make(f"new{len(self._made)}", new)
+        new = self._temps.make(f"new{len(self._temps.names)}", new)
         old = f"SELECT {key}, before AS valid_from FROM {new} WHERE before IS NOT NULL"
         out = f"SELECT {key}, valid_from FROM {present} SEMI JOIN {gone} USING ({key}) ANTI JOIN {coming} USING ({key})"
         for which, word in ((old, "update"), (out, "delete")):
